@@ -1,0 +1,2 @@
+//! The measured claims, and how to measure them again.
+fn main() {}

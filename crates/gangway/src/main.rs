@@ -1,0 +1,2 @@
+//! Starts Gangway.
+fn main() {}

@@ -1,0 +1,19 @@
+//! The words that every crate shares: identifiers, versions, states, the clock.
+//!
+//! Nothing here does anything. A word is in this crate when at least two others need it and
+//! neither SCIM nor Salesforce has it; the words themselves are explained in the README.
+
+mod change;
+mod clock;
+mod ids;
+mod name;
+mod resource;
+mod tenant;
+
+pub use change::ChangeState;
+pub use clock::Clock;
+pub use ids::{ChangeId, HoldId, Ids, ResourceId};
+pub use jiff::Timestamp;
+pub use name::{ClientName, InvalidName, OrgName, TargetName};
+pub use resource::{ResourceKind, Version};
+pub use tenant::{InvalidTenant, TenantId};

@@ -1,0 +1,1 @@
+//! Pure: desired state against what is known, into a plan.

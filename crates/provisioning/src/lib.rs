@@ -1,0 +1,1 @@
+//! What is done: turns, journal, act, record; adoption.

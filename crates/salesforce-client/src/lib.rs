@@ -1,0 +1,1 @@
+//! Talking to an org: OAuth, records, SOQL, limits. Knows no SCIM.

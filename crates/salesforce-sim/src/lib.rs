@@ -1,0 +1,1 @@
+//! A simulated Salesforce org: an HTTP server with the org's rules, limits and faults.

@@ -1,0 +1,1 @@
+//! What is remembered: traits by noun, SQLite behind them, one conformance suite.

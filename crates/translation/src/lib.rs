@@ -1,0 +1,1 @@
+//! Pure: SCIM attributes to Salesforce fields, by mappings, normalisers and target rules.

@@ -1,0 +1,1 @@
+//! Stories over HTTP: gangway and a simulated org on loopback.
