@@ -1,1 +1,14 @@
-//! Salesforce as types: record ids, field descriptions, picklists, error codes, the steps of a plan. No I/O.
+//! Salesforce as types: record ids, field descriptions, error codes, the steps of a plan. No I/O.
+//!
+//! What the words mean to Salesforce stands in the REST API Developer Guide and the Object
+//! Reference; what Gangway makes of an error stands in one table, [`errors`].
+
+mod describe;
+pub mod errors;
+mod plan;
+mod record_id;
+
+pub use describe::{FieldDescription, FieldType, ObjectDescription, PicklistValue};
+pub use errors::{Retry, Rule};
+pub use plan::{Fields, Link, Plan, PlannedStep, Refusal, Step, StepOutcome};
+pub use record_id::{InvalidRecordId, RecordId};

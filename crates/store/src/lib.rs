@@ -1,1 +1,30 @@
-//! What is remembered: traits by noun, SQLite behind them, one conformance suite.
+//! What Gangway remembers between requests.
+//!
+//! [`Store`] is a bundle of traits by noun; a crate takes the ones it needs. Each method is one
+//! whole transaction, named after what happened, and time is a parameter. Whatever a caller is
+//! told has happened is durable before the method returns; where that costs an `fsync` the
+//! method says so.
+//!
+//! This crate knows no HTTP and asks Salesforce nothing. Start with [`Directory`] for what is
+//! read and [`Journal`] for how it comes about; both backends run [`conformance`].
+
+pub mod conformance;
+mod directory;
+mod error;
+mod holds;
+mod journal;
+pub mod sqlite;
+mod vault;
+
+pub use directory::{Cursor, Directory, GroupRef, Member, Page, Query, SortBy, StoredResource, Window};
+pub use error::StoreError;
+pub use holds::{Hold, HoldKind, Holds};
+pub use journal::{
+    AuditEntry, Change, ChangeOutcome, Journal, LinkWrite, NewChange, OpenChange, Opened, Record, Recorded,
+    ResourceWrite,
+};
+pub use vault::{MasterKey, Vault};
+
+/// Everything that is remembered. Cheap to share: `Arc<dyn Store>`.
+pub trait Store: Directory + Journal + Holds + Vault {}
+impl<T: Directory + Journal + Holds + Vault> Store for T {}

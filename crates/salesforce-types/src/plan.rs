@@ -1,0 +1,135 @@
+//! The steps that make an org agree, and what came of them.
+
+use indexmap::IndexMap;
+use model::{OrgName, TargetName};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::RecordId;
+
+/// Salesforce field names and the values to write; JSON `null` clears a field.
+pub type Fields = IndexMap<String, Value>;
+
+/// One write to one record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Step {
+    /// Makes a record.
+    Create {
+        /// Such as `User`.
+        object: String,
+        /// All that is written.
+        fields: Fields,
+    },
+    /// Changes a record; fields that are not named stay.
+    Update {
+        /// Such as `User`.
+        object: String,
+        /// Which record.
+        id: RecordId,
+        /// All that is written.
+        fields: Fields,
+    },
+}
+
+impl Step {
+    /// The object that is written.
+    #[must_use]
+    pub fn object(&self) -> &str {
+        match self {
+            Self::Create { object, .. } | Self::Update { object, .. } => object,
+        }
+    }
+
+    /// What is written.
+    #[must_use]
+    pub fn fields(&self) -> &Fields {
+        match self {
+            Self::Create { fields, .. } | Self::Update { fields, .. } => fields,
+        }
+    }
+}
+
+/// What came of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepOutcome {
+    /// It landed.
+    Done {
+        /// The record: made or changed.
+        id: RecordId,
+    },
+    /// Salesforce said no, and will say it again.
+    Refused(Refusal),
+    /// It may have landed or not (time-out, cut connection): read back before anything is repeated.
+    Unknown {
+        /// For the log and the journal; no personal data.
+        why: String,
+    },
+    /// It had no effect, certainly: it never left, or Salesforce could not take it now.
+    NotSent {
+        /// For the log and the caller; no personal data.
+        why: String,
+        /// How long to wait before asking again, where known.
+        retry_after: Option<std::time::Duration>,
+    },
+}
+
+/// One error as Salesforce worded it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The HTTP status it came with.
+    pub status: u16,
+    /// Such as `DUPLICATE_USERNAME`.
+    pub code: String,
+    /// For `detail` and the journal, never for logs: it may quote values.
+    pub message: String,
+    /// The fields it is about, where Salesforce said.
+    pub fields: Vec<String>,
+}
+
+/// A step with its place in a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedStep {
+    /// The target it serves.
+    pub target: TargetName,
+    /// Where it goes.
+    pub org: OrgName,
+    /// What it does.
+    pub step: Step,
+    /// Whether it writes the target's record itself: if it is refused, nothing is kept.
+    pub leading: bool,
+    /// Why it is in the plan, for a person.
+    pub reason: String,
+}
+
+/// The exact steps that would make Salesforce agree with a desired state.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// In the order in which they may be sent.
+    pub steps: Vec<PlannedStep>,
+}
+
+impl Plan {
+    /// Nothing to do: Salesforce agrees already.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+/// An identity's record, through a target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// Through which target.
+    pub target: TargetName,
+    /// In which org.
+    pub org: OrgName,
+    /// Such as `User`.
+    pub object: String,
+    /// Which record.
+    pub record_id: RecordId,
+    /// What Gangway last wrote, so that an unchanged identity costs no call.
+    pub written: Fields,
+    /// Whether the record was there before Gangway.
+    pub adopted: bool,
+}

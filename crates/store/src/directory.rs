@@ -1,0 +1,152 @@
+//! The Directory: SCIM resources as last recorded, and the links to Salesforce.
+
+use async_trait::async_trait;
+use model::{ResourceId, ResourceKind, TenantId, Timestamp, Version};
+use salesforce_types::{Link, RecordId};
+use scim_types::{AttrPath, Filter};
+
+use crate::StoreError;
+
+/// A resource as last recorded (or, while `pending`, as requested).
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredResource {
+    /// User or Group.
+    pub kind: ResourceKind,
+    /// The SCIM `id`.
+    pub id: ResourceId,
+    /// Moves by one with each recorded change.
+    pub version: Version,
+    /// `meta.created`.
+    pub created: Timestamp,
+    /// `meta.lastModified`.
+    pub modified: Timestamp,
+    /// A create that is not recorded yet: `GET` shows it, lists omit it.
+    pub pending: bool,
+    /// The canonical [`scim_types::Resource`] as compact JSON text, without `id`, `meta`,
+    /// `groups` and `members`.
+    pub body: String,
+    /// For a User: the groups it is a direct member of. Empty for a Group.
+    pub groups: Vec<GroupRef>,
+    /// For a Group, when asked for: its members in the order they joined. Empty for a User.
+    pub members: Vec<Member>,
+}
+
+/// One element of a User's read-only `groups`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupRef {
+    /// The group's SCIM id.
+    pub id: ResourceId,
+    /// The group's `displayName`.
+    pub display: String,
+}
+
+/// One element of a Group's `members`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The member's SCIM id.
+    pub id: ResourceId,
+    /// User, or Group for a nested group.
+    pub kind: ResourceKind,
+    /// The member's `displayName`, else its `userName`.
+    pub display: Option<String>,
+}
+
+/// What a list or search asks for.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Users or Groups.
+    pub kind: ResourceKind,
+    /// All that match; absent: all.
+    pub filter: Option<Filter>,
+    /// Absent: by creation sequence, the order in which pages are stable.
+    pub sort: Option<SortBy>,
+    /// Which part of the matches.
+    pub window: Window,
+    /// Whether groups come with their members.
+    pub with_members: bool,
+}
+
+/// RFC 7644 §3.4.2.3.
+#[derive(Clone, Debug)]
+pub struct SortBy {
+    /// The attribute; resources without it come last in ascending order.
+    pub path: AttrPath,
+    /// `sortOrder: descending`.
+    pub descending: bool,
+}
+
+/// Which part of the matches.
+#[derive(Clone, Debug)]
+pub enum Window {
+    /// Index paging: `offset` counts from 0. Exact when nothing is deleted meanwhile.
+    Index {
+        /// Matches to leave out at the start.
+        offset: u64,
+        /// At most so many; 0 only counts.
+        count: u32,
+    },
+    /// RFC 9865: exact under change. Goes with no `sort`.
+    Cursor {
+        /// Where the last page ended; absent: from the start.
+        after: Option<Cursor>,
+        /// At most so many.
+        count: u32,
+    },
+}
+
+/// Where a page ended: the creation sequence number of its last resource. The door wraps it in opaque,
+/// authenticated text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(pub u64);
+
+/// One page.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// How many match in all, exactly.
+    pub total: u64,
+    /// This part of them.
+    pub resources: Vec<StoredResource>,
+    /// With [`Window::Cursor`]: where the next page starts, if there is one.
+    pub next: Option<Cursor>,
+}
+
+/// Reads. None of them sees anything of another tenant.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// The resource with this id, members included; a pending one too. `None` for an id of any odd form.
+    async fn get(
+        &self,
+        tenant: &TenantId,
+        kind: ResourceKind,
+        id: &str,
+    ) -> Result<Option<StoredResource>, StoreError>;
+
+    /// A page of the matches. Pending resources are found by `userName eq` alone and are otherwise left out.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooMany`] when no index serves the filter or the sort and more than 200,000 rows or 2 s would
+    /// be needed to answer: never a short answer.
+    async fn find(&self, tenant: &TenantId, query: &Query) -> Result<Page, StoreError>;
+
+    /// Which kind each of these ids is, in their order; `None` for one that is not there (pending ones are there).
+    /// For checking members.
+    async fn kinds(
+        &self,
+        tenant: &TenantId,
+        ids: &[&str],
+    ) -> Result<Vec<Option<ResourceKind>>, StoreError>;
+
+    /// The links of an identity, in the order of their targets' names.
+    async fn links(&self, tenant: &TenantId, id: &ResourceId) -> Result<Vec<Link>, StoreError>;
+
+    /// The identity that a Salesforce record is linked to, if any.
+    async fn linked_to(
+        &self,
+        tenant: &TenantId,
+        record: &RecordId,
+    ) -> Result<Option<ResourceId>, StoreError>;
+
+    /// How many resources of a kind a tenant has (pending ones left out).
+    async fn count(&self, tenant: &TenantId, kind: ResourceKind) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,71 @@
+//! Holds: what only a person can decide.
+
+use async_trait::async_trait;
+use model::{HoldId, ResourceId, TargetName, TenantId, Timestamp};
+use salesforce_types::RecordId;
+use serde::{Deserialize, Serialize};
+
+use crate::StoreError;
+
+/// Why a person is needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum HoldKind {
+    /// Several records match one identity.
+    AmbiguousMatch {
+        /// The records.
+        candidates: Vec<RecordId>,
+    },
+    /// The one record that matches is protected.
+    ProtectedMatch {
+        /// The record.
+        record: RecordId,
+    },
+    /// The one record that matches is linked to another identity.
+    LinkedElsewhere {
+        /// The record.
+        record: RecordId,
+        /// The identity that has it.
+        identity: ResourceId,
+    },
+}
+
+/// Something only a person can decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Its id.
+    pub id: HoldId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// The identity, where there is one already. A refused create leaves none.
+    pub identity: Option<ResourceId>,
+    /// SHA-256 (hex) of the folded `userName` that was asked for: one open hold per name and target.
+    pub subject: String,
+    /// The target.
+    pub target: TargetName,
+    /// Why.
+    #[serde(flatten)]
+    pub kind: HoldKind,
+    /// When it was first raised.
+    pub raised: Timestamp,
+}
+
+/// Holds.
+#[async_trait]
+pub trait Holds: Send + Sync {
+    /// Raises a hold, or finds the open one for the same tenant, subject and target (whose kind is renewed). Answers
+    /// its id.
+    async fn raise_hold(&self, hold: Hold) -> Result<HoldId, StoreError>;
+
+    /// Closes the hold for a subject and target because it was decided or went away. Without one nothing happens.
+    async fn close_hold(
+        &self,
+        tenant: &TenantId,
+        subject: &str,
+        target: &TargetName,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Open holds, oldest first; of one tenant or of all.
+    async fn open_holds(&self, tenant: Option<&TenantId>) -> Result<Vec<Hold>, StoreError>;
+}

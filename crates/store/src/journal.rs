@@ -1,0 +1,243 @@
+//! The Journal: changes from acceptance to their end.
+//!
+//! ```text
+//! open (Accepted | Planned) ── replan ──► … ──► record   what landed, one transaction
+//!                                          └──► withdraw nothing is kept
+//! ```
+//!
+//! A change that was opened is found again by [`Journal::open_changes`] after a crash. A stored plan is never
+//! replayed: it only says what may have been sent.
+
+use async_trait::async_trait;
+use model::{ChangeId, ChangeState, ClientName, ResourceId, ResourceKind, TargetName, TenantId, Timestamp, Version};
+use salesforce_types::{Link, Plan};
+use scim_types::Resource;
+use serde_json::Value;
+
+use crate::StoreError;
+
+/// A request on its way into the journal.
+#[derive(Clone, Debug)]
+pub struct NewChange {
+    /// Made by the caller.
+    pub id: ChangeId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// Who asked.
+    pub client: ClientName,
+    /// User or Group.
+    pub kind: ResourceKind,
+    /// The identity (for a create: its new id, reserved).
+    pub resource: ResourceId,
+    /// The request as [`serde_json`] of `provisioning::Request`; opaque to the store.
+    pub request: Value,
+    /// SHA-256 of what was asked, equal for equal requests of one client. Only creates have one.
+    pub fingerprint: Option<[u8; 32]>,
+    /// Whether the change takes access away: such a one is always kept.
+    pub takes_access_away: bool,
+    /// The plan, when the change is opened at its turn; absent: [`ChangeState::Accepted`].
+    pub plan: Option<Plan>,
+    /// For a create: the resource as requested. Reserves the id and the folded `userName` as a pending resource.
+    pub reserve: Option<Resource>,
+    /// For an update that changes the `userName`: the new one, reserved until the change ends.
+    pub rename: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What came of [`Journal::open`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Opened {
+    /// The change is durable.
+    Opened,
+    /// Another User has this `userName` (recorded, or reserved by an open change). Nothing was written.
+    UserNameTaken {
+        /// Who has it.
+        by: ResourceId,
+    },
+}
+
+/// An open change, for finishing it and for `gangway changes`.
+#[derive(Clone, Debug)]
+pub struct OpenChange {
+    /// The change itself.
+    pub change: Change,
+    /// The request as it was given to [`Journal::open`].
+    pub request: Value,
+    /// The latest plan, if one was made: what may have been sent.
+    pub plan: Option<Plan>,
+}
+
+/// What is known of a change, open or ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Its id.
+    pub id: ChangeId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// Who asked.
+    pub client: ClientName,
+    /// User or Group.
+    pub kind: ResourceKind,
+    /// The identity.
+    pub resource: ResourceId,
+    /// How far it has come.
+    pub state: ChangeState,
+    /// Whether it takes access away.
+    pub takes_access_away: bool,
+    /// When it was accepted.
+    pub accepted: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Whether the caller was told how it ended.
+    pub answered: bool,
+    /// How it ended.
+    pub outcome: Option<ChangeOutcome>,
+}
+
+/// How a change ended, as kept: `provisioning` writes it, the CLI shows it. No personal data.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ChangeOutcome {
+    /// `created`, `updated`, `unchanged`, `deleted`, `refused`, `held`, `withdrawn`.
+    pub result: String,
+    /// The SCIM status of a failure, or that of the success.
+    pub status: u16,
+    /// Salesforce's code and field names, or our own reason.
+    pub reason: Option<String>,
+}
+
+/// One transaction that ends a change (or, with `change: None`, makes one that needed no Salesforce call).
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The journalled change that ends here. With one, the write need not be synced (it would be redone from the
+    /// journal); without one it is synced.
+    pub change: Option<ChangeId>,
+    /// Whose.
+    pub tenant: TenantId,
+    /// User or Group.
+    pub kind: ResourceKind,
+    /// Which resource.
+    pub resource: ResourceId,
+    /// What becomes of the resource.
+    pub write: ResourceWrite,
+    /// What becomes of its links.
+    pub links: Vec<LinkWrite>,
+    /// Who did what.
+    pub audit: AuditEntry,
+    /// How it ended.
+    pub outcome: ChangeOutcome,
+    /// Whether the caller is still there to hear it.
+    pub answered: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What becomes of a resource.
+#[derive(Clone, Debug)]
+pub enum ResourceWrite {
+    /// It is made, or was pending and is now real. Version 1.
+    Create(Resource),
+    /// It is replaced; its version moves. For a Group the `members` in the body are what it has from now on.
+    Replace {
+        /// The version the change was decided on.
+        expected: Version,
+        /// The new body.
+        body: Resource,
+    },
+    /// It is gone, with its links and memberships.
+    Delete {
+        /// The version the change was decided on.
+        expected: Version,
+    },
+    /// It stays as it is, version included; only links, audit and outcome are written.
+    Keep,
+}
+
+/// What becomes of a link.
+#[derive(Clone, Debug)]
+pub enum LinkWrite {
+    /// Made or updated (keyed by target).
+    Set(Link),
+    /// Taken away.
+    Remove(TargetName),
+}
+
+/// Who did what, when; kept for the auditor. Values are not kept here yet, attribute and field names are.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct AuditEntry {
+    /// The client that asked.
+    pub client: ClientName,
+    /// `create`, `replace`, `patch`, `delete`, `resume`.
+    pub action: String,
+    /// Salesforce fields that were written, by `target.Field`.
+    pub fields: Vec<String>,
+    /// Codes of the notes and warnings that came with it.
+    pub notes: Vec<String>,
+}
+
+/// What came of [`Journal::record`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Recorded {
+    /// Written; the resource's version now (for a delete: its last one).
+    Recorded(Version),
+    /// The stored version is not the expected one, or the resource is not there. Nothing was written.
+    Stale,
+    /// Another User has this `userName`. Nothing was written.
+    UserNameTaken {
+        /// Who has it.
+        by: ResourceId,
+    },
+}
+
+/// Changes, from acceptance to their end.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Makes a request (and its plan) durable: synced before it returns.
+    async fn open(&self, change: NewChange) -> Result<Opened, StoreError>;
+
+    /// Replaces the plan of an open change, synced; state becomes [`ChangeState::Planned`].
+
+    async fn replan(&self, change: &ChangeId, plan: &Plan) -> Result<(), StoreError>;
+
+    /// Ends a change with what landed: resource, links, audit entry and outcome, all or nothing. Readable by every
+    /// later read when it returns.
+    async fn record(&self, record: Record) -> Result<Recorded, StoreError>;
+
+    /// Ends a change of which nothing is kept: a pending resource is removed. Synced.
+    async fn withdraw(
+        &self,
+        change: &ChangeId,
+        outcome: ChangeOutcome,
+        answered: bool,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Open changes, oldest first; of one tenant or of all.
+    async fn open_changes(&self, tenant: Option<&TenantId>) -> Result<Vec<OpenChange>, StoreError>;
+
+    /// A change by its id.
+    async fn change(&self, tenant: &TenantId, id: &ChangeId) -> Result<Option<Change>, StoreError>;
+
+    /// The newest change of this client with this fingerprint that was accepted at or after `since`: what a repeated POST
+    /// joins.
+    async fn find_repeat(
+        &self,
+        tenant: &TenantId,
+        client: &ClientName,
+        fingerprint: &[u8; 32],
+        since: Timestamp,
+    ) -> Result<Option<Change>, StoreError>;
+
+    /// Notes that the caller has now heard how an ended change ended.
+    async fn mark_answered(&self, change: &ChangeId) -> Result<(), StoreError>;
+
+    /// The newest ended changes first, for `gangway changes --all`.
+    async fn recent_changes(&self, tenant: Option<&TenantId>, limit: u32) -> Result<Vec<Change>, StoreError>;
+
+    /// Audit entries of one resource, oldest first, with the time and the version each made.
+    async fn audit_of(
+        &self,
+        tenant: &TenantId,
+        resource: &ResourceId,
+    ) -> Result<Vec<(Timestamp, Version, AuditEntry)>, StoreError>;
+}
