@@ -1,1 +1,17 @@
 //! SCIM 2.0 as types: schemas, attribute paths, filters, PATCH, bulk, lists, errors, discovery. No I/O.
+//!
+//! Knows RFC 7643, RFC 7644, RFC 9865 and what identity tools really send; knows nothing of HTTP, of a store or of
+//! Salesforce. Start at [`Registry`]: it hands out the two [`ResourceType`]s, which read bodies and find attributes.
+
+mod error;
+mod fold;
+mod path;
+mod registry;
+mod resource;
+pub mod schema;
+
+pub use error::{ERROR_URN, Error, ScimType};
+pub use fold::{fold, fold_eq};
+pub use path::{AttrPath, PathError};
+pub use registry::{Extension, Registry, ResourceType};
+pub use resource::Resource;
