@@ -3,15 +3,20 @@
 //! Knows RFC 7643, RFC 7644, RFC 9865 and what identity tools really send; knows nothing of HTTP, of a store or of
 //! Salesforce. Start at [`Registry`]: it hands out the two [`ResourceType`]s, which read bodies and find attributes.
 
+pub mod body;
 mod error;
+pub mod filter;
 mod fold;
+mod patch_path;
 mod path;
 mod registry;
 mod resource;
 pub mod schema;
 
 pub use error::{ERROR_URN, Error, ScimType};
+pub use filter::{Filter, FilterError};
 pub use fold::{fold, fold_eq};
+pub use patch_path::{PatchPath, PatchPathError};
 pub use path::{AttrPath, PathError};
 pub use registry::{Extension, Registry, ResourceType};
 pub use resource::Resource;

@@ -96,6 +96,15 @@ impl AttrPath {
         self.subs().iter().find(|sub| sub.name().eq_ignore_ascii_case(name)).cloned()
     }
 
+    /// As [`sub`](Self::sub), with the reason where there is none.
+    pub(crate) fn sub_or_explain(&self, name: &str) -> Result<AttrPath, PathError> {
+        self.sub(name).ok_or_else(|| PathError::UnknownSubAttribute {
+            attribute: self.to_string(),
+            name: quoted(name),
+            suggestion: most_like(name, self.subs().iter().map(AttrPath::name)),
+        })
+    }
+
     /// Whether this is the whole of an extension.
     #[must_use]
     pub fn is_extension(&self) -> bool {

@@ -249,17 +249,14 @@ impl ResourceType {
             }
         };
         let (name, sub) = split_sub(rest);
-        match (siblings.iter().find(|sibling| sibling.name().eq_ignore_ascii_case(name)), sub) {
-            (Some(attribute), Some(sub)) => PathError::UnknownSubAttribute {
-                attribute: attribute.to_string(),
-                name: quoted(sub),
-                suggestion: most_like(sub, attribute.subs().iter().map(AttrPath::name)),
-            },
-            _ => PathError::UnknownAttribute {
-                resource_type,
-                name: quoted(if rest.is_empty() { path } else { name }),
-                suggestion: most_like(name, siblings.iter().map(|sibling| sibling.name())),
-            },
+        let attribute = siblings.iter().find(|sibling| sibling.name().eq_ignore_ascii_case(name));
+        if let Some(Err(error)) = attribute.zip(sub).map(|(attribute, sub)| attribute.sub_or_explain(sub)) {
+            return error;
+        }
+        PathError::UnknownAttribute {
+            resource_type,
+            name: quoted(if rest.is_empty() { path } else { name }),
+            suggestion: most_like(name, siblings.iter().map(|sibling| sibling.name())),
         }
     }
 }
