@@ -1,1 +1,33 @@
 //! Talking to an org: OAuth, records, SOQL, limits. Knows no SCIM.
+//!
+//! Start at [`Org`]: it is one connected Salesforce org with its credentials, its quota and its queue. What a
+//! call can end in is [`CallError`], and the one question that all of this crate turns around is whether a
+//! write that brought no answer had an effect: *not sent* means certainly not, *unknown* means read it
+//! back before repeating anything.
+//!
+//! Every request goes through `transport`; what an answer means is decided in `answer`; what is tried again, and
+//! how often, stands in [`retry`].
+
+mod answer;
+mod describe;
+mod error;
+mod identity;
+mod limits;
+mod org;
+mod query;
+mod queue;
+mod records;
+pub mod retry;
+pub mod soql;
+mod ticket;
+mod token;
+mod transport;
+mod vault;
+
+pub use error::CallError;
+pub use identity::{Checkup, OrgIdentity};
+pub use limits::{ApiUsage, Calls, LimitError};
+pub use org::{Flow, Org, OrgConfig};
+pub use query::MAX_ROWS;
+pub use ticket::Ticket;
+pub use vault::{TokenVault, VaultError};

@@ -1,0 +1,108 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
+const WAITING: u8 = 0;
+const SENT: u8 = 1;
+const WITHDRAWN: u8 = 2;
+
+/// Who may still take a change back.
+///
+/// The caller's deadline and the sender race for it, and exactly one wins: either the steps go
+/// out and the caller must wait for what became of them, or the change is withdrawn and nothing
+/// ever leaves. Clones are the same ticket.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    state: Arc<AtomicU8>,
+    takes_access_away: bool,
+}
+
+impl Ticket {
+    /// A ticket that waits. A change that takes access away (a deactivation, say) has a slot of
+    /// its own and passes the reserve of API calls.
+    #[must_use]
+    pub fn new(takes_access_away: bool) -> Self {
+        Self { state: Arc::new(AtomicU8::new(WAITING)), takes_access_away }
+    }
+
+    /// Whether the change takes access away.
+    #[must_use]
+    pub fn takes_access_away(&self) -> bool {
+        self.takes_access_away
+    }
+
+    /// The sender's move: from now on the change may have an effect. `false` means that it was
+    /// withdrawn before, and nothing may be sent.
+    #[must_use]
+    pub fn send(&self) -> bool {
+        self.change(WAITING, SENT)
+    }
+
+    /// The caller's move: nothing shall be sent any more. `false` means that it is under way
+    /// already, and its outcome must be waited for.
+    #[must_use]
+    pub fn withdraw(&self) -> bool {
+        self.change(WAITING, WITHDRAWN)
+    }
+
+    /// Waits again after a try that certainly had no effect, so that the caller may withdraw
+    /// during the pause before the next one. Nothing happens to a withdrawn ticket.
+    pub fn rearm(&self) {
+        self.change(SENT, WAITING);
+    }
+
+    /// Whether something may be under way, or have had an effect.
+    #[must_use]
+    pub fn is_sent(&self) -> bool {
+        self.state.load(Ordering::Acquire) == SENT
+    }
+
+    /// Moves to a state; already being there is as good.
+    fn change(&self, from: u8, to: u8) -> bool {
+        match self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => true,
+            Err(found) => found == to,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_moves_first_wins() {
+        let ticket = Ticket::new(false);
+        assert!(ticket.send());
+        assert!(!ticket.withdraw());
+        assert!(ticket.is_sent());
+
+        let ticket = Ticket::new(true);
+        assert!(ticket.clone().withdraw());
+        assert!(!ticket.send());
+        assert!(!ticket.is_sent());
+    }
+
+    #[test]
+    fn after_a_try_without_effect_it_can_be_withdrawn_again() {
+        let ticket = Ticket::new(false);
+        assert!(ticket.send());
+        ticket.rearm();
+        assert!(!ticket.is_sent());
+        assert!(ticket.withdraw());
+        ticket.rearm();
+        assert!(!ticket.send(), "a withdrawn ticket stays withdrawn");
+    }
+
+    #[test]
+    fn of_two_threads_exactly_one_wins() {
+        for _ in 0..200 {
+            let ticket = Ticket::new(false);
+            let sender = ticket.clone();
+            let sent = std::thread::spawn(move || sender.send());
+            let withdrawn = ticket.withdraw();
+            assert_ne!(sent.join().unwrap(), withdrawn);
+        }
+    }
+}
