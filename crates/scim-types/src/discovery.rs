@@ -1,0 +1,202 @@
+//! The documents by which a client learns what the server does (RFC 7644 §4, RFC 7643 §5 to §7).
+//!
+//! `ServiceProviderConfig` is written from constants that the code itself obeys and from the few [`Facts`] that only
+//! the server knows, so that it cannot promise what does not work. No document has a member that is `null`: Entra ID
+//! refuses such a schema.
+//!
+//! `base` is the URL of the SCIM root without a slash at its end, such as `https://scim.acme.example/acme/prod/scim/v2`.
+
+use serde_json::{Map, Value, json};
+
+use crate::bulk::{MAX_BULK_OPERATIONS, MAX_BULK_PAYLOAD};
+use crate::schema::Schema;
+use crate::search::{DEFAULT_PAGE, MAX_PAGE};
+use crate::{ListResponse, Registry, ResourceType};
+
+const SERVICE_PROVIDER_CONFIG: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+const RESOURCE_TYPE: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
+const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
+
+/// What the server does beyond what these types decide.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Where people read about the server.
+    pub documentation_uri: Option<String>,
+    /// For how many seconds a cursor is good (RFC 9865 §4). `None`: it does not grow old.
+    pub cursor_timeout_seconds: Option<u64>,
+    /// Whether `Prefer: respond-async` is honoured (RFC 9967).
+    pub responds_async: bool,
+}
+
+/// The answer to `GET /ServiceProviderConfig` (RFC 7643 §5, pagination RFC 9865 §4, securityEvents RFC 9967).
+#[must_use]
+pub fn service_provider_config(base: &str, facts: &Facts) -> Value {
+    let mut pagination = json!({
+        "cursor": true,
+        "index": true,
+        "defaultPaginationMethod": "index",
+        "defaultPageSize": DEFAULT_PAGE,
+        "maxPageSize": MAX_PAGE,
+    });
+    if let Some(seconds) = facts.cursor_timeout_seconds {
+        pagination["cursorTimeout"] = seconds.into();
+    }
+    let mut config = Map::new();
+    config.insert("schemas".into(), json!([SERVICE_PROVIDER_CONFIG]));
+    if let Some(uri) = &facts.documentation_uri {
+        config.insert("documentationUri".into(), json!(uri));
+    }
+    config.insert("patch".into(), json!({"supported": true}));
+    config.insert(
+        "bulk".into(),
+        json!({"supported": true, "maxOperations": MAX_BULK_OPERATIONS, "maxPayloadSize": MAX_BULK_PAYLOAD}),
+    );
+    config.insert("filter".into(), json!({"supported": true, "maxResults": MAX_PAGE}));
+    config.insert("changePassword".into(), json!({"supported": false}));
+    config.insert("sort".into(), json!({"supported": true}));
+    config.insert("etag".into(), json!({"supported": true}));
+    config.insert("pagination".into(), pagination);
+    if facts.responds_async {
+        config.insert("securityEvents".into(), json!({"asyncRequest": "request", "eventUris": []}));
+    }
+    config.insert(
+        "authenticationSchemes".into(),
+        json!([{
+            "type": "oauthbearertoken",
+            "name": "OAuth Bearer Token",
+            "description": "A bearer token in the Authorization header of every request",
+            "specUri": "https://www.rfc-editor.org/info/rfc6750",
+            "primary": true,
+        }]),
+    );
+    config.insert("meta".into(), meta("ServiceProviderConfig", format!("{base}/ServiceProviderConfig")));
+    Value::Object(config)
+}
+
+/// The answer to `GET /ResourceTypes`.
+#[must_use]
+pub fn resource_types(registry: &Registry, base: &str) -> ListResponse<Value> {
+    ListResponse::all(
+        registry.resource_types().iter().map(|resource_type| type_document(resource_type, base)).collect(),
+    )
+}
+
+/// The answer to `GET /ResourceTypes/{name}` (C-4); `None` when there is no such type.
+#[must_use]
+pub fn resource_type(registry: &Registry, base: &str, name: &str) -> Option<Value> {
+    registry.resource_type(name).map(|resource_type| type_document(resource_type, base))
+}
+
+/// The answer to `GET /Schemas`.
+#[must_use]
+pub fn schemas(registry: &Registry, base: &str) -> ListResponse<Value> {
+    ListResponse::all(registry.schemas().iter().map(|schema| schema_document(schema, base)).collect())
+}
+
+/// The answer to `GET /Schemas/{urn}` (C-4); `None` when there is no such schema.
+#[must_use]
+pub fn schema(registry: &Registry, base: &str, urn: &str) -> Option<Value> {
+    registry.schema(urn).map(|schema| schema_document(schema, base))
+}
+
+fn type_document(resource_type: &ResourceType, base: &str) -> Value {
+    let extensions = resource_type.extensions.iter();
+    let extensions: Vec<_> = extensions
+        .map(|extension| json!({"schema": extension.schema.id, "required": extension.required}))
+        .collect();
+    json!({
+        "schemas": [RESOURCE_TYPE],
+        "id": resource_type.name,
+        "name": resource_type.name,
+        "description": resource_type.description,
+        "endpoint": resource_type.endpoint,
+        "schema": resource_type.schema.id,
+        "schemaExtensions": extensions,
+        "meta": meta("ResourceType", format!("{base}/ResourceTypes/{}", resource_type.name)),
+    })
+}
+
+fn schema_document(schema: &Schema, base: &str) -> Value {
+    let mut document = Map::new();
+    document.insert("schemas".into(), json!([SCHEMA]));
+    if let Ok(Value::Object(members)) = serde_json::to_value(schema) {
+        document.extend(members);
+    }
+    document.insert("meta".into(), meta("Schema", format!("{base}/Schemas/{}", schema.id)));
+    Value::Object(document)
+}
+
+fn meta(resource_type: &str, location: String) -> Value {
+    json!({"resourceType": resource_type, "location": location})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = "https://scim.example.com/scim/v2";
+
+    fn facts() -> Facts {
+        Facts { cursor_timeout_seconds: Some(3_600), responds_async: true, ..Facts::default() }
+    }
+
+    fn everything() -> Value {
+        let registry = Registry::standard();
+        json!([
+            service_provider_config(BASE, &facts()),
+            resource_types(registry, BASE),
+            schemas(registry, BASE)
+        ])
+    }
+
+    #[test]
+    fn the_service_provider_config_says_what_works() {
+        insta::assert_json_snapshot!(service_provider_config(BASE, &facts()));
+    }
+
+    #[test]
+    fn the_resource_types_name_their_extensions() {
+        insta::assert_json_snapshot!(resource_types(Registry::standard(), BASE));
+    }
+
+    #[test]
+    fn no_document_has_a_null() {
+        fn has_null(value: &Value) -> bool {
+            match value {
+                Value::Null => true,
+                Value::Array(elements) => elements.iter().any(has_null),
+                Value::Object(members) => members.values().any(has_null),
+                _ => false,
+            }
+        }
+        assert!(!has_null(&everything()));
+    }
+
+    #[test]
+    fn c04_what_a_list_shows_can_be_read_singly() {
+        let registry = Registry::standard();
+        for document in resource_types(registry, BASE).resources {
+            let name = document["name"].as_str().unwrap();
+            assert_eq!(document["meta"]["location"], format!("{BASE}/ResourceTypes/{name}"));
+            assert_eq!(resource_type(registry, BASE, name), Some(document));
+        }
+        for document in schemas(registry, BASE).resources {
+            let urn = document["id"].as_str().unwrap();
+            assert_eq!(document["meta"]["location"], format!("{BASE}/Schemas/{urn}"));
+            assert_eq!(schema(registry, BASE, urn), Some(document));
+        }
+        assert_eq!(resource_type(registry, BASE, "Device"), None);
+        assert_eq!(schema(registry, BASE, "urn:nobody"), None);
+    }
+
+    #[test]
+    fn every_schema_of_a_resource_type_is_served() {
+        let registry = Registry::standard();
+        for document in resource_types(registry, BASE).resources {
+            let extensions = document["schemaExtensions"].as_array().unwrap();
+            for urn in extensions.iter().map(|extension| &extension["schema"]).chain([&document["schema"]]) {
+                assert!(schema(registry, BASE, urn.as_str().unwrap()).is_some(), "{urn}");
+            }
+        }
+    }
+}
