@@ -246,29 +246,38 @@ fn one_value(
     if is_empty(&value) {
         return Ok(None);
     }
-    let value = match (attribute.type_, value) {
-        (AttributeType::Complex, value) => return object(attribute, value),
-        (AttributeType::Boolean, value @ Value::Bool(_)) => value,
-        (AttributeType::Boolean, Value::String(text)) => match text.trim() {
-            text if text.eq_ignore_ascii_case("true") => Value::Bool(true),
-            text if text.eq_ignore_ascii_case("false") => Value::Bool(false),
-            _ => return Err(wrong(attribute, parent, "true or false")),
-        },
-        (AttributeType::Boolean, _) => return Err(wrong(attribute, parent, "true or false")),
-        (AttributeType::Integer | AttributeType::Decimal, value @ Value::Number(_)) => value,
-        (AttributeType::Integer | AttributeType::Decimal, Value::String(text)) => match text.trim().parse() {
-            Ok(number) => Value::Number(number),
-            Err(_) => return Err(wrong(attribute, parent, "a number")),
-        },
-        (AttributeType::Integer | AttributeType::Decimal, _) => {
-            return Err(wrong(attribute, parent, "a number"));
-        }
-        (_, value @ Value::String(_)) => value,
-        (_, Value::Number(number)) => Value::String(number.to_string()),
-        (_, Value::Bool(value)) => Value::String(value.to_string()),
-        (_, _) => return Err(wrong(attribute, parent, "a text")),
+    let (read, expected) = match attribute.type_ {
+        AttributeType::Complex => return object(attribute, value),
+        AttributeType::Boolean => (as_boolean(value), "true or false"),
+        AttributeType::Integer | AttributeType::Decimal => (as_number(value), "a number"),
+        _ => (as_text(value), "a text"),
     };
-    Ok(Some(value))
+    read.map(Some).ok_or_else(|| wrong(attribute, parent, expected))
+}
+
+/// Entra ID sends `"True"` and `"False"` (C-37).
+fn as_boolean(value: Value) -> Option<Value> {
+    match value {
+        Value::String(text) if text.trim().eq_ignore_ascii_case("true") => Some(Value::Bool(true)),
+        Value::String(text) if text.trim().eq_ignore_ascii_case("false") => Some(Value::Bool(false)),
+        value => value.is_boolean().then_some(value),
+    }
+}
+
+fn as_number(value: Value) -> Option<Value> {
+    match value {
+        Value::String(text) => text.trim().parse().map(Value::Number).ok(),
+        value => value.is_number().then_some(value),
+    }
+}
+
+/// HR data has numbers where SCIM has texts (C-38).
+fn as_text(value: Value) -> Option<Value> {
+    match value {
+        Value::Number(number) => Some(Value::String(number.to_string())),
+        Value::Bool(value) => Some(Value::String(value.to_string())),
+        value => value.is_string().then_some(value),
+    }
 }
 
 /// One value of an attribute with parts.

@@ -167,14 +167,14 @@ mod tests {
 
     #[test]
     fn a_bad_path_says_what_is_wrong() {
-        insta::assert_snapshot!(user_error("emials.value"), @"");
-        insta::assert_snapshot!(user_error("emails[type eq \"work\"].vlaue"), @"");
-        insta::assert_snapshot!(user_error("emails[type eq \"work\""), @"");
-        insta::assert_snapshot!(user_error("emails[type eq \"work\"]value"), @"");
-        insta::assert_snapshot!(user_error("emails[0].value"), @"");
-        insta::assert_snapshot!(user_error("emails[]"), @"");
-        insta::assert_snapshot!(user_error("userName[value eq \"x\"]"), @"");
-        insta::assert_snapshot!(user_error("emails.value[type eq \"x\"]"), @"");
-        insta::assert_snapshot!(user_error(""), @"");
+        insta::assert_snapshot!(user_error("emials.value"), @r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","scimType":"invalidPath","detail":"User has no attribute \"emials\"; did you mean \"emails\"?"}"#);
+        insta::assert_snapshot!(user_error("emails[type eq \"work\"].vlaue"), @r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","scimType":"invalidPath","detail":"\"emails\" has no sub-attribute \"vlaue\"; did you mean \"value\"?"}"#);
+        insta::assert_snapshot!(user_error("emails[type eq \"work\""), @r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","scimType":"invalidFilter","detail":"the path cannot be read: expected \"]\", found the end (at character 22)"}"#);
+        insta::assert_snapshot!(user_error("emails[type eq \"work\"]value"), @r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","scimType":"invalidFilter","detail":"the path cannot be read: expected \".\" or the end, found \"value\" (at character 23)"}"#);
+        insta::assert_snapshot!(user_error("emails[0].value"), @r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","scimType":"invalidFilter","detail":"the path cannot be read: \"emails\" has no sub-attribute \"0\" (at character 8)"}"#);
+        insta::assert_snapshot!(user_error("emails[]"), @r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","scimType":"invalidFilter","detail":"the path cannot be read: expected an attribute, found \"]\" (at character 8)"}"#);
+        insta::assert_snapshot!(user_error("userName[value eq \"x\"]"), @r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","scimType":"invalidPath","detail":"\"userName\" has no parts to choose by in brackets"}"#);
+        insta::assert_snapshot!(user_error("emails.value[type eq \"x\"]"), @r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","scimType":"invalidPath","detail":"\"emails.value\" has no elements to choose by brackets"}"#);
+        insta::assert_snapshot!(user_error(""), @r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","scimType":"invalidPath","detail":"the attribute path is empty"}"#);
     }
 }

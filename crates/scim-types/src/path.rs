@@ -225,7 +225,7 @@ impl Serialize for AttrPath {
     }
 }
 
-/// SCIM 1.1 called the id of the manager `managerId`; OneLogin's older application still does (C-43).
+/// SCIM 1.1 called the id of the manager `managerId`; old applications still do (C-43).
 pub(crate) fn legacy_sub_name<'a>(attribute: &str, sub: &'a str) -> &'a str {
     if attribute == "manager" && sub.eq_ignore_ascii_case("managerId") { "value" } else { sub }
 }
@@ -288,13 +288,15 @@ pub(crate) fn quoted(text: &str) -> String {
     }
 }
 
-/// The candidate most like `name`, if one is like it: at most a third of its letters are wrong.
+/// The candidate most like `name`, if one is like it: a third of its letters may be wrong, or two, but not over half.
 pub(crate) fn most_like<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
     let name = quoted(name).to_ascii_lowercase();
     candidates
         .map(|candidate| (distance(&name, &candidate.to_ascii_lowercase()), candidate))
         .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, candidate)| distance * 3 <= candidate.len())
+        .filter(|(distance, candidate)| {
+            *distance <= (candidate.len() / 3).max(2) && distance * 2 <= candidate.len()
+        })
         .map(|(_, candidate)| candidate.to_owned())
 }
 

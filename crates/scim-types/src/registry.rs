@@ -261,7 +261,7 @@ impl ResourceType {
     }
 }
 
-/// What SCIM 1.1 called the schemas; OneLogin's older application still does (C-33).
+/// What SCIM 1.1 called the schemas; old applications still do (C-33).
 const LEGACY_URNS: [(&str, &str); 3] = [
     ("urn:scim:schemas:core:1.0", USER_URN),
     ("urn:scim:schemas:core:1.0", GROUP_URN),

@@ -110,10 +110,10 @@ impl<'t, 'r> Parser<'t, 'r> {
         }
         if self.takes_keyword("not") {
             self.skip_space();
-            return match self.rest().starts_with('(') {
-                true => Ok(Filter::Not(Box::new(self.group('(', ')', "\")\"")?))),
-                false => Err(self.unexpected("\"(\" after \"not\"")),
-            };
+            if !self.rest().starts_with('(') {
+                return Err(self.unexpected("\"(\" after \"not\""));
+            }
+            return Ok(Filter::Not(Box::new(self.group('(', ')', "\")\"")?)));
         }
         self.term()
     }
@@ -158,7 +158,7 @@ impl<'t, 'r> Parser<'t, 'r> {
         self.test(path)
     }
 
-    /// The attribute whose name is next.
+    /// The attribute whose name is next, if it may be searched for.
     fn attribute(&mut self) -> Result<AttrPath, FilterError> {
         self.skip_space();
         let start = self.position;
@@ -166,12 +166,18 @@ impl<'t, 'r> Parser<'t, 'r> {
         if word.is_empty() {
             return Err(self.unexpected("an attribute"));
         }
-        self.scope.resolve(word).map_err(|error| {
+        let path = self.scope.resolve(word).map_err(|error| {
             let is_operator = word.eq_ignore_ascii_case("pr") || Operator::from_word(word).is_some();
             let kind =
                 if is_operator { Kind::NoAttribute { operator: word.to_owned() } } else { error.into() };
             self.error_at(start, kind)
-        })
+        })?;
+        // RFC 7643 §4.1.1: what is never returned must not be found out by asking either
+        let attribute = path.attribute();
+        if attribute.mutability == Mutability::WriteOnly || attribute.returned == Returned::Never {
+            return Err(self.error_at(start, Kind::NotFilterable { attribute: path.to_string() }));
+        }
+        Ok(path)
     }
 
     /// The condition in brackets, the first of which is next, on the elements of `path`.
@@ -198,10 +204,6 @@ impl<'t, 'r> Parser<'t, 'r> {
         self.terms += 1;
         if self.terms > MAX_TERMS {
             return Err(self.error(Kind::TooManyTerms));
-        }
-        let attribute = path.attribute();
-        if attribute.mutability == Mutability::WriteOnly || attribute.returned == Returned::Never {
-            return Err(self.error(Kind::NotFilterable { attribute: path.to_string() }));
         }
         self.skip_space();
         let start = self.position;
