@@ -1,1 +1,390 @@
 //! A simulated Salesforce org: an HTTP server with the org's rules, limits and faults.
+//!
+//! It stands in for Salesforce in demonstrations, tests and measurements, and is as strict as the real
+//! thing wherever that is known; what is not known for sure is a switch. It shares no type with
+//! Gangway's Salesforce client: two readings of the same reference catch a wrong belief, one shared
+//! struct confirms it.
+//!
+//! Every rule has one place: [`schema`] and `data/` say what objects look like, [`values`] what a
+//! field takes, [`rows`] what holds for every record, [`users`] what only users know, [`soql`] how
+//! queries work, [`oauth`] how tokens do, [`server`] what every call goes through.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), salesforce_sim::SimError> {
+//! let sim = salesforce_sim::Sim::start(salesforce_sim::SimConfig::default()).await?;
+//! println!("a Salesforce org at {}", sim.url());
+//! sim.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod calls;
+mod cell;
+mod collections;
+mod composite;
+mod control;
+mod describe;
+mod errors;
+mod faults;
+mod ids;
+mod latency;
+mod oauth;
+mod org;
+mod org_file;
+mod random;
+mod records;
+mod request;
+mod rest;
+mod rows;
+mod rows_api;
+mod schema;
+mod server;
+mod soql;
+mod switches;
+mod table;
+mod users;
+mod values;
+mod versions;
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use actix_web::{App, HttpServer, dev::ServerHandle, web};
+use model::Clock;
+use serde_json::{Map, Value};
+
+use crate::{
+    calls::Calls, faults::Faults, latency::Latency, oauth::OAuth, org::Org, org_file::OrgFile, random::Random,
+};
+
+pub use faults::{Fault, FaultKind};
+pub use org_file::OrgFileError;
+pub use schema::SchemaError;
+
+/// How to start a simulated org: the flags of `gangway sim`.
+#[derive(Clone, Debug)]
+pub struct SimConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The consumer key of the app that may ask for tokens.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+    /// The refresh token it has from the start.
+    pub refresh_token: String,
+    /// How long a call takes, a tenth more or less.
+    pub latency: Duration,
+    /// How much longer for each record that it writes or fetches one by one.
+    pub latency_per_record: Duration,
+    /// The randomness: ids, tokens, jitter, the likelihood of faults.
+    pub seed: u64,
+    /// What the org holds; without it the default org.
+    pub org_file: Option<PathBuf>,
+    /// Lets control calls in from elsewhere than loopback.
+    pub control_token: Option<String>,
+    /// Allows `listen` to be another address than loopback.
+    pub allow_remote: bool,
+    /// The time of the org.
+    pub clock: Clock,
+}
+
+impl Default for SimConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            client_id: "simulated-client".into(),
+            client_secret: "simulated-secret".into(),
+            refresh_token: "simulated-refresh-token".into(),
+            latency: Duration::ZERO,
+            latency_per_record: Duration::ZERO,
+            seed: 1,
+            org_file: None,
+            control_token: None,
+            allow_remote: false,
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// Why a simulated org did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SimError {
+    /// The org is simulated and its secrets are no secrets, so it stays on this machine unless told.
+    #[error("{0} is not a loopback address; to let others reach a simulated org, allow remote access")]
+    Remote(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("could not listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The org file does not make an org.
+    #[error(transparent)]
+    OrgFile(#[from] OrgFileError),
+}
+
+/// A simulated org that listens. Dropping it stops it.
+#[derive(Debug)]
+pub struct Sim {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    handle: SimHandle,
+    server: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sim {
+    /// Starts an org with threads and a runtime of its own, so that it can live beside any other
+    /// server and under any runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`SimError`] if the address is not allowed or taken, or the org file is wrong.
+    pub async fn start(config: SimConfig) -> Result<Self, SimError> {
+        if !config.listen.ip().is_loopback() && !config.allow_remote {
+            return Err(SimError::Remote(config.listen));
+        }
+        let address = config.listen;
+        let failed = |source| SimError::Listen { address, source };
+        let listener = TcpListener::bind(address).map_err(failed)?;
+        let addr = listener.local_addr().map_err(failed)?;
+        let world = Arc::new(World::new(config)?);
+        let (send, receive) = tokio::sync::oneshot::channel();
+        let served = Arc::clone(&world);
+        let thread = std::thread::Builder::new()
+            .name("salesforce-sim".into())
+            .spawn(move || serve(served, listener, send))
+            .map_err(failed)?;
+        let server = match receive.await {
+            Ok(server) => server.map_err(failed)?,
+            Err(_) => return Err(failed(std::io::Error::other("the server did not start"))),
+        };
+        Ok(Self { addr, handle: SimHandle { world }, server, thread: Some(thread) })
+    }
+
+    /// The login and instance URL of the org, without a slash at its end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// A look inside, without HTTP. It can be cloned and outlives the server.
+    #[must_use]
+    pub fn handle(&self) -> SimHandle {
+        self.handle.clone()
+    }
+
+    /// Stops listening and waits until that is done.
+    pub async fn stop(mut self) {
+        self.server.stop(false).await;
+        if let Some(thread) = self.thread.take() {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        // The command is sent at once; only waiting for it would need the future.
+        drop(self.server.stop(false));
+    }
+}
+
+fn serve(
+    world: Arc<World>,
+    listener: TcpListener,
+    started: tokio::sync::oneshot::Sender<std::io::Result<ServerHandle>>,
+) {
+    let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
+    actix_web::rt::System::new().block_on(async move {
+        let data = web::Data::from(world);
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(data.clone())
+                .app_data(web::PayloadConfig::new(server::MAX_BODY))
+                .default_service(web::to(server::entry))
+        })
+        .workers(workers)
+        .disable_signals()
+        .listen(listener);
+        match server {
+            Ok(server) => {
+                let server = server.run();
+                let _ = started.send(Ok(server.handle()));
+                if let Err(error) = server.await {
+                    tracing::error!(%error, "the simulated org stopped");
+                }
+            }
+            Err(error) => {
+                let _ = started.send(Err(error));
+            }
+        }
+    });
+}
+
+/// A look inside a simulated org: what the control endpoints show and do, without HTTP.
+#[derive(Clone)]
+pub struct SimHandle {
+    world: Arc<World>,
+}
+
+impl std::fmt::Debug for SimHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SimHandle").finish_non_exhaustive()
+    }
+}
+
+impl SimHandle {
+    /// Calls of the data API since the start, or since [`forget_calls`](Self::forget_calls).
+    #[must_use]
+    pub fn api_calls(&self) -> u64 {
+        self.world.calls.api_calls()
+    }
+
+    /// Calls of the token endpoint.
+    #[must_use]
+    pub fn token_calls(&self) -> u64 {
+        self.world.calls.token_calls()
+    }
+
+    /// The counters as `GET /_sim/calls` shows them.
+    #[must_use]
+    pub fn calls(&self) -> Value {
+        self.world.calls.to_json()
+    }
+
+    /// Sets the counters back to zero.
+    pub fn forget_calls(&self) {
+        self.world.calls.clear();
+    }
+
+    /// Every record of an object with every field; nothing for an object that the org does not have.
+    #[must_use]
+    pub fn records(&self, object: &str) -> Vec<Map<String, Value>> {
+        let org = self.world.org();
+        let Some(object) = org.schema.object(object) else { return Vec::new() };
+        let rows = org.table(object).iter();
+        rows.map(|(_, row)| records::record(object, row, None, versions::NEWEST)).collect()
+    }
+
+    /// The User with this username, in any case.
+    #[must_use]
+    pub fn user(&self, username: &str) -> Option<Map<String, Value>> {
+        let org = self.world.org();
+        let users = org.table_of("User");
+        let row = users.find_one(org.user_fields.username, &cell::Cell::text(username))?;
+        Some(records::record(&users.object, row, None, versions::NEWEST))
+    }
+
+    /// How many records an object has.
+    #[must_use]
+    pub fn count(&self, object: &str) -> usize {
+        let org = self.world.org();
+        org.schema.object(object).map_or(0, |object| org.table(object).len())
+    }
+
+    /// Arms a fault.
+    pub fn add_fault(&self, fault: Fault) {
+        self.world.faults.add(fault);
+    }
+
+    /// Takes all faults away.
+    pub fn clear_faults(&self) {
+        self.world.faults.clear();
+    }
+
+    /// Ends every access token; hands back how many there were.
+    #[must_use]
+    pub fn expire_tokens(&self) -> usize {
+        self.world.oauth.expire_all()
+    }
+
+    /// Moves the org's clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.world.clock.advance(by);
+    }
+
+    /// Sets the seats of a licence; `false` if there is none of that name.
+    #[must_use]
+    pub fn set_licence_total(&self, name: &str, total: i64) -> bool {
+        let mut org = self.world.org_mut();
+        let set = users::set_total(&mut org, name, total);
+        org.commit();
+        set
+    }
+
+    /// Everything as at the start, but the clock.
+    ///
+    /// # Errors
+    ///
+    /// [`OrgFileError`] if the org file has become unreadable or wrong since.
+    pub fn reset(&self) -> Result<(), OrgFileError> {
+        self.world.reset()
+    }
+}
+
+/// All that the server's threads share.
+pub(crate) struct World {
+    org: RwLock<Org>,
+    pub(crate) oauth: OAuth,
+    pub(crate) calls: Calls,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) latency: Latency,
+    /// Jitter and request ids.
+    pub(crate) random: Random,
+    pub(crate) clock: Clock,
+    pub(crate) config: SimConfig,
+}
+
+impl World {
+    fn new(config: SimConfig) -> Result<Self, OrgFileError> {
+        let now = config.clock.now().as_millisecond();
+        let org = OrgFile::read(config.org_file.as_deref())?.build(config.seed, now)?;
+        let oauth = OAuth::new(&config.client_id, &config.client_secret, &config.refresh_token, config.seed);
+        oauth.reset(&org, now);
+        Ok(Self {
+            org: RwLock::new(org),
+            oauth,
+            calls: Calls::default(),
+            faults: Arc::new(Faults::new(config.seed)),
+            latency: Latency { per_call: config.latency, per_record: config.latency_per_record },
+            random: Random::new(config.seed),
+            clock: config.clock.clone(),
+            config,
+        })
+    }
+
+    /// The org, to read. A writer that panicked has left rows, not half rows.
+    pub(crate) fn org(&self) -> RwLockReadGuard<'_, Org> {
+        self.org.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The org, to write.
+    pub(crate) fn org_mut(&self) -> RwLockWriteGuard<'_, Org> {
+        self.org.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Milliseconds since 1970, by the org's clock.
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now().as_millisecond()
+    }
+
+    pub(crate) fn reset(&self) -> Result<(), OrgFileError> {
+        let now = self.now();
+        let org = OrgFile::read(self.config.org_file.as_deref())?.build(self.config.seed, now)?;
+        let mut current = self.org_mut();
+        *current = org;
+        self.oauth.reset(&current, now);
+        self.calls.reset();
+        self.faults.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! `/_sim/*`: what tests and demonstrations do to the org from outside. Loopback only, unless the
+//! caller has the control token.
+
+use std::time::Duration;
+
+use aws_lc_rs::constant_time;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    World,
+    faults::Fault,
+    records,
+    request::{Reply, split_query},
+    server::{Incoming, bearer},
+    users, values, versions,
+};
+
+/// Answers a control call.
+pub(crate) fn answer(world: &World, incoming: &Incoming, path: &[&str]) -> Reply {
+    if !allowed(world, incoming) {
+        return refusal(403, "control endpoints answer on loopback, or with the control token");
+    }
+    let answer = match (incoming.method.as_str(), path) {
+        ("GET", ["calls"]) => Ok(world.calls.to_json()),
+        ("DELETE", ["calls"]) => {
+            world.calls.clear();
+            Ok(json!({}))
+        }
+        ("GET", ["records", object]) => records(world, object, &split_query(&incoming.query)),
+        ("GET", ["faults"]) => Ok(json!({"faults": world.faults.list()})),
+        ("POST", ["faults"]) => add_fault(world, incoming),
+        ("DELETE", ["faults"]) => {
+            world.faults.clear();
+            Ok(json!({}))
+        }
+        ("POST", ["clock"]) => advance(world, incoming),
+        ("POST", ["tokens", "expire"]) => Ok(json!({"expired": world.oauth.expire_all()})),
+        ("POST", ["licenses"]) => licenses(world, incoming),
+        ("POST", ["switches"]) => switches(world, incoming),
+        ("POST", ["reset"]) => match world.reset() {
+            Ok(()) => Ok(json!({})),
+            Err(error) => return refusal(500, &error.to_string()),
+        },
+        ("GET", ["state"]) => Ok(state(world)),
+        _ => return refusal(404, "there is no such control endpoint"),
+    };
+    match answer {
+        Ok(body) => Reply::json(200, body),
+        Err(why) => refusal(400, &why),
+    }
+}
+
+fn refusal(status: u16, why: &str) -> Reply {
+    Reply::json(status, json!({"error": why}))
+}
+
+fn allowed(world: &World, incoming: &Incoming) -> bool {
+    let Some(wanted) = &world.config.control_token else { return incoming.is_local };
+    let sent = incoming.control_token.as_deref();
+    let sent = sent.or_else(|| incoming.authorization.as_deref().and_then(bearer));
+    let same =
+        |sent: &str| constant_time::verify_slices_are_equal(sent.as_bytes(), wanted.as_bytes()).is_ok();
+    incoming.is_local || sent.is_some_and(same)
+}
+
+fn object(incoming: &Incoming) -> Result<Map<String, Value>, String> {
+    serde_json::from_slice(&incoming.body).map_err(|error| format!("the body must be a JSON object: {error}"))
+}
+
+/// Every record of an object with every field, hidden ones too; `?Field=value` for those that have it.
+fn records(world: &World, name: &str, query: &[(String, String)]) -> Result<Value, String> {
+    let rows = world.org();
+    let object = rows.schema.object(name).cloned().ok_or_else(|| format!("there is no object {name}"))?;
+    let mut wanted = Vec::with_capacity(query.len());
+    for (name, text) in query {
+        let field = object.field(name).ok_or_else(|| format!("{} has no field {name}", object.name))?;
+        wanted.push((field, values::from_text(field, text)));
+    }
+    let table = rows.table(&object);
+    let fits = |row: &crate::cell::Row| {
+        wanted.iter().all(|(field, cell)| match row.get(field.index) {
+            found if found.is_null() || cell.is_null() => {
+                !found.as_bool() && !cell.as_bool() && found == cell
+                    || (!cell.as_bool() && found.is_null() && matches!(cell, crate::cell::Cell::Bool(_)))
+            }
+            found => found.compare(cell, field.case_sensitive) == Some(std::cmp::Ordering::Equal),
+        })
+    };
+    let indexed = wanted.iter().find(|(field, _)| table.is_indexed(field.index));
+    let found: Vec<_> = match indexed {
+        Some((field, cell)) => {
+            let slots = table.find(field.index, cell);
+            slots.iter().filter_map(|slot| table.row(*slot)).filter(|row| fits(row)).cloned().collect()
+        }
+        None => table.iter().map(|(_, row)| row).filter(|row| fits(row)).cloned().collect(),
+    };
+    drop(rows);
+    let records = found.iter().map(|row| records::record(&object, row, None, versions::NEWEST).into());
+    Ok(json!({"records": records.collect::<Vec<Value>>()}))
+}
+
+fn add_fault(world: &World, incoming: &Incoming) -> Result<Value, String> {
+    let fault: Fault =
+        serde_json::from_slice(&incoming.body).map_err(|error| format!("no such fault: {error}"))?;
+    if fault.probability.is_some_and(|probability| !(0.0..=1.0).contains(&probability)) {
+        return Err("probability is a number from 0 to 1".into());
+    }
+    if fault.status.is_some_and(|status| !(200..=599).contains(&status)) {
+        return Err("status is an HTTP status from 200 to 599".into());
+    }
+    world.faults.add(fault);
+    Ok(json!({"faults": world.faults.list().len()}))
+}
+
+fn advance(world: &World, incoming: &Incoming) -> Result<Value, String> {
+    let seconds = object(incoming)?.get("advance_seconds").and_then(Value::as_u64);
+    let seconds = seconds.ok_or("advance_seconds is a number of seconds, 0 or more")?;
+    world.clock.advance(Duration::from_secs(seconds));
+    Ok(json!({"now": world.clock.now().to_string()}))
+}
+
+fn licenses(world: &World, incoming: &Incoming) -> Result<Value, String> {
+    let totals = object(incoming)?;
+    let mut org = world.org_mut();
+    let mark = org.mark();
+    let set = users::set_totals(&mut org, &totals);
+    if set.is_err() {
+        org.roll_back(mark);
+    }
+    org.commit();
+    set.map(|()| json!({})).map_err(|name| format!("\"{name}\" is no licence, or its number is none"))
+}
+
+fn switches(world: &World, incoming: &Incoming) -> Result<Value, String> {
+    let changes = object(incoming)?;
+    let mut org = world.org_mut();
+    let mut all = serde_json::to_value(&org.switches).map_err(|error| error.to_string())?;
+    if let Value::Object(all) = &mut all {
+        all.extend(changes);
+    }
+    org.switches = serde_json::from_value(all.clone()).map_err(|error| format!("no such switch: {error}"))?;
+    Ok(all)
+}
+
+fn state(world: &World) -> Value {
+    let org = world.org();
+    let objects: Map<String, Value> = org
+        .schema
+        .objects
+        .iter()
+        .map(|object| (object.name.clone(), json!(org.table(object).len())))
+        .collect();
+    let licences = org.table_of("UserLicense");
+    let number = |row: &crate::cell::Row, name: &str| row.get(licences.object.at(name)).to_json();
+    let licences: Map<String, Value> = licences
+        .iter()
+        .filter_map(|(_, row)| {
+            let name = row.get(licences.object.at("Name")).as_text()?.to_owned();
+            Some((name, json!({"total": number(row, "TotalLicenses"), "used": number(row, "UsedLicenses")})))
+        })
+        .collect();
+    json!({
+        "now": world.clock.now().to_string(),
+        "organization_id": org.id.to_string(),
+        "run_as": org.run_as.to_string(),
+        "seed": world.config.seed,
+        "records": objects,
+        "licenses": licences,
+        "faults": world.faults.list(),
+        "switches": serde_json::to_value(&org.switches).unwrap_or_default(),
+        "calls": world.calls.to_json(),
+    })
+}

@@ -1,0 +1,93 @@
+//! What the org says when it refuses.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+
+/// One error of the data API. Bodies show it with `errorCode`, answers about one record of several
+/// with `statusCode`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) code: Cow<'static, str>,
+    pub(crate) message: String,
+    /// `None` where the real body has no `fields` at all.
+    pub(crate) fields: Option<Vec<String>>,
+}
+
+/// Several errors about one record; never empty.
+pub(crate) type Refusals = Vec<Refusal>;
+
+impl Refusal {
+    /// A refused record: 400, with the list of fields, which may be empty.
+    pub(crate) fn record(
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+        fields: &[&str],
+    ) -> Self {
+        let fields = fields.iter().map(ToString::to_string).collect();
+        Self { status: 400, code: code.into(), message: message.into(), fields: Some(fields) }
+    }
+
+    /// A refused call: no `fields`.
+    pub(crate) fn call(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { status, code: code.into(), message: message.into(), fields: None }
+    }
+
+    /// The resource of the path does not exist, or no such record.
+    pub(crate) fn not_found() -> Self {
+        Self::call(404, "NOT_FOUND", "The requested resource does not exist")
+    }
+
+    /// The path ends in something that is neither an id nor a known key.
+    pub(crate) fn not_accessible(token: &str) -> Self {
+        let message = format!("Provided external ID field does not exist or is not accessible: {token}");
+        Self::call(404, "NOT_FOUND", message)
+    }
+
+    pub(crate) fn malformed_id(text: &str) -> Self {
+        Self::record("MALFORMED_ID", format!("malformed id {text}"), &[])
+    }
+
+    pub(crate) fn invalid_reference() -> Self {
+        Self::record("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", &[])
+    }
+
+    pub(crate) fn no_such_column(name: &str, object: &str) -> Self {
+        Self::call(400, "INVALID_FIELD", format!("No such column '{name}' on sobject of type {object}"))
+    }
+
+    pub(crate) fn json(message: impl Into<String>) -> Self {
+        Self::call(400, "JSON_PARSER_ERROR", message)
+    }
+
+    pub(crate) fn method(method: &str, allowed: &str) -> Self {
+        let message = format!("HTTP Method '{method}' not allowed. Allowed are {allowed}");
+        Self::call(405, "METHOD_NOT_ALLOWED", message)
+    }
+
+    /// The form in an error body. `NOT_FOUND` has its keys the other way round, as recorded.
+    pub(crate) fn to_body(&self) -> Value {
+        let mut body = Map::new();
+        if self.code == "NOT_FOUND" {
+            body.insert("errorCode".into(), json!(self.code));
+            body.insert("message".into(), json!(self.message));
+        } else {
+            body.insert("message".into(), json!(self.message));
+            body.insert("errorCode".into(), json!(self.code));
+        }
+        if let Some(fields) = &self.fields {
+            body.insert("fields".into(), json!(fields));
+        }
+        Value::Object(body)
+    }
+
+    /// The form inside an answer about several records, where `fields` is always there.
+    pub(crate) fn to_item(&self) -> Value {
+        json!({
+            "statusCode": self.code,
+            "message": self.message,
+            "fields": self.fields.clone().unwrap_or_default(),
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! The state of the org: tables, counters, and how a transaction is taken back.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex},
+};
+
+use crate::{
+    cell::Row,
+    ids::Id,
+    schema::{Object, Schema},
+    soql::Cursors,
+    switches::Switches,
+    table::{Slot, Table},
+    users::UserFields,
+};
+
+/// Who writes, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Actor {
+    pub(crate) user: Id,
+    /// Milliseconds since 1970.
+    pub(crate) now: i64,
+}
+
+/// Everything the org holds.
+pub(crate) struct Org {
+    pub(crate) schema: Arc<Schema>,
+    tables: Vec<Table>,
+    /// Field numbers of User, which most rules need.
+    pub(crate) user_fields: UserFields,
+    pub(crate) id: Id,
+    pub(crate) instance: [u8; 2],
+    /// The user as whom the tokens act.
+    pub(crate) run_as: Id,
+    pub(crate) switches: Switches,
+    /// Usernames, in lower case, that other orgs use.
+    pub(crate) taken_usernames: HashSet<String>,
+    /// Feature licences (`UserPermissionsMarketingUser`, ...) that run out, with their number.
+    pub(crate) feature_totals: HashMap<String, i64>,
+    /// Why a user cannot be deactivated, in Salesforce's words.
+    pub(crate) blockers: HashMap<Id, Vec<String>>,
+    /// When describe last changed, in milliseconds.
+    pub(crate) described_at: i64,
+    pub(crate) described: crate::describe::Kept,
+    pub(crate) cursors: Mutex<Cursors>,
+    counters: HashMap<String, i64>,
+    undo: Vec<Undo>,
+    last_stamp: i64,
+}
+
+/// How to take back one step.
+enum Undo {
+    Row { table: usize, slot: Slot, before: Option<Arc<Row>> },
+    Counter { name: String, by: i64 },
+}
+
+/// A point to which a transaction can go back.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark(usize);
+
+impl Org {
+    pub(crate) fn new(schema: Schema, instance: [u8; 2], switches: Switches, now: i64) -> Self {
+        let schema = Arc::new(schema);
+        let user = schema.object("User").expect("data/objects.tsv has User");
+        Self {
+            user_fields: UserFields::new(user),
+            tables: schema.objects.iter().cloned().map(Table::new).collect(),
+            schema,
+            id: Id::new("00D", instance, 1),
+            instance,
+            run_as: Id::new("005", instance, 0),
+            switches,
+            taken_usernames: HashSet::new(),
+            feature_totals: HashMap::new(),
+            blockers: HashMap::new(),
+            described_at: now,
+            described: crate::describe::Kept::default(),
+            cursors: Mutex::default(),
+            counters: HashMap::new(),
+            undo: Vec::new(),
+            last_stamp: 0,
+        }
+    }
+
+    pub(crate) fn table(&self, object: &Object) -> &Table {
+        &self.tables[object.index]
+    }
+
+    /// The table of an object that `data/` surely has.
+    ///
+    /// # Panics
+    ///
+    /// If `data/objects.tsv` lacks it: a mistake in this crate, found by any test.
+    pub(crate) fn table_of(&self, object: &str) -> &Table {
+        self.table(self.schema.object(object).expect("the rules name only objects of data/"))
+    }
+
+    /// The object that an id's prefix names.
+    pub(crate) fn object_of(&self, id: Id) -> Option<&Arc<Object>> {
+        self.schema.objects.iter().find(|object| object.key_prefix == id.prefix())
+    }
+
+    /// The record with this id, whatever its object.
+    pub(crate) fn record(&self, id: Id) -> Option<&Arc<Row>> {
+        self.table(self.object_of(id)?).get(id)
+    }
+
+    /// Room for many rows at once.
+    pub(crate) fn reserve(&mut self, object: &Object, rows: usize) {
+        self.tables[object.index].reserve(rows);
+    }
+
+    pub(crate) fn new_id(&mut self, object: &Object) -> Id {
+        self.tables[object.index].new_id(self.instance)
+    }
+
+    /// The time of a write: whole seconds, never before an earlier write.
+    pub(crate) fn stamp(&mut self, now: i64) -> i64 {
+        self.last_stamp = self.last_stamp.max(now.div_euclid(1_000) * 1_000);
+        self.last_stamp
+    }
+
+    pub(crate) fn insert(&mut self, object: &Object, row: Row) {
+        let slot = self.tables[object.index].free_slot();
+        self.put(object.index, slot, Some(Arc::new(row)));
+    }
+
+    /// Replaces the row with the id of `row`, which must be there.
+    pub(crate) fn replace(&mut self, object: &Object, row: Row) {
+        let slot = row.get(0).as_id().and_then(|id| self.tables[object.index].slot(id));
+        if let Some(slot) = slot {
+            self.put(object.index, slot, Some(Arc::new(row)));
+        }
+    }
+
+    /// Takes a row away.
+    pub(crate) fn remove(&mut self, object: &Object, id: Id) {
+        if let Some(slot) = self.tables[object.index].slot(id) {
+            self.put(object.index, slot, None);
+        }
+    }
+
+    fn put(&mut self, table: usize, slot: Slot, row: Option<Arc<Row>>) {
+        let before = self.tables[table].put(slot, row);
+        self.undo.push(Undo::Row { table, slot, before });
+    }
+
+    pub(crate) fn counter(&self, name: &str) -> i64 {
+        self.counters.get(name).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn count(&mut self, name: &str, by: i64) {
+        if by != 0 {
+            *self.counters.entry(name.to_owned()).or_default() += by;
+            self.undo.push(Undo::Counter { name: name.to_owned(), by });
+        }
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark(self.undo.len())
+    }
+
+    /// Takes back everything since `mark`.
+    pub(crate) fn roll_back(&mut self, mark: Mark) {
+        while self.undo.len() > mark.0 {
+            match self.undo.pop() {
+                Some(Undo::Row { table, slot, before }) => {
+                    self.tables[table].put(slot, before);
+                }
+                Some(Undo::Counter { name, by }) => *self.counters.entry(name).or_default() -= by,
+                None => {}
+            }
+        }
+    }
+
+    /// What was written stays.
+    pub(crate) fn commit(&mut self) {
+        self.undo.clear();
+    }
+}

@@ -1,0 +1,581 @@
+//! The org file: what an org holds when it starts. `data/default_org.toml` is one too.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    cell::{Cell, Row},
+    errors::Refusal,
+    ids::Id,
+    org::{Actor, Org},
+    random::Random,
+    rows,
+    schema::{CustomField, Schema, SchemaError},
+    switches::Switches,
+    users,
+    values::Source,
+};
+
+const DEFAULT: &str = include_str!("../data/default_org.toml");
+
+/// Why an org file does not make an org.
+#[derive(Debug, thiserror::Error)]
+pub enum OrgFileError {
+    /// The file cannot be read.
+    #[error("could not read the org file {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no TOML, or has a key or value that is not known.
+    #[error("the org file is wrong: {0}")]
+    Parse(#[from] toml::de::Error),
+    /// A custom field, hidden field or picklist does not fit the schema.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// A profile names a licence, a user a profile, and so on, that the file does not have.
+    #[error("{what} names the {kind} \"{name}\", which the org file does not have")]
+    Missing {
+        /// Who names it.
+        what: String,
+        /// The kind of thing that is missing.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The org itself would refuse the user.
+    #[error("the user {username} cannot be: {why}")]
+    User {
+        /// The user.
+        username: String,
+        /// The org's own words.
+        why: String,
+    },
+}
+
+/// An org file, as written.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct OrgFile {
+    /// Start from nothing: neither licences, profiles, roles nor users of the default org.
+    bare: bool,
+    org: OrgFacts,
+    switches: Switches,
+    licences: Vec<Licence>,
+    /// Feature licences by field (`UserPermissionsMarketingUser`), with their number.
+    features: BTreeMap<String, i64>,
+    profiles: Vec<Profile>,
+    roles: Vec<Role>,
+    users: Vec<User>,
+    /// Custom fields.
+    fields: Vec<CustomField>,
+    /// Fields to hide (`User.Division`) and to show (`User.MiddleName`).
+    hidden_fields: Vec<String>,
+    shown_fields: Vec<String>,
+    /// Other values for a picklist: `"User.LanguageLocaleKey" = ["en_US", "de"]`.
+    picklists: BTreeMap<String, Vec<String>>,
+    /// Usernames that other orgs use.
+    usernames_elsewhere: Vec<String>,
+    generate: Generate,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct OrgFacts {
+    name: Option<String>,
+    instance: Option<String>,
+    edition: Option<String>,
+    sandbox: Option<bool>,
+    run_as: Option<String>,
+    language: Option<String>,
+    locale: Option<String>,
+    time_zone: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Licence {
+    name: String,
+    #[serde(default)]
+    key: Option<String>,
+    total: i64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Profile {
+    name: String,
+    licence: String,
+    #[serde(default)]
+    user_type: Option<String>,
+    #[serde(default)]
+    permissions: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Role {
+    name: String,
+    #[serde(default)]
+    parent: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct User {
+    username: String,
+    #[serde(default)]
+    profile: Option<String>,
+    #[serde(default)]
+    role: Option<String>,
+    #[serde(default)]
+    manager: Option<String>,
+    #[serde(default)]
+    frozen: bool,
+    /// `false`: a user without a `UserLogin`, as orgs have a few.
+    #[serde(default = "yes")]
+    login_row: bool,
+    /// Why deactivating is refused: names of `data/deactivation_blockers.tsv`, or texts.
+    #[serde(default)]
+    blockers: Vec<String>,
+    /// Any other field, in Salesforce's spelling.
+    #[serde(default)]
+    fields: Map<String, Value>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Many made-up users, for measurements.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Generate {
+    users: u64,
+    profile: Option<String>,
+}
+
+impl OrgFile {
+    /// Reads a file and lays it over the default org; without a file, the default org.
+    pub(crate) fn read(path: Option<&Path>) -> Result<Self, OrgFileError> {
+        let Some(path) = path else { return Ok(toml::from_str(DEFAULT)?) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| OrgFileError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text)
+    }
+
+    /// The same from text.
+    pub(crate) fn parse(text: &str) -> Result<Self, OrgFileError> {
+        let file: Self = toml::from_str(text)?;
+        if file.bare {
+            return Ok(file);
+        }
+        Ok(file.over(toml::from_str(DEFAULT)?))
+    }
+
+    /// What this file names wins; what only `base` has stays.
+    fn over(mut self, base: Self) -> Self {
+        self.licences = merge(base.licences, self.licences, |licence| &licence.name);
+        self.profiles = merge(base.profiles, self.profiles, |profile| &profile.name);
+        self.roles = merge(base.roles, self.roles, |role| &role.name);
+        self.users = merge(base.users, self.users, |user| &user.username);
+        let (own, base) = (self.org, base.org);
+        self.org = OrgFacts {
+            name: own.name.or(base.name),
+            instance: own.instance.or(base.instance),
+            edition: own.edition.or(base.edition),
+            sandbox: own.sandbox.or(base.sandbox),
+            run_as: own.run_as.or(base.run_as),
+            language: own.language.or(base.language),
+            locale: own.locale.or(base.locale),
+            time_zone: own.time_zone.or(base.time_zone),
+        };
+        self
+    }
+
+    /// Makes the org. Users are created under the rules of the org, so that no file can hold what no
+    /// org could.
+    pub(crate) fn build(&self, seed: u64, now: i64) -> Result<Org, OrgFileError> {
+        let mut schema = Schema::standard()?;
+        for field in &self.fields {
+            schema.add_field(field)?;
+        }
+        for (path, values) in &self.picklists {
+            schema.set_picklist(path, values)?;
+        }
+        for path in &self.hidden_fields {
+            schema.set_hidden(path, true)?;
+        }
+        for path in &self.shown_fields {
+            schema.set_hidden(path, false)?;
+        }
+        let letters = Random::new(seed).text(b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz", 2);
+        let mut instance = [b'0'; 2];
+        instance.copy_from_slice(&letters.as_bytes()[..2]);
+        let mut org = Org::new(schema, instance, self.switches.clone(), now);
+        org.taken_usernames = self.usernames_elsewhere.iter().map(|name| name.to_lowercase()).collect();
+        let actor = Actor { user: org.run_as, now };
+        self.add_organization(&mut org, actor);
+        for licence in &self.licences {
+            add_licence(&mut org, licence, actor);
+        }
+        for profile in &self.profiles {
+            add_profile(&mut org, profile, actor)?;
+        }
+        for role in &self.roles {
+            add_role(&mut org, role, actor)?;
+        }
+        for user in &self.users {
+            self.add_user(&mut org, user, actor)?;
+        }
+        self.add_managers(&mut org)?;
+        self.choose_run_as(&mut org)?;
+        self.generate(&mut org, actor)?;
+        for (feature, total) in &self.features {
+            if !users::set_total(&mut org, feature, *total) {
+                return Err(missing("features", "feature licence", feature));
+            }
+        }
+        org.commit();
+        Ok(org)
+    }
+
+    fn add_organization(&self, org: &mut Org, actor: Actor) {
+        let facts = &self.org;
+        let text = |text: &Option<String>| text.as_deref().map_or(Cell::Null, Cell::text);
+        let id = Cell::Id(org.id);
+        let cells = [
+            ("Name", text(&facts.name)),
+            ("InstanceName", text(&facts.instance)),
+            ("OrganizationType", text(&facts.edition)),
+            ("IsSandbox", Cell::Bool(facts.sandbox.unwrap_or(false))),
+            ("LanguageLocaleKey", text(&facts.language)),
+            ("DefaultLocaleSidKey", text(&facts.locale)),
+            ("TimeZoneSidKey", text(&facts.time_zone)),
+        ];
+        add(org, "Organization", Some(id), &cells, actor);
+    }
+
+    fn add_user(&self, org: &mut Org, user: &User, actor: Actor) -> Result<(), OrgFileError> {
+        let who = || format!("the user {}", user.username);
+        let profile = user.profile.as_deref().or(self.profiles.first().map(|p| p.name.as_str()));
+        let profile = profile.unwrap_or_default();
+        let mut body = user.fields.clone();
+        let mut fill = |name: &str, value: Value| {
+            body.entry(name).or_insert(value);
+        };
+        let short: String = user.username.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+        fill("Username", json!(user.username));
+        fill("LastName", json!(short));
+        fill("Email", json!(user.username));
+        fill("Alias", json!(short));
+        fill("TimeZoneSidKey", json!(self.org.time_zone.as_deref().unwrap_or("Europe/London")));
+        fill("LocaleSidKey", json!(self.org.locale.as_deref().unwrap_or("en_US")));
+        fill("LanguageLocaleKey", json!(self.org.language.as_deref().unwrap_or("en_US")));
+        fill("EmailEncodingKey", json!("UTF-8"));
+        let id = find(org, "Profile", profile).ok_or_else(|| missing(&who(), "profile", profile))?;
+        fill("ProfileId", json!(id.to_string()));
+        if let Some(role) = &user.role {
+            let id = find(org, "UserRole", role).ok_or_else(|| missing(&who(), "role", role))?;
+            fill("UserRoleId", json!(id.to_string()));
+        }
+        let object = Arc::clone(&org.table_of("User").object);
+        let id = rows::create(org, &object, &body, Source(""), actor)
+            .map_err(|refusals| refused(&user.username, &refusals))?;
+        let logins = Arc::clone(&org.table_of("UserLogin").object);
+        let row = org.table(&logins).find_one(logins.at("UserId"), &Cell::Id(id)).map(|row| Row::clone(row));
+        match row {
+            Some(row) if !user.login_row => {
+                if let Some(login) = row.get(0).as_id() {
+                    org.remove(&logins, login);
+                }
+            }
+            Some(mut row) if user.frozen => {
+                row.set(logins.at("IsFrozen"), Cell::Bool(true));
+                org.replace(&logins, row);
+            }
+            _ => {}
+        }
+        if !user.blockers.is_empty() {
+            org.blockers.insert(id, user.blockers.iter().map(|name| users::blocker(name)).collect());
+        }
+        Ok(())
+    }
+
+    /// Managers come last: a manager may stand below his people in the file.
+    fn add_managers(&self, org: &mut Org) -> Result<(), OrgFileError> {
+        let f = org.user_fields;
+        let object = Arc::clone(&org.table_of("User").object);
+        for user in &self.users {
+            let Some(manager) = &user.manager else { continue };
+            let find = |org: &Org, name: &str| {
+                org.table(&object).find_one(f.username, &Cell::text(name)).map(|row| Row::clone(row))
+            };
+            let of = format!("the user {}", user.username);
+            let id = find(org, manager).and_then(|row| row.get(0).as_id());
+            let id = id.ok_or_else(|| missing(&of, "manager", manager))?;
+            if let Some(mut row) = find(org, &user.username) {
+                row.set(f.manager, Cell::Id(id));
+                org.replace(&object, row);
+            }
+        }
+        Ok(())
+    }
+
+    fn choose_run_as(&self, org: &mut Org) -> Result<(), OrgFileError> {
+        let table = org.table_of("User");
+        let user = match &self.org.run_as {
+            Some(name) => table
+                .find_one(org.user_fields.username, &Cell::text(name))
+                .ok_or_else(|| missing("org.run-as", "user", name))?,
+            None => match table.iter().next() {
+                Some((_, row)) => row,
+                None => return Err(missing("the org", "user", "any")),
+            },
+        };
+        let id = user.get(0).as_id();
+        if let Some(id) = id {
+            org.run_as = id;
+        }
+        Ok(())
+    }
+
+    /// Rows as a create would make them, without asking every rule a million times. Licences grow as
+    /// needed.
+    fn generate(&self, org: &mut Org, actor: Actor) -> Result<(), OrgFileError> {
+        let count = self.generate.users;
+        if count == 0 {
+            return Ok(());
+        }
+        let name = self.generate.profile.as_deref().unwrap_or("Standard User");
+        let profile = find(org, "Profile", name).ok_or_else(|| missing("generate", "profile", name))?;
+        let f = org.user_fields;
+        let object = Arc::clone(&org.table_of("User").object);
+        let first = User {
+            username: "user0@generated.example".into(),
+            profile: Some(name.to_owned()),
+            role: None,
+            manager: None,
+            frozen: false,
+            login_row: true,
+            blockers: Vec::new(),
+            fields: Map::new(),
+        };
+        let licences = Arc::clone(&org.table_of("UserLicense").object);
+        let profiles = org.table_of("Profile");
+        let licence =
+            profiles.get(profile).and_then(|row| row.get(profiles.object.at("UserLicenseId")).as_id());
+        let seats = i64::try_from(count).unwrap_or(i64::MAX);
+        if let Some(mut row) = licence.and_then(|id| org.table(&licences).get(id)).map(|row| Row::clone(row))
+        {
+            let total = licences.at("TotalLicenses");
+            row.set(total, Cell::Int(row.get(total).as_int().saturating_add(seats)));
+            org.replace(&licences, row);
+        }
+        self.add_user(org, &first, actor)?;
+        let template = org.table(&object).find_one(f.username, &Cell::text(&first.username)).cloned();
+        let Some(template) = template else { return Ok(()) };
+        org.reserve(&object, usize::try_from(count).unwrap_or(0));
+        let (alias, federation, number) =
+            (object.at("Alias"), object.at("FederationIdentifier"), object.at("EmployeeNumber"));
+        for n in 1..count {
+            let mut row = Row::clone(&template);
+            let id = org.new_id(&object);
+            let username = Cell::text(&format!("user{n}@generated.example"));
+            row.set(0, Cell::Id(id));
+            row.set(f.username, username.clone());
+            row.set(f.email, username.clone());
+            row.set(federation, username);
+            row.set(f.nickname, Cell::text(&format!("user{n}")));
+            row.set(alias, Cell::text(&format!("u{}", n % 10_000_000)));
+            row.set(number, Cell::text(&n.to_string()));
+            row.set(f.first_name, Cell::text("Generated"));
+            row.set(f.last_name, Cell::text(&format!("User {n}")));
+            row.set(f.name, Cell::text(&format!("Generated User {n}")));
+            org.insert(&object, row);
+            users::add_login(org, id, actor);
+            if n % 4_096 == 0 {
+                org.commit();
+            }
+        }
+        if let Some(licence) = licence {
+            users::count_seats(org, licence, seats - 1, actor.now);
+        }
+        Ok(())
+    }
+}
+
+/// `over` in the place of what has the same name in `base`; the rest of it behind.
+fn merge<T>(base: Vec<T>, over: Vec<T>, name: impl Fn(&T) -> &String) -> Vec<T> {
+    let mut merged = base;
+    for item in over {
+        match merged.iter_mut().find(|other| name(other).eq_ignore_ascii_case(name(&item))) {
+            Some(place) => *place = item,
+            None => merged.push(item),
+        }
+    }
+    merged
+}
+
+fn missing(what: &str, kind: &'static str, name: &str) -> OrgFileError {
+    OrgFileError::Missing { what: what.to_owned(), kind, name: name.to_owned() }
+}
+
+fn refused(username: &str, refusals: &[Refusal]) -> OrgFileError {
+    let why: Vec<String> =
+        refusals.iter().map(|refusal| format!("{} {}", refusal.code, refusal.message)).collect();
+    OrgFileError::User { username: username.to_owned(), why: why.join("; ") }
+}
+
+/// The record of `object` with this name.
+fn find(org: &Org, object: &str, name: &str) -> Option<Id> {
+    let table = org.table_of(object);
+    table.find_one(table.object.at("Name"), &Cell::text(name)).and_then(|row| row.get(0).as_id())
+}
+
+/// Adds a record that the API could not create.
+fn add(org: &mut Org, object: &str, id: Option<Cell>, cells: &[(&str, Cell)], actor: Actor) -> Id {
+    let object = Arc::clone(&org.table_of(object).object);
+    let mut row = Row::default();
+    for field in &object.fields {
+        row.set(field.index, field.default.clone());
+    }
+    for (name, cell) in cells {
+        row.set(object.at(name), cell.clone());
+    }
+    let at = Cell::Time(org.stamp(actor.now));
+    let by = Cell::Id(actor.user);
+    for (name, cell) in [
+        ("CreatedDate", &at),
+        ("LastModifiedDate", &at),
+        ("SystemModstamp", &at),
+        ("CreatedById", &by),
+        ("LastModifiedById", &by),
+    ] {
+        if let Some(field) = object.field(name) {
+            row.set(field.index, cell.clone());
+        }
+    }
+    let id = id.as_ref().and_then(Cell::as_id).unwrap_or_else(|| org.new_id(&object));
+    row.set(0, Cell::Id(id));
+    org.insert(&object, row);
+    id
+}
+
+fn add_licence(org: &mut Org, licence: &Licence, actor: Actor) {
+    let key = licence.key.clone().unwrap_or_else(|| licence.name.to_uppercase().replace(' ', "_"));
+    let cells = [
+        ("Name", Cell::text(&licence.name)),
+        ("MasterLabel", Cell::text(&licence.name)),
+        ("LicenseDefinitionKey", Cell::text(&key)),
+        ("TotalLicenses", Cell::Int(licence.total)),
+        ("UsedLicenses", Cell::Int(0)),
+    ];
+    add(org, "UserLicense", None, &cells, actor);
+}
+
+fn add_profile(org: &mut Org, profile: &Profile, actor: Actor) -> Result<(), OrgFileError> {
+    let who = format!("the profile {}", profile.name);
+    let licence = find(org, "UserLicense", &profile.licence)
+        .ok_or_else(|| missing(&who, "licence", &profile.licence))?;
+    let object = Arc::clone(&org.table_of("Profile").object);
+    let permissions: Vec<String> =
+        profile.permissions.iter().map(|name| format!("Permissions{name}")).collect();
+    let mut cells = vec![
+        ("Name", Cell::text(&profile.name)),
+        ("UserLicenseId", Cell::Id(licence)),
+        ("UserType", Cell::text(profile.user_type.as_deref().unwrap_or("Standard"))),
+    ];
+    for name in &permissions {
+        if object.field(name).is_none() {
+            return Err(missing(&who, "permission", name));
+        }
+        cells.push((name, Cell::Bool(true)));
+    }
+    add(org, "Profile", None, &cells, actor);
+    Ok(())
+}
+
+fn add_role(org: &mut Org, role: &Role, actor: Actor) -> Result<(), OrgFileError> {
+    let parent = match &role.parent {
+        None => Cell::Null,
+        Some(name) => {
+            let found = find(org, "UserRole", name);
+            Cell::Id(found.ok_or_else(|| missing(&format!("the role {}", role.name), "role", name))?)
+        }
+    };
+    let cells = [
+        ("Name", Cell::text(&role.name)),
+        ("DeveloperName", Cell::text(&role.name.replace(' ', "_"))),
+        ("ParentRoleId", parent),
+    ];
+    add(org, "UserRole", None, &cells, actor);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(text: &str) -> Result<Org, OrgFileError> {
+        OrgFile::parse(text)?.build(1, 1_700_000_000_000)
+    }
+
+    #[test]
+    fn the_default_org_can_be_built() {
+        let org = OrgFile::read(None).unwrap().build(1, 0).unwrap();
+        assert_eq!(org.table_of("User").len(), 2);
+        assert_eq!(org.table_of("UserLogin").len(), 2);
+        let licences = org.table_of("UserLicense");
+        let salesforce = licences.find_one(licences.object.at("Name"), &Cell::text("salesforce")).unwrap();
+        assert_eq!(salesforce.get(licences.object.at("UsedLicenses")).as_int(), 2);
+    }
+
+    #[test]
+    fn a_file_joins_and_replaces_by_name() {
+        let org = build(
+            "[[licences]]\nname = \"Salesforce\"\ntotal = 3\n[[roles]]\nname = \"Pilot\"\nparent = \"CEO\"",
+        )
+        .unwrap();
+        let licences = org.table_of("UserLicense");
+        let salesforce = licences.find_one(licences.object.at("Name"), &Cell::text("Salesforce")).unwrap();
+        assert_eq!(salesforce.get(licences.object.at("TotalLicenses")).as_int(), 3);
+        assert_eq!(org.table_of("UserRole").len(), 7);
+    }
+
+    #[test]
+    fn what_no_org_could_hold_is_no_org_file() {
+        for (text, expected) in [
+            ("colour = 1", "unknown field"),
+            ("[[profiles]]\nname = \"X\"\nlicence = \"Nope\"", "the licence \"Nope\""),
+            ("[[users]]\nusername = \"nobody\"", "FIELD_INTEGRITY_EXCEPTION"),
+            ("[[users]]\nusername = \"a@example.com\"\nprofile = \"Nope\"", "the profile \"Nope\""),
+            ("hidden-fields = [\"User.Nope\"]", "there is no field User.Nope"),
+            ("bare = true", "which the org file does not have"),
+            ("[features]\nUserPermissionsNope = 1", "feature licence"),
+        ] {
+            let error = build(text).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn generated_users_are_found_by_every_key() {
+        let org = build("[generate]\nusers = 500").unwrap();
+        let users = org.table_of("User");
+        assert_eq!(users.len(), 502);
+        assert_eq!(org.table_of("UserLogin").len(), 502);
+        let federation = users.object.at("FederationIdentifier");
+        assert!(users.find_one(federation, &Cell::text("user499@generated.example")).is_some());
+        assert!(users.find_one(org.user_fields.username, &Cell::text("USER499@generated.example")).is_some());
+    }
+}

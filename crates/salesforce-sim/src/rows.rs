@@ -1,0 +1,325 @@
+//! The rules that hold for every record: what a body may say, what a field may hold, what a
+//! reference may point to. What only users know is in [`crate::users`].
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    cell::{Cell, Row},
+    errors::{Refusal, Refusals},
+    ids::Id,
+    org::{Actor, Org},
+    schema::{Field, Object},
+    users,
+    values::{self, Source},
+};
+
+/// A body after it was read against the object: what is to be written, by field number.
+struct Sent {
+    cells: Vec<(usize, Cell)>,
+    /// Named in the body, but not to be written by this operation.
+    not_writable: Vec<String>,
+    /// Ids that are no ids.
+    malformed: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    Create,
+    Update,
+}
+
+/// Creates a record and hands back its id.
+pub(crate) fn create(
+    org: &mut Org,
+    object: &Arc<Object>,
+    body: &Map<String, Value>,
+    source: Source<'_>,
+    actor: Actor,
+) -> Result<Id, Refusals> {
+    if !object.createable {
+        let message = format!("entity type cannot be inserted: {}", object.label);
+        return Err(vec![Refusal::record("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message, &[])]);
+    }
+    let sent = read_body(org, object, body, source, Operation::Create)?;
+    let mut row = Row::default();
+    for field in &object.fields {
+        row.set(field.index, field.default.clone());
+    }
+    save(org, object, row, sent, Operation::Create, actor)
+}
+
+/// Changes what `body` names in the record `id`, which must be there.
+pub(crate) fn update(
+    org: &mut Org,
+    object: &Arc<Object>,
+    id: Id,
+    body: &Map<String, Value>,
+    source: Source<'_>,
+    actor: Actor,
+) -> Result<(), Refusals> {
+    if !object.updateable {
+        let message = format!("entity type cannot be updated: {}", object.label);
+        return Err(vec![Refusal::record("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message, &[])]);
+    }
+    let Some(row) = org.table(object).get(id).map(|row| Row::clone(row)) else {
+        return Err(vec![Refusal::not_found()]);
+    };
+    let sent = read_body(org, object, body, source, Operation::Update)?;
+    save(org, object, row, sent, Operation::Update, actor).map(|_| ())
+}
+
+/// Deletes a record, which must be there.
+pub(crate) fn delete(org: &mut Org, object: &Arc<Object>, id: Id) -> Result<(), Refusals> {
+    if !object.deletable {
+        let message = format!("entity type cannot be deleted: {}", object.label);
+        return Err(vec![Refusal::record("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message, &[])]);
+    }
+    let in_use = org.schema.objects.iter().find(|other| {
+        let references = |field: &&Field| field.reference_to.contains(&object.name);
+        let table = org.table(other);
+        other.fields.iter().filter(references).any(|field| {
+            let is_it = |row: &Arc<Row>| row.get(field.index).as_id() == Some(id);
+            table.iter().any(|(_, row)| is_it(row))
+        })
+    });
+    if in_use.is_some() {
+        let message =
+            format!("Your attempt to delete {} could not be completed because it is in use.", object.label);
+        return Err(vec![Refusal::record("DELETE_FAILED", message, &[])]);
+    }
+    org.remove(object, id);
+    Ok(())
+}
+
+fn save(
+    org: &mut Org,
+    object: &Arc<Object>,
+    mut row: Row,
+    sent: Sent,
+    operation: Operation,
+    actor: Actor,
+) -> Result<Id, Refusals> {
+    check_writable(&sent)?;
+    let before = (operation == Operation::Update).then(|| row.clone());
+    let named: Vec<usize> = sent.cells.iter().map(|(field, _)| *field).collect();
+    for (field, cell) in sent.cells {
+        row.set(field, cell);
+    }
+    let is_user = object.name == "User";
+    if is_user {
+        users::complete(org, &mut row, before.as_ref(), &named, actor);
+    }
+    check_required(object, &row, &named, operation)?;
+    check_values(object, &row, &named)?;
+    if is_user {
+        users::check_syntax(org, &row, &named)?;
+    }
+    check_references(org, object, &row, &named)?;
+    check_unique(org, object, &row, before.as_ref())?;
+    match object.name.as_str() {
+        "User" => users::check(org, &row, before.as_ref(), actor)?,
+        "UserLogin" => users::check_login(org, &row, before.as_ref(), actor)?,
+        _ => {}
+    }
+    let id = match &before {
+        Some(before) => before.get(0).as_id(),
+        None => None,
+    }
+    .unwrap_or_else(|| org.new_id(object));
+    row.set(0, Cell::Id(id));
+    stamp(org, object, &mut row, operation, actor);
+    if operation == Operation::Create {
+        org.insert(object, row.clone());
+    } else {
+        org.replace(object, row.clone());
+    }
+    if is_user {
+        users::saved(org, &row, before.as_ref(), actor);
+    }
+    Ok(id)
+}
+
+fn read_body(
+    org: &Org,
+    object: &Arc<Object>,
+    body: &Map<String, Value>,
+    source: Source<'_>,
+    operation: Operation,
+) -> Result<Sent, Refusals> {
+    let mut sent = Sent { cells: Vec::new(), not_writable: Vec::new(), malformed: Vec::new() };
+    for (name, value) in body {
+        if name == "attributes" {
+            continue;
+        }
+        if name.eq_ignore_ascii_case("Id") {
+            let message = "The Id field should not be specified in the sobject data.";
+            return Err(vec![Refusal::call(400, "INVALID_FIELD", message)]);
+        }
+        let (field, cell) = match (object.field(name), object.relationship(name), value) {
+            (Some(field), _, value) => (field, values::read(field, value, source, &org.switches)?),
+            (None, Some(field), Value::Object(parent)) => (field, parent_by_key(org, field, parent)?),
+            _ => return Err(vec![Refusal::no_such_column(name, &object.name)]),
+        };
+        let writable = if operation == Operation::Create { field.createable } else { field.updateable };
+        if !writable {
+            sent.not_writable.push(field.name.clone());
+        } else if let (true, Cell::Text(text)) = (field.kind.is_id(), &cell) {
+            sent.malformed.push(text.to_string());
+        } else {
+            sent.cells.push((field.index, cell));
+        }
+    }
+    Ok(sent)
+}
+
+/// `{"Manager": {"Username": "ada@example.com"}}`: a reference by a key of the other record.
+fn parent_by_key(org: &Org, field: &Field, parent: &Map<String, Value>) -> Result<Cell, Refusals> {
+    let named = parent.get("attributes").and_then(|a| a.get("type")).and_then(Value::as_str);
+    let target = match (named, field.reference_to.as_slice()) {
+        (Some(name), targets) if targets.iter().any(|t| t.eq_ignore_ascii_case(name)) => name,
+        (None, [only]) => only,
+        _ => {
+            let message = format!("The relationship {} needs attributes.type", field.name);
+            return Err(vec![Refusal::call(400, "INVALID_FIELD", message)]);
+        }
+    };
+    let unknown = |name: &str| vec![Refusal::no_such_column(name, target)];
+    let object = org.schema.object(target).ok_or_else(|| unknown(target))?;
+    let mut keys = parent.iter().filter(|(name, _)| *name != "attributes");
+    let (Some((name, value)), None) = (keys.next(), keys.next()) else {
+        let message =
+            format!("More than one field provided in an External Foreign Key reference in entity {target}");
+        return Err(vec![Refusal::call(400, "INVALID_FIELD", message)]);
+    };
+    let key = object.field(name).filter(|field| field.is_key()).ok_or_else(|| unknown(name))?;
+    let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    let cell = values::from_text(key, &text);
+    let table = org.table(object);
+    match table.find(key.index, &cell).as_slice() {
+        [slot] => Ok(table.row(*slot).map_or(Cell::Null, |row| row.get(0).clone())),
+        [] => {
+            let message = format!(
+                "Foreign key external ID: {text} not found for field {} in entity {}",
+                key.name, object.name
+            );
+            Err(vec![Refusal::call(400, "INVALID_FIELD", message)])
+        }
+        _ => {
+            let message = format!("Foreign key external ID: {text} is not unique for field {}", key.name);
+            Err(vec![Refusal::record("DUPLICATE_EXTERNAL_ID", message, &[])])
+        }
+    }
+}
+
+fn check_writable(sent: &Sent) -> Result<(), Refusals> {
+    if !sent.not_writable.is_empty() {
+        let message = format!(
+            "Unable to create/update fields: {}. Please check the security settings of this field and verify \
+             that it is read/write for your profile or permission set.",
+            sent.not_writable.join(", ")
+        );
+        let fields: Vec<&str> = sent.not_writable.iter().map(String::as_str).collect();
+        return Err(vec![Refusal::record("INVALID_FIELD_FOR_INSERT_UPDATE", message, &fields)]);
+    }
+    match sent.malformed.first() {
+        Some(text) => Err(vec![Refusal::malformed_id(text)]),
+        None => Ok(()),
+    }
+}
+
+/// One error names every required field that is missing, in the order of the object.
+fn check_required(object: &Object, row: &Row, named: &[usize], operation: Operation) -> Result<(), Refusals> {
+    let missing: Vec<&str> = object
+        .visible_fields()
+        .filter(|field| match operation {
+            Operation::Create => field.required(),
+            Operation::Update => named.contains(&field.index) && !field.nillable,
+        })
+        .filter(|field| field.kind != crate::schema::Kind::Boolean && row.get(field.index).is_null())
+        .map(|field| field.name.as_str())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!("Required fields are missing: [{}]", missing.join(", "));
+    Err(vec![Refusal::record("REQUIRED_FIELD_MISSING", message, &missing)])
+}
+
+/// Lengths, restricted picklists, e-mail addresses: one error for each field that is wrong.
+fn check_values(object: &Object, row: &Row, named: &[usize]) -> Result<(), Refusals> {
+    let refusals: Refusals = named
+        .iter()
+        .map(|field| &object.fields[*field])
+        .filter_map(|field| values::check(field, row.get(field.index)))
+        .collect();
+    if refusals.is_empty() { Ok(()) } else { Err(refusals) }
+}
+
+/// `MALFORMED_ID` for an id of the wrong object, `INVALID_CROSS_REFERENCE_KEY` for one of the right
+/// object that does not exist.
+fn check_references(org: &Org, object: &Object, row: &Row, named: &[usize]) -> Result<(), Refusals> {
+    for field in named.iter().map(|field| &object.fields[*field]).filter(|field| field.kind.is_id()) {
+        let Some(id) = row.get(field.index).as_id() else { continue };
+        let fits = |target: &&String| org.schema.prefix_of(target) == Some(id.prefix());
+        let Some(target) = field.reference_to.iter().find(fits) else {
+            let message = format!("{}: id value of incorrect type: {id}", field.label);
+            return Err(vec![Refusal::record("MALFORMED_ID", message, &[&field.name])]);
+        };
+        let known = org.schema.object(target).is_some_and(|target| org.table(target).get(id).is_some());
+        if !known {
+            return Err(vec![Refusal::invalid_reference()]);
+        }
+    }
+    Ok(())
+}
+
+/// Unique fields. Usernames and nicknames have words of their own.
+fn check_unique(org: &Org, object: &Object, row: &Row, before: Option<&Row>) -> Result<(), Refusals> {
+    let own = before.map(|before| before.get(0).clone());
+    let table = org.table(object);
+    for field in object.fields.iter().filter(|field| field.unique) {
+        let value = row.get(field.index);
+        if value.is_null() || before.is_some_and(|before| before.get(field.index) == value) {
+            continue;
+        }
+        let slots = table.find(field.index, value);
+        let other =
+            slots.iter().filter_map(|slot| table.row(*slot)).find(|other| Some(other.get(0)) != own.as_ref());
+        let other = other.and_then(|other| other.get(0).as_id());
+        if let Some(refusal) = users::duplicate(org, object, field, value, other) {
+            return Err(vec![refusal]);
+        }
+        let Some(other) = other else { continue };
+        let message = if field.custom || org.switches.name_duplicates {
+            format!(
+                "duplicate value found: {} duplicates value on record with id: {}",
+                field.name,
+                other.short()
+            )
+        } else {
+            "duplicate value found: <unknown> duplicates value on record with id: <unknown>".to_owned()
+        };
+        return Err(vec![Refusal::record("DUPLICATE_VALUE", message, &[])]);
+    }
+    Ok(())
+}
+
+/// The system fields, at whole seconds, never before an earlier write.
+fn stamp(org: &mut Org, object: &Object, row: &mut Row, operation: Operation, actor: Actor) {
+    let at = Cell::Time(org.stamp(actor.now));
+    let by = Cell::Id(actor.user);
+    let mut set = |name: &str, cell: &Cell| {
+        if let Some(field) = object.field(name) {
+            row.set(field.index, cell.clone());
+        }
+    };
+    if operation == Operation::Create {
+        set("CreatedDate", &at);
+        set("CreatedById", &by);
+    }
+    set("LastModifiedDate", &at);
+    set("LastModifiedById", &by);
+    set("SystemModstamp", &at);
+}

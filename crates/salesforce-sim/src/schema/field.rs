@@ -1,0 +1,107 @@
+//! One field of an object.
+
+use crate::cell::Cell;
+
+/// The types of fields, as describe names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Id,
+    Reference,
+    Text,
+    TextArea,
+    Email,
+    Phone,
+    Url,
+    Picklist,
+    Boolean,
+    Int,
+    Double,
+    Date,
+    DateTime,
+    Address,
+}
+
+impl Kind {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "id" => Self::Id,
+            "reference" => Self::Reference,
+            "string" => Self::Text,
+            "textarea" => Self::TextArea,
+            "email" => Self::Email,
+            "phone" => Self::Phone,
+            "url" => Self::Url,
+            "picklist" => Self::Picklist,
+            "boolean" => Self::Boolean,
+            "int" => Self::Int,
+            "double" | "currency" | "percent" => Self::Double,
+            "date" => Self::Date,
+            "datetime" => Self::DateTime,
+            "address" => Self::Address,
+            _ => return None,
+        })
+    }
+
+    /// Held as text.
+    pub(crate) fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::TextArea | Self::Email | Self::Phone | Self::Url | Self::Picklist)
+    }
+
+    /// Held as an id.
+    pub(crate) fn is_id(self) -> bool {
+        matches!(self, Self::Id | Self::Reference)
+    }
+}
+
+/// One entry of a picklist.
+#[derive(Clone, Debug)]
+pub(crate) struct PicklistValue {
+    pub(crate) value: String,
+    pub(crate) label: String,
+    pub(crate) default: bool,
+}
+
+/// A field as describe shows it, with what the org does when nothing is sent for it.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of a describe")]
+pub(crate) struct Field {
+    pub(crate) index: usize,
+    pub(crate) name: String,
+    pub(crate) label: String,
+    pub(crate) kind: Kind,
+    /// The type's name as describe prints it, such as `currency`.
+    pub(crate) kind_name: String,
+    /// Characters of a text, digits of a number.
+    pub(crate) length: usize,
+    pub(crate) nillable: bool,
+    pub(crate) createable: bool,
+    pub(crate) updateable: bool,
+    pub(crate) defaulted_on_create: bool,
+    pub(crate) restricted: bool,
+    pub(crate) id_lookup: bool,
+    pub(crate) external_id: bool,
+    pub(crate) unique: bool,
+    pub(crate) case_sensitive: bool,
+    pub(crate) filterable: bool,
+    /// Kept in an index, so that looking it up does not read every row.
+    pub(crate) indexed: bool,
+    /// Taken away by field-level security or by a feature that is off: as if it did not exist.
+    pub(crate) hidden: bool,
+    pub(crate) custom: bool,
+    pub(crate) reference_to: Vec<String>,
+    pub(crate) relationship: Option<String>,
+    pub(crate) picklist: Vec<PicklistValue>,
+    pub(crate) default: Cell,
+}
+
+impl Field {
+    /// A create without it is refused.
+    pub(crate) fn required(&self) -> bool {
+        self.createable && !self.nillable && !self.defaulted_on_create && self.kind != Kind::Boolean
+    }
+
+    /// May stand in a path or be named by an upsert in place of the id.
+    pub(crate) fn is_key(&self) -> bool {
+        self.id_lookup || self.external_id
+    }
+}

@@ -1,0 +1,441 @@
+//! The HTTP side: what every call goes through before and after its handler.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use actix_http::{
+    body::{BodySize, MessageBody},
+    encoding::Encoder,
+};
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    body::BoxBody,
+    http::{StatusCode, header, header::ContentEncoding},
+    web,
+};
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::{
+    World, control,
+    errors::Refusal,
+    faults::{Fault, FaultKind},
+    oauth::{self, TokenCall},
+    org::Actor,
+    request::{Body, Headers, Reply, Request, Usage, no_body, split_path, split_query},
+    rest, versions,
+};
+
+/// A longer URI is answered 414, a longer URI with headers 431.
+const MAX_URI: usize = 16_384;
+/// A larger body is answered 413.
+pub(crate) const MAX_BODY: usize = 50 * 1024 * 1024;
+/// Smaller answers are not worth compressing.
+const GZIP_FROM: usize = 2_048;
+
+/// A call as it came, without ties to the connection: it is carried out even if the caller leaves.
+pub(crate) struct Incoming {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) body: Bytes,
+    pub(crate) authorization: Option<String>,
+    pub(crate) control_token: Option<String>,
+    pub(crate) is_local: bool,
+    content_type: Option<String>,
+    headers: Headers,
+    base: Arc<str>,
+    pretty: bool,
+    gzip: bool,
+}
+
+/// What is sent.
+enum Outcome {
+    Reply(Reply, Option<Usage>),
+    /// Nothing: the connection is closed.
+    Cut,
+}
+
+/// Takes every call to this server.
+pub(crate) async fn entry(
+    request: HttpRequest,
+    body: Result<Bytes, actix_web::Error>,
+    world: web::Data<World>,
+) -> HttpResponse {
+    let incoming = match body {
+        Ok(body) => incoming(&request, body),
+        Err(error) => {
+            return respond(body_refusal(&error).into(), None, &world, &incoming(&request, Bytes::new()));
+        }
+    };
+    if let Some(refusal) = too_long(&request) {
+        return respond(refusal.into(), None, &world, &incoming);
+    }
+    // Carried out apart from the connection: an org finishes what it began when its caller hangs up.
+    let world = world.into_inner();
+    let task = actix_web::rt::spawn(async move {
+        let outcome = answer(&world, &incoming).await;
+        match outcome {
+            Outcome::Reply(reply, usage) => Some(respond(reply, usage, &world, &incoming)),
+            Outcome::Cut => None,
+        }
+    });
+    match task.await {
+        Ok(Some(response)) => response,
+        Ok(None) => HttpResponse::with_body(StatusCode::OK, BoxBody::new(Cut)),
+        Err(_) => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+fn incoming(request: &HttpRequest, body: Bytes) -> Incoming {
+    let text = |name: &str| {
+        let value = request.headers().get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let info = request.connection_info();
+    let base = format!("{}://{}", info.scheme(), info.host());
+    Incoming {
+        method: request.method().as_str().to_owned(),
+        path: request.uri().path().to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        body,
+        authorization: text("authorization"),
+        control_token: text("x-sim-control-token"),
+        is_local: request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback()),
+        content_type: text("content-type"),
+        headers: Headers {
+            if_none_match: text("if-none-match"),
+            if_modified_since: text("if-modified-since"),
+            query_options: text("sforce-query-options"),
+        },
+        base: base.into(),
+        pretty: text("x-prettyprint").is_some_and(|value| value == "1"),
+        gzip: text("accept-encoding").is_some_and(|value| value.contains("gzip")),
+    }
+}
+
+fn body_refusal(error: &actix_web::Error) -> Refusal {
+    match error.as_response_error().status_code() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Refusal::call(413, "REQUEST_ENTITY_TOO_LARGE", "The request body is too large")
+        }
+        _ => Refusal::json("The HTTP entity body could not be read"),
+    }
+}
+
+fn too_long(request: &HttpRequest) -> Option<Refusal> {
+    let uri = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
+    if uri > MAX_URI {
+        return Some(Refusal::call(414, "URI_TOO_LONG", "The requested URI is too long"));
+    }
+    let headers: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let message = "The URI and the request headers are too large";
+    (uri + headers > MAX_URI).then(|| Refusal::call(431, "REQUEST_HEADER_FIELDS_TOO_LARGE", message))
+}
+
+async fn answer(world: &World, incoming: &Incoming) -> Outcome {
+    let path = split_path(&incoming.path);
+    let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+    match parts.as_slice() {
+        ["_sim", rest @ ..] => Outcome::Reply(control::answer(world, incoming, rest), None),
+        ["services", "data", ..] => data(world, incoming, &path).await,
+        ["services", "oauth2", endpoint] => token(world, incoming, endpoint, &path).await,
+        ["id", org, user] => Outcome::Reply(identity(world, incoming, org, user), None),
+        _ => Outcome::Reply(Refusal::not_found().into(), None),
+    }
+}
+
+/// Waits for the delay of a fault; hands back the fault itself unless it has already had its effect.
+async fn strike(world: &World, method: &str, path: &[String]) -> Result<Option<Fault>, Option<Fault>> {
+    let strike = world.faults.strike(method, path);
+    if !strike.delay.is_zero() {
+        tokio::time::sleep(strike.delay).await;
+    }
+    match strike.hit {
+        Some(fault) if fault.kind == FaultKind::CutBeforeCommit => Err(None),
+        Some(fault) if fault.kind == FaultKind::Status => Err(Some(fault)),
+        hit => Ok(hit),
+    }
+}
+
+async fn data(world: &World, incoming: &Incoming, path: &[String]) -> Outcome {
+    let plain = |reply: Reply| Outcome::Reply(reply, None);
+    let Some(segment) = path.get(2) else {
+        return plain(if matches!(incoming.method.as_str(), "GET" | "HEAD") {
+            Reply::json(200, versions::list())
+        } else {
+            Refusal::method(&incoming.method, "GET,HEAD").into()
+        });
+    };
+    let Some(version) = versions::supported(segment) else { return plain(versions::refusal(segment).into()) };
+    let query = split_query(&incoming.query);
+    let method = method(incoming, &query);
+    world.calls.api(&method, &path[3..]);
+    let fault = match strike(world, &method, &path[1..]).await {
+        Ok(fault) => fault,
+        Err(None) => return Outcome::Cut,
+        Err(Some(fault)) => return plain(fault.reply()),
+    };
+    let now = world.now();
+    let (user, max) = match session(world, incoming, now) {
+        Ok(found) => found,
+        Err(refusal) => return plain(refusal.into()),
+    };
+    let usage = match world.calls.spend(max, now) {
+        Ok(usage) => usage,
+        Err(usage) => {
+            let refusal = Refusal::call(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
+            return Outcome::Reply(refusal.into(), Some(usage));
+        }
+    };
+    let (body, source) = match body(incoming, &method) {
+        Ok(body) => body,
+        Err(refusal) => return Outcome::Reply(refusal.into(), Some(usage)),
+    };
+    let kind = fault.map(|fault| fault.kind);
+    let request = Request {
+        method,
+        path: path[3..].to_vec(),
+        version,
+        query,
+        headers: incoming.headers.clone(),
+        body,
+        source,
+        actor: Actor { user, now },
+        usage,
+        faults: Arc::clone(&world.faults),
+        base: Arc::clone(&incoming.base),
+        locked: kind == Some(FaultKind::Lock),
+    };
+    // Half before and half after: whoever gives up while it waits cannot know whether it was done.
+    let takes = world.latency.of(rest::records(&request), &world.random);
+    pause(takes / 2).await;
+    let reply = run(world, &request);
+    pause(takes / 2).await;
+    if kind == Some(FaultKind::CutAfterCommit) {
+        return Outcome::Cut;
+    }
+    Outcome::Reply(reply, Some(usage))
+}
+
+async fn pause(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
+/// One transaction, unless the handler makes several of it.
+fn run(world: &World, request: &Request) -> Reply {
+    if let Some(reply) = rest::read(&world.org(), request) {
+        return reply;
+    }
+    let mut org = world.org_mut();
+    let mark = org.mark();
+    let reply = rest::answer(&mut org, request);
+    if !reply.is_success() {
+        org.roll_back(mark);
+    }
+    org.commit();
+    reply
+}
+
+/// The method; `POST` with `_HttpMethod=PATCH` is for clients that have no `PATCH`.
+fn method(incoming: &Incoming, query: &[(String, String)]) -> String {
+    let instead = query.iter().find(|(name, _)| name == "_HttpMethod").map(|(_, method)| method);
+    match instead {
+        Some(method) if incoming.method == "POST" => method.to_ascii_uppercase(),
+        _ => incoming.method.clone(),
+    }
+}
+
+/// The user behind the token, and how many calls the org allows in a day.
+fn session(world: &World, incoming: &Incoming, now: i64) -> Result<(crate::ids::Id, u64), Refusal> {
+    let refusal = |message: &'static str| Refusal::call(401, "INVALID_AUTH_HEADER", message);
+    let header = incoming.authorization.as_deref().ok_or_else(|| refusal("INVALID_AUTH_HEADER"))?;
+    let token = bearer(header).ok_or_else(|| refusal("INVALID_HEADER_TYPE"))?;
+    let expired = || Refusal::call(401, "INVALID_SESSION_ID", "Session expired or invalid");
+    let org = world.org();
+    let user = world.oauth.session(token, org.switches.access_token_seconds, now).ok_or_else(expired)?;
+    if !crate::users::may_log_in(&org, user) {
+        return Err(expired());
+    }
+    Ok((user, org.switches.daily_api_requests))
+}
+
+/// The token of `Bearer x` or, as old clients write it, `OAuth x`.
+pub(crate) fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("Bearer") || scheme.eq_ignore_ascii_case("OAuth")).then(|| token.trim())
+}
+
+/// The body of a write: JSON, and said to be.
+fn body(incoming: &Incoming, method: &str) -> Result<(Option<Value>, Arc<str>), Refusal> {
+    if matches!(method, "GET" | "HEAD" | "DELETE") {
+        return Ok((None, "".into()));
+    }
+    if incoming.body.is_empty() {
+        return Err(no_body());
+    }
+    let kind = incoming.content_type.as_deref().unwrap_or_default();
+    if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+        let message = format!("Content type of request not acceptable: {kind}");
+        return Err(Refusal::call(415, "UNSUPPORTED_MEDIA_TYPE", message));
+    }
+    let text = std::str::from_utf8(&incoming.body)
+        .map_err(|_| Refusal::json("Invalid UTF-8 in the HTTP entity body at [line:1, column:1]"))?;
+    let value = serde_json::from_str(text).map_err(|error| {
+        let full = error.to_string();
+        let reason = full.split(" at line ").next().unwrap_or_default();
+        Refusal::json(format!("{reason} at [line:{}, column:{}]", error.line(), error.column()))
+    })?;
+    Ok((Some(value), text.into()))
+}
+
+async fn token(world: &World, incoming: &Incoming, endpoint: &str, path: &[String]) -> Outcome {
+    if endpoint == "token" {
+        world.calls.token();
+    }
+    let fault = match strike(world, &incoming.method, &path[1..]).await {
+        Ok(fault) => fault,
+        Err(None) => return Outcome::Cut,
+        Err(Some(fault)) => return Outcome::Reply(fault.token_reply(), None),
+    };
+    let takes = world.latency.of(0, &world.random);
+    pause(takes / 2).await;
+    let reply = token_reply(world, incoming, endpoint);
+    pause(takes / 2).await;
+    if fault.is_some_and(|fault| fault.kind == FaultKind::CutAfterCommit) {
+        return Outcome::Cut;
+    }
+    Outcome::Reply(reply, None)
+}
+
+fn token_reply(world: &World, incoming: &Incoming, endpoint: &str) -> Reply {
+    let org = world.org();
+    if endpoint == "userinfo" {
+        return match session(world, incoming, world.now()) {
+            Ok((user, _)) => oauth::userinfo(&org, user, &incoming.base),
+            Err(_) => Reply { status: 403, body: Body::Html("Bad_OAuth_Token"), headers: Vec::new() },
+        };
+    }
+    if !matches!(endpoint, "token" | "revoke" | "introspect") {
+        return Refusal::not_found().into();
+    }
+    if incoming.method != "POST" {
+        let body = serde_json::json!({"error": "invalid_request", "error_description": "must use HTTP POST"});
+        return Reply::json(400, body);
+    }
+    // Form bodies only: a JSON body has no grant_type for Salesforce.
+    let is_form = incoming
+        .content_type
+        .as_deref()
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    let form = if is_form { String::from_utf8_lossy(&incoming.body) } else { Cow::Borrowed("") };
+    let form = split_query(&form);
+    let call = TokenCall {
+        form: &form,
+        authorization: incoming.authorization.as_deref(),
+        base: &incoming.base,
+        now: world.now(),
+    };
+    match endpoint {
+        "token" => world.oauth.token(&org, &call),
+        "revoke" => world.oauth.revoke(&call),
+        _ => world.oauth.introspect(&org, &call),
+    }
+}
+
+fn identity(world: &World, incoming: &Incoming, org_id: &str, user: &str) -> Reply {
+    match session(world, incoming, world.now()) {
+        Ok(_) => oauth::identity(&world.org(), org_id, user, &incoming.base),
+        Err(_) => Reply { status: 403, body: Body::Html("Bad_OAuth_Token"), headers: Vec::new() },
+    }
+}
+
+/// Writes a reply with the headers that every answer has.
+fn respond(reply: Reply, usage: Option<Usage>, world: &World, incoming: &Incoming) -> HttpResponse {
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    if incoming.path.starts_with("/_sim") {
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+    } else {
+        common_headers(&mut response, status, usage, world, incoming);
+    }
+    for (name, value) in reply.headers {
+        response.insert_header((name, value));
+    }
+    let body = match reply.body {
+        Body::Empty => return response.finish(),
+        Body::Html(text) => {
+            response.insert_header((header::CONTENT_TYPE, "text/html;charset=UTF-8"));
+            return response.body(text);
+        }
+        Body::Shared(value) => json_bytes(&value, incoming.pretty),
+        body => json_bytes(&body.into_json(), incoming.pretty),
+    };
+    response.insert_header((header::CONTENT_TYPE, "application/json;charset=UTF-8"));
+    let compress = incoming.gzip && body.len() >= GZIP_FROM;
+    let response = response.body(body);
+    if compress {
+        return response.map_body(|head, body| Encoder::response(ContentEncoding::Gzip, head, body).boxed());
+    }
+    response
+}
+
+fn json_bytes(value: &Value, pretty: bool) -> Vec<u8> {
+    let bytes = if pretty { serde_json::to_vec_pretty(value) } else { serde_json::to_vec(value) };
+    bytes.unwrap_or_default()
+}
+
+fn common_headers(
+    response: &mut HttpResponseBuilder,
+    status: StatusCode,
+    usage: Option<Usage>,
+    world: &World,
+    incoming: &Incoming,
+) {
+    let is_token = incoming.path.starts_with("/services/oauth2");
+    let caching =
+        if is_token { "no-cache, no-store" } else { "no-cache,must-revalidate,max-age=0,no-store,private" };
+    response.insert_header((header::CACHE_CONTROL, caching));
+    if is_token {
+        response.insert_header((header::PRAGMA, "no-cache"));
+    }
+    response.insert_header((header::VARY, "Accept-Encoding"));
+    response.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    response.insert_header(("X-Robots-Tag", "none"));
+    response.insert_header((header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"));
+    response.insert_header((header::SERVER, "sfdcedge"));
+    let id = world.random.text(b"0123456789abcdef", 32);
+    response.insert_header(("X-SFDC-Request-Id", id.as_str()));
+    response.insert_header(("X-Request-Id", id));
+    if status == StatusCode::UNAUTHORIZED {
+        response.insert_header((header::WWW_AUTHENTICATE, "Token"));
+    }
+    if status == StatusCode::NO_CONTENT {
+        response.insert_header((header::CONTENT_SECURITY_POLICY, "upgrade-insecure-requests"));
+    }
+    if let Some(Usage { used, max }) = usage {
+        response.insert_header(("Sforce-Limit-Info", format!("api-usage={used}/{max}")));
+    }
+}
+
+/// A body that fails before its first byte. The server then closes the connection, and as nothing
+/// was flushed yet the caller sees no answer at all.
+struct Cut;
+
+impl MessageBody for Cut {
+    type Error = std::io::Error;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Bytes, Self::Error>>> {
+        let error = std::io::Error::new(std::io::ErrorKind::ConnectionAborted, "cut by a fault");
+        std::task::Poll::Ready(Some(Err(error)))
+    }
+}

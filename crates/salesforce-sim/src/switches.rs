@@ -1,0 +1,62 @@
+//! What differs from org to org, or what nobody outside Salesforce knows for sure.
+
+use serde::{Deserialize, Serialize};
+
+/// The switches of an org: in the org file under `[switches]`, at run time by `POST /_sim/switches`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(clippy::struct_excessive_bools, reason = "switches")]
+pub(crate) struct Switches {
+    /// Every refresh answers with a new refresh token and ends the old one.
+    pub(crate) refresh_token_rotation: bool,
+    /// The replay of a rotated refresh token ends its successors too.
+    pub(crate) revoke_family_on_reuse: bool,
+    /// Refresh tokens end this long after they were issued.
+    pub(crate) refresh_token_seconds: Option<u64>,
+    /// Access tokens end this long after they were last used.
+    pub(crate) access_token_seconds: u64,
+    /// Calls in 24 hours before `REQUEST_LIMIT_EXCEEDED`.
+    pub(crate) daily_api_requests: u64,
+    /// What token answers name as `instance_url`; without it the host that the caller used.
+    pub(crate) instance_url: Option<String>,
+    /// A user created without `IsActive`. Sources disagree.
+    pub(crate) is_active_default: bool,
+    /// A changed `User.Email` stays as it was, as if a verification mail were out.
+    pub(crate) email_change_needs_confirmation: bool,
+    /// JSON numbers are taken for text fields.
+    pub(crate) numbers_as_text: bool,
+    /// `FIELD_INTEGRITY_EXCEPTION` or `INVALID_EMAIL_ADDRESS`: both are seen.
+    pub(crate) username_syntax_code: String,
+    /// The code with which a blocked deactivation is refused. Not documented.
+    pub(crate) deactivation_blocked_code: String,
+    /// The code with which a user who deactivates himself is refused. Not documented.
+    pub(crate) self_deactivation_code: String,
+    /// The status with which `DELETE` of a User is refused: 405 is seen, others are reported.
+    pub(crate) user_delete_status: u16,
+    /// A duplicate in a unique field names the record that has the value.
+    pub(crate) name_duplicates: bool,
+    /// A chain of managers may not come back to its start.
+    pub(crate) refuse_manager_loops: bool,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            refresh_token_rotation: false,
+            revoke_family_on_reuse: false,
+            refresh_token_seconds: None,
+            access_token_seconds: 7_200,
+            daily_api_requests: 5_000_000,
+            instance_url: None,
+            is_active_default: true,
+            email_change_needs_confirmation: false,
+            numbers_as_text: true,
+            username_syntax_code: "FIELD_INTEGRITY_EXCEPTION".into(),
+            deactivation_blocked_code: "FIELD_INTEGRITY_EXCEPTION".into(),
+            self_deactivation_code: "FIELD_INTEGRITY_EXCEPTION".into(),
+            user_delete_status: 405,
+            name_duplicates: false,
+            refuse_manager_loops: true,
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! The rules that only users have: usernames, nicknames, licences, roles, deactivation, freezing.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{
+    cell::{Cell, Row, fold},
+    errors::{Refusal, Refusals},
+    ids::Id,
+    org::{Actor, Org},
+    schema::{Field, Object},
+    values,
+};
+
+const BLOCKERS: &str = include_str!("../data/deactivation_blockers.tsv");
+
+/// The feature licences that a user may hold.
+pub(crate) const FEATURES: &str = "UserPermissions";
+
+/// Counts active users who may manage users and modify all data.
+const ACTIVE_ADMINS: &str = "active administrators";
+
+/// The numbers of the fields that the rules ask for by name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UserFields {
+    pub(crate) username: usize,
+    pub(crate) email: usize,
+    pub(crate) first_name: usize,
+    pub(crate) last_name: usize,
+    pub(crate) name: usize,
+    pub(crate) nickname: usize,
+    pub(crate) is_active: usize,
+    pub(crate) profile: usize,
+    pub(crate) role: usize,
+    pub(crate) manager: usize,
+    pub(crate) user_type: usize,
+    pub(crate) time_zone: usize,
+}
+
+impl UserFields {
+    pub(crate) fn new(user: &Object) -> Self {
+        Self {
+            username: user.at("Username"),
+            email: user.at("Email"),
+            first_name: user.at("FirstName"),
+            last_name: user.at("LastName"),
+            name: user.at("Name"),
+            nickname: user.at("CommunityNickname"),
+            is_active: user.at("IsActive"),
+            profile: user.at("ProfileId"),
+            role: user.at("UserRoleId"),
+            manager: user.at("ManagerId"),
+            user_type: user.at("UserType"),
+            time_zone: user.at("TimeZoneSidKey"),
+        }
+    }
+}
+
+/// Salesforce's words for a reason not to deactivate, by its name in the org file. Any other text
+/// stands for itself.
+pub(crate) fn blocker(name: &str) -> String {
+    let known = BLOCKERS.lines().filter_map(|line| line.split_once('\t')).find(|(key, _)| *key == name);
+    known.map_or(name, |(_, text)| text).to_owned()
+}
+
+/// What Salesforce fills in or rewrites before it checks: lower-case username, full name, nickname,
+/// `IsActive` of a new user, an e-mail change that waits for its confirmation.
+pub(crate) fn complete(org: &mut Org, row: &mut Row, before: Option<&Row>, named: &[usize], actor: Actor) {
+    let f = org.user_fields;
+    if let Some(name) = row.get(f.username).as_text().map(str::to_lowercase) {
+        row.set(f.username, Cell::text(&name));
+    }
+    let parts = [row.get(f.first_name), row.get(f.last_name)];
+    let name: Vec<&str> = parts.iter().filter_map(|part| part.as_text()).collect();
+    let name = Cell::text(&name.join(" "));
+    row.set(f.name, name);
+    match before {
+        None => {
+            if !named.contains(&f.is_active) {
+                row.set(f.is_active, Cell::Bool(org.switches.is_active_default));
+            }
+            if row.get(f.nickname).is_null() {
+                org.count("nicknames", 1);
+                let nickname = format!("User{}{}", actor.now, org.counter("nicknames"));
+                row.set(f.nickname, Cell::text(&nickname));
+            }
+        }
+        Some(before) => {
+            if org.switches.email_change_needs_confirmation && named.contains(&f.email) {
+                row.set(f.email, before.get(f.email).clone());
+            }
+        }
+    }
+    if let Some(profile) = row.get(f.profile).as_id().and_then(|id| org.record(id)) {
+        let profile_object = &org.table_of("Profile").object;
+        row.set(f.user_type, profile.get(profile_object.at("UserType")).clone());
+    }
+}
+
+/// Usernames have the form of an e-mail address.
+pub(crate) fn check_syntax(org: &Org, row: &Row, named: &[usize]) -> Result<(), Refusals> {
+    let f = org.user_fields;
+    let Some(username) = row.get(f.username).as_text().filter(|_| named.contains(&f.username)) else {
+        return Ok(());
+    };
+    if values::is_email(username) {
+        return Ok(());
+    }
+    let message = "Username must be in the form of an email address (for example, john@acme.com): Username";
+    let code = org.switches.username_syntax_code.clone();
+    Err(vec![Refusal::record(code, message, &["Username"])])
+}
+
+/// The texts for a value that another user has. Usernames are taken in every org at once, and
+/// inactive users keep theirs.
+pub(crate) fn duplicate(
+    org: &Org,
+    object: &Object,
+    field: &Field,
+    value: &Cell,
+    other: Option<Id>,
+) -> Option<Refusal> {
+    if object.name != "User" {
+        return None;
+    }
+    match field.name.as_str() {
+        "Username" => {
+            let elsewhere = || value.as_text().is_some_and(|name| org.taken_usernames.contains(&fold(name)));
+            (other.is_some() || elsewhere()).then(|| {
+                let message = "Duplicate Username.<br>The username already exists in this or another Salesforce \
+                    organization. Usernames must be unique across all Salesforce organizations. To resolve, \
+                    use a different username (it doesn't need to match the user's email address). ";
+                Refusal::record("DUPLICATE_USERNAME", message, &["Username"])
+            })
+        }
+        "CommunityNickname" => other.map(|_| {
+            let message = "Duplicate Nickname.<br>Another user has already selected this nickname.<br>Please \
+                select another.";
+            Refusal::record("DUPLICATE_COMM_NICKNAME", message, &["CommunityNickname"])
+        }),
+        _ => None,
+    }
+}
+
+/// What a user is allowed, taken from his profile and its licence.
+struct Rights {
+    licence: Option<Id>,
+    is_admin: bool,
+}
+
+fn rights(org: &Org, user: &Row) -> Rights {
+    let table = org.table_of("Profile");
+    let Some(profile) = user.get(org.user_fields.profile).as_id().and_then(|id| table.get(id)) else {
+        return Rights { licence: None, is_admin: false };
+    };
+    let may = |name: &str| profile.get(table.object.at(name)).as_bool();
+    Rights {
+        licence: profile.get(table.object.at("UserLicenseId")).as_id(),
+        is_admin: may("PermissionsManageUsers") && may("PermissionsModifyAllData"),
+    }
+}
+
+/// Everything else that a user is refused for.
+pub(crate) fn check(org: &Org, row: &Row, before: Option<&Row>, actor: Actor) -> Result<(), Refusals> {
+    let f = org.user_fields;
+    let active = row.get(f.is_active).as_bool();
+    let was_active = before.is_some_and(|before| before.get(f.is_active).as_bool());
+    if was_active && !active {
+        check_deactivation(org, row, actor)?;
+    }
+    check_manager(org, row, before)?;
+    let now = rights(org, row);
+    let then = before.map(|before| rights(org, before));
+    if was_active && !now.is_admin && then.as_ref().is_some_and(|then| then.is_admin) {
+        check_last_admin(org)?;
+    }
+    check_licence(org, row, &now, then.as_ref())?;
+    let seat = active.then_some(now.licence).flatten();
+    let had = then.filter(|_| was_active).and_then(|then| then.licence);
+    if let Some(licence) = seat.filter(|licence| Some(*licence) != had) {
+        check_seat(org, licence)?;
+    }
+    check_features(org, row, before)
+}
+
+fn check_deactivation(org: &Org, row: &Row, actor: Actor) -> Result<(), Refusals> {
+    let id = row.get(0).as_id();
+    if id == Some(actor.user) {
+        let code = org.switches.self_deactivation_code.clone();
+        return Err(vec![Refusal::record(code, "You cannot deactivate yourself", &["IsActive"])]);
+    }
+    if let Some(text) = id.and_then(|id| org.blockers.get(&id)).and_then(|texts| texts.first()) {
+        let code = org.switches.deactivation_blocked_code.clone();
+        return Err(vec![Refusal::record(code, text.clone(), &[])]);
+    }
+    if rights(org, row).is_admin {
+        check_last_admin(org)?;
+    }
+    Ok(())
+}
+
+fn check_last_admin(org: &Org) -> Result<(), Refusals> {
+    if org.counter(ACTIVE_ADMINS) > 1 {
+        return Ok(());
+    }
+    let message = "You cannot disable the last active administrator";
+    Err(vec![Refusal::record("CANNOT_DISABLE_LAST_ADMIN", message, &[])])
+}
+
+fn check_manager(org: &Org, row: &Row, before: Option<&Row>) -> Result<(), Refusals> {
+    let f = org.user_fields;
+    if before.is_none() || !org.switches.refuse_manager_loops {
+        return Ok(());
+    }
+    let own = row.get(0).as_id();
+    let table = org.table_of("User");
+    let mut next = row.get(f.manager).as_id();
+    // Longer than any chain of managers in a real org; a loop made by an org file ends here too.
+    for _ in 0..500 {
+        let Some(id) = next else { return Ok(()) };
+        if Some(id) == own {
+            let message = "Manager ID: a user cannot be his or her own manager, directly or indirectly";
+            return Err(vec![Refusal::record("CIRCULAR_DEPENDENCY", message, &["ManagerId"])]);
+        }
+        next = table.get(id).and_then(|row| row.get(f.manager).as_id());
+    }
+    Ok(())
+}
+
+/// Licences of one family only: Chatter and community licences are no way up or down from Salesforce.
+fn check_licence(org: &Org, row: &Row, now: &Rights, then: Option<&Rights>) -> Result<(), Refusals> {
+    let Some(licence) = now.licence else { return Ok(()) };
+    let kind = licence_kind(org, licence);
+    if !kind.roles && row.get(org.user_fields.role).as_id().is_some() {
+        let message = "Role ID: the user license does not allow a role";
+        return Err(vec![Refusal::record("FIELD_INTEGRITY_EXCEPTION", message, &["UserRoleId"])]);
+    }
+    if let Some(then) = then.and_then(|then| then.licence) {
+        if licence_kind(org, then).family != kind.family {
+            let message = "Profile ID: the user's license cannot be changed to the license of this profile";
+            return Err(vec![Refusal::record("FIELD_INTEGRITY_EXCEPTION", message, &["ProfileId"])]);
+        }
+    }
+    Ok(())
+}
+
+struct LicenceKind {
+    roles: bool,
+    family: &'static str,
+}
+
+fn licence_kind(org: &Org, licence: Id) -> LicenceKind {
+    let table = org.table_of("UserLicense");
+    let key = table.get(licence).map(|row| row.get(table.object.at("LicenseDefinitionKey")).clone());
+    match key.as_ref().and_then(Cell::as_text).unwrap_or_default() {
+        "CSN_User" | "CSN_External_User" | "PID_FDC_FREE" => LicenceKind { roles: false, family: "chatter" },
+        key if key.starts_with("PID_Customer") || key.starts_with("PID_External") => {
+            LicenceKind { roles: false, family: "community" }
+        }
+        key if key.starts_with("PID_Partner") => LicenceKind { roles: true, family: "community" },
+        _ => LicenceKind { roles: true, family: "internal" },
+    }
+}
+
+fn check_seat(org: &Org, licence: Id) -> Result<(), Refusals> {
+    let table = org.table_of("UserLicense");
+    let Some(row) = table.get(licence) else { return Ok(()) };
+    let number = |name: &str| row.get(table.object.at(name)).as_int();
+    if number("UsedLicenses") < number("TotalLicenses") {
+        return Ok(());
+    }
+    Err(vec![Refusal::record("LICENSE_LIMIT_EXCEEDED", "License Limit Exceeded", &[])])
+}
+
+fn check_features(org: &Org, row: &Row, before: Option<&Row>) -> Result<(), Refusals> {
+    let user = &org.table_of("User").object;
+    for (name, total) in &org.feature_totals {
+        let uses = |row: &Row| uses_feature(org, user, name, row);
+        if uses(row) && !before.is_some_and(uses) && org.counter(name) >= *total {
+            let label = user.field(name).map_or(name.as_str(), |field| &field.label);
+            let message = format!("{} feature license limit exceeded", label.to_lowercase());
+            return Err(vec![Refusal::record("LICENSE_LIMIT_EXCEEDED", message, &[])]);
+        }
+    }
+    Ok(())
+}
+
+fn uses_feature(org: &Org, user: &Object, name: &str, row: &Row) -> bool {
+    row.get(org.user_fields.is_active).as_bool()
+        && user.field(name).is_some_and(|field| row.get(field.index).as_bool())
+}
+
+/// After a user was written: seats are counted, and an active user has a `UserLogin`.
+pub(crate) fn saved(org: &mut Org, row: &Row, before: Option<&Row>, actor: Actor) {
+    recount(org, before, -1, actor);
+    recount(org, Some(row), 1, actor);
+    if let (Some(id), true) = (row.get(0).as_id(), row.get(org.user_fields.is_active).as_bool()) {
+        add_login(org, id, actor);
+    }
+}
+
+/// Counts an active user in (`by` 1) or out (-1) of seats, features and administrators.
+fn recount(org: &mut Org, row: Option<&Row>, by: i64, actor: Actor) {
+    let Some(row) = row.filter(|row| row.get(org.user_fields.is_active).as_bool()) else { return };
+    let rights = rights(org, row);
+    if let Some(licence) = rights.licence {
+        count_seats(org, licence, by, actor.now);
+    }
+    if rights.is_admin {
+        org.count(ACTIVE_ADMINS, by);
+    }
+    let user = Arc::clone(&org.table_of("User").object);
+    for name in org.feature_totals.keys().cloned().collect::<Vec<_>>() {
+        if uses_feature(org, &user, &name, row) {
+            org.count(&name, by);
+        }
+    }
+}
+
+/// Adds to a licence's used seats.
+pub(crate) fn count_seats(org: &mut Org, licence: Id, by: i64, now: i64) {
+    let table = org.table_of("UserLicense");
+    let object = Arc::clone(&table.object);
+    let Some(mut row) = table.get(licence).map(|row| Row::clone(row)) else { return };
+    let used = object.at("UsedLicenses");
+    row.set(used, Cell::Int(row.get(used).as_int() + by));
+    row.set(object.at("UsedLicensesLastUpdated"), Cell::Time(now));
+    org.replace(&object, row);
+}
+
+/// Every user who was ever active has one `UserLogin`. It is not touched again by later changes of
+/// the user, nor the user by changes of it.
+pub(crate) fn add_login(org: &mut Org, user: Id, actor: Actor) {
+    let object = Arc::clone(&org.table_of("UserLogin").object);
+    let user_id = object.at("UserId");
+    if org.table(&object).find_one(user_id, &Cell::Id(user)).is_some() {
+        return;
+    }
+    let at = org.stamp(actor.now);
+    let id = org.new_id(&object);
+    let mut row = Row::default();
+    row.set(0, Cell::Id(id));
+    row.set(user_id, Cell::Id(user));
+    row.set(object.at("LastModifiedDate"), Cell::Time(at));
+    row.set(object.at("LastModifiedById"), Cell::Id(actor.user));
+    org.insert(&object, row);
+}
+
+/// Nobody freezes himself, and the API only unlocks passwords.
+pub(crate) fn check_login(org: &Org, row: &Row, before: Option<&Row>, actor: Actor) -> Result<(), Refusals> {
+    let object = &org.table_of("UserLogin").object;
+    let turned_on = |name: &str| {
+        let at = object.at(name);
+        row.get(at).as_bool() && !before.is_some_and(|before| before.get(at).as_bool())
+    };
+    if turned_on("IsFrozen") && row.get(object.at("UserId")).as_id() == Some(actor.user) {
+        return Err(vec![Refusal::record("CANNOT_FREEZE_SELF", "You cannot freeze yourself", &["IsFrozen"])]);
+    }
+    if turned_on("IsPasswordLocked") {
+        let message = "Password Locked: the API can only unlock a password";
+        return Err(vec![Refusal::record("FIELD_INTEGRITY_EXCEPTION", message, &["IsPasswordLocked"])]);
+    }
+    Ok(())
+}
+
+/// Active and not frozen: may log in, and so may tokens that act as this user.
+pub(crate) fn may_log_in(org: &Org, user: Id) -> bool {
+    let logins = org.table_of("UserLogin");
+    let (user_id, frozen) = (logins.object.at("UserId"), logins.object.at("IsFrozen"));
+    org.table_of("User").get(user).is_some_and(|row| row.get(org.user_fields.is_active).as_bool())
+        && !logins.find_one(user_id, &Cell::Id(user)).is_some_and(|row| row.get(frozen).as_bool())
+}
+
+/// Sets the seats of a licence by its name, or the number of a feature licence by its field.
+/// `false` if there is no such licence.
+pub(crate) fn set_total(org: &mut Org, name: &str, total: i64) -> bool {
+    let table = org.table_of("UserLicense");
+    let object = Arc::clone(&table.object);
+    if let Some(mut row) = table.find_one(object.at("Name"), &Cell::text(name)).map(|row| Row::clone(row)) {
+        row.set(object.at("TotalLicenses"), Cell::Int(total));
+        org.replace(&object, row);
+        return true;
+    }
+    let user = Arc::clone(&org.table_of("User").object);
+    let feature = user.field(name).filter(|field| field.name.starts_with(FEATURES)).map(|f| f.name.clone());
+    let Some(feature) = feature else { return false };
+    let used = org.table(&user).iter().filter(|(_, row)| uses_feature(org, &user, &feature, row)).count();
+    let used = i64::try_from(used).unwrap_or(i64::MAX);
+    org.count(&feature, used - org.counter(&feature));
+    org.feature_totals.insert(feature, total);
+    true
+}
+
+/// The names and totals of a `POST /_sim/licenses`; `Err` with the name that does not fit.
+pub(crate) fn set_totals(org: &mut Org, totals: &serde_json::Map<String, Value>) -> Result<(), String> {
+    for (name, total) in totals {
+        let set = total.as_i64().is_some_and(|total| set_total(org, name, total));
+        if !set {
+            return Err(name.clone());
+        }
+    }
+    Ok(())
+}
