@@ -1,0 +1,76 @@
+//! One request, once it is known who calls and where.
+
+use actix_web::{HttpRequest, web::Payload};
+use model::{ResourceId, ResourceKind};
+use provisioning::{Answer, Caller, ProvisionError, Request};
+use scim_types::{Error, Projection, Registry, ResourceType};
+use serde_json::Value;
+
+use crate::{
+    body, conditional,
+    door::{Client, Door},
+    error::Failure,
+    limits, negotiate,
+    query::Query,
+};
+
+/// What every route is given.
+pub(crate) struct Call<'a> {
+    pub door: &'a Door,
+    pub client: &'a Client,
+    /// The tenant and the client's name, as provisioning takes them.
+    pub caller: Caller,
+    /// The URL of the SCIM root that was called, without a slash at its end: the start of every `location`.
+    pub base: String,
+    /// Whether it is the address for connectors made for Salesforce, which may use record ids.
+    pub salesforce: bool,
+    pub request: &'a HttpRequest,
+}
+
+impl Call<'_> {
+    /// The query parameters.
+    pub fn query(&self) -> Result<Query<'_>, Error> {
+        Query::new(self.request.query_string())
+    }
+
+    /// Which attributes the answer is to have (C-25).
+    pub fn projection(&self, kind: ResourceKind) -> Result<Projection, Error> {
+        let query = self.query()?;
+        let (attributes, excluded) = (query.get("attributes"), query.get("excludedAttributes"));
+        Projection::parse(resource_type(kind), attributes.as_deref(), excluded.as_deref())
+    }
+
+    /// The body of a write, with the record ids that the Salesforce address allows replaced.
+    pub async fn body(&self, payload: Payload) -> Result<Value, Failure> {
+        let body = body::json(self.request, payload, limits::BODY).await?;
+        Ok(self.body_with_scim_ids(body).await?)
+    }
+
+    /// Whether to answer once the request is stored.
+    pub fn respond_async(&self) -> bool {
+        self.client.settings.acknowledge_stored || negotiate::prefers_async(self.request.headers())
+    }
+
+    /// The tags of `If-Match`.
+    pub fn if_match(&self) -> Option<Vec<String>> {
+        conditional::if_match(self.request.headers())
+    }
+
+    /// Hands a request over.
+    pub async fn submit(&self, request: Request) -> Result<Answer, ProvisionError> {
+        self.door.provisioner.submit(&self.caller, request).await
+    }
+
+    /// The URL of a resource.
+    pub fn location(&self, kind: ResourceKind, id: &ResourceId) -> String {
+        format!("{}/{}/{id}", self.base, kind.endpoint())
+    }
+}
+
+/// The resource type of a kind.
+pub(crate) fn resource_type(kind: ResourceKind) -> &'static ResourceType {
+    match kind {
+        ResourceKind::User => Registry::standard().user(),
+        ResourceKind::Group => Registry::standard().group(),
+    }
+}

@@ -1,0 +1,59 @@
+//! Users and Groups: one file for each verb. The two kinds share all of them.
+
+mod create;
+mod delete;
+mod get;
+mod list;
+mod patch;
+mod replace;
+mod search;
+
+use actix_web::http::{StatusCode, header::HeaderName};
+use model::ResourceKind;
+use provisioning::{Answer, Written};
+use scim_types::{Error, Projection};
+
+use crate::{call::Call, negotiate, render::View, reply::Reply};
+
+pub(crate) use create::create;
+pub(crate) use delete::delete;
+pub(crate) use get::get;
+pub(crate) use list::list;
+pub(crate) use patch::patch;
+pub(crate) use replace::replace;
+pub(crate) use search::search;
+
+/// Says what provisioning did with a request.
+///
+/// # Errors
+///
+/// 500 when what was written cannot be read.
+fn reply(
+    call: &Call<'_>,
+    kind: ResourceKind,
+    answer: &Answer,
+    projection: &Projection,
+) -> Result<Reply, Error> {
+    let with_body = |status, written: &Written| {
+        let body = View::new(&call.base, kind, projection).text(&written.resource, &written.warnings)?;
+        Ok(Reply::text(status, body)
+            .with_location(call.location(kind, &written.resource.id))
+            .with_version(written.resource.version))
+    };
+    match answer {
+        Answer::Created(written) => with_body(StatusCode::CREATED, written),
+        Answer::Updated(written) => with_body(StatusCode::OK, written),
+        Answer::Deleted => Ok(Reply::empty(StatusCode::NO_CONTENT)),
+        // RFC 9967: no body, and the id under which the end will be told.
+        Answer::Accepted { id, change } => {
+            let reply = Reply::empty(StatusCode::ACCEPTED)
+                .with_location(call.location(kind, id))
+                .with(HeaderName::from_static("set-txn"), change.as_str());
+            Ok(if negotiate::prefers_async(call.request.headers()) {
+                reply.with(HeaderName::from_static("preference-applied"), "respond-async")
+            } else {
+                reply
+            })
+        }
+    }
+}
