@@ -1,1 +1,18 @@
 //! Pure: SCIM attributes to Salesforce fields, by mappings, normalisers and target rules.
+//!
+//! This is the one crate that holds an opinion about how a SCIM user becomes a Salesforce record. It knows no network, no
+//! store and no time. Start at [`Mapping::parse`], which checks a mapping against the SCIM schema, and at
+//! [`Target::translate`], which says for one user what each field is to hold, what was adapted on the way, and what the
+//! org would refuse. The format is explained in `docs/mapping.md`.
+
+mod expression;
+mod mapping;
+mod normalise;
+mod note;
+mod source;
+mod suggest;
+mod translate;
+
+pub use mapping::{Allow, Mapping, MappingError, MappingErrors, OnLeave, Target};
+pub use note::{FieldRefusal, Note, NoteCode, RefusalKind};
+pub use translate::{Action, Context, Desired, Translation};

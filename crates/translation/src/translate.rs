@@ -1,0 +1,363 @@
+//! From a user and a target to the fields of a record.
+
+mod fit;
+
+use indexmap::IndexMap;
+use salesforce_types::{FieldDescription, Fields, ObjectDescription};
+use scim_types::Resource;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+pub(crate) use fit::fit;
+
+use crate::expression::{Evaluated, UserValue};
+use crate::mapping::{On, Rule, Target, Value};
+use crate::normalise::{Normalised, Picklist, Surroundings};
+use crate::note::{FieldRefusal, Note, NoteCode, RefusalKind};
+
+/// Required fields that need no rule: planning gives the profile and the state of a new User.
+pub(crate) const GIVEN_BY_PLANNING: [&str; 2] = ["ProfileId", "IsActive"];
+
+/// What a translation may know besides the user.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// What the org says of the target's object.
+    pub describe: &'a ObjectDescription,
+    /// Whether the record is made or changed.
+    pub action: Action,
+    /// The environment's `username-domain`.
+    pub username_domain: Option<&'a str>,
+    /// What Gangway last wrote into the record; keeps the alias stable.
+    pub written: Option<&'a Fields>,
+}
+
+/// What is done with the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// It is made.
+    Create,
+    /// It is there already.
+    Update,
+}
+
+/// The desired fields of a record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Translation {
+    /// By the org's name of the field, in the order of the mapping. Fields that are not here are left alone.
+    pub fields: IndexMap<String, Desired>,
+    /// What was adapted.
+    pub notes: Vec<Note>,
+    /// What the org would refuse; if there is any, no call is worth making.
+    pub refusals: Vec<FieldRefusal>,
+}
+
+/// What a field is to hold.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Desired {
+    /// This value, never null.
+    Set(Json),
+    /// Nothing: the attribute is unassigned, the field may be empty, and there is no default. On create too, so that what
+    /// was written and what is desired can be compared; it need not be sent then.
+    Clear,
+}
+
+impl Target {
+    /// Translates a user into the fields of this target's record.
+    ///
+    /// The same user and context always give the same translation. Every value fits its field; what does not is among the
+    /// refusals.
+    #[must_use]
+    pub fn translate(&self, user: &Resource, context: &Context<'_>) -> Translation {
+        let mut run =
+            Run { user, user_value: UserValue::default(), context, translation: Translation::default() };
+        for rule in self.rules.iter().filter(|rule| is_due(rule.on, context.action)) {
+            run.rule(rule);
+        }
+        if context.action == Action::Create {
+            run.required(&self.rules);
+        }
+        run.translation
+    }
+}
+
+fn is_due(on: On, action: Action) -> bool {
+    match on {
+        On::Both => true,
+        On::Create => action == Action::Create,
+        On::Update => action == Action::Update,
+    }
+}
+
+struct Run<'r> {
+    user: &'r Resource,
+    user_value: UserValue,
+    context: &'r Context<'r>,
+    translation: Translation,
+}
+
+/// What a rule comes to before the field has its say.
+enum Outcome {
+    Value(Json),
+    Unassigned,
+    /// Nothing fits; the default is to be taken, with a note of this kind.
+    NoFit(NoteCode, String),
+    Refused(RefusalKind, String),
+}
+
+impl<'r> Run<'r> {
+    fn rule(&mut self, rule: &Rule) {
+        let field = self.context.describe.field(&rule.field);
+        let outcome = self.outcome(rule, field);
+        let outcome = match (outcome, &rule.map) {
+            (Outcome::Value(value), Some(map)) => look_up(map, &value),
+            (outcome, _) => outcome,
+        };
+        let Some(field) = field else {
+            self.no_such_field(rule, &outcome);
+            return;
+        };
+        if !self.is_writeable(field) {
+            self.not_writeable(rule, field, &outcome);
+            return;
+        }
+        match outcome {
+            Outcome::Value(value) => match (fit(field, &value), &rule.default) {
+                (Ok(value), _) => self.set(field, value),
+                (Err((RefusalKind::NotInPicklist, why)), Some(_)) => {
+                    self.default(rule, field, Some((NoteCode::ValueDefaulted, why)));
+                }
+                (Err((kind, why)), _) => self.refuse(rule, &field.name, kind, why),
+            },
+            Outcome::NoFit(code, why) if rule.default.is_some() => {
+                self.default(rule, field, Some((code, why)))
+            }
+            Outcome::NoFit(_, why) => self.refuse(rule, &field.name, RefusalKind::NotInPicklist, why),
+            Outcome::Unassigned if rule.default.is_some() => self.default(rule, field, None),
+            Outcome::Unassigned => self.unassigned(rule, field),
+            Outcome::Refused(kind, why) => self.refuse(rule, &field.name, kind, why),
+        }
+    }
+
+    /// Where the value comes from and what the normalisers make of it.
+    fn outcome(&mut self, rule: &Rule, field: Option<&'r FieldDescription>) -> Outcome {
+        let context = self.context;
+        let written =
+            context.written.and_then(|written| written.get(field.map_or(&rule.field, |field| &field.name)));
+        let around = Surroundings {
+            picklist: Picklist::of(field, &rule.field),
+            username_domain: context.username_domain,
+            written: written.and_then(Json::as_str).filter(|written| !written.is_empty()),
+        };
+        let evaluated = match &rule.value {
+            None => return Outcome::Unassigned,
+            Some(Value::Source(source)) => {
+                Evaluated::Value(source.value(self.user).cloned().unwrap_or_default(), Vec::new())
+            }
+            Some(Value::Expression(expression)) => expression.evaluate(self.user, &self.user_value, &around),
+        };
+        match evaluated {
+            Evaluated::Value(value, said) => self.assigned(rule, value, said),
+            Evaluated::Normalised(normalised) => self.normalised(rule, normalised),
+            Evaluated::Failed(why) => {
+                Outcome::Refused(RefusalKind::Malformed, format!("the mapping's expression failed: {why}"))
+            }
+        }
+    }
+
+    fn assigned(&mut self, rule: &Rule, value: Json, said: Vec<Normalised>) -> Outcome {
+        let mut no_fit = None;
+        for normalised in said {
+            match normalised {
+                Normalised::Adapted(_, code, detail) => self.note(rule, code, detail),
+                // The expression went on with something else (`locale(a) or locale(b)`), which is worth a note.
+                Normalised::Unknown(code, detail) if !is_unassigned(&value) => self.note(rule, code, detail),
+                Normalised::Unknown(code, detail) => no_fit = Some(Outcome::NoFit(code, detail)),
+                Normalised::Refused(detail) => return Outcome::Refused(RefusalKind::Malformed, detail),
+                Normalised::Absent | Normalised::Value(_) => {}
+            }
+        }
+        if is_unassigned(&value) { no_fit.unwrap_or(Outcome::Unassigned) } else { Outcome::Value(value) }
+    }
+
+    fn normalised(&mut self, rule: &Rule, normalised: Normalised) -> Outcome {
+        match normalised {
+            Normalised::Absent => Outcome::Unassigned,
+            Normalised::Value(value) => Outcome::Value(Json::from(value)),
+            Normalised::Adapted(value, code, detail) => {
+                self.note(rule, code, detail);
+                Outcome::Value(Json::from(value))
+            }
+            Normalised::Unknown(code, detail) => Outcome::NoFit(code, detail),
+            Normalised::Refused(detail) => Outcome::Refused(RefusalKind::Malformed, detail),
+        }
+    }
+
+    fn set(&mut self, field: &FieldDescription, value: Json) {
+        // Text that Salesforce would store as nothing is nothing.
+        let desired = if is_unassigned(&value) { Desired::Clear } else { Desired::Set(value) };
+        self.translation.fields.insert(field.name.clone(), desired);
+    }
+
+    /// Takes the default; with a note if it stands in for a value that was sent.
+    fn default(&mut self, rule: &Rule, field: &FieldDescription, instead_of: Option<(NoteCode, String)>) {
+        let Some(default) = &rule.default else { return };
+        if is_unassigned(default) {
+            self.unassigned(rule, field);
+        } else {
+            match fit(field, default) {
+                Ok(value) => self.set(field, value),
+                Err((kind, why)) => {
+                    let why = format!("the mapping's default does not fit: {why}");
+                    self.refuse(rule, &field.name, kind, why);
+                    return;
+                }
+            }
+        }
+        if let Some((code, why)) = instead_of {
+            self.note(rule, code, format!("{why}; the default `{}` is taken", plain(default)));
+        }
+    }
+
+    /// Unassigned, and no default: cleared where that is possible and wanted, else left as it is.
+    fn unassigned(&mut self, rule: &Rule, field: &FieldDescription) {
+        if field.nillable && rule.clear {
+            self.translation.fields.insert(field.name.clone(), Desired::Clear);
+            return;
+        }
+        let written = self.context.written.and_then(|written| written.get(&field.name));
+        if written.is_some_and(|written| !is_unassigned(written)) && self.context.action == Action::Update {
+            let why = if field.nillable {
+                "the mapping says `clear = false`"
+            } else {
+                "Salesforce requires a value"
+            };
+            self.note(
+                rule,
+                NoteCode::ValueKept,
+                format!("nothing was sent for `{}`; it is kept: {why}", field.name),
+            );
+        }
+    }
+
+    fn no_such_field(&mut self, rule: &Rule, outcome: &Outcome) {
+        if matches!(outcome, Outcome::Unassigned) && rule.default.is_none() {
+            return;
+        }
+        let why = format!(
+            "{} has no field `{}` in this org, or the integration user may not see it",
+            self.context.describe.name, rule.field
+        );
+        self.refuse(rule, &rule.field, RefusalKind::NotWriteable, why);
+    }
+
+    fn is_writeable(&self, field: &FieldDescription) -> bool {
+        match self.context.action {
+            Action::Create => field.createable,
+            Action::Update => field.updateable,
+        }
+    }
+
+    /// A field that cannot be written is no trouble as long as there is nothing to write.
+    fn not_writeable(&mut self, rule: &Rule, field: &FieldDescription, outcome: &Outcome) {
+        let wanted = match outcome {
+            Outcome::Value(value) => fit(field, value).ok(),
+            Outcome::Unassigned => rule.default.as_ref().and_then(|default| fit(field, default).ok()),
+            Outcome::NoFit(..) | Outcome::Refused(..) => None,
+        };
+        let is_nothing = matches!(outcome, Outcome::Unassigned) && wanted.is_none();
+        let written = self.context.written.and_then(|written| written.get(&field.name));
+        if is_nothing || (wanted.is_some() && wanted.as_ref() == written) {
+            return;
+        }
+        let why = match self.context.action {
+            Action::Create => format!("`{}` cannot be given when a record is made", field.name),
+            Action::Update => format!("`{}` cannot be changed in this org", field.name),
+        };
+        self.refuse(rule, &field.name, RefusalKind::NotWriteable, why);
+    }
+
+    /// What the org would miss in a new record.
+    fn required(&mut self, rules: &[Rule]) {
+        for field in self.context.describe.fields.iter().filter(|field| field.required_on_create()) {
+            let is_set = matches!(self.translation.fields.get(&field.name), Some(Desired::Set(_)));
+            let is_refused = self.translation.refusals.iter().any(|refusal| refusal.field == field.name);
+            let rule = rules.iter().find(|rule| rule.field.eq_ignore_ascii_case(&field.name));
+            if is_set || is_refused || (rule.is_none() && GIVEN_BY_PLANNING.contains(&field.name.as_str())) {
+                continue;
+            }
+            let object = &self.context.describe.name;
+            let attribute = rule.and_then(Rule::attribute);
+            let detail = match (attribute, rule) {
+                (Some(attribute), _) => {
+                    format!("Salesforce makes no {object} without `{}`; send `{attribute}`", field.name)
+                }
+                (None, Some(_)) => format!(
+                    "Salesforce makes no {object} without `{}`, and its rule gave no value",
+                    field.name
+                ),
+                (None, None) => format!(
+                    "Salesforce makes no {object} without `{}`, and the mapping does not fill it",
+                    field.name
+                ),
+            };
+            self.translation.refusals.push(FieldRefusal {
+                field: field.name.clone(),
+                attribute: attribute.map(ToOwned::to_owned),
+                detail,
+                kind: RefusalKind::Required,
+            });
+        }
+    }
+
+    fn note(&mut self, rule: &Rule, code: NoteCode, detail: String) {
+        self.translation.notes.push(Note {
+            code,
+            field: rule.field.clone(),
+            attribute: rule.attribute().map(ToOwned::to_owned),
+            detail,
+        });
+    }
+
+    fn refuse(&mut self, rule: &Rule, field: &str, kind: RefusalKind, why: String) {
+        let attribute = rule.attribute();
+        let detail = match attribute {
+            Some(attribute) => format!("`{attribute}` does not fit `{field}`: {why}"),
+            None => format!("`{field}`: {why}"),
+        };
+        self.translation.refusals.push(FieldRefusal {
+            field: field.to_owned(),
+            attribute: attribute.map(ToOwned::to_owned),
+            detail,
+            kind,
+        });
+    }
+}
+
+/// Looks a value up in a rule's `map`.
+fn look_up(map: &IndexMap<String, Json>, value: &Json) -> Outcome {
+    let key = plain(value);
+    match map.get(&key) {
+        Some(found) if is_unassigned(found) => Outcome::Unassigned,
+        Some(found) => Outcome::Value(found.clone()),
+        None => {
+            Outcome::NoFit(NoteCode::ValueDefaulted, format!("the mapping's `map` has no entry for `{key}`"))
+        }
+    }
+}
+
+/// Nothing, as SCIM counts it (RFC 7643 §2.5), and blank text, which Salesforce stores as nothing.
+fn is_unassigned(value: &Json) -> bool {
+    match value {
+        Json::Null => true,
+        Json::String(text) => text.trim().is_empty(),
+        Json::Array(values) => values.is_empty(),
+        Json::Object(members) => members.is_empty(),
+        Json::Bool(_) | Json::Number(_) => false,
+    }
+}
+
+/// A value as text without quotes.
+fn plain(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
