@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use model::{ResourceId, ResourceKind, TenantId, Timestamp, Version};
 use salesforce_types::{Link, RecordId};
 use scim_types::{AttrPath, Filter};
+use serde_json::{Map, Value, json};
 
 use crate::StoreError;
 
@@ -29,6 +30,64 @@ pub struct StoredResource {
     pub groups: Vec<GroupRef>,
     /// For a Group, when asked for: its members in the order they joined. Empty for a User.
     pub members: Vec<Member>,
+}
+
+impl StoredResource {
+    /// All attributes, as filters and sorting see them: the body with `id`, `meta`, and `groups` or `members`. `active` is there
+    /// also where nobody sent it. `meta.location` and every `$ref` are missing: only a door knows its own address.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Corrupt`] when the body is no JSON object.
+    pub fn attributes(&self) -> Result<Map<String, Value>, StoreError> {
+        let mut attributes: Map<String, Value> = serde_json::from_str(&self.body)
+            .map_err(|source| StoreError::corrupt("resources", "a resource", source))?;
+        attributes.insert("id".to_owned(), self.id.as_str().into());
+        if self.kind == ResourceKind::User {
+            attributes.entry("active").or_insert(Value::Bool(true));
+        }
+        if !self.groups.is_empty() {
+            attributes.insert("groups".to_owned(), self.groups.iter().map(GroupRef::element).collect());
+        }
+        if !self.members.is_empty() {
+            attributes.insert("members".to_owned(), self.members.iter().map(Member::element).collect());
+        }
+        attributes.insert("meta".to_owned(), self.meta());
+        Ok(attributes)
+    }
+
+    /// `meta` (RFC 7643 §3.1) without `location`.
+    #[must_use]
+    pub fn meta(&self) -> Value {
+        json!({
+            "resourceType": self.kind.as_str(),
+            "created": self.created.to_string(),
+            "lastModified": self.modified.to_string(),
+            "version": self.version.etag(),
+        })
+    }
+}
+
+impl GroupRef {
+    /// The element of `groups`, without `$ref`. Nobody is a member through another group yet, so it is always `direct`.
+    #[must_use]
+    pub fn element(&self) -> Value {
+        json!({ "value": self.id.as_str(), "display": self.display, "type": "direct" })
+    }
+}
+
+impl Member {
+    /// The element of `members`, without `$ref`.
+    #[must_use]
+    pub fn element(&self) -> Value {
+        let mut element = Map::new();
+        element.insert("value".to_owned(), self.id.as_str().into());
+        if let Some(display) = &self.display {
+            element.insert("display".to_owned(), display.as_str().into());
+        }
+        element.insert("type".to_owned(), self.kind.as_str().into());
+        Value::Object(element)
+    }
 }
 
 /// One element of a User's read-only `groups`.
@@ -131,21 +190,14 @@ pub trait Directory: Send + Sync {
 
     /// Which kind each of these ids is, in their order; `None` for one that is not there (pending ones are there).
     /// For checking members.
-    async fn kinds(
-        &self,
-        tenant: &TenantId,
-        ids: &[&str],
-    ) -> Result<Vec<Option<ResourceKind>>, StoreError>;
+    async fn kinds(&self, tenant: &TenantId, ids: &[&str]) -> Result<Vec<Option<ResourceKind>>, StoreError>;
 
     /// The links of an identity, in the order of their targets' names.
     async fn links(&self, tenant: &TenantId, id: &ResourceId) -> Result<Vec<Link>, StoreError>;
 
     /// The identity that a Salesforce record is linked to, if any.
-    async fn linked_to(
-        &self,
-        tenant: &TenantId,
-        record: &RecordId,
-    ) -> Result<Option<ResourceId>, StoreError>;
+    async fn linked_to(&self, tenant: &TenantId, record: &RecordId)
+    -> Result<Option<ResourceId>, StoreError>;
 
     /// How many resources of a kind a tenant has (pending ones left out).
     async fn count(&self, tenant: &TenantId, kind: ResourceKind) -> Result<u64, StoreError>;

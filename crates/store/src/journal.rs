@@ -9,7 +9,9 @@
 //! replayed: it only says what may have been sent.
 
 use async_trait::async_trait;
-use model::{ChangeId, ChangeState, ClientName, ResourceId, ResourceKind, TargetName, TenantId, Timestamp, Version};
+use model::{
+    ChangeId, ChangeState, ClientName, ResourceId, ResourceKind, TargetName, TenantId, Timestamp, Version,
+};
 use salesforce_types::{Link, Plan};
 use scim_types::Resource;
 use serde_json::Value;

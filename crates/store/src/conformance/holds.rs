@@ -1,0 +1,97 @@
+//! Holds, and the vault.
+
+use model::HoldId;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::*;
+use crate::{Hold, HoldKind};
+
+suite![
+    there_is_one_open_hold_for_a_subject_and_target,
+    a_closed_hold_can_come_back,
+    holds_come_oldest_first,
+    a_secret_is_read_back,
+    a_secret_survives_the_process,
+];
+
+/// Two records match somebody.
+pub fn hold(id: &str, tenant: &TenantId, subject: &str) -> Hold {
+    Hold {
+        id: HoldId::from_text(id),
+        tenant: tenant.clone(),
+        identity: None,
+        subject: subject.to_owned(),
+        target: target("staff"),
+        kind: HoldKind::AmbiguousMatch { candidates: vec![record_id(1), record_id(2)] },
+        raised: at(0),
+    }
+}
+
+async fn there_is_one_open_hold_for_a_subject_and_target(world: &World<'_>) {
+    let first = hold("h1", &world.tenant, "subject");
+    assert_eq!(ok(world.store.raise_hold(first.clone()).await), first.id);
+    let renewed = Hold {
+        id: HoldId::from_text("h2"),
+        identity: Some(ResourceId::from_text("ada")),
+        kind: HoldKind::ProtectedMatch { record: record_id(3) },
+        raised: at(9),
+        ..first.clone()
+    };
+    assert_eq!(ok(world.store.raise_hold(renewed.clone()).await), first.id);
+    let expected = Hold { id: first.id.clone(), raised: at(0), ..renewed };
+    assert_eq!(ok(world.store.open_holds(None).await), [expected]);
+    let elsewhere = [
+        Hold { id: HoldId::from_text("h3"), target: target("contact"), ..first.clone() },
+        Hold { id: HoldId::from_text("h4"), subject: "other".to_owned(), ..first.clone() },
+        Hold { id: HoldId::from_text("h5"), tenant: tenant("other/prod"), ..first },
+    ];
+    for hold in elsewhere {
+        assert_eq!(ok(world.store.raise_hold(hold.clone()).await), hold.id);
+    }
+    assert_eq!(ok(world.store.open_holds(None).await).len(), 4);
+}
+
+async fn a_closed_hold_can_come_back(world: &World<'_>) {
+    let close = async || ok(world.store.close_hold(&world.tenant, "subject", &target("staff"), at(1)).await);
+    close().await;
+    ok(world.store.raise_hold(hold("h1", &world.tenant, "subject")).await);
+    close().await;
+    assert!(ok(world.store.open_holds(None).await).is_empty());
+    let again = hold("h2", &world.tenant, "subject");
+    assert_eq!(ok(world.store.raise_hold(again.clone()).await), again.id);
+    assert_eq!(ok(world.store.open_holds(None).await), [again]);
+}
+
+async fn holds_come_oldest_first(world: &World<'_>) {
+    let other = tenant("other/prod");
+    for (id, tenant, second) in [("b", &world.tenant, 2), ("a", &other, 1), ("c", &world.tenant, 3)] {
+        ok(world.store.raise_hold(Hold { raised: at(second), ..hold(id, tenant, id) }).await);
+    }
+    let open = async |tenant| {
+        let open = ok(world.store.open_holds(tenant).await);
+        open.into_iter().map(|hold| hold.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(open(None).await, ["a", "b", "c"]);
+    assert_eq!(open(Some(&world.tenant)).await, ["b", "c"]);
+}
+
+async fn a_secret_is_read_back(world: &World<'_>) {
+    let secret = async |owner: &str, name: &str| {
+        ok(world.store.secret(owner, name).await).map(|secret| secret.expose_secret().to_owned())
+    };
+    assert_eq!(secret("org/a", "refresh-token").await, None);
+    for text in ["5Aep861", "", "ﬃ"] {
+        ok(world.store.put_secret("org/a", "refresh-token", &SecretString::from(text)).await);
+        assert_eq!(secret("org/a", "refresh-token").await.as_deref(), Some(text));
+    }
+    assert_eq!(secret("org/a", "other").await, None);
+    assert_eq!(secret("org/b", "refresh-token").await, None);
+}
+
+async fn a_secret_survives_the_process(world: &World<'_>) {
+    let store = world.backend.fresh().await;
+    ok(store.put_secret("org/a", "refresh-token", &SecretString::from("5Aep861")).await);
+    let store = world.backend.reopen(store).await;
+    let secret = ok(store.secret("org/a", "refresh-token").await).expect("it is there");
+    assert_eq!(secret.expose_secret(), "5Aep861");
+}

@@ -1,0 +1,171 @@
+//! The Directory on SQLite.
+
+use async_trait::async_trait;
+use model::{ResourceId, ResourceKind, TenantId};
+use rusqlite::{OptionalExtension, params};
+use salesforce_types::{Link, RecordId};
+
+use super::{
+    SqliteStore,
+    find::Search,
+    members::{groups_of, members_of},
+    readers::Reader,
+    rows::{self, Doing, STORED_COLUMNS, Stored, TenantKey, kind_key},
+};
+use crate::{Directory, Page, Query, StoreError, StoredResource};
+
+const READ: &str = "read resources";
+
+#[async_trait]
+impl Directory for SqliteStore {
+    async fn get(
+        &self,
+        tenant: &TenantId,
+        kind: ResourceKind,
+        id: &str,
+    ) -> Result<Option<StoredResource>, StoreError> {
+        match kind {
+            ResourceKind::User => self.0.readers.read(|reader| get(reader, tenant, kind, id)),
+            // A group may have ten thousand members.
+            ResourceKind::Group => {
+                let (tenant, id) = (tenant.clone(), id.to_owned());
+                self.0.readers.read_long(move |reader| get(reader, &tenant, kind, &id)).await
+            }
+        }
+    }
+
+    async fn find(&self, tenant: &TenantId, query: &Query) -> Result<Page, StoreError> {
+        let search = Search::new(query, self.0.limits);
+        if let Some(page) = self.0.readers.read(|reader| search.at_once(reader, tenant))? {
+            return Ok(page);
+        }
+        let tenant = tenant.clone();
+        self.0.readers.read_long(move |reader| search.run(reader, &tenant)).await
+    }
+
+    async fn kinds(&self, tenant: &TenantId, ids: &[&str]) -> Result<Vec<Option<ResourceKind>>, StoreError> {
+        let kind = |reader: &Reader, tenant: TenantKey, id: &str| {
+            reader
+                .statement(
+                    "SELECT kind FROM resources WHERE tenant = ?1 AND kind IN (1, 2) AND id = ?2 LIMIT 1",
+                    READ,
+                )?
+                .query_row(params![tenant.0, id], |row| row.get(0))
+                .optional()
+                .doing(READ)?
+                .map(|key| rows::kind("resources", key))
+                .transpose()
+        };
+        // A microsecond each; for many the thread hop is the smaller price.
+        if ids.len() <= 20 {
+            return self.0.readers.read(|reader| match reader.tenant(tenant)? {
+                Some(tenant) => {
+                    reader.snapshot(|reader| ids.iter().map(|id| kind(reader, tenant, id)).collect())
+                }
+                None => Ok(vec![None; ids.len()]),
+            });
+        }
+        let tenant = tenant.clone();
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        self.0
+            .readers
+            .read_long(move |reader| match reader.tenant(&tenant)? {
+                Some(tenant) => {
+                    reader.snapshot(|reader| ids.iter().map(|id| kind(reader, tenant, id)).collect())
+                }
+                None => Ok(vec![None; ids.len()]),
+            })
+            .await
+    }
+
+    async fn links(&self, tenant: &TenantId, id: &ResourceId) -> Result<Vec<Link>, StoreError> {
+        let doing = "read links";
+        self.0.readers.read(|reader| {
+            let Some(tenant) = reader.tenant(tenant)? else { return Ok(Vec::new()) };
+            let mut select = reader.statement(
+                "SELECT l.link FROM resources r JOIN links l ON l.resource = r.key
+                 WHERE r.tenant = ?1 AND r.kind IN (1, 2) AND r.id = ?2 ORDER BY l.target",
+                doing,
+            )?;
+            let mut found = select.query(params![tenant.0, id.as_str()]).doing(doing)?;
+            let mut links = Vec::new();
+            while let Some(row) = found.next().doing(doing)? {
+                let text = row.get_ref(0).and_then(|text| Ok(text.as_str()?)).doing(doing)?;
+                links.push(rows::json("links", "a link", text)?);
+            }
+            Ok(links)
+        })
+    }
+
+    async fn linked_to(
+        &self,
+        tenant: &TenantId,
+        record: &RecordId,
+    ) -> Result<Option<ResourceId>, StoreError> {
+        let doing = "read links";
+        self.0.readers.read(|reader| {
+            let Some(tenant) = reader.tenant(tenant)? else { return Ok(None) };
+            reader
+                .statement(
+                    "SELECT r.id FROM links l JOIN resources r ON r.key = l.resource
+                     WHERE l.tenant = ?1 AND l.record_id = ?2 ORDER BY l.resource LIMIT 1",
+                    doing,
+                )?
+                .query_row(params![tenant.0, record.to_string()], |row| row.get::<_, String>(0))
+                .optional()
+                .map(|id| id.map(ResourceId::from_text))
+                .doing(doing)
+        })
+    }
+
+    async fn count(&self, tenant: &TenantId, kind: ResourceKind) -> Result<u64, StoreError> {
+        self.0.readers.read(|reader| match reader.tenant(tenant)? {
+            Some(tenant) => count(reader, tenant, kind),
+            None => Ok(0),
+        })
+    }
+}
+
+/// How many resources of a kind are recorded.
+pub fn count(reader: &Reader, tenant: TenantKey, kind: ResourceKind) -> Result<u64, StoreError> {
+    let doing = "read resource_counts";
+    let count: Option<i64> = reader
+        .statement("SELECT count FROM resource_counts WHERE tenant = ?1 AND kind = ?2", doing)?
+        .query_row(params![tenant.0, kind_key(kind)], |row| row.get(0))
+        .optional()
+        .doing(doing)?;
+    rows::unsigned("resource_counts", count.unwrap_or(0))
+}
+
+fn get(
+    reader: &Reader,
+    tenant: &TenantId,
+    kind: ResourceKind,
+    id: &str,
+) -> Result<Option<StoredResource>, StoreError> {
+    let Some(tenant) = reader.tenant(tenant)? else { return Ok(None) };
+    reader.snapshot(|reader| {
+        let mut select = reader.statement(
+            &format!(
+                "SELECT {STORED_COLUMNS} FROM resources r WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3"
+            ),
+            READ,
+        )?;
+        one(reader, kind, &mut select.query(params![tenant.0, kind_key(kind), id]).doing(READ)?)
+    })
+}
+
+/// The first row of [`STORED_COLUMNS`] as a whole resource.
+pub fn one(
+    reader: &Reader,
+    kind: ResourceKind,
+    found: &mut rusqlite::Rows<'_>,
+) -> Result<Option<StoredResource>, StoreError> {
+    let Some(row) = found.next().doing(READ)? else { return Ok(None) };
+    let mut stored = Stored::read(kind, row)?;
+    match kind {
+        ResourceKind::User => stored.resource.groups = groups_of(reader, stored.key)?,
+        ResourceKind::Group => stored.resource.members = members_of(reader, stored.key)?,
+    }
+    Ok(Some(stored.resource))
+}

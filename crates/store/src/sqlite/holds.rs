@@ -1,0 +1,110 @@
+//! Holds on SQLite.
+
+use async_trait::async_trait;
+use model::{HoldId, ResourceId, TargetName, TenantId, Timestamp};
+use rusqlite::{Row, params};
+
+use super::{
+    SqliteStore,
+    rows::{self, Doing, tenant_key, tenant_key_or_new, to_json},
+    writer::Durability,
+};
+use crate::{Hold, Holds, StoreError};
+
+const READ: &str = "read holds";
+const WRITE: &str = "write holds";
+
+#[async_trait]
+impl Holds for SqliteStore {
+    async fn raise_hold(&self, hold: Hold) -> Result<HoldId, StoreError> {
+        // A hold that a power failure takes away is raised again when the request is repeated.
+        self.write(Durability::Process, move |connection| {
+            let tenant = tenant_key_or_new(connection, &hold.tenant)?;
+            let kind = to_json("holds", "a reason", &hold.kind)?;
+            connection
+                .prepare_cached(
+                    "INSERT INTO holds (id, tenant, subject, target, identity, kind, raised_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                     ON CONFLICT (tenant, subject, target) WHERE closed_ms IS NULL
+                     DO UPDATE SET kind = excluded.kind, identity = coalesce(excluded.identity, identity)
+                     RETURNING id",
+                )
+                .and_then(|mut upsert| {
+                    upsert.query_row(
+                        params![
+                            hold.id.as_str(),
+                            tenant.0,
+                            hold.subject,
+                            hold.target.as_str(),
+                            hold.identity.as_ref().map(ResourceId::as_str),
+                            kind,
+                            hold.raised.as_millisecond()
+                        ],
+                        |row| row.get::<_, String>(0),
+                    )
+                })
+                .map(HoldId::from_text)
+                .doing(WRITE)
+        })
+        .await
+    }
+
+    async fn close_hold(
+        &self,
+        tenant: &TenantId,
+        subject: &str,
+        target: &TargetName,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (tenant, subject, target) = (tenant.clone(), subject.to_owned(), target.clone());
+        self.write(Durability::Process, move |connection| {
+            let Some(tenant) = tenant_key(connection, &tenant)? else { return Ok(()) };
+            connection
+                .prepare_cached(
+                    "UPDATE holds SET closed_ms = ?4 WHERE tenant = ?1 AND subject = ?2 AND target = ?3 AND closed_ms IS NULL",
+                )
+                .and_then(|mut update| {
+                    update.execute(params![tenant.0, subject, target.as_str(), at.as_millisecond()])
+                })
+                .map(|_| ())
+                .doing(WRITE)
+        })
+        .await
+    }
+
+    async fn open_holds(&self, tenant: Option<&TenantId>) -> Result<Vec<Hold>, StoreError> {
+        let tenant = tenant.cloned();
+        self.0
+            .readers
+            .read_long(move |reader| {
+                let mut select = reader.statement(
+                    "SELECT h.id, t.name, h.identity, h.subject, h.target, h.kind, h.raised_ms
+                     FROM holds h JOIN tenants t ON t.tenant = h.tenant
+                     WHERE h.closed_ms IS NULL AND (?1 IS NULL OR t.name = ?1) ORDER BY h.raised_ms, h.number",
+                    READ,
+                )?;
+                let mut found = select.query([tenant.as_ref().map(TenantId::as_str)]).doing(READ)?;
+                let mut holds = Vec::new();
+                while let Some(row) = found.next().doing(READ)? {
+                    holds.push(hold(row)?);
+                }
+                Ok(holds)
+            })
+            .await
+    }
+}
+
+fn hold(row: &Row<'_>) -> Result<Hold, StoreError> {
+    let table = "holds";
+    let text = |column| row.get::<_, String>(column).doing(READ);
+    let target =
+        TargetName::new(text(4)?).map_err(|source| StoreError::corrupt(table, "a target", source))?;
+    Ok(Hold {
+        id: HoldId::from_text(text(0)?),
+        tenant: rows::tenant(table, &text(1)?)?,
+        identity: row.get::<_, Option<String>>(2).doing(READ)?.map(ResourceId::from_text),
+        subject: text(3)?,
+        target,
+        kind: rows::json(table, "a reason", &text(5)?)?,
+        raised: rows::time(table, row.get(6).doing(READ)?)?,
+    })
+}

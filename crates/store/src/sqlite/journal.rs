@@ -1,0 +1,441 @@
+//! The Journal on SQLite.
+
+use async_trait::async_trait;
+use model::{ChangeId, ChangeState, ClientName, ResourceId, TenantId, Timestamp, Version};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use salesforce_types::Plan;
+use scim_types::fold;
+
+use super::{
+    SqliteStore,
+    resource::{self, name_taken},
+    rows::{self, Doing, TenantKey, kind_key, signed, tenant_key_or_new, to_json},
+    writer::Durability,
+};
+use crate::{
+    AuditEntry, Change, ChangeOutcome, Journal, LinkWrite, NewChange, OpenChange, Opened, Record, Recorded,
+    ResourceWrite, StoreError,
+};
+
+const READ: &str = "read changes";
+const WRITE: &str = "write changes";
+
+#[async_trait]
+impl Journal for SqliteStore {
+    async fn open(&self, change: NewChange) -> Result<Opened, StoreError> {
+        self.write(Durability::Power, move |connection| open(connection, change)).await
+    }
+
+    async fn replan(&self, change: &ChangeId, plan: &Plan) -> Result<(), StoreError> {
+        let change = change.clone();
+        let plan = to_json("changes", "a plan", plan)?;
+        self.write(Durability::Power, move |connection| {
+            let updated = connection
+                .prepare_cached("UPDATE changes SET plan = ?2, state = ?3 WHERE id = ?1 AND ended_ms IS NULL")
+                .and_then(|mut update| {
+                    update.execute(params![change.as_str(), plan, ChangeState::Planned.as_str()])
+                })
+                .doing(WRITE)?;
+            if updated == 1 { Ok(()) } else { Err(StoreError::NotOpen { change }) }
+        })
+        .await
+    }
+
+    async fn record(&self, record: Record) -> Result<Recorded, StoreError> {
+        let durability = if record.change.is_some() { Durability::Process } else { Durability::Power };
+        self.write(durability, move |connection| self::record(connection, record)).await
+    }
+
+    async fn withdraw(
+        &self,
+        change: &ChangeId,
+        outcome: ChangeOutcome,
+        answered: bool,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = change.clone();
+        self.write(Durability::Power, move |connection| withdraw(connection, &change, &outcome, answered, at))
+            .await
+    }
+
+    async fn open_changes(&self, tenant: Option<&TenantId>) -> Result<Vec<OpenChange>, StoreError> {
+        let tenant = tenant.cloned();
+        self.0
+            .readers
+            .read_long(move |reader| {
+                let mut select = reader.statement(
+                    &format!(
+                        "SELECT {CHANGE_COLUMNS}, c.request, c.plan FROM changes c JOIN tenants t ON t.tenant = c.tenant
+                         WHERE c.ended_ms IS NULL AND (?1 IS NULL OR t.name = ?1) ORDER BY c.number"
+                    ),
+                    READ,
+                )?;
+                let mut found = select.query([tenant.as_ref().map(TenantId::as_str)]).doing(READ)?;
+                let mut changes = Vec::new();
+                while let Some(row) = found.next().doing(READ)? {
+                    changes.push(open_change(row)?);
+                }
+                Ok(changes)
+            })
+            .await
+    }
+
+    async fn change(&self, tenant: &TenantId, id: &ChangeId) -> Result<Option<Change>, StoreError> {
+        self.0.readers.read(|reader| {
+            let mut select = reader.statement(
+                &format!(
+                    "SELECT {CHANGE_COLUMNS} FROM changes c JOIN tenants t ON t.tenant = c.tenant
+                     WHERE c.id = ?1 AND t.name = ?2"
+                ),
+                READ,
+            )?;
+            first(&mut select, params![id.as_str(), tenant.as_str()])
+        })
+    }
+
+    async fn find_repeat(
+        &self,
+        tenant: &TenantId,
+        client: &ClientName,
+        fingerprint: &[u8; 32],
+        since: Timestamp,
+    ) -> Result<Option<Change>, StoreError> {
+        self.0.readers.read(|reader| {
+            let Some(tenant) = reader.tenant(tenant)? else { return Ok(None) };
+            let mut select = reader.statement(
+                &format!(
+                    "SELECT {CHANGE_COLUMNS} FROM changes c JOIN tenants t ON t.tenant = c.tenant
+                     WHERE c.tenant = ?1 AND c.client = ?2 AND c.fingerprint = ?3 AND c.accepted_ms >= ?4
+                     ORDER BY c.accepted_ms DESC, c.number DESC LIMIT 1"
+                ),
+                READ,
+            )?;
+            let since = since.as_millisecond();
+            first(&mut select, params![tenant.0, client.as_str(), fingerprint.as_slice(), since])
+        })
+    }
+
+    async fn mark_answered(&self, change: &ChangeId) -> Result<(), StoreError> {
+        let change = change.clone();
+        self.write(Durability::Process, move |connection| {
+            connection
+                .prepare_cached("UPDATE changes SET answered = 1 WHERE id = ?1 AND ended_ms IS NOT NULL")
+                .and_then(|mut update| update.execute([change.as_str()]))
+                .map(|_| ())
+                .doing(WRITE)
+        })
+        .await
+    }
+
+    async fn recent_changes(&self, tenant: Option<&TenantId>, limit: u32) -> Result<Vec<Change>, StoreError> {
+        let tenant = tenant.cloned();
+        self.0
+            .readers
+            .read_long(move |reader| {
+                let mut select = reader.statement(
+                    &format!(
+                        "SELECT {CHANGE_COLUMNS} FROM changes c JOIN tenants t ON t.tenant = c.tenant
+                         WHERE c.ended_ms IS NOT NULL AND (?1 IS NULL OR t.name = ?1)
+                         ORDER BY c.ended_ms DESC, c.number DESC LIMIT ?2"
+                    ),
+                    READ,
+                )?;
+                let mut found =
+                    select.query(params![tenant.as_ref().map(TenantId::as_str), limit]).doing(READ)?;
+                let mut changes = Vec::new();
+                while let Some(row) = found.next().doing(READ)? {
+                    changes.push(change(row)?);
+                }
+                Ok(changes)
+            })
+            .await
+    }
+
+    async fn audit_of(
+        &self,
+        tenant: &TenantId,
+        resource: &ResourceId,
+    ) -> Result<Vec<(Timestamp, Version, AuditEntry)>, StoreError> {
+        let (tenant, resource) = (tenant.clone(), resource.clone());
+        self.0
+            .readers
+            .read_long(move |reader| {
+                let Some(tenant) = reader.tenant(&tenant)? else { return Ok(Vec::new()) };
+                let doing = "read audit";
+                let mut select = reader.statement(
+                    "SELECT at_ms, version, entry FROM audit WHERE tenant = ?1 AND resource = ?2 ORDER BY number",
+                    doing,
+                )?;
+                let mut found = select.query(params![tenant.0, resource.as_str()]).doing(doing)?;
+                let mut entries = Vec::new();
+                while let Some(row) = found.next().doing(doing)? {
+                    let entry: String = row.get(2).doing(doing)?;
+                    entries.push((
+                        rows::time("audit", row.get(0).doing(doing)?)?,
+                        Version(rows::unsigned("audit", row.get(1).doing(doing)?)?),
+                        rows::json("audit", "an audit entry", &entry)?,
+                    ));
+                }
+                Ok(entries)
+            })
+            .await
+    }
+}
+
+fn open(connection: &Connection, change: NewChange) -> Result<Opened, StoreError> {
+    let tenant = tenant_key_or_new(connection, &change.tenant)?;
+    let rename = change.rename.as_deref().map(fold);
+    let asked =
+        change.reserve.as_ref().and_then(|body| body.user_name()).map(fold).or_else(|| rename.clone());
+    if let Some(asked) = asked
+        && let Some(by) = name_taken(connection, tenant, &asked, &change.resource)?
+    {
+        return Ok(Opened::UserNameTaken { by });
+    }
+    let state = if change.plan.is_some() { ChangeState::Planned } else { ChangeState::Accepted };
+    let plan = change.plan.as_ref().map(|plan| to_json("changes", "a plan", plan)).transpose()?;
+    connection
+        .prepare_cached(
+            "INSERT INTO changes (id, tenant, client, kind, resource, state, takes_access_away, fingerprint, rename_key,
+                 request, plan, accepted_ms, answered)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0)",
+        )
+        .and_then(|mut insert| {
+            insert.execute(params![
+                change.id.as_str(),
+                tenant.0,
+                change.client.as_str(),
+                kind_key(change.kind),
+                change.resource.as_str(),
+                state.as_str(),
+                change.takes_access_away,
+                change.fingerprint.as_ref().map(|fingerprint| fingerprint.as_slice()),
+                rename,
+                change.request.to_string(),
+                plan,
+                change.at.as_millisecond(),
+            ])
+        })
+        .doing(WRITE)?;
+    if let Some(body) = change.reserve {
+        let id = change.id.as_str();
+        resource::reserve(connection, tenant, change.kind, &change.resource, body, id, change.at)?;
+    }
+    Ok(Opened::Opened)
+}
+
+fn record(connection: &Connection, record: Record) -> Result<Recorded, StoreError> {
+    let tenant = tenant_key_or_new(connection, &record.tenant)?;
+    if let Some(change) = &record.change {
+        // Ended changes cannot end again, and nobody ends another tenant's.
+        let mut select = connection
+            .prepare_cached("SELECT 1 FROM changes WHERE id = ?1 AND tenant = ?2 AND ended_ms IS NULL")
+            .doing(READ)?;
+        if !select.exists(params![change.as_str(), tenant.0]).doing(READ)? {
+            return Err(StoreError::NotOpen { change: change.clone() });
+        }
+    }
+    let current = resource::find(connection, tenant, record.kind, &record.resource)?;
+    let recorded = current.and_then(|row| row.version.map(|version| (row, version)));
+    let body = match &record.write {
+        ResourceWrite::Create(body) | ResourceWrite::Replace { body, .. } => Some(body),
+        ResourceWrite::Delete { .. } | ResourceWrite::Keep => None,
+    };
+    if let Some(name) = body.and_then(|body| body.user_name()).map(fold)
+        && let Some(by) = name_taken(connection, tenant, &name, &record.resource)?
+    {
+        return Ok(Recorded::UserNameTaken { by });
+    }
+    let version = match (record.write, recorded) {
+        (ResourceWrite::Create(body), None) => {
+            resource::create(connection, tenant, record.kind, &record.resource, current, body, record.at)?;
+            Version::FIRST
+        }
+        (ResourceWrite::Replace { expected, body }, Some((row, version))) if expected == version => {
+            resource::replace(connection, row, version.next(), body, record.at)?;
+            version.next()
+        }
+        (ResourceWrite::Delete { expected }, Some((row, version))) if expected == version => {
+            resource::delete(connection, row)?;
+            version
+        }
+        (ResourceWrite::Keep, _) if current.is_some() => recorded.map_or(Version(0), |(_, version)| version),
+        (
+            ResourceWrite::Create(_)
+            | ResourceWrite::Replace { .. }
+            | ResourceWrite::Delete { .. }
+            | ResourceWrite::Keep,
+            _,
+        ) => return Ok(Recorded::Stale),
+    };
+    if let Some(row) = resource::find(connection, tenant, record.kind, &record.resource)? {
+        write_links(connection, tenant, row.key, &record.links)?;
+    }
+    write_audit(
+        connection,
+        tenant,
+        &record.resource,
+        record.at,
+        version,
+        record.change.as_ref(),
+        &record.audit,
+    )?;
+    if let Some(change) = &record.change {
+        end(connection, change, ChangeState::Recorded, &record.outcome, record.answered, record.at)?;
+    }
+    Ok(Recorded::Recorded(version))
+}
+
+fn write_links(
+    connection: &Connection,
+    tenant: TenantKey,
+    key: i64,
+    links: &[LinkWrite],
+) -> Result<(), StoreError> {
+    for write in links {
+        match write {
+            LinkWrite::Set(link) => {
+                let text = to_json("links", "a link", link)?;
+                connection
+                    .prepare_cached(
+                        "INSERT INTO links (resource, target, tenant, record_id, link) VALUES (?1, ?2, ?3, ?4, ?5)
+                         ON CONFLICT (resource, target) DO UPDATE SET record_id = excluded.record_id, link = excluded.link",
+                    )
+                    .and_then(|mut upsert| {
+                        let record = link.record_id.to_string();
+                        upsert.execute(params![key, link.target.as_str(), tenant.0, record, text])
+                    })
+                    .doing("write links")?;
+            }
+            LinkWrite::Remove(target) => {
+                connection
+                    .prepare_cached("DELETE FROM links WHERE resource = ?1 AND target = ?2")
+                    .and_then(|mut delete| delete.execute(params![key, target.as_str()]))
+                    .doing("write links")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_audit(
+    connection: &Connection,
+    tenant: TenantKey,
+    resource: &ResourceId,
+    at: Timestamp,
+    version: Version,
+    change: Option<&ChangeId>,
+    entry: &AuditEntry,
+) -> Result<(), StoreError> {
+    let entry = to_json("audit", "an audit entry", entry)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO audit (tenant, resource, at_ms, version, change, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )
+        .and_then(|mut insert| {
+            insert.execute(params![
+                tenant.0,
+                resource.as_str(),
+                at.as_millisecond(),
+                signed(version.0),
+                change.map(ChangeId::as_str),
+                entry
+            ])
+        })
+        .map(|_| ())
+        .doing("write audit")
+}
+
+fn withdraw(
+    connection: &Connection,
+    change: &ChangeId,
+    outcome: &ChangeOutcome,
+    answered: bool,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let open = connection
+        .prepare_cached("SELECT tenant, kind, resource FROM changes WHERE id = ?1 AND ended_ms IS NULL")
+        .and_then(|mut select| {
+            select
+                .query_row([change.as_str()], |row| {
+                    Ok((TenantKey(row.get(0)?), row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+                })
+                .optional()
+        })
+        .doing(READ)?;
+    let Some((tenant, kind, id)) = open else { return Err(StoreError::NotOpen { change: change.clone() }) };
+    resource::withdraw(connection, tenant, rows::kind("changes", kind)?, &id, change.as_str())?;
+    end(connection, change, ChangeState::Withdrawn, outcome, answered, at)
+}
+
+/// Ends a change. The request, the plan and the reserved name go: they are personal data, and nobody needs them any more.
+fn end(
+    connection: &Connection,
+    change: &ChangeId,
+    state: ChangeState,
+    outcome: &ChangeOutcome,
+    answered: bool,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let outcome = to_json("changes", "an outcome", outcome)?;
+    connection
+        .prepare_cached(
+            "UPDATE changes SET state = ?2, outcome = ?3, answered = ?4, ended_ms = ?5, request = NULL, plan = NULL, rename_key = NULL
+             WHERE id = ?1",
+        )
+        .and_then(|mut update| {
+            update.execute(params![change.as_str(), state.as_str(), outcome, answered, at.as_millisecond()])
+        })
+        .map(|_| ())
+        .doing(WRITE)
+}
+
+/// The columns that [`change`] reads, of `changes c` and `tenants t`.
+const CHANGE_COLUMNS: &str = "c.id, t.name, c.client, c.kind, c.resource, c.state, c.takes_access_away, c.accepted_ms, \
+                              c.ended_ms, c.answered, c.outcome";
+/// The first column behind them.
+const NEXT_COLUMN: usize = 11;
+
+fn first(
+    select: &mut rusqlite::Statement<'_>,
+    params: impl rusqlite::Params,
+) -> Result<Option<Change>, StoreError> {
+    let mut found = select.query(params).doing(READ)?;
+    found.next().doing(READ)?.map(change).transpose()
+}
+
+fn change(row: &Row<'_>) -> Result<Change, StoreError> {
+    let table = "changes";
+    let text = |column| row.get::<_, String>(column).doing(READ);
+    let outcome: Option<String> = row.get(10).doing(READ)?;
+    Ok(Change {
+        id: ChangeId::from_text(text(0)?),
+        tenant: rows::tenant(table, &text(1)?)?,
+        client: rows::client(table, text(2)?)?,
+        kind: rows::kind(table, row.get(3).doing(READ)?)?,
+        resource: ResourceId::from_text(text(4)?),
+        state: state(&text(5)?)?,
+        takes_access_away: row.get(6).doing(READ)?,
+        accepted: rows::time(table, row.get(7).doing(READ)?)?,
+        ended: row.get::<_, Option<i64>>(8).doing(READ)?.map(|ms| rows::time(table, ms)).transpose()?,
+        answered: row.get(9).doing(READ)?,
+        outcome: outcome.map(|text| rows::json(table, "an outcome", &text)).transpose()?,
+    })
+}
+
+fn open_change(row: &Row<'_>) -> Result<OpenChange, StoreError> {
+    let request: String = row.get(NEXT_COLUMN).doing(READ)?;
+    let plan: Option<String> = row.get(NEXT_COLUMN + 1).doing(READ)?;
+    Ok(OpenChange {
+        change: change(row)?,
+        request: rows::json("changes", "a request", &request)?,
+        plan: plan.map(|text| rows::json("changes", "a plan", &text)).transpose()?,
+    })
+}
+
+fn state(word: &str) -> Result<ChangeState, StoreError> {
+    [ChangeState::Accepted, ChangeState::Planned, ChangeState::Recorded, ChangeState::Withdrawn]
+        .into_iter()
+        .find(|state| state.as_str() == word)
+        .ok_or(StoreError::Corrupt { table: "changes", what: "a state", source: None })
+}

@@ -1,0 +1,105 @@
+//! Who is in which group.
+
+use std::collections::HashSet;
+
+use model::ResourceId;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    readers::Reader,
+    rows::{self, Doing, TenantKey},
+};
+use crate::{GroupRef, Member, StoreError};
+
+const READ: &str = "read members";
+const WRITE: &str = "write members";
+
+/// Gives a group these members and no others, writing only what differs. Who was a member stays where they stood, new ones come
+/// last. An id that is not in the tenant (any more) is left out, as it would be if it were deleted a moment later.
+pub fn set(
+    connection: &Connection,
+    tenant: TenantKey,
+    group: i64,
+    members: Vec<String>,
+) -> Result<(), StoreError> {
+    let mut wanted = HashSet::with_capacity(members.len());
+    let mut last = 0;
+    let mut current = connection
+        .prepare_cached(
+            "SELECT m.position, r.id FROM members m JOIN resources r ON r.key = m.member_key
+             WHERE m.group_key = ?1 ORDER BY m.position",
+        )
+        .doing(READ)?;
+    let current: Vec<(i64, String)> = current
+        .query_map([group], |row| Ok((row.get(0)?, row.get(1)?)))
+        .and_then(Iterator::collect)
+        .doing(READ)?;
+    wanted.extend(members.iter().map(String::as_str));
+    let mut present = HashSet::with_capacity(current.len());
+    for (position, id) in &current {
+        last = *position;
+        if wanted.contains(id.as_str()) {
+            present.insert(id.as_str());
+        } else {
+            connection
+                .prepare_cached("DELETE FROM members WHERE group_key = ?1 AND position = ?2")
+                .and_then(|mut delete| delete.execute([group, *position]))
+                .doing(WRITE)?;
+        }
+    }
+    for id in &members {
+        if !present.insert(id.as_str()) {
+            continue;
+        }
+        if let Some(member) = key_of(connection, tenant, id)? {
+            last += 1;
+            connection
+                .prepare_cached("INSERT INTO members (group_key, position, member_key) VALUES (?1, ?2, ?3)")
+                .and_then(|mut insert| insert.execute([group, last, member]))
+                .doing(WRITE)?;
+        }
+    }
+    Ok(())
+}
+
+fn key_of(connection: &Connection, tenant: TenantKey, id: &str) -> Result<Option<i64>, StoreError> {
+    connection
+        .prepare_cached("SELECT key FROM resources WHERE tenant = ?1 AND kind IN (1, 2) AND id = ?2 LIMIT 1")
+        .and_then(|mut select| select.query_row(params![tenant.0, id], |row| row.get(0)).optional())
+        .doing("read resources")
+}
+
+/// The groups that a user is a direct member of, in the order they were made. A group that is not recorded yet does not show.
+pub fn groups_of(reader: &Reader, member: i64) -> Result<Vec<GroupRef>, StoreError> {
+    let mut select = reader.statement(
+        "SELECT g.id, g.display FROM members m JOIN resources g ON g.key = m.group_key
+         WHERE m.member_key = ?1 AND g.seq IS NOT NULL ORDER BY m.group_key",
+        READ,
+    )?;
+    let groups = select.query_map([member], |row| {
+        Ok(GroupRef {
+            id: ResourceId::from_text(row.get::<_, String>(0)?),
+            display: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
+        })
+    });
+    groups.and_then(Iterator::collect).doing(READ)
+}
+
+/// The members of a group, in the order they joined.
+pub fn members_of(reader: &Reader, group: i64) -> Result<Vec<Member>, StoreError> {
+    let mut select = reader.statement(
+        "SELECT r.id, r.kind, r.display FROM members m JOIN resources r ON r.key = m.member_key
+         WHERE m.group_key = ?1 ORDER BY m.position",
+        READ,
+    )?;
+    let mut rows = select.query([group]).doing(READ)?;
+    let mut members = Vec::new();
+    while let Some(row) = rows.next().doing(READ)? {
+        members.push(Member {
+            id: ResourceId::from_text(row.get::<_, String>(0).doing(READ)?),
+            kind: rows::kind("resources", row.get(1).doing(READ)?)?,
+            display: row.get(2).doing(READ)?,
+        });
+    }
+    Ok(members)
+}

@@ -1,0 +1,337 @@
+//! Writing resources: the row, what is searched for, and the counter.
+
+use model::{ResourceId, ResourceKind, Timestamp, Version};
+use rusqlite::{Connection, OptionalExtension, params};
+use scim_types::{Resource, fold, schema::ENTERPRISE_USER_URN};
+use serde_json::Value;
+
+use super::{
+    members,
+    rows::{Doing, TenantKey, kind_key, signed, to_json, unsigned},
+};
+use crate::StoreError;
+
+const READ: &str = "read resources";
+const WRITE: &str = "write resources";
+
+/// A resource's place in the file.
+#[derive(Clone, Copy)]
+pub struct Row {
+    pub tenant: TenantKey,
+    pub kind: ResourceKind,
+    pub key: i64,
+    /// `None` while it is pending.
+    pub version: Option<Version>,
+}
+
+/// The row of a resource, pending or recorded.
+pub fn find(
+    connection: &Connection,
+    tenant: TenantKey,
+    kind: ResourceKind,
+    id: &ResourceId,
+) -> Result<Option<Row>, StoreError> {
+    let mut select = connection
+        .prepare_cached(
+            "SELECT key, seq IS NULL, version FROM resources WHERE tenant = ?1 AND kind = ?2 AND id = ?3",
+        )
+        .doing(READ)?;
+    let found: Option<(i64, bool, i64)> = select
+        .query_row(params![tenant.0, kind_key(kind), id.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()
+        .doing(READ)?;
+    found
+        .map(|(key, pending, version)| {
+            let version = Version(unsigned("resources", version)?);
+            Ok(Row { tenant, kind, key, version: (!pending).then_some(version) })
+        })
+        .transpose()
+}
+
+/// Who else in the tenant has this folded `userName`: a resource, pending or recorded, or an open change that renames one.
+pub fn name_taken(
+    connection: &Connection,
+    tenant: TenantKey,
+    user_name_key: &str,
+    except: &ResourceId,
+) -> Result<Option<ResourceId>, StoreError> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM resources WHERE tenant = ?1 AND user_name_key = ?2 AND id <> ?3
+             UNION ALL
+             SELECT resource FROM changes WHERE tenant = ?1 AND rename_key = ?2 AND resource <> ?3
+             LIMIT 1",
+        )
+        .and_then(|mut select| {
+            select
+                .query_row(params![tenant.0, user_name_key, except.as_str()], |row| row.get::<_, String>(0))
+                .optional()
+        })
+        .map(|id| id.map(ResourceId::from_text))
+        .doing(READ)
+}
+
+/// Writes a new resource that is reserved by a change: `GET` shows it, lists do not.
+pub fn reserve(
+    connection: &Connection,
+    tenant: TenantKey,
+    kind: ResourceKind,
+    id: &ResourceId,
+    body: Resource,
+    change: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let columns = Columns::of(kind, body)?;
+    let key = insert(connection, tenant, kind, id, &columns, Visible::Pending { change }, at)?;
+    // E-mail addresses are not searched before it is recorded.
+    members::set(connection, tenant, key, columns.members.unwrap_or_default())
+}
+
+/// Makes a resource, or makes the pending one real, at the end of the creation sequence.
+pub fn create(
+    connection: &Connection,
+    tenant: TenantKey,
+    kind: ResourceKind,
+    id: &ResourceId,
+    pending: Option<Row>,
+    body: Resource,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let columns = Columns::of(kind, body)?;
+    let seq = count_one_more(connection, tenant, kind)?;
+    let key = if let Some(row) = pending {
+        connection
+            .prepare_cached(
+                "UPDATE resources SET seq = ?2, pending = NULL, version = ?3, created_ms = ?4, modified_ms = ?4 WHERE key = ?1",
+            )
+            .and_then(|mut update| {
+                update.execute(params![row.key, seq, signed(Version::FIRST.0), at.as_millisecond()])
+            })
+            .doing(WRITE)?;
+        update(connection, row.key, &columns)?;
+        row.key
+    } else {
+        insert(connection, tenant, kind, id, &columns, Visible::Recorded { seq }, at)?
+    };
+    set_emails(connection, tenant, key, &columns.emails)?;
+    members::set(connection, tenant, key, columns.members.unwrap_or_default())
+}
+
+/// Replaces the body of a recorded resource and moves its version.
+pub fn replace(
+    connection: &Connection,
+    row: Row,
+    version: Version,
+    body: Resource,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let columns = Columns::of(row.kind, body)?;
+    connection
+        .prepare_cached("UPDATE resources SET version = ?2, modified_ms = ?3 WHERE key = ?1")
+        .and_then(|mut update| update.execute(params![row.key, signed(version.0), at.as_millisecond()]))
+        .doing(WRITE)?;
+    update(connection, row.key, &columns)?;
+    set_emails(connection, row.tenant, row.key, &columns.emails)?;
+    members::set(connection, row.tenant, row.key, columns.members.unwrap_or_default())
+}
+
+/// Removes a recorded resource. Its links, memberships, members and addresses go with it (`ON DELETE CASCADE`).
+pub fn delete(connection: &Connection, row: Row) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM resources WHERE key = ?1")
+        .and_then(|mut delete| delete.execute([row.key]))
+        .doing("delete from resources")?;
+    connection
+        .prepare_cached("UPDATE resource_counts SET count = count - 1 WHERE tenant = ?1 AND kind = ?2")
+        .and_then(|mut update| update.execute(params![row.tenant.0, kind_key(row.kind)]))
+        .doing("write resource_counts")?;
+    Ok(())
+}
+
+/// Removes what a change has reserved, if it has reserved anything.
+pub fn withdraw(
+    connection: &Connection,
+    tenant: TenantKey,
+    kind: ResourceKind,
+    id: &str,
+    change: &str,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM resources WHERE tenant = ?1 AND kind = ?2 AND id = ?3 AND pending = ?4")
+        .and_then(|mut delete| delete.execute(params![tenant.0, kind_key(kind), id, change]))
+        .doing("delete from resources")?;
+    Ok(())
+}
+
+/// Counts a resource and answers its number in the creation sequence.
+fn count_one_more(connection: &Connection, tenant: TenantKey, kind: ResourceKind) -> Result<i64, StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO resource_counts (tenant, kind, count, last_seq) VALUES (?1, ?2, 1, 1)
+             ON CONFLICT (tenant, kind) DO UPDATE SET count = count + 1, last_seq = last_seq + 1
+             RETURNING last_seq",
+        )
+        .and_then(|mut upsert| upsert.query_row(params![tenant.0, kind_key(kind)], |row| row.get(0)))
+        .doing("write resource_counts")
+}
+
+/// Whether lists show a new row.
+enum Visible<'a> {
+    Pending { change: &'a str },
+    Recorded { seq: i64 },
+}
+
+fn insert(
+    connection: &Connection,
+    tenant: TenantKey,
+    kind: ResourceKind,
+    id: &ResourceId,
+    columns: &Columns,
+    visible: Visible<'_>,
+    at: Timestamp,
+) -> Result<i64, StoreError> {
+    let (seq, pending, version) = match visible {
+        Visible::Pending { change } => (None, Some(change), 0),
+        Visible::Recorded { seq } => (Some(seq), None, signed(Version::FIRST.0)),
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO resources (tenant, kind, id, seq, pending, version, created_ms, modified_ms, display, user_name_key,
+                 external_id_key, display_name_key, employee_number_key, active, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        )
+        .and_then(|mut insert| {
+            insert.insert(params![
+                tenant.0,
+                kind_key(kind),
+                id.as_str(),
+                seq,
+                pending,
+                version,
+                at.as_millisecond(),
+                columns.display,
+                columns.user_name,
+                columns.external_id,
+                columns.display_name,
+                columns.employee_number,
+                columns.active,
+                columns.body
+            ])
+        })
+        .doing(WRITE)
+}
+
+fn update(connection: &Connection, key: i64, columns: &Columns) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE resources SET display = ?2, user_name_key = ?3, external_id_key = ?4, display_name_key = ?5,
+                 employee_number_key = ?6, active = ?7, body = ?8
+             WHERE key = ?1",
+        )
+        .and_then(|mut update| {
+            update.execute(params![
+                key,
+                columns.display,
+                columns.user_name,
+                columns.external_id,
+                columns.display_name,
+                columns.employee_number,
+                columns.active,
+                columns.body
+            ])
+        })
+        .map(|_| ())
+        .doing(WRITE)
+}
+
+/// What a body is searched by, and the body as it is stored.
+struct Columns {
+    display: Option<String>,
+    user_name: Option<String>,
+    external_id: Option<String>,
+    display_name: Option<String>,
+    employee_number: Option<String>,
+    active: Option<bool>,
+    emails: Vec<String>,
+    members: Option<Vec<String>>,
+    body: String,
+}
+
+impl Columns {
+    fn of(kind: ResourceKind, mut body: Resource) -> Result<Self, StoreError> {
+        let members = match kind {
+            ResourceKind::User => None,
+            ResourceKind::Group => body.as_map_mut().shift_remove("members").map(values),
+        };
+        let user = kind == ResourceKind::User;
+        let user_name = body.user_name().filter(|_| user);
+        Ok(Self {
+            display: body.display_name().or(user_name).map(str::to_owned),
+            user_name: user_name.map(fold),
+            external_id: body.external_id().map(fold),
+            display_name: body.display_name().map(fold),
+            employee_number: body
+                .get(ENTERPRISE_USER_URN)
+                .and_then(|enterprise| enterprise.get("employeeNumber"))
+                .and_then(Value::as_str)
+                .map(fold),
+            active: user.then(|| body.active()),
+            emails: body
+                .get("emails")
+                .cloned()
+                .map(values)
+                .unwrap_or_default()
+                .iter()
+                .map(|email| fold(email))
+                .collect(),
+            members,
+            body: to_json("resources", "a resource", &body)?,
+        })
+    }
+}
+
+/// The `value` of each element.
+fn values(elements: Value) -> Vec<String> {
+    let Value::Array(elements) = elements else { return Vec::new() };
+    elements
+        .into_iter()
+        .filter_map(|mut element| match element.get_mut("value").map(Value::take) {
+            Some(Value::String(value)) => Some(value),
+            _ => None,
+        })
+        .collect()
+}
+
+fn set_emails(
+    connection: &Connection,
+    tenant: TenantKey,
+    key: i64,
+    emails: &[String],
+) -> Result<(), StoreError> {
+    let doing = "write resource_emails";
+    let mut select = connection
+        .prepare_cached("SELECT email_key FROM resource_emails WHERE resource = ?1")
+        .doing(doing)?;
+    let current: Vec<String> = select
+        .query_map([key], |row| row.get(0))
+        .and_then(Iterator::collect)
+        .doing("read resource_emails")?;
+    for gone in current.iter().filter(|email| !emails.contains(email)) {
+        connection
+            .prepare_cached("DELETE FROM resource_emails WHERE resource = ?1 AND email_key = ?2")
+            .and_then(|mut delete| delete.execute(params![key, gone]))
+            .doing(doing)?;
+    }
+    for new in emails.iter().filter(|email| !current.contains(email)) {
+        // The same address may stand in the body twice, as work and as home.
+        connection
+            .prepare_cached(
+                "INSERT INTO resource_emails (resource, tenant, email_key) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            )
+            .and_then(|mut insert| insert.execute(params![key, tenant.0, new]))
+            .doing(doing)?;
+    }
+    Ok(())
+}
