@@ -1,2 +1,72 @@
-//! The measured claims, and how to measure them again.
-fn main() {}
+//! The measured claims, and how to measure them again: `cargo run -p benches --release -- all`.
+//!
+//! Every server runs as a process of its own on one core and the load generator on another (with two cores or more), so
+//! that a server's requests per second are its own. What is compared is measured in one run and given as a ratio: the
+//! machine's mood cancels out.
+
+mod load;
+mod process;
+mod reads;
+mod report;
+mod servers;
+mod writes;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures what the README claims.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// GET by id, `userName eq` and pages, against a bare actix-web handler.
+    Reads {
+        /// How many identities the store holds.
+        #[arg(long, value_delimiter = ',', default_values_t = [10_000])]
+        identities: Vec<usize>,
+        /// How long each measurement takes.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
+    /// Create, PUT without change and PATCH, through a simulated org.
+    Writes {
+        /// The org's own latency, in milliseconds.
+        #[arg(long, value_delimiter = ',', default_values_t = [0, 100])]
+        latency: Vec<u64>,
+        /// How many connections send at once.
+        #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 200])]
+        connections: Vec<usize>,
+        /// How long each measurement takes.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
+    /// Everything, at the sizes of the budgets that take minutes.
+    All,
+    #[command(hide = true)]
+    Serve(servers::Serve),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().what {
+        What::Serve(serve) => return servers::serve(serve),
+        What::Reads { identities, seconds } => reads::measure(&identities, seconds),
+        What::Writes { latency, connections, seconds } => writes::measure(&latency, &connections, seconds),
+        What::All => reads::measure(&[10_000, 100_000, 1_000_000], 5)
+            .and_then(|()| writes::measure(&[0, 100], &[1, 16, 200], 5)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What can go wrong while measuring; nobody handles it but the reader.
+type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -1,1 +1,17 @@
-//! Stories over HTTP: gangway and a simulated org on loopback.
+//! What stories are told with: a gateway, a simulated org and an identity tool that talks to them over HTTP.
+//!
+//! [`World`] starts both on loopback with a store of their own; [`Tool`] speaks SCIM; [`Org`] looks into the simulated
+//! org from outside, through its control endpoints; [`replay`] plays the sequences of `examples/`. [`Process`] is the
+//! same gateway as a process, to be killed.
+
+pub mod expect;
+pub mod org;
+pub mod process_world;
+pub mod replay;
+pub mod tool;
+pub mod world;
+
+pub use org::Org;
+pub use process_world::Process;
+pub use tool::{Answered, Tool};
+pub use world::World;

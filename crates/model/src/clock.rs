@@ -43,12 +43,11 @@ impl Clock {
 
     /// Moves the clock forward, for every clone of it.
     pub fn advance(&self, by: Duration) {
-        let by = SignedDuration::try_from(by).map_or(i64::MAX, |by| {
-            i64::try_from(by.as_millis()).unwrap_or(i64::MAX)
-        });
-        let _ = self.ahead_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |ahead| {
-            Some(ahead.saturating_add(by))
-        });
+        let by = SignedDuration::try_from(by)
+            .map_or(i64::MAX, |by| i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
+        let _ = self
+            .ahead_ms
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |ahead| Some(ahead.saturating_add(by)));
     }
 }
 

@@ -1,1 +1,35 @@
-//! What is done: turns, journal, act, record; adoption.
+//! What is done with a request: its turn, the plan, the journal, the calls, the record.
+//!
+//! A door authenticates and parses, then hands a [`Request`] to [`Provisioner::submit`] and answers with what comes
+//! back. Everything between is here, in the order of the design's "way of one change":
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `request.rs`, `error.rs` | what goes in and what comes out |
+//! | `provisioner.rs` | accept: reserve, join a repeat, wait for the answer no longer than allowed |
+//! | `turns.rs` | one change of an identity at a time |
+//! | `users.rs`, `users/` | decide, journal, act, record: the life of a User's change |
+//! | `groups.rs` | the same for Groups, which need no call |
+//! | `lookup.rs` | finding the record that was there before |
+//! | `catalogue.rs` | what an org offers |
+//! | `resume.rs` | finishing what a crash or an absent org left open |
+//!
+//! This crate knows no HTTP and no SQL. Time comes from the [`model::Clock`] it is given.
+
+mod catalogue;
+mod error;
+mod fingerprint;
+mod groups;
+mod lookup;
+mod provisioner;
+mod request;
+mod resume;
+mod tenant;
+mod turns;
+mod users;
+mod wish;
+
+pub use error::ProvisionError;
+pub use provisioner::Provisioner;
+pub use request::{Answer, Caller, Operation, Request, Warning, Written};
+pub use tenant::{ScimDelete, Settings, Tenant};

@@ -58,6 +58,12 @@ impl Ticket {
         self.state.load(Ordering::Acquire) == SENT
     }
 
+    /// Whether the caller has taken the change back.
+    #[must_use]
+    pub fn is_withdrawn(&self) -> bool {
+        self.state.load(Ordering::Acquire) == WITHDRAWN
+    }
+
     /// Moves to a state; already being there is as good.
     fn change(&self, from: u8, to: u8) -> bool {
         match self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire) {
@@ -80,6 +86,7 @@ mod tests {
 
         let ticket = Ticket::new(true);
         assert!(ticket.clone().withdraw());
+        assert!(ticket.is_withdrawn());
         assert!(!ticket.send());
         assert!(!ticket.is_sent());
     }

@@ -81,7 +81,10 @@ impl FieldDescription {
     /// Whether a create without it is refused.
     #[must_use]
     pub fn required_on_create(&self) -> bool {
-        self.createable && !self.nillable && !self.defaulted_on_create && self.field_type != FieldType::Boolean
+        self.createable
+            && !self.nillable
+            && !self.defaulted_on_create
+            && self.field_type != FieldType::Boolean
     }
 
     /// The picklist's own spelling of a value, in any case, if it is active.

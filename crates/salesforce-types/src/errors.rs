@@ -181,7 +181,10 @@ mod tests {
             rule("REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.").retry,
             Retry::Backoff
         );
-        assert_eq!(rule("FIELD_INTEGRITY_EXCEPTION", "You cannot deactivate the Default Workflow User").status, 409);
+        assert_eq!(
+            rule("FIELD_INTEGRITY_EXCEPTION", "You cannot deactivate the Default Workflow User").status,
+            409
+        );
     }
 
     #[test]

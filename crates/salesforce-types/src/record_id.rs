@@ -23,7 +23,9 @@ pub enum InvalidRecordId {
     #[error("a Salesforce id has 15 or 18 characters, not {0}")]
     Length(usize),
     /// The last three do not fit the first fifteen.
-    #[error("the last three characters of this Salesforce id should be {expected}: it was mistyped or lost its case")]
+    #[error(
+        "the last three characters of this Salesforce id should be {expected}: it was mistyped or lost its case"
+    )]
     Checksum {
         /// What they should be.
         expected: String,
@@ -67,9 +69,10 @@ fn check_characters(base: &str) -> String {
     base.as_bytes()
         .chunks(5)
         .map(|five| {
-            let capitals = five.iter().rev().fold(0_usize, |bits, byte| {
-                bits << 1 | usize::from(byte.is_ascii_uppercase())
-            });
+            let capitals = five
+                .iter()
+                .rev()
+                .fold(0_usize, |bits, byte| bits << 1 | usize::from(byte.is_ascii_uppercase()));
             char::from(ALPHABET[capitals])
         })
         .collect()

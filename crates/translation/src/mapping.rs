@@ -135,6 +135,12 @@ impl Target {
         self.rules.iter().map(|rule| rule.field.as_str())
     }
 
+    /// The SCIM attribute that a field's value comes from, in any case of the field.
+    #[must_use]
+    pub fn attribute_of(&self, field: &str) -> Option<&str> {
+        self.rules.iter().find(|rule| rule.field.eq_ignore_ascii_case(field))?.attribute()
+    }
+
     /// Whether the mapping fills this field.
     #[must_use]
     pub fn maps(&self, field: &str) -> bool {

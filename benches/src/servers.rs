@@ -1,0 +1,92 @@
+//! The processes that are measured: the gateway, the simulated org, and the bare handler that the gateway's reads are held
+//! against.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use clap::{Args, Subcommand};
+
+/// One server process.
+#[derive(Args)]
+pub struct Serve {
+    #[command(subcommand)]
+    which: Which,
+}
+
+#[derive(Subcommand)]
+enum Which {
+    /// The gateway as shipped.
+    Gateway {
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// An actix-web handler that parses and prints the same JSON, and does nothing else.
+    Bare {
+        #[arg(long)]
+        listen: SocketAddr,
+        #[arg(long)]
+        body: PathBuf,
+    },
+    /// The simulated org.
+    Org {
+        #[arg(long)]
+        listen: SocketAddr,
+        #[arg(long)]
+        latency: u64,
+    },
+}
+
+/// Serves until it is killed.
+pub fn serve(serve: Serve) -> ExitCode {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
+    let served = match serve.which {
+        Which::Gateway { config } => return gateway(config),
+        Which::Bare { listen, body } => runtime.block_on(bare(listen, body)),
+        Which::Org { listen, latency } => runtime.block_on(org(listen, latency)),
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn gateway(config: PathBuf) -> ExitCode {
+    gangway::main_with(["gangway".into(), "serve".into(), "--config".into(), config.into_os_string()])
+}
+
+async fn bare(listen: SocketAddr, body: PathBuf) -> Result<(), crate::Failure> {
+    let body = std::fs::read(body)?;
+    HttpServer::new(move || {
+        let body = body.clone();
+        App::new().default_service(web::to(move || {
+            let value: serde_json::Value = serde_json::from_slice(&body).expect("the body is JSON");
+            async move {
+                HttpResponse::Ok()
+                    .content_type("application/scim+json")
+                    .body(serde_json::to_vec(&value).expect("JSON can be written"))
+            }
+        }))
+    })
+    .keep_alive(Duration::from_secs(75))
+    .bind(listen)?
+    .run()
+    .await?;
+    Ok(())
+}
+
+async fn org(listen: SocketAddr, latency: u64) -> Result<(), crate::Failure> {
+    let _sim = salesforce_sim::Sim::start(salesforce_sim::SimConfig {
+        listen,
+        client_id: "bench".into(),
+        client_secret: "bench".into(),
+        refresh_token: "bench".into(),
+        latency: Duration::from_millis(latency),
+        ..salesforce_sim::SimConfig::default()
+    })
+    .await?;
+    std::future::pending::<()>().await;
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Desired fields against what the org has, as far as Gangway knows.
+
+use indexmap::IndexMap;
+use salesforce_types::{Fields, Plan, Step};
+use serde_json::Value;
+use translation::Desired;
+
+/// The fields that have to be written so that a record with `known` fields has the desired ones.
+///
+/// What was never written and is not desired stays untouched: clearing is for what *became* unassigned.
+pub(crate) fn difference(desired: &IndexMap<String, Desired>, known: &Fields) -> Fields {
+    desired
+        .iter()
+        .filter_map(|(field, desired)| match (desired, known.get(field)) {
+            (Desired::Set(value), Some(known)) if same_value(field, known, value) => None,
+            (Desired::Set(value), _) => Some((field.clone(), value.clone())),
+            (Desired::Clear, Some(known)) if !is_empty(known) => Some((field.clone(), Value::Null)),
+            (Desired::Clear, _) => None,
+        })
+        .collect()
+}
+
+/// What is known of a linked record once `wrote` is there.
+pub(crate) fn written(known: &Fields, wrote: &Fields) -> Fields {
+    let mut written = known.clone();
+    for (field, value) in wrote {
+        written.insert(field.clone(), value.clone());
+    }
+    written
+}
+
+/// The desired fields that a record which is about to be adopted has already: all that is taken from it.
+pub(crate) fn agreed(desired: &IndexMap<String, Desired>, actual: &Fields) -> Fields {
+    desired
+        .iter()
+        .filter_map(|(field, desired)| match (desired, actual.get(field)) {
+            (Desired::Set(value), Some(actual)) if same_value(field, actual, value) => {
+                Some((field.clone(), value.clone()))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Whether Salesforce holds the same in this field. It stores usernames and e-mail addresses without regard to
+/// case, trims text, and makes no difference between empty and null.
+#[must_use]
+pub fn same_value(field: &str, actual: &Value, wanted: &Value) -> bool {
+    match (actual, wanted) {
+        (a, b) if is_empty(a) || is_empty(b) => is_empty(a) && is_empty(b),
+        (Value::String(a), Value::String(b)) if matches!(field, "Username" | "Email") => {
+            a.trim().to_lowercase() == b.trim().to_lowercase()
+        }
+        (Value::String(a), Value::String(b)) => a.trim_end() == b.trim_end(),
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (a, b) => a == b,
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+/// Whether a plan takes somebody's access away: such a change is always kept, and goes out first.
+#[must_use]
+pub fn takes_access_away(plan: &Plan) -> bool {
+    plan.steps.iter().any(|planned| match &planned.step {
+        Step::Update { fields, .. } => fields.get("IsActive") == Some(&Value::Bool(false)),
+        Step::Create { .. } => false,
+    })
+}

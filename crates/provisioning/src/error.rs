@@ -1,0 +1,121 @@
+//! Why a request was not carried out. Knows nothing of HTTP.
+
+use std::time::Duration;
+
+use model::{ChangeId, HoldId, OrgName, ResourceKind};
+use salesforce_types::{RecordId, Refusal};
+use store::StoreError;
+use translation::FieldRefusal;
+
+/// Why a request was not carried out, and what was kept of it.
+///
+/// Every variant but [`ProvisionError::RollingForward`] and [`ProvisionError::WillBeDone`] means that nothing was kept.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisionError {
+    /// No resource of this kind has the id.
+    #[error("there is no {kind} with the id {id}")]
+    NotFound {
+        /// User or Group.
+        kind: ResourceKind,
+        /// As it was sent.
+        id: String,
+    },
+    /// Another resource has the value of a unique attribute.
+    #[error("another {kind} has this {attribute} already")]
+    Taken {
+        /// User or Group.
+        kind: ResourceKind,
+        /// Such as `userName`.
+        attribute: &'static str,
+    },
+    /// `If-Match` names another version.
+    #[error("the {kind} has been changed since: read it again and repeat the request with its new version")]
+    VersionMismatch {
+        /// User or Group.
+        kind: ResourceKind,
+    },
+    /// The request makes no sense by itself, or not for the resource as it is now.
+    #[error("{}", .0.detail)]
+    Invalid(scim_types::Error),
+    /// The org would refuse what the mapping makes of the resource; no call was spent.
+    #[error("Salesforce would refuse this: {}", describe(.0))]
+    Untranslatable(Vec<FieldRefusal>),
+    /// The target's `allow` does not have it.
+    #[error("the target {target} does not allow to {what}")]
+    NotAllowed {
+        /// The target's name.
+        target: model::TargetName,
+        /// `create`, `update`, `disable`, `deprovision`.
+        what: &'static str,
+    },
+    /// Salesforce said no in the leading step.
+    #[error("Salesforce org {org} refused the change: {}", .refusal.message)]
+    Refused {
+        /// Which org.
+        org: OrgName,
+        /// Its words.
+        refusal: Refusal,
+        /// The SCIM attributes of the fields that it names, where the mapping tells.
+        attributes: Vec<String>,
+    },
+    /// A person has to decide first.
+    #[error("{why}; a person has to decide (hold {hold}): see `gangway holds`")]
+    Held {
+        /// The open hold.
+        hold: HoldId,
+        /// What is to be decided, without personal data.
+        why: String,
+        /// The records it is about.
+        candidates: Vec<RecordId>,
+    },
+    /// Nothing was sent, or all is known undone: a repeat is safe.
+    #[error("{why}; nothing was changed, repeat the request later")]
+    Busy {
+        /// No personal data.
+        why: String,
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// Steps have been sent and their end is not known yet: the change goes on, and a repeat joins it.
+    #[error(
+        "Salesforce has not answered yet; the change goes on and a repeat of the request will find its end (change {change})"
+    )]
+    RollingForward {
+        /// The open change.
+        change: ChangeId,
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// The change takes access away: it is kept and will be done as soon as the org can be reached.
+    #[error(
+        "the Salesforce org cannot be reached; taking this access away is recorded and will be done as soon as it can (change {change})"
+    )]
+    WillBeDone {
+        /// The open change.
+        change: ChangeId,
+        /// How long to wait before looking again.
+        retry_after: Duration,
+    },
+    /// The store failed.
+    #[error("Gangway could not read or write its store")]
+    Store(#[from] StoreError),
+    /// Something in the configuration or the org must be corrected first.
+    #[error("{0}")]
+    Misconfigured(String),
+}
+
+fn describe(refusals: &[FieldRefusal]) -> String {
+    refusals.iter().map(|refusal| refusal.detail.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+impl ProvisionError {
+    /// What Salesforce's refusal means to a caller: the status, the `scimType` and what to do.
+    #[must_use]
+    pub fn refusal_rule(&self) -> Option<(u16, Option<&'static str>, &'static str)> {
+        let Self::Refused { refusal, .. } = self else {
+            return None;
+        };
+        let rule = salesforce_types::errors::rule(&refusal.code, &refusal.message);
+        Some((rule.status, rule.scim_type, rule.advice))
+    }
+}

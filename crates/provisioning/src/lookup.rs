@@ -1,0 +1,117 @@
+//! Finding the record that was there before, and what really became of one that may have been written.
+
+use model::TenantId;
+use planning::{Found, FoundRecord, MatchKey};
+use salesforce_client::{CallError, Org, soql};
+use salesforce_types::{Fields, RecordId};
+use serde_json::{Map, Value};
+use store::{Directory, StoreError};
+
+use crate::Tenant;
+
+/// Why a look into the org came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LookError {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Name(#[from] soql::NotAName),
+}
+
+/// More records than this are as ambiguous as two.
+const CANDIDATES: u32 = 20;
+
+/// Whoever holds one of these through a profile can lock everybody else out.
+const FAR_REACHING: [&str; 2] = ["PermissionsModifyAllData", "PermissionsManageUsers"];
+
+/// The records of `object` that have the value of at least one key, with `fields` as they are in the org.
+///
+/// One call; none without keys.
+pub(crate) async fn look(
+    org: &Org,
+    directory: &(dyn Directory + '_),
+    tenant: &Tenant,
+    object: &str,
+    keys: &[MatchKey],
+    fields: &[String],
+) -> Result<Found, LookError> {
+    if keys.is_empty() {
+        return Ok(Found::Records(Vec::new()));
+    }
+    let mut select: Vec<String> = vec!["Id".into()];
+    for field in keys.iter().map(|key| &key.field).chain(fields) {
+        if !select.iter().any(|known| known.eq_ignore_ascii_case(field)) {
+            select.push(field.clone());
+        }
+    }
+    if object == "User" {
+        select.extend(FAR_REACHING.map(|permission| format!("Profile.{permission}")));
+    }
+    let names: Vec<&str> = select.iter().map(String::as_str).collect();
+    let any = keys.iter().map(|key| soql::Condition::eq(&key.field, literal(&key.value)));
+    let query = soql::Query::select(object, &names)?
+        .where_(soql::Condition::Or(any.collect::<Result<_, _>>()?))
+        .order_by("Id", soql::Order::Ascending)?
+        .limit(CANDIDATES);
+    let mut records = Vec::new();
+    for row in org.query(&query).await? {
+        let Some(id) = row.get("Id").and_then(Value::as_str).and_then(|id| RecordId::parse(id).ok()) else {
+            continue;
+        };
+        let protected = is_protected(org, tenant, &id, &row).await?;
+        let linked_to = directory.linked_to(&tenant.id, &id).await?;
+        records.push(FoundRecord { id, actual: row, protected, linked_to });
+    }
+    Ok(Found::Records(records))
+}
+
+fn literal(value: &Value) -> soql::Literal {
+    match value {
+        Value::Bool(value) => (*value).into(),
+        Value::Number(number) if number.is_i64() => number.as_i64().unwrap_or_default().into(),
+        Value::String(text) => text.as_str().into(),
+        other => other.to_string().into(),
+    }
+}
+
+/// The integration user, holders of far-reaching permissions, and whom the tenant names (design: protected users).
+async fn is_protected(
+    org: &Org,
+    tenant: &Tenant,
+    id: &RecordId,
+    row: &Map<String, Value>,
+) -> Result<bool, CallError> {
+    let username = row.get("Username").and_then(Value::as_str).unwrap_or_default();
+    let named = tenant.protected.iter().any(|protected| {
+        protected.eq_ignore_ascii_case(username) || RecordId::parse(protected).is_ok_and(|named| named == *id)
+    });
+    let profile = row.get("Profile");
+    let far_reaching = FAR_REACHING
+        .iter()
+        .any(|permission| profile.and_then(|profile| profile.get(*permission)) == Some(&Value::Bool(true)));
+    Ok(named || far_reaching || org.identity().await?.user_id == *id)
+}
+
+/// What the org has in these fields now; `None` when the record is not there.
+pub(crate) async fn read_back(
+    org: &Org,
+    object: &str,
+    id: &RecordId,
+    fields: &Fields,
+) -> Result<Option<Fields>, CallError> {
+    let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+    let row = org.read(object, id, &names).await?;
+    Ok(row.map(|row| {
+        fields.keys().map(|field| (field.clone(), row.get(field).cloned().unwrap_or_default())).collect()
+    }))
+}
+
+/// Names the subject of a hold without saying it: SHA-256 of the folded userName within its tenant, in hex.
+pub(crate) fn subject(tenant: &TenantId, user_name: &str) -> String {
+    let mut text = tenant.to_string();
+    text.push('\0');
+    text.push_str(&scim_types::fold(user_name));
+    crate::fingerprint::sha256(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,203 @@
+//! Accept: where a request comes in, gets its change and its place in the queue, and where its caller waits.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
+};
+
+use model::{ChangeId, Clock, Ids, OrgName, ResourceId, ResourceKind, TenantId};
+use salesforce_client::Org;
+use salesforce_types::RecordId;
+use store::{Directory, Store, StoreError};
+use tokio::{runtime::Handle, sync::watch};
+
+use crate::{
+    Answer, Caller, ProvisionError, Request, Settings, Tenant, catalogue::Catalogue, groups::GroupChange,
+    resume, turns::Turns, users::UserChange,
+};
+
+/// Does what doors ask. Cheap to clone.
+#[derive(Clone)]
+pub struct Provisioner {
+    inner: Arc<Inner>,
+}
+
+/// What every change works with.
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    pub(crate) turns: Turns,
+    pub(crate) catalogue: Catalogue,
+    runtime: Handle,
+    world: RwLock<Arc<World>>,
+    /// Changes that are being worked on here; each sender lives as long as the work.
+    running: Mutex<HashMap<ChangeId, watch::Receiver<()>>>,
+    stopping: watch::Sender<bool>,
+}
+
+/// What the configuration says; replaced as a whole.
+pub(crate) struct World {
+    pub(crate) tenants: HashMap<TenantId, Arc<Tenant>>,
+    pub(crate) orgs: HashMap<OrgName, Org>,
+}
+
+impl World {
+    fn new(tenants: Vec<Tenant>, orgs: HashMap<OrgName, Org>) -> Arc<Self> {
+        let tenants = tenants.into_iter().map(|tenant| (tenant.id.clone(), Arc::new(tenant))).collect();
+        Arc::new(Self { tenants, orgs })
+    }
+}
+
+impl Provisioner {
+    /// `runtime` is where changes run, so that a caller that hangs up cancels nothing.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        orgs: HashMap<OrgName, Org>,
+        tenants: Vec<Tenant>,
+        settings: Settings,
+        clock: Clock,
+        ids: Ids,
+        runtime: Handle,
+    ) -> Self {
+        let inner = Inner {
+            store,
+            settings,
+            clock,
+            ids,
+            turns: Turns::default(),
+            catalogue: Catalogue::default(),
+            runtime,
+            world: RwLock::new(World::new(tenants, orgs)),
+            running: Mutex::default(),
+            stopping: watch::Sender::new(false),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Takes another configuration. Changes that are under way keep the one they began with.
+    pub fn replace_tenants(&self, tenants: Vec<Tenant>, orgs: HashMap<OrgName, Org>) {
+        let world = World::new(tenants, orgs);
+        *self.inner.world.write().unwrap_or_else(PoisonError::into_inner) = world;
+    }
+
+    /// Where doors read.
+    #[must_use]
+    pub fn directory(&self) -> Arc<dyn Directory> {
+        Arc::clone(&self.inner.store) as Arc<dyn Directory>
+    }
+
+    /// Does what is asked, or says why not and what was kept ([`ProvisionError`]).
+    ///
+    /// Waits for Salesforce no longer than [`Settings::answer_within`]. A caller that stops waiting cancels nothing.
+    pub async fn submit(&self, caller: &Caller, request: Request) -> Result<Answer, ProvisionError> {
+        if *self.inner.stopping.borrow() {
+            return Err(ProvisionError::Busy {
+                why: "Gangway is stopping".into(),
+                retry_after: Duration::from_secs(5),
+            });
+        }
+        match request.kind {
+            ResourceKind::User => UserChange::accept(&self.inner, caller, request)?.answer().await,
+            ResourceKind::Group => GroupChange::accept(&self.inner, caller, request)?.answer().await,
+        }
+    }
+
+    /// The identity that a Salesforce record id, in either spelling, is linked to.
+    pub async fn id_of_record(
+        &self,
+        tenant: &TenantId,
+        text: &str,
+    ) -> Result<Option<ResourceId>, StoreError> {
+        match RecordId::parse(text) {
+            Ok(record) => self.inner.store.linked_to(tenant, &record).await,
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Takes up what a crash or a stop has left open, in the background. Call it once, after the start. Answers how many
+    /// changes there are.
+    pub async fn resume(&self) -> Result<usize, StoreError> {
+        resume::take_up(&self.inner).await
+    }
+
+    /// Lets running changes come to an end, for a stop. What is not finished by then stays open and is taken up at the
+    /// next start.
+    pub async fn drain(&self, within: Duration) {
+        self.inner.stopping.send_replace(true);
+        let running: Vec<_> = self.inner.running().values().cloned().collect();
+        let all_done = async {
+            for mut change in running {
+                // Ends with an error when the sender is gone, which is what is waited for.
+                while change.changed().await.is_ok() {}
+            }
+        };
+        let _ = tokio::time::timeout(within, all_done).await;
+    }
+}
+
+impl fmt::Debug for Provisioner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provisioner").field("running", &self.inner.running().len()).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    pub(crate) fn world(&self) -> Arc<World> {
+        Arc::clone(&self.world.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, ProvisionError> {
+        self.world()
+            .tenants
+            .get(id)
+            .cloned()
+            .ok_or_else(|| ProvisionError::Misconfigured(format!("the tenant {id} is not configured")))
+    }
+
+    /// Runs a change to its end whoever waits for it; it counts as running until then.
+    pub(crate) fn run(
+        &self,
+        change: ChangeId,
+        work: impl Future<Output = ()> + Send + 'static,
+        inner: &Arc<Self>,
+    ) {
+        let (alive, ended) = watch::channel(());
+        self.running().insert(change.clone(), ended);
+        let inner = Arc::clone(inner);
+        self.runtime.spawn(async move {
+            work.await;
+            inner.running().remove(&change);
+            drop(alive);
+        });
+    }
+
+    /// Waits until a change that runs here has ended. At once if it does not.
+    pub(crate) async fn ended(&self, change: &ChangeId) {
+        let running = self.running().get(change).cloned();
+        if let Some(mut running) = running {
+            while running.changed().await.is_ok() {}
+        }
+    }
+
+    pub(crate) fn is_running(&self, change: &ChangeId) -> bool {
+        self.running().contains_key(change)
+    }
+
+    /// Waits, or not so long when Gangway is stopping: then `false`.
+    pub(crate) async fn pause(&self, pause: Duration) -> bool {
+        let mut stopping = self.stopping.subscribe();
+        let stopped = async {
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        };
+        tokio::time::timeout(pause, stopped).await.is_err()
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<ChangeId, watch::Receiver<()>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

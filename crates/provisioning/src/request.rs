@@ -1,0 +1,85 @@
+//! What a door hands over and what it gets back.
+
+use model::{ChangeId, ClientName, ResourceId, ResourceKind, TenantId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::StoredResource;
+
+/// Who asks: authenticated by the door, and allowed to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Where.
+    pub tenant: TenantId,
+    /// Who.
+    pub client: ClientName,
+}
+
+/// One request concerning one resource: never a state, so that it can be applied to the version current at its turn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Users or Groups.
+    pub kind: ResourceKind,
+    /// The id as in the path; none for a create.
+    pub id: Option<String>,
+    /// What is asked.
+    pub operation: Operation,
+    /// The tags of `If-Match`, if the header was sent; one of them must name the version current at the turn.
+    pub if_match: Option<Vec<String>>,
+    /// `Prefer: respond-async`, or a door that acknowledges what is stored: answered once the request is in the journal.
+    pub respond_async: bool,
+}
+
+/// What is asked, with the body as it was sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "method", content = "body", rename_all = "kebab-case")]
+pub enum Operation {
+    /// `POST`: a resource.
+    Create(Value),
+    /// `PUT`: a resource.
+    Replace(Value),
+    /// `PATCH`: a `PatchOp` message.
+    Patch(Value),
+    /// `DELETE`.
+    Delete,
+}
+
+/// What was done.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// 201.
+    Created(Written),
+    /// 200 (or 204 where the door prefers).
+    Updated(Written),
+    /// 204.
+    Deleted,
+    /// 202: the request is in the journal.
+    Accepted {
+        /// The resource it is about; for a create its new id.
+        id: ResourceId,
+        /// The change, as `Set-Txn`.
+        change: ChangeId,
+    },
+}
+
+/// A resource as recorded, readable by everyone.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The resource, members included.
+    pub resource: StoredResource,
+    /// What was adapted on the way, or did not land.
+    pub warnings: Vec<Warning>,
+    /// Whether the version moved.
+    pub changed: bool,
+}
+
+/// Something the caller should know about a success.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// Kebab-case, such as `timezone-defaulted`.
+    pub code: String,
+    /// The SCIM attribute it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<String>,
+    /// A sentence.
+    pub detail: String,
+}

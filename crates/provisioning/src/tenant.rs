@@ -1,0 +1,48 @@
+//! What provisioning is told of a tenant.
+
+use std::time::Duration;
+
+use model::{OrgName, TenantId};
+use translation::Mapping;
+
+/// One customer's one environment.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Its name.
+    pub id: TenantId,
+    /// Its targets. A target without an org goes to [`Tenant::default_org`].
+    pub mapping: Mapping,
+    /// The tenant's only org, if it has just one.
+    pub default_org: Option<OrgName>,
+    /// What a userName that is no e-mail address gets behind its `@`.
+    pub username_domain: Option<String>,
+    /// What DELETE does.
+    pub scim_delete: ScimDelete,
+    /// The profile of new Users, by name or id, where the mapping sets no `ProfileId`.
+    pub default_profile: String,
+    /// Usernames or ids of Salesforce Users that no door may adopt or change.
+    pub protected: Vec<String>,
+}
+
+/// `scim-delete` of the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ScimDelete {
+    /// Gone from SCIM, deactivated in Salesforce.
+    #[default]
+    Remove,
+    /// 204 and `active: false`: still there.
+    Deactivate,
+}
+
+/// What holds for all tenants.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long a caller waits for Salesforce at most.
+    pub answer_within: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { answer_within: Duration::from_secs(25) }
+    }
+}

@@ -1,0 +1,355 @@
+//! The life of one change of a User: its turn, decide, journal, act, record, answer.
+//!
+//! [`UserChange::carry_out`] is the loop; each round decides anew from what is known now. What one round may end in is
+//! [`Stop`]. Nothing that was sent is ever sent again before it was read back.
+
+mod act;
+mod decide;
+mod journal;
+mod record;
+
+pub(crate) use decide::body_of;
+pub(crate) use record::action;
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use model::{ChangeId, ResourceId, Timestamp};
+use planning::Found;
+use salesforce_client::Ticket;
+use salesforce_types::{Fields, Plan};
+use store::{Change, OpenChange, StoreError};
+use tokio::sync::oneshot;
+
+use crate::{
+    Answer, Caller, Operation, ProvisionError, Request, Tenant, fingerprint,
+    provisioner::{Inner, World},
+    wish::{Wish, missing},
+};
+
+type Reply = Result<Answer, ProvisionError>;
+
+/// How long a caller is asked to wait where nothing better is known.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// Pauses between tries of a change that has to be finished: doubled from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// An equal POST by the same client joins a change for so long (design §3).
+const REPEAT_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+/// A change that decides anew more often than this has met something that the plan does not know.
+const MAX_ROUNDS: u32 = 8;
+
+/// One change of one User.
+pub(crate) struct UserChange {
+    inner: Arc<Inner>,
+    world: Arc<World>,
+    tenant: Arc<Tenant>,
+    caller: Caller,
+    request: Request,
+    wish: Wish,
+    id: ResourceId,
+    change: ChangeId,
+    accepted: Timestamp,
+    /// Of a create: tells a repeat.
+    fingerprint: Option<[u8; 32]>,
+    /// The caller's deadline and the sender race for it.
+    ticket: Ticket,
+    /// Whether the change takes access away, and so is always kept. Known from the request, or from the plan.
+    leaver: AtomicBool,
+    /// Whether the change is in the journal. Held while it is written, so that it is written once.
+    journalled: tokio::sync::Mutex<bool>,
+    /// Where the caller waits, while it does.
+    reply: Mutex<Option<oneshot::Sender<Reply>>>,
+    /// A change that was answered before it was done (or taken up after a crash) has to be finished.
+    owed: bool,
+}
+
+/// What is known beyond the store, from round to round.
+#[derive(Debug, Default)]
+struct Progress {
+    /// What a look into the org has found.
+    found: Found,
+    /// What was sent and may have landed: to be read back before anything else.
+    unsure: Option<Plan>,
+    /// Whether a step has ever been sent whose end is not known.
+    was_unsure: bool,
+    /// What reading back has found in the linked record's fields.
+    read_back: Fields,
+    /// How often the org was searched.
+    looks: u32,
+    /// How often the change was decided.
+    rounds: u32,
+}
+
+/// Why a round did not end in an answer.
+#[derive(Debug)]
+enum Stop {
+    /// Something was learnt; decide anew.
+    Again,
+    /// The org cannot be asked now. Had nothing been sent before, nothing is kept.
+    Stalled { why: String, retry_after: Option<Duration> },
+    /// An equal POST is on its way, or was never answered.
+    Join(Box<Change>),
+    /// The caller's time was up before anything was sent.
+    Withdrawn,
+    /// Nothing is kept.
+    Fail(ProvisionError),
+}
+
+impl From<ProvisionError> for Stop {
+    fn from(error: ProvisionError) -> Self {
+        Self::Fail(error)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Fail(error.into())
+    }
+}
+
+impl UserChange {
+    /// Reads the request and gives it its id; nothing is kept yet.
+    pub(crate) fn accept(
+        inner: &Arc<Inner>,
+        caller: &Caller,
+        request: Request,
+    ) -> Result<Arc<Self>, ProvisionError> {
+        let id = match &request.id {
+            Some(id) => ResourceId::from_text(id.clone()),
+            None => inner.ids.resource(),
+        };
+        let owed = request.respond_async;
+        let change = inner.ids.change();
+        Self::new(inner, caller, request, id, change, inner.clock.now(), owed).map(Arc::new)
+    }
+
+    /// Takes up an open change and works on it in the background.
+    pub(crate) fn resume(
+        inner: &Arc<Inner>,
+        caller: &Caller,
+        request: Request,
+        open: OpenChange,
+    ) -> Result<(), ProvisionError> {
+        let OpenChange { change, plan, .. } = open;
+        let resumed = Self::new(inner, caller, request, change.resource, change.id, change.accepted, true)?;
+        *resumed.journalled.try_lock().expect("nobody else has it yet") = true;
+        let progress = Progress { was_unsure: plan.is_some(), unsure: plan, ..Progress::default() };
+        Arc::new(resumed).start(progress, None);
+        Ok(())
+    }
+
+    fn new(
+        inner: &Arc<Inner>,
+        caller: &Caller,
+        request: Request,
+        id: ResourceId,
+        change: ChangeId,
+        accepted: Timestamp,
+        owed: bool,
+    ) -> Result<Self, ProvisionError> {
+        let wish = Wish::read(scim_types::Registry::standard().user(), &request)?;
+        let fingerprint = match &wish {
+            Wish::Create(resource) if resource.user_name().is_none() => return Err(missing("userName")),
+            Wish::Create(resource) => Some(fingerprint::of(resource)),
+            _ => None,
+        };
+        let leaver = wish.may_take_access_away();
+        Ok(Self {
+            world: inner.world(),
+            tenant: inner.tenant(&caller.tenant)?,
+            inner: Arc::clone(inner),
+            caller: caller.clone(),
+            request,
+            wish,
+            id,
+            change,
+            accepted,
+            fingerprint,
+            ticket: Ticket::new(leaver),
+            leaver: AtomicBool::new(leaver),
+            journalled: tokio::sync::Mutex::new(false),
+            reply: Mutex::new(None),
+            owed,
+        })
+    }
+
+    /// Starts the change and waits for its end, as long as a caller may.
+    pub(crate) async fn answer(self: Arc<Self>) -> Reply {
+        if self.request.respond_async {
+            return self.acknowledge().await;
+        }
+        let (reply, answer) = oneshot::channel();
+        Arc::clone(&self).start(Progress::default(), Some(reply));
+        match tokio::time::timeout(self.inner.settings.answer_within, answer).await {
+            Ok(Ok(answer)) => answer,
+            // The work has ended without a word: Gangway is stopping. An open change is taken up at the next start.
+            Ok(Err(_)) if *self.journalled.lock().await => Err(self.rolling_forward()),
+            Ok(Err(_)) => Err(busy("Gangway is stopping", None)),
+            Err(_) => self.out_of_time().await,
+        }
+    }
+
+    /// `Prefer: respond-async`: durable first, then answered, then done.
+    async fn acknowledge(self: Arc<Self>) -> Reply {
+        if !matches!(self.request.operation, Operation::Create(_))
+            && self.inner.store.get(&self.tenant.id, self.request.kind, self.id.as_str()).await?.is_none()
+        {
+            return Err(self.not_found());
+        }
+        match self.open(None, None).await {
+            Ok(()) => {
+                Arc::clone(&self).start(Progress::default(), None);
+                Ok(Answer::Accepted { id: self.id.clone(), change: self.change.clone() })
+            }
+            Err(Stop::Join(earlier)) => {
+                Ok(Answer::Accepted { id: earlier.resource.clone(), change: earlier.id.clone() })
+            }
+            Err(Stop::Fail(error)) => Err(error),
+            Err(stop) => Err(busy(&format!("the change could not be accepted ({stop:?})"), None)),
+        }
+    }
+
+    /// The caller's time is up. What has not been sent is taken back, unless it takes access away.
+    async fn out_of_time(&self) -> Reply {
+        if self.leaver.load(Ordering::Acquire) {
+            self.keep().await?;
+            return Err(self.will_be_done(None));
+        }
+        if self.ticket.withdraw() {
+            return Err(busy("the Salesforce org has too much to do", None));
+        }
+        Err(self.rolling_forward())
+    }
+
+    fn start(self: Arc<Self>, progress: Progress, reply: Option<oneshot::Sender<Reply>>) {
+        *self.lock_reply() = reply;
+        // A place in the queue now, so that requests are done in the order in which they came.
+        let turn = self.inner.turns.enter(format!("{}/{}", self.tenant.id, self.id));
+        let inner = Arc::clone(&self.inner);
+        let change = self.change.clone();
+        let work = async move {
+            let turn = turn.await;
+            let ended = self.carry_out(progress).await;
+            drop(turn);
+            if let Some(result) = ended {
+                self.tell(result);
+            }
+            // Dropped without a word when the change is left open.
+            self.lock_reply().take();
+        };
+        inner.run(change, work, &inner);
+    }
+
+    /// Round after round until the change has an end. `None`: it is left open for the next start.
+    async fn carry_out(&self, mut progress: Progress) -> Option<Reply> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let stop = match self.round(&mut progress).await {
+                Ok(answer) => return Some(Ok(answer)),
+                Err(stop) => stop,
+            };
+            match stop {
+                Stop::Again if progress.rounds < MAX_ROUNDS => {}
+                Stop::Again => {
+                    let why = "the org keeps changing under the change".to_owned();
+                    return Some(Err(self.give_up(ProvisionError::Misconfigured(why)).await));
+                }
+                Stop::Withdrawn => {
+                    return Some(Err(self.give_up(busy("the caller's time was up", None)).await));
+                }
+                Stop::Fail(error) => return Some(Err(self.give_up(error).await)),
+                Stop::Join(earlier) => match self.join(&earlier).await {
+                    Ok(Some(reply)) => return Some(reply),
+                    Ok(None) => {}
+                    Err(error) => return Some(Err(error.into())),
+                },
+                Stop::Stalled { why, retry_after } => {
+                    let leaver = self.leaver.load(Ordering::Acquire);
+                    if !(leaver || self.owed || progress.was_unsure) {
+                        return Some(Err(self.give_up(busy(&why, retry_after)).await));
+                    }
+                    if leaver {
+                        if let Err(error) = self.keep().await {
+                            return Some(Err(error));
+                        }
+                        self.tell(Err(self.will_be_done(retry_after)));
+                    }
+                    tracing::warn!(tenant = %self.tenant.id, change.id = %self.change, %why, "a change waits for its org");
+                    let wait = retry_after.unwrap_or(pause).mul_f64(0.5 + self.inner.ids.jitter() / 2.0);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    progress.rounds = 0;
+                    // What was certainly not sent may be sent (or taken back) again.
+                    if !progress.was_unsure {
+                        self.ticket.rearm();
+                    }
+                    if !self.inner.pause(wait).await {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// An equal POST of the same client: its end is this one's answer, if nobody has heard it yet. `None`: try again.
+    async fn join(&self, earlier: &Change) -> Result<Option<Reply>, StoreError> {
+        if earlier.state.is_open() {
+            if !self.inner.is_running(&earlier.id) {
+                return Ok(Some(Err(self.rolling_forward())));
+            }
+            self.inner.ended(&earlier.id).await;
+            if self.ticket.is_withdrawn() {
+                return Ok(Some(Err(busy("the caller's time was up", None))));
+            }
+            return Ok(None);
+        }
+        self.inner.store.mark_answered(&earlier.id).await?;
+        let kept =
+            self.inner.store.get(&self.tenant.id, self.request.kind, earlier.resource.as_str()).await?;
+        Ok(kept.map(|resource| {
+            Ok(Answer::Created(crate::Written { resource, warnings: Vec::new(), changed: true }))
+        }))
+    }
+
+    /// Tells the caller, if it is still there and has not been told.
+    fn tell(&self, result: Reply) {
+        if let Some(reply) = self.lock_reply().take() {
+            let _ = reply.send(result);
+        }
+    }
+
+    /// Whether somebody waits for the end.
+    fn is_awaited(&self) -> bool {
+        self.lock_reply().as_ref().is_some_and(|reply| !reply.is_closed())
+    }
+
+    fn lock_reply(&self) -> std::sync::MutexGuard<'_, Option<oneshot::Sender<Reply>>> {
+        self.reply.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_create(&self) -> bool {
+        matches!(self.wish, Wish::Create(_))
+    }
+
+    fn not_found(&self) -> ProvisionError {
+        ProvisionError::NotFound { kind: self.request.kind, id: self.id.to_string() }
+    }
+
+    fn rolling_forward(&self) -> ProvisionError {
+        ProvisionError::RollingForward { change: self.change.clone(), retry_after: RETRY_AFTER }
+    }
+
+    fn will_be_done(&self, retry_after: Option<Duration>) -> ProvisionError {
+        let retry_after = retry_after.unwrap_or(RETRY_AFTER);
+        ProvisionError::WillBeDone { change: self.change.clone(), retry_after }
+    }
+}
+
+fn busy(why: &str, retry_after: Option<Duration>) -> ProvisionError {
+    ProvisionError::Busy { why: why.to_owned(), retry_after: retry_after.unwrap_or(RETRY_AFTER) }
+}

@@ -1,0 +1,66 @@
+//! The sequences in `examples/`, each against the configuration beside it.
+
+use std::{fs, path::PathBuf};
+
+use e2e::{World, replay::Sequence};
+
+async fn replay(folder: &str) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples").join(folder);
+    let mut played = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        let file = entry.unwrap().path();
+        if file.to_string_lossy().ends_with(".sequence.toml") {
+            let world = World::of_example(&folder.join("gangway.toml")).await;
+            Sequence::read(&file).play(&world.url(), &world.org()).await;
+            played += 1;
+        }
+    }
+    assert!(played > 0, "{} has no sequence", folder.display());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entra() {
+    replay("entra").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn okta() {
+    replay("okta").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pingone() {
+    replay("pingone").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn helloid_generic_scim() {
+    replay("helloid-generic-scim").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn helloid_salesforce_scim() {
+    replay("helloid-salesforce-scim").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sailpoint() {
+    replay("sailpoint").await;
+}
+
+/// A folder that is not named above would never be played.
+#[test]
+fn every_example_is_played() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut folders: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_type().unwrap().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    folders.sort();
+    assert_eq!(
+        folders,
+        ["entra", "helloid-generic-scim", "helloid-salesforce-scim", "okta", "pingone", "sailpoint"]
+    );
+}

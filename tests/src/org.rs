@@ -1,0 +1,146 @@
+//! A look into the simulated org from outside, through its control endpoints.
+
+use serde_json::{Map, Value, json};
+
+/// The control side of a simulated org.
+#[derive(Clone, Debug)]
+pub struct Org {
+    http: reqwest::Client,
+    url: String,
+}
+
+/// How many calls an org has had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calls {
+    /// API calls; a Composite is one.
+    pub api: u64,
+    /// Token calls.
+    pub token: u64,
+}
+
+impl Org {
+    /// The org at this URL.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().build().expect("a plain client can be built");
+        Self { http, url: url.trim_end_matches('/').to_owned() }
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let url = format!("{}/_sim/{path}", self.url);
+        let response = self.http.get(&url).send().await.expect("the org answers");
+        assert!(response.status().is_success(), "{url}: {}", response.status());
+        response.json().await.expect("control endpoints answer JSON")
+    }
+
+    async fn post(&self, path: &str, body: &Value) {
+        let url = format!("{}/_sim/{path}", self.url);
+        let response = self.http.post(&url).json(body).send().await.expect("the org answers");
+        let status = response.status();
+        assert!(status.is_success(), "{url}: {status} {}", response.text().await.unwrap_or_default());
+    }
+
+    /// Every record of an object.
+    pub async fn records(&self, object: &str) -> Vec<Map<String, Value>> {
+        let mut answer = self.get(&format!("records/{object}")).await;
+        serde_json::from_value(answer["records"].take()).expect("records are objects")
+    }
+
+    /// The Users with this Username.
+    pub async fn users(&self, username: &str) -> Vec<Map<String, Value>> {
+        let mut records = self.records("User").await;
+        records.retain(|record| record["Username"].as_str() == Some(&username.to_lowercase()));
+        records
+    }
+
+    /// The one User with this Username.
+    ///
+    /// # Panics
+    ///
+    /// When there is none or more than one.
+    pub async fn user(&self, username: &str) -> Map<String, Value> {
+        let mut users = self.users(username).await;
+        assert_eq!(users.len(), 1, "{username} should be in the org once");
+        users.remove(0)
+    }
+
+    /// How many calls there have been.
+    pub async fn calls(&self) -> Calls {
+        let calls = self.get("calls").await;
+        Calls { api: calls["api_calls"].as_u64().unwrap(), token: calls["token_calls"].as_u64().unwrap() }
+    }
+
+    /// Lets calls fail; see `docs/simulated-org.md`.
+    pub async fn fault(&self, fault: Value) {
+        self.post("faults", &fault).await;
+    }
+
+    /// Creates of Users fail so for the next `count` calls.
+    pub async fn fault_on_create(&self, kind: &str, count: u32) {
+        self.fault(json!({"method": "POST", "path": "/data/v*/sobjects/User", "kind": kind, "count": count})).await;
+    }
+
+    /// All is well again.
+    pub async fn heal(&self) {
+        let url = format!("{}/_sim/faults", self.url);
+        let response = self.http.delete(&url).send().await.expect("the org answers");
+        assert!(response.status().is_success());
+    }
+
+    /// Every access token has expired.
+    pub async fn expire_tokens(&self) {
+        self.post("tokens/expire", &json!({})).await;
+    }
+
+    /// So many seats there are of the licence `Salesforce`.
+    pub async fn set_seats(&self, total: u64) {
+        self.post("licenses", &json!({"Salesforce": total})).await;
+    }
+
+    /// Makes a User by the org's own API, as an administrator would. Answers its id.
+    pub async fn make_user(&self, token: &str, fields: &Value) -> String {
+        let profile = self.profile("Standard User").await;
+        let mut body = json!({
+            "LastName": "By Hand", "Alias": "hand", "TimeZoneSidKey": "GMT", "LocaleSidKey": "en_US",
+            "EmailEncodingKey": "UTF-8", "LanguageLocaleKey": "en_US", "ProfileId": profile, "IsActive": true,
+        });
+        for (name, value) in fields.as_object().expect("fields are an object") {
+            body[name] = value.clone();
+        }
+        let url = format!("{}/services/data/v66.0/sobjects/User", self.url);
+        let response = self.http.post(url).bearer_auth(token).json(&body).send().await.expect("the org answers");
+        let answer: Value = response.json().await.expect("JSON");
+        answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    /// The id of a profile.
+    ///
+    /// # Panics
+    ///
+    /// When the org has no such profile.
+    pub async fn profile(&self, name: &str) -> String {
+        let profiles = self.records("Profile").await;
+        let profile = profiles.iter().find(|profile| profile["Name"] == name);
+        profile.unwrap_or_else(|| panic!("no profile {name}"))["Id"].as_str().unwrap().to_owned()
+    }
+
+    /// An access token, as any connected app gets one.
+    pub async fn access_token(&self, client_id: &str, client_secret: &str, refresh_token: &str) -> String {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", client_id),
+            ("client_secret", client_secret),
+            ("refresh_token", refresh_token),
+        ];
+        let url = format!("{}/services/oauth2/token", self.url);
+        let response = self.http.post(url).form(&form).send().await.expect("the org answers");
+        let answer: Value = response.json().await.expect("JSON");
+        answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+}

@@ -1,0 +1,5 @@
+//! The gangway program, as it is shipped: a process that stories start and kill.
+
+fn main() -> std::process::ExitCode {
+    gangway::main()
+}

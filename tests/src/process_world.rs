@@ -1,0 +1,104 @@
+//! The gateway as a process of its own, to be killed at any moment and started again on the same store.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
+
+use crate::{
+    Org, Tool,
+    world::{TOKEN, default_config, place},
+};
+
+/// A gateway process with an org that outlives it.
+pub struct Process {
+    program: PathBuf,
+    child: Option<Child>,
+    url: String,
+    sim: salesforce_sim::Sim,
+    directory: TempDir,
+}
+
+impl Process {
+    /// Starts `program` with the default configuration.
+    pub async fn start(program: &Path, sim: salesforce_sim::SimConfig) -> Self {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let sim = salesforce_sim::Sim::start(salesforce_sim::SimConfig {
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            client_id: "story-client".into(),
+            client_secret: "story-secret".into(),
+            refresh_token: "story-refresh-token".into(),
+            ..sim
+        })
+        .await
+        .expect("the simulated org starts");
+        let mut config = default_config();
+        place(&mut config, directory.path(), &sim.url());
+        fs::write(directory.path().join("gangway.toml"), config.to_string()).expect("the file can be written");
+        let mut process =
+            Self { program: program.to_owned(), child: None, url: String::new(), sim, directory };
+        process.restart().await;
+        process
+    }
+
+    /// SIGKILL: nothing is flushed, nobody is told.
+    pub async fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().await.expect("the process can be killed");
+        }
+    }
+
+    /// Starts the process again on the same store; ends when it listens.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn restart(&mut self) {
+        self.kill().await;
+        let mut child = Command::new(&self.program)
+            .args(["serve", "--config"])
+            .arg(self.directory.path().join("gangway.toml"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .env("NO_COLOR", "1")
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the program starts");
+        let stdout = child.stdout.take().expect("it is piped");
+        let mut lines = BufReader::new(stdout).lines();
+        let mut said = Vec::new();
+        self.url = loop {
+            let Some(line) = lines.next_line().await.expect("its output can be read") else {
+                panic!("the gateway ended: {said:#?}");
+            };
+            if let Some(at) = line.find("http://127.0.0.1:") {
+                let rest = &line[at + "http://".len()..];
+                let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(rest.len());
+                break format!("http://{}", &rest[..end]);
+            }
+            said.push(line);
+        };
+        // Whatever else it says is read and dropped, so that it never waits for a reader.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        self.child = Some(child);
+    }
+
+    /// An identity tool.
+    #[must_use]
+    pub fn tool(&self) -> Tool {
+        Tool::new(&format!("{}/scim/v2", self.url), TOKEN)
+    }
+
+    /// The org from outside.
+    #[must_use]
+    pub fn org(&self) -> Org {
+        Org::new(&self.sim.url())
+    }
+}

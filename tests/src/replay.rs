@@ -1,0 +1,146 @@
+//! Plays a sequence of requests as an identity tool sent them, and holds every answer against what it should be.
+//!
+//! A sequence is a TOML file: a title, the token, and `[[request]]`s in order, each with `method`, `path` (below the SCIM
+//! base), `headers`, `body`, `save` (a name for a member of the answer, used later as `{{name}}`) and `expect`: `status`,
+//! `headers` (a part of the value), `body` (see [`crate::expect`]) and `salesforce` (which records have which fields).
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{Org, Tool, expect};
+
+/// A sequence of requests.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sequence {
+    /// What it shows.
+    pub title: String,
+    /// The client in the configuration beside it.
+    pub client: String,
+    /// Its token.
+    pub token: String,
+    /// The SCIM base; the short one unless said.
+    #[serde(default = "short_base")]
+    pub base: String,
+    request: Vec<Request>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    name: String,
+    method: String,
+    path: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    body: Option<String>,
+    #[serde(default)]
+    save: BTreeMap<String, String>,
+    expect: Expected,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    status: u16,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    body: Option<String>,
+    #[serde(default)]
+    salesforce: Vec<Record>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    object: String,
+    #[serde(rename = "where")]
+    which: BTreeMap<String, Value>,
+    fields: BTreeMap<String, Value>,
+}
+
+fn short_base() -> String {
+    "/scim/v2".to_owned()
+}
+
+impl Sequence {
+    /// Reads a sequence.
+    ///
+    /// # Panics
+    ///
+    /// When the file is no sequence.
+    #[must_use]
+    pub fn read(file: &Path) -> Self {
+        let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    }
+
+    /// Plays it against a gateway and its org.
+    ///
+    /// # Panics
+    ///
+    /// At the first answer that is not as it should be, with the request's name.
+    pub async fn play(&self, gateway: &str, org: &Org) {
+        let tool = Tool::new(&format!("{gateway}{}", self.base), &self.token);
+        let mut saved = BTreeMap::new();
+        for request in &self.request {
+            if let Err(wrong) = request.play(&tool, org, &mut saved).await {
+                panic!("{}: {}: {wrong}", self.title, request.name);
+            }
+        }
+    }
+}
+
+impl Request {
+    async fn play(&self, tool: &Tool, org: &Org, saved: &mut BTreeMap<String, String>) -> Result<(), String> {
+        let headers: Vec<(&str, &str)> =
+            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let body = self.body.as_ref().map(|body| fill(body, saved).into_bytes());
+        let answer = tool
+            .send(&self.method, &fill(&self.path, saved), &headers, body)
+            .await
+            .map_err(|error| error.to_string())?;
+        if answer.status != self.expect.status {
+            return Err(format!("expected {}, found {}: {}", self.expect.status, answer.status, answer.text));
+        }
+        for (name, part) in &self.expect.headers {
+            if !answer.header(name).is_some_and(|value| value.contains(part)) {
+                return Err(format!("header {name}: expected {part}, found {:?}", answer.header(name)));
+            }
+        }
+        if let Some(expected) = &self.expect.body {
+            let expected: Value =
+                serde_json::from_str(&fill(expected, saved)).map_err(|error| error.to_string())?;
+            expect::contains(&answer.json(), &expected)?;
+        }
+        for (name, member) in &self.save {
+            let value = answer.json()[member].as_str().ok_or(format!("no {member} to save"))?.to_owned();
+            saved.insert(name.clone(), value);
+        }
+        for record in &self.expect.salesforce {
+            record.check(org).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Record {
+    /// Exactly one record is meant, and it has these fields.
+    async fn check(&self, org: &Org) -> Result<(), String> {
+        let records = org.records(&self.object).await;
+        let mut meant =
+            records.iter().filter(|record| self.which.iter().all(|(name, value)| record.get(name) == Some(value)));
+        let (Some(record), None) = (meant.next(), meant.next()) else {
+            return Err(format!("expected one {} with {:?}", self.object, self.which));
+        };
+        let fields = self.fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        expect::contains(&Value::Object(record.clone()), &Value::Object(fields))
+            .map_err(|wrong| format!("{} {:?}: {wrong}", self.object, self.which))
+    }
+}
+
+fn fill(text: &str, saved: &BTreeMap<String, String>) -> String {
+    saved.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
+}

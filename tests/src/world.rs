@@ -1,0 +1,181 @@
+//! A gateway and a simulated org on loopback, in this process.
+
+use std::{fs, path::Path};
+
+use tempfile::TempDir;
+use toml::{Table, Value};
+
+use crate::{Org, Tool};
+
+/// What tools of the default configuration authenticate with.
+pub const TOKEN: &str = "story-token";
+const CLIENT_ID: &str = "story-client";
+const CLIENT_SECRET: &str = "story-secret";
+const REFRESH_TOKEN: &str = "story-refresh-token";
+
+/// A gateway with its org and its store.
+pub struct World {
+    gateway: Option<gangway::Gateway>,
+    sim: salesforce_sim::Sim,
+    directory: TempDir,
+}
+
+/// The shortest configuration that works, and one that knows its tools.
+#[must_use]
+pub fn default_config() -> Table {
+    let sha256 = sha256(TOKEN);
+    toml::from_str(&format!(
+        r#"
+        [server]
+        listen = "127.0.0.1:0"
+
+        [store]
+        url = "sqlite:gangway.db"
+
+        [orgs.acme]
+        url = "http://127.0.0.1:1"
+        flow = "refresh-token"
+        client-id = "{CLIENT_ID}"
+
+        [customers.acme.environments.prod]
+        default = true
+        username-domain = "acme.example"
+
+        [[customers.acme.environments.prod.clients]]
+        name = "tool"
+        token-sha256 = ["{sha256}"]
+        may = "write"
+        "#
+    ))
+    .expect("the default configuration is TOML")
+}
+
+impl World {
+    /// The default configuration.
+    pub async fn start() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// The default configuration with something changed.
+    pub async fn with(change: impl FnOnce(&mut Table)) -> Self {
+        let mut config = default_config();
+        change(&mut config);
+        Self::of(config, salesforce_sim::SimConfig::default()).await
+    }
+
+    /// An example's own configuration, with the simulated org in the place of its orgs.
+    pub async fn of_example(file: &Path) -> Self {
+        let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let config = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        Self::of(config, salesforce_sim::SimConfig::default()).await
+    }
+
+    /// Any configuration and any org: addresses, secrets and store are put in.
+    pub async fn of(mut config: Table, sim: salesforce_sim::SimConfig) -> Self {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let sim = salesforce_sim::Sim::start(salesforce_sim::SimConfig {
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            client_id: CLIENT_ID.into(),
+            client_secret: CLIENT_SECRET.into(),
+            refresh_token: REFRESH_TOKEN.into(),
+            ..sim
+        })
+        .await
+        .expect("the simulated org starts");
+        place(&mut config, directory.path(), &sim.url());
+        fs::write(directory.path().join("gangway.toml"), config.to_string()).expect("the file can be written");
+        let mut world = Self { gateway: None, sim, directory };
+        world.begin().await;
+        world
+    }
+
+    async fn begin(&mut self) {
+        let config = gangway::Config::load(&self.config_file()).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let gateway = gangway::start(config).await.unwrap_or_else(|error| panic!("{error:?}"));
+        self.gateway = Some(gateway);
+    }
+
+    /// Stops the gateway as SIGTERM does and starts it again on the same store.
+    pub async fn restart(&mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            gateway.stop().await;
+        }
+        self.begin().await;
+    }
+
+    /// Where the configuration is.
+    #[must_use]
+    pub fn config_file(&self) -> std::path::PathBuf {
+        self.directory.path().join("gangway.toml")
+    }
+
+    /// The gateway's address, such as `http://127.0.0.1:40123`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let gateway = self.gateway.as_ref().expect("the gateway runs until the world ends");
+        format!("http://{}", gateway.addr())
+    }
+
+    /// The org from outside.
+    #[must_use]
+    pub fn org(&self) -> Org {
+        Org::new(&self.sim.url())
+    }
+
+    /// An identity tool with the default token on the short path.
+    #[must_use]
+    pub fn tool(&self) -> Tool {
+        self.tool_at("/scim/v2", TOKEN)
+    }
+
+    /// An identity tool with its own base and token.
+    #[must_use]
+    pub fn tool_at(&self, base: &str, token: &str) -> Tool {
+        Tool::new(&format!("{}{base}", self.url()), token)
+    }
+
+    /// An access token for the org itself.
+    pub async fn org_token(&self) -> String {
+        self.org().access_token(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN).await
+    }
+}
+
+/// Puts the world's own places into a configuration.
+pub(crate) fn place(config: &mut Table, directory: &Path, org: &str) {
+    fs::write(directory.join("client-secret"), CLIENT_SECRET).expect("the file can be written");
+    fs::write(directory.join("refresh-token"), REFRESH_TOKEN).expect("the file can be written");
+    let secret = |name: &str| Value::Table(Table::from_iter([("file".to_owned(), Value::from(name))]));
+    table(config, "server").insert("listen".into(), Value::from("127.0.0.1:0"));
+    // The key stays out of the data's directory.
+    fs::create_dir_all(directory.join("data")).expect("the directory can be made");
+    table(config, "store").insert("url".into(), Value::from("sqlite:data/gangway.db"));
+    table(config, "store").insert("key-file".into(), Value::from("gangway.key"));
+    for (_, settings) in table(config, "orgs") {
+        let settings = settings.as_table_mut().expect("an org is a table");
+        settings.insert("url".into(), Value::from(org));
+        settings.insert("client-id".into(), Value::from(CLIENT_ID));
+        settings.insert("client-secret".into(), secret("client-secret"));
+        settings.insert("refresh-token".into(), secret("refresh-token"));
+    }
+}
+
+/// A table of a configuration.
+///
+/// # Panics
+///
+/// When it is something else.
+pub fn table<'a>(config: &'a mut Table, name: &str) -> &'a mut Table {
+    config.get_mut(name).and_then(Value::as_table_mut).unwrap_or_else(|| panic!("no table {name}"))
+}
+
+/// The settings of the default tenant, to be changed.
+pub fn environment(config: &mut Table) -> &mut Table {
+    let environments = table(table(table(config, "customers"), "acme"), "environments");
+    table(environments, "prod")
+}
+
+/// SHA-256 in hex, as `token-sha256` wants it.
+#[must_use]
+pub fn sha256(text: &str) -> String {
+    gangway::token_sha256(text)
+}
