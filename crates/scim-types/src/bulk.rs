@@ -98,9 +98,8 @@ impl BulkRequest {
         let Value::Object(mut body) = body else {
             return Err(Error::invalid_syntax("a bulk request is a JSON object"));
         };
-        let operations = match take(&mut body, "Operations") {
-            Some(Value::Array(operations)) => operations,
-            _ => return Err(Error::invalid_syntax("a bulk request has an array Operations")),
+        let Some(Value::Array(operations)) = take(&mut body, "Operations") else {
+            return Err(Error::invalid_syntax("a bulk request has an array Operations"));
         };
         if operations.len() > MAX_BULK_OPERATIONS {
             let detail = format!(
@@ -260,7 +259,7 @@ fn find_references<'a>(value: &'a Value, names: &mut Vec<&'a str>) {
             for (name, member) in members {
                 match member {
                     Value::String(path) if is_path(name) => {
-                        names.extend(quoted(path).filter_map(|text| text.strip_prefix(REFERENCE)))
+                        names.extend(quoted(path).filter_map(|text| text.strip_prefix(REFERENCE)));
                     }
                     _ => find_references(member, names),
                 }
@@ -531,7 +530,7 @@ mod tests {
     use super::*;
     use crate::ScimType;
 
-    fn parse(operations: Value) -> BulkRequest {
+    fn parse(operations: &Value) -> BulkRequest {
         BulkRequest::parse(json!({"schemas": [BULK_REQUEST_SCHEMA], "Operations": operations})).unwrap()
     }
 
@@ -603,7 +602,7 @@ mod tests {
     #[test]
     fn an_operation_goes_to_an_endpoint_or_to_a_resource() {
         let target = |method: &str, path: &str| {
-            let request = parse(json!([{"method": method, "path": path}]));
+            let request = parse(&json!([{"method": method, "path": path}]));
             request.operations[0]
                 .target()
                 .map(|target| (target.endpoint.to_owned(), target.id.map(str::to_owned)))
@@ -619,7 +618,7 @@ mod tests {
 
     #[test]
     fn a_reference_is_made_before_it_is_needed_whatever_the_order() {
-        let request = parse(json!([
+        let request = parse(&json!([
             {"method": "POST", "path": "/Groups", "bulkId": "g", "data": {"displayName": "Crew", "members": [{"value": "bulkId:ada"}]}},
             {"method": "POST", "path": "/Users", "bulkId": "ada", "data": {"userName": "ada"}},
             {"method": "PATCH", "path": "/Groups/bulkId:g", "data": {"Operations": [{"op": "remove", "path": "members[value eq \"bulkId:ada\"]"}]}},
@@ -637,7 +636,7 @@ mod tests {
             json!({"method": "POST", "path": "/Groups", "bulkId": name,
                    "data": {"displayName": name, "members": [{"type": "Group", "value": format!("bulkId:{member}")}, {"value": "u1"}]}})
         };
-        let request = parse(json!([group("a", "b"), group("b", "a")]));
+        let request = parse(&json!([group("a", "b"), group("b", "a")]));
         assert_eq!(request.order(), [Turn::Begin(1), Turn::Whole(0), Turn::Complete(1)]);
         let done: Vec<_> = run(&request).into_iter().map(Result::unwrap).collect();
         assert_eq!(done[0].2["members"], json!([{"value": "u1"}]));
@@ -656,7 +655,7 @@ mod tests {
             json!({"method": "POST", "path": "/Users", "bulkId": name,
                    "data": {"userName": name, ENTERPRISE: {"department": "Deck", "manager": {"value": format!("bulkId:{manager}")}}}})
         };
-        let request = parse(json!([user("a", "b"), user("b", "a"), user("c", "c")]));
+        let request = parse(&json!([user("a", "b"), user("b", "a"), user("c", "c")]));
         let done: Vec<_> = run(&request).into_iter().map(Result::unwrap).collect();
         assert_eq!(done[0].2, json!({"userName": "b", ENTERPRISE: {"department": "Deck"}}));
         assert_eq!(done[2].2["Operations"][0]["value"], json!({ENTERPRISE: {"manager": {"value": "id-a"}}}));
@@ -671,14 +670,14 @@ mod tests {
                 let next = if n == 999 { last.to_owned() } else { format!("bulkId:{}", n + 1) };
                 json!({"method": "POST", "path": "/Groups", "bulkId": n.to_string(), "data": {"members": [{"value": next}]}})
             };
-            let request = parse((0..1_000).map(post).collect());
+            let request = parse(&(0..1_000).map(post).collect());
             assert!(run(&request).iter().all(Result::is_ok));
         }
     }
 
     #[test]
     fn an_answer_has_a_text_for_a_status_and_no_nulls() {
-        let request = parse(json!([{"method": "POST", "path": "/Users", "bulkId": "a", "data": {}}]));
+        let request = parse(&json!([{"method": "POST", "path": "/Users", "bulkId": "a", "data": {}}]));
         let failed =
             BulkResult::failed(&request.operations[0], None, &Error::uniqueness("userName is taken"));
         let answer = serde_json::to_value(BulkResponse::new(vec![failed])).unwrap();
@@ -691,7 +690,7 @@ mod tests {
 
     #[test]
     fn a_reference_to_nothing_is_400_and_to_a_failure_409() {
-        let request = parse(json!([
+        let request = parse(&json!([
             {"method": "POST", "path": "/Groups", "bulkId": "g", "data": {"members": [{"value": "bulkId:nobody"}]}},
             {"method": "DELETE", "path": "/Groups/bulkId:g"},
         ]));

@@ -69,7 +69,7 @@ pub fn service_provider_config(base: &str, facts: &Facts) -> Value {
             "primary": true,
         }]),
     );
-    config.insert("meta".into(), meta("ServiceProviderConfig", format!("{base}/ServiceProviderConfig")));
+    config.insert("meta".into(), meta("ServiceProviderConfig", &format!("{base}/ServiceProviderConfig")));
     Value::Object(config)
 }
 
@@ -112,7 +112,7 @@ fn type_document(resource_type: &ResourceType, base: &str) -> Value {
         "endpoint": resource_type.endpoint,
         "schema": resource_type.schema.id,
         "schemaExtensions": extensions,
-        "meta": meta("ResourceType", format!("{base}/ResourceTypes/{}", resource_type.name)),
+        "meta": meta("ResourceType", &format!("{base}/ResourceTypes/{}", resource_type.name)),
     })
 }
 
@@ -122,11 +122,11 @@ fn schema_document(schema: &Schema, base: &str) -> Value {
     if let Ok(Value::Object(members)) = serde_json::to_value(schema) {
         document.extend(members);
     }
-    document.insert("meta".into(), meta("Schema", format!("{base}/Schemas/{}", schema.id)));
+    document.insert("meta".into(), meta("Schema", &format!("{base}/Schemas/{}", schema.id)));
     Value::Object(document)
 }
 
-fn meta(resource_type: &str, location: String) -> Value {
+fn meta(resource_type: &str, location: &str) -> Value {
     json!({"resourceType": resource_type, "location": location})
 }
 

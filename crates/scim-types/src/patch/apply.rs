@@ -50,10 +50,10 @@ impl Work<'_> {
             return self.change_list(&place, operation);
         }
         if !self.is_selected(&place) {
-            return match value_of(operation, &operation.value) {
-                Value::Null => Ok(()),
-                _ => Err(Error::no_target(format!("{} selects nothing", operation.path))),
-            };
+            let values = place.attribute.values_in(&self.resource);
+            let is_done = values.into_iter().any(|value| has_all_of(value, &operation.value, &place));
+            let unassigns = value_of(operation, &operation.value).is_null();
+            return if unassigns || is_done { Ok(()) } else { Err(no_target(operation)) };
         }
         let parts = match (&place.sub, &operation.value) {
             (None, Value::Object(parts)) if operation.op != Op::Remove => parts.clone(),
@@ -213,18 +213,38 @@ fn change_elements(elements: &mut Elements, place: &PatchPath, operation: &Opera
     if unassigns {
         return Ok(());
     }
-    let mut made = match &place.filter {
-        Some(filter) => target::made_by(filter).ok_or_else(|| {
-            Error::no_target(format!(
-                "{} selects no value of {}, and does not say what to make",
-                operation.path, attribute.name
-            ))
-        })?,
-        None => Map::new(),
+    let described = match &place.filter {
+        Some(filter) => target::made_by(filter),
+        None => Some(Map::new()),
     };
-    made.extend(parts.into_iter().filter(|(_, part)| !part.is_null()));
-    elements.add(vec![made.into()]);
+    if let Some(mut made) = described {
+        made.extend(parts.into_iter().filter(|(_, part)| !part.is_null()));
+        let made = Value::from(made);
+        if place.filter.as_ref().is_none_or(|filter| filter.matches_element(&made)) {
+            elements.add(vec![made]);
+            return Ok(());
+        }
+    }
+    // `emails[value eq "old"].value` moves the value out of its own filter. What was done before is done (C-69).
+    if elements.places_where(|element| has_all_of(element, &operation.value, place)).is_empty() {
+        return Err(no_target(operation));
+    }
     Ok(())
+}
+
+/// Whether an element has the parts that an operation sets.
+fn has_all_of(element: &Value, value: &Value, place: &PatchPath) -> bool {
+    match (&place.sub, value) {
+        (Some(sub), value) => element.get(sub.name()) == Some(value),
+        (None, Value::Object(parts)) => {
+            parts.iter().all(|(name, part)| element.get(name).unwrap_or(&Value::Null) == part)
+        }
+        _ => false,
+    }
+}
+
+fn no_target(operation: &Operation) -> Error {
+    Error::no_target(format!("{} selects no value, and does not say what to make", operation.path))
 }
 
 /// Changes the parts of a complex value that are named; `null` takes one away.

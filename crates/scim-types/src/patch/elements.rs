@@ -18,15 +18,35 @@ pub(super) struct Elements {
 }
 
 impl Elements {
+    /// The values that are there.
     pub fn new(attribute: &'static Attribute, values: Vec<Value>) -> Self {
-        Self { attribute, values: values.into_iter().map(Some).collect(), places: None }
+        let mut elements = Self { attribute, values: values.into_iter().map(Some).collect(), places: None };
+        elements.drop_repeated_ids(&[]);
+        elements
     }
 
     /// What is left, in order. An element without its `value` is none, whatever else it has (C-36).
     pub fn into_values(self) -> Vec<Value> {
         let needs_value = self.attribute.value_attribute().is_some();
-        let whole = |value: &Value| !needs_value || !value.is_object() || value.get("value").is_some();
+        let whole = |value: &Value| !needs_value || value.get("value").is_some();
         self.values.into_iter().flatten().filter(whole).collect()
+    }
+
+    /// What has an id is there once; if twice, the elements at the `preferred` places stay, else the first.
+    fn drop_repeated_ids(&mut self, preferred: &[usize]) {
+        if !self.are_ids() {
+            return;
+        }
+        let mut first: HashMap<String, usize> = HashMap::new();
+        for place in preferred.iter().copied().chain(0..self.values.len()) {
+            if let Some(Some(element)) = self.values.get(place) {
+                let stays = *first.entry(self.identity(element)).or_insert(place);
+                if stays != place {
+                    self.values[place] = None;
+                }
+            }
+        }
+        self.places = None;
     }
 
     /// Adds values that are not there; one that is there takes over what the new one says beyond that.
@@ -97,19 +117,17 @@ impl Elements {
     ) -> Result<(), E> {
         self.places = None;
         let primary_before = self.primary();
-        let mut primary = None;
         for &place in places {
             if let Some(Some(Value::Object(element))) = self.values.get_mut(place) {
                 change(element)?;
-                if element.get("primary") == Some(&Value::Bool(true)) {
-                    primary = primary.or(Some(place));
-                }
             }
         }
+        self.drop_repeated_ids(places);
         // `emails.primary` without a filter names every address: the one that was primary stays it.
-        self.settle_primary(
-            primary.map(|first| primary_before.filter(|place| places.contains(place)).unwrap_or(first)),
-        );
+        let is_primary =
+            |place: &usize| self.values.get(*place).and_then(Option::as_ref).is_some_and(is_primary);
+        let before = primary_before.filter(|place| places.contains(place)).filter(is_primary);
+        self.settle_primary(before.or_else(|| places.iter().copied().find(is_primary)));
         Ok(())
     }
 

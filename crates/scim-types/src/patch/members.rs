@@ -32,7 +32,7 @@ pub(super) fn remove(elements: &mut Elements, named: &[Value]) {
     let mut typed: HashSet<(&str, &str)> = HashSet::new();
     for element in named {
         match (text(element, "value"), text(element, "type")) {
-            (Some(value), Some(type_)) if !elements.are_ids() => drop(typed.insert((value, type_))),
+            (Some(value), Some(kind)) if !elements.are_ids() => drop(typed.insert((value, kind))),
             (Some(value), _) => drop(values.insert(value)),
             (None, _) => elements.remove_where(|other| has_all_of(other, element)),
         }

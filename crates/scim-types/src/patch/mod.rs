@@ -102,4 +102,13 @@ impl Patch {
     pub fn apply(&self, resource_type: &ResourceType, current: &Resource) -> Result<Resource, Error> {
         apply::apply(self, resource_type, current)
     }
+
+    /// Whether it asks for `active` to be false, on the face of it: whoever must not take access away can be told before
+    /// it is known what there is to take.
+    #[must_use]
+    pub fn deactivates(&self) -> bool {
+        let sets_inactive =
+            |operation: &Operation| operation.op != Op::Remove && operation.value == Value::Bool(false);
+        self.operations.iter().any(|operation| operation.path == "active" && sets_inactive(operation))
+    }
 }

@@ -173,7 +173,11 @@ impl Reader<'_> {
         }
         let value = match &place.sub {
             Some(sub) => simple(sub.attribute(), value)?,
-            None if all_values => self.elements(attribute, value)?.into(),
+            None if all_values => match self.elements(attribute, value)? {
+                values if !values.is_empty() => values.into(),
+                _ if op == Op::Add => return Ok(()),
+                _ => Value::Null,
+            },
             None if attribute.is_complex() => match parts(attribute, value)? {
                 parts if parts.is_empty() => return Ok(()),
                 parts => parts.into(),
@@ -205,14 +209,17 @@ impl Reader<'_> {
 /// A value of an attribute without parts, `null` where there is none. Entra ID once sent `[{"value": "False"}]` for it.
 fn simple(attribute: &Attribute, value: Value) -> Result<Value, Error> {
     let bare = match value {
-        Value::Array(mut values) if values.len() == 1 => values.swap_remove(0),
+        Value::Array(mut values) => {
+            values.retain(|value| !is_empty(value));
+            if values.len() > 1 { values.into() } else { values.pop().unwrap_or_default() }
+        }
         value => value,
     };
     let bare = match bare {
         Value::Object(mut members) => take(&mut members, "value").unwrap_or(Value::Object(members)),
         value => value,
     };
-    Ok(normalise_value(attribute, bare)?.unwrap_or_default())
+    Ok(normalise_value(attribute, bare)?.filter(|value| !is_empty(value)).unwrap_or_default())
 }
 
 /// The known parts of a value of a complex attribute; `null` for one that is to be unassigned.
@@ -228,14 +235,14 @@ fn parts(attribute: &Attribute, value: Value) -> Result<Map<String, Value>, Erro
         for (name, part) in sent {
             let sub = attribute.sub_attribute(legacy_sub_name(&attribute.name, &name));
             if let Some(sub) = sub.filter(|sub| !sub.is_read_only()) {
-                let part = if is_empty(&part) { None } else { normalise_value(sub, part)? };
-                parts.insert(sub.name.clone(), part.unwrap_or_default());
+                parts.insert(sub.name.clone(), simple(sub, part)?);
             }
         }
     }
     if let Some(Value::Object(whole)) = whole {
-        let further = whole.into_iter().filter(|(name, _)| parts.get(name).is_none_or(Value::is_null));
-        parts.extend(further.collect::<Vec<_>>());
+        for (name, part) in whole {
+            parts.entry(name).or_insert(part);
+        }
     }
     Ok(parts)
 }

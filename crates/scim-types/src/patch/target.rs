@@ -34,9 +34,18 @@ impl Target {
             Ok(path) if path.filter.is_none() => Ok(Self::Schema(Some(path.attribute))),
             Ok(_) => Err(Error::invalid_path("a schema has no values to choose from by a filter")),
             Err(PatchPathError::Path(error)) if is_unknown(text, &error) => Ok(Self::Unknown),
+            Err(PatchPathError::Filter(error)) if !ends_after_brackets(text) => {
+                Err(Error::invalid_path(error.to_string()))
+            }
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Whether a path with brackets is at fault in them and not outside.
+fn ends_after_brackets(text: &str) -> bool {
+    text.rsplit_once(']')
+        .is_some_and(|(_, rest)| rest.trim().is_empty() || rest.trim_start().starts_with('.'))
 }
 
 /// Whether a path that leads nowhere could lead somewhere in another server's schemas: a plain attribute path, or an
