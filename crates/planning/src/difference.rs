@@ -11,11 +11,14 @@ use translation::Desired;
 pub(crate) fn difference(desired: &IndexMap<String, Desired>, known: &Fields) -> Fields {
     desired
         .iter()
-        .filter_map(|(field, desired)| match (desired, known.get(field)) {
-            (Desired::Set(value), Some(known)) if same_value(field, known, value) => None,
-            (Desired::Set(value), _) => Some((field.clone(), value.clone())),
-            (Desired::Clear, Some(known)) if !is_empty(known) => Some((field.clone(), Value::Null)),
-            (Desired::Clear, _) => None,
+        .filter_map(|(field, desired)| {
+            let known = known.get(field).unwrap_or(&Value::Null);
+            match desired {
+                Desired::Set(value) if same_value(field, known, value) => None,
+                Desired::Set(value) => Some((field.clone(), value.clone())),
+                Desired::Clear if is_empty(known) => None,
+                Desired::Clear => Some((field.clone(), Value::Null)),
+            }
         })
         .collect()
 }
