@@ -1,2 +1,7 @@
 //! Starts Gangway.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gangway::commands::run(std::env::args_os())
+}

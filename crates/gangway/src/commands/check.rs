@@ -1,0 +1,311 @@
+//! `gangway check`: does the configuration hold, and do the orgs agree with it?
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_trait::async_trait;
+use model::{Clock, OrgName};
+use salesforce_client::{
+    CallError, Org, TokenVault, VaultError,
+    soql::{Condition, Query},
+};
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use store::{StoreError, Vault, sqlite::SqliteStore};
+
+use super::{ConfigFile, Failure, Output, output};
+use crate::{
+    config::{Config, FlowName, OrgSettings, TenantSettings},
+    key::{self, KeyError},
+    tenants,
+    vault::StoreVault,
+};
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    verdict: Verdict,
+    /// `org acme-prod`, `tenant acme/prod`.
+    about: String,
+    what: String,
+    /// What to do, and where to click.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Verdict {
+    Ok,
+    /// Works, but look at it.
+    Warning,
+    /// Will not work.
+    Problem,
+}
+
+impl Verdict {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Problem => "PROBLEM",
+        }
+    }
+}
+
+#[derive(Default)]
+struct Report(Vec<Finding>);
+
+impl Report {
+    fn note(&mut self, verdict: Verdict, about: &str, what: impl Into<String>, advice: Option<&str>) {
+        let advice = advice.map(ToOwned::to_owned);
+        self.0.push(Finding { verdict, about: about.to_owned(), what: what.into(), advice });
+    }
+
+    fn ok(&mut self, about: &str, what: impl Into<String>) {
+        self.note(Verdict::Ok, about, what, None);
+    }
+
+    fn warn(&mut self, about: &str, what: impl Into<String>, advice: &str) {
+        self.note(Verdict::Warning, about, what, Some(advice));
+    }
+
+    fn problem(&mut self, about: &str, what: impl Into<String>, advice: &str) {
+        self.note(Verdict::Problem, about, what, Some(advice));
+    }
+}
+
+/// Checks everything, prints what it found, and fails with exit code 4 where something has to be corrected.
+///
+/// The store is opened as `serve` does, because a refresh token that an org rotates has to be kept. While a gateway runs,
+/// orgs whose token only it may use are left out.
+pub(super) async fn run(file: &ConfigFile, output: Output) -> Result<(), Failure> {
+    let config = Config::load(&file.path)?;
+    let mut report = Report::default();
+    report.ok("configuration", format!("{} tenants, {} orgs", config.tenants.len(), config.orgs.len()));
+    let vault = open_vault(&config, &mut report)?;
+    for settings in &config.orgs {
+        let about = format!("org {}", settings.name);
+        if settings.simulated() {
+            report.warn(
+                &about,
+                "this is a simulated org",
+                "nothing here is real; Salesforce is reached by https",
+            );
+        }
+        match &vault {
+            None if settings.flow == FlowName::RefreshToken => report.warn(
+                &about,
+                "not asked: the running gateway holds its refresh token",
+                "look at /readyz, or stop the gateway and check again",
+            ),
+            vault => {
+                let vault = vault.clone().unwrap_or_else(|| Arc::new(NoVault));
+                check_org(settings, &config.tenants, &vault, &mut report).await;
+            }
+        }
+    }
+    print(&report, output);
+    let wrong = report.0.iter().any(|finding| finding.verdict == Verdict::Problem);
+    if wrong { Err(Failure::Findings) } else { Ok(()) }
+}
+
+/// The store's vault; none while a gateway has the store open.
+fn open_vault(config: &Config, report: &mut Report) -> Result<Option<Arc<dyn TokenVault>>, Failure> {
+    let opened: Result<(SqliteStore, _), KeyError> = key::open_store(&config.store);
+    match opened {
+        Ok((store, _)) => {
+            report.ok("store", "it opens, and the key fits");
+            Ok(Some(Arc::new(StoreVault(Arc::new(store) as Arc<dyn Vault>))))
+        }
+        Err(KeyError::Store(StoreError::InUse { .. })) => {
+            report.ok("store", "a gateway is running on it");
+            Ok(None)
+        }
+        Err(error) => Err(Failure::Failed(error.to_string())),
+    }
+}
+
+/// For flows that keep no token.
+struct NoVault;
+
+#[async_trait]
+impl TokenVault for NoVault {
+    async fn load(&self, _: &OrgName) -> Result<Option<SecretString>, VaultError> {
+        Ok(None)
+    }
+
+    async fn save(&self, _: &OrgName, _: &SecretString) -> Result<(), VaultError> {
+        Ok(())
+    }
+}
+
+async fn check_org(
+    settings: &OrgSettings,
+    tenants: &[TenantSettings],
+    vault: &Arc<dyn TokenVault>,
+    report: &mut Report,
+) {
+    let about = format!("org {}", settings.name);
+    let orgs = tenants::orgs(std::slice::from_ref(settings), &[], &HashMap::new(), vault, &Clock::system());
+    let Some(org) = orgs.get(&settings.name) else { return };
+    let checkup = match org.check().await {
+        Ok(checkup) => checkup,
+        Err(error) => return explain(&about, &error, report),
+    };
+    report
+        .ok(&about, format!("signed in to {} as user {}", checkup.identity.org_id, checkup.identity.user_id));
+    if !checkup.api_version_offered {
+        let last = checkup.api_versions.last().map(|version| version.trim_start_matches('v').to_owned());
+        let advice = format!("write api-version = \"{}\"", last.unwrap_or_default());
+        report.problem(&about, format!("it does not offer API version {}", settings.api_version), &advice);
+    }
+    if !checkup.sees_users {
+        report.problem(
+            &about,
+            "the integration user cannot see the object User",
+            "Setup > Users > Permission Sets: give it API Enabled, View All Users and Manage Internal Users",
+        );
+        return;
+    }
+    if let Some(usage) = &checkup.usage {
+        let left = usage.remaining();
+        let what = format!("{left} API calls are left for the day, {} are reserved", settings.reserve_calls);
+        if left <= settings.reserve_calls {
+            let advice = "only changes that take access away go out now; lower reserve-calls or ask Salesforce for more";
+            report.warn(&about, what, advice);
+        } else {
+            report.ok(&about, what);
+        }
+    }
+    for tenant in tenants {
+        check_tenant(org, settings, tenant, report).await;
+    }
+    check_seats(org, &about, report).await;
+}
+
+/// What went wrong with an org, and where to click.
+fn explain(about: &str, error: &CallError, report: &mut Report) {
+    let advice = match error {
+        CallError::Parked { why, advice } => return report.problem(about, why.clone(), advice),
+        CallError::NotSent { .. } | CallError::Unknown { .. } => {
+            "is the address right, and can this machine reach it (proxy, firewall)?"
+        }
+        CallError::Refused(refusal) => match refusal.code.as_str() {
+            "API_DISABLED_FOR_ORG" | "API_CURRENTLY_DISABLED" => {
+                "Setup > Users > Profiles: the integration user needs API Enabled; the edition must have the API"
+            }
+            "INSUFFICIENT_ACCESS" | "INSUFFICIENT_ACCESS_OR_READONLY" => {
+                "Setup > Users > Permission Sets: give the integration user Manage Internal Users"
+            }
+            _ => "see Setup > Connected Apps OAuth Usage, and the login history of the integration user",
+        },
+    };
+    report.problem(about, error.to_string(), advice);
+}
+
+/// Whether the targets of a tenant that are in this org fit it.
+async fn check_tenant(org: &Org, settings: &OrgSettings, tenant: &TenantSettings, report: &mut Report) {
+    let here = |named: Option<&OrgName>| named.or(tenant.org.as_ref()) == Some(&settings.name);
+    let about = format!("tenant {}", tenant.id);
+    let mut objects: Vec<&str> = tenant
+        .mapping
+        .targets
+        .iter()
+        .filter(|target| here(target.org.as_ref()))
+        .map(|target| target.object.as_str())
+        .collect();
+    if objects.is_empty() {
+        return;
+    }
+    objects.sort_unstable();
+    objects.dedup();
+    for object in objects {
+        match org.describe(object).await {
+            Ok(describe) => {
+                let errors = tenant.mapping.check(&describe);
+                if errors.is_empty() {
+                    report.ok(&about, format!("its mapping fits {object} in {}", settings.name));
+                }
+                for error in errors {
+                    let what = format!("{}:{}:{}: {}", error.file, error.line, error.column, error.message);
+                    let advice = error.suggestion.map(|suggestion| format!("did you mean `{suggestion}`?"));
+                    report.note(Verdict::Problem, &about, what, advice.as_deref());
+                }
+            }
+            Err(error) => explain(&about, &error, report),
+        }
+    }
+    check_profile(org, tenant, &about, report).await;
+}
+
+/// Whether the default profile is there.
+async fn check_profile(org: &Org, tenant: &TenantSettings, about: &str, report: &mut Report) {
+    let profile = tenant.default_profile.as_str();
+    let by_id = salesforce_types::RecordId::parse(profile).is_ok();
+    let field = if by_id { "Id" } else { "Name" };
+    let asked = match Query::select("Profile", &["Id", "Name"]) {
+        Ok(query) => match Condition::eq(field, profile) {
+            Ok(condition) => org.query(&query.where_(condition)).await,
+            Err(error) => Err(error.into()),
+        },
+        Err(error) => Err(error.into()),
+    };
+    match asked {
+        Ok(rows) if rows.is_empty() => report.problem(
+            about,
+            format!("there is no profile `{profile}`"),
+            "write the name of one as default-profile (Setup > Users > Profiles)",
+        ),
+        Ok(_) => report.ok(about, format!("new users get the profile {profile}")),
+        Err(error) => explain(about, &error, report),
+    }
+}
+
+/// How many licences are free.
+async fn check_seats(org: &Org, about: &str, report: &mut Report) {
+    let fields = ["Name", "TotalLicenses", "UsedLicenses", "Status"];
+    let asked = match Query::select("UserLicense", &fields) {
+        Ok(query) => org.query(&query).await,
+        Err(error) => Err(error.into()),
+    };
+    let licences = match asked {
+        Ok(licences) => licences,
+        Err(error) => return explain(about, &error, report),
+    };
+    for licence in licences {
+        let Some((name, total, used)) = seats(&licence) else { continue };
+        let what = format!("licence {name}: {} of {total} seats are free", total.saturating_sub(used));
+        if used >= total && name == "Salesforce" {
+            report.warn(
+                about,
+                what,
+                "nobody more can be created with it: Setup > Company Information > User Licenses",
+            );
+        } else {
+            report.ok(about, what);
+        }
+    }
+}
+
+fn seats(licence: &Map<String, Value>) -> Option<(&str, u64, u64)> {
+    let number = |field: &str| {
+        let value = licence.get(field)?;
+        value.as_u64().or_else(|| value.as_str()?.parse().ok())
+    };
+    let total = number("TotalLicenses").filter(|total| *total > 0)?;
+    Some((licence.get("Name")?.as_str()?, total, number("UsedLicenses")?))
+}
+
+fn print(report: &Report, output: Output) {
+    match output {
+        Output::Json => output::document(&json!({ "findings": report.0 })),
+        Output::Table => output::table(
+            ["", "about", "what", "what to do"],
+            report.0.iter().map(|finding| {
+                let advice = finding.advice.clone().unwrap_or_default();
+                [finding.verdict.word().to_owned(), finding.about.clone(), finding.what.clone(), advice]
+            }),
+        ),
+    }
+}

@@ -1,0 +1,473 @@
+//! What cannot be said by types: names, addresses, secrets, and what has to agree with what.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    net::SocketAddr,
+    path::Path,
+};
+
+use model::{ClientName, OrgName, TenantId};
+use secrecy::SecretString;
+use translation::Mapping;
+use url::{Host, Url};
+
+use super::{
+    Config, ConfigErrors, ConfigFile, FlowName, LogSection, OrgSettings, Problem, ServerSettings,
+    StoreSettings, TenantSettings,
+    client::{ClientSection, ClientSettings},
+    document::{Document, Place, place},
+    error::from_mapping,
+    org::OrgSection,
+    secret::Secret,
+    server::ServerSection,
+    store::StoreSection,
+    tenant::EnvironmentSection,
+};
+use crate::logging;
+
+/// How many tokens of one client may live: the old one and the new one.
+const TOKENS_PER_CLIENT: usize = 2;
+
+/// Checks a whole configuration and resolves what it names. All problems are reported at once.
+pub(super) fn check(document: &Document<'_>, file: ConfigFile) -> Result<Config, ConfigErrors> {
+    let mut checker = Checker { document, problems: Vec::new() };
+    let server = checker.server(&file.server);
+    let store = checker.store(&file.store);
+    let orgs = checker.orgs(file.orgs);
+    let tenants = checker.tenants(file.customers, &orgs);
+    checker.log(&file.log);
+    let mut problems = checker.problems;
+    match (server, store) {
+        (Some(server), Some(store)) if problems.is_empty() => {
+            Ok(Config { server, store, log: file.log, orgs, tenants })
+        }
+        _ => {
+            problems.sort_by_key(Problem::start);
+            Err(ConfigErrors::new(problems))
+        }
+    }
+}
+
+/// Checks `[store]` alone.
+pub(super) fn store(document: &Document<'_>, section: &StoreSection) -> Result<StoreSettings, ConfigErrors> {
+    let mut checker = Checker { document, problems: Vec::new() };
+    let settings = checker.store(section);
+    settings.ok_or_else(|| ConfigErrors::new(checker.problems))
+}
+
+struct Checker<'c, 't> {
+    document: &'c Document<'t>,
+    problems: Vec<Problem>,
+}
+
+impl Checker<'_, '_> {
+    fn refuse(&mut self, place: &Place, message: &str, help: &str) {
+        let help = (!help.is_empty()).then(|| help.to_owned());
+        self.problems.push(self.document.problem(place, message, help));
+    }
+
+    /// Keeps a value or notes why there is none.
+    fn keep<T, E: std::fmt::Display>(&mut self, place: &Place, value: Result<T, E>, help: &str) -> Option<T> {
+        value.map_err(|error| self.refuse(place, &error.to_string(), help)).ok()
+    }
+
+    fn server(&mut self, section: &ServerSection) -> Option<ServerSettings> {
+        let listen = section.listen.parse::<SocketAddr>();
+        if listen.is_err() {
+            let message = format!("`{}` is not an address to listen on", section.listen);
+            self.refuse(
+                &place!["server", "listen"],
+                &message,
+                "write an IP address and a port, such as \"127.0.0.1:8080\"",
+            );
+        }
+        let public_url = section.public_url.as_ref().and_then(|text| {
+            let good = Url::parse(text).ok().filter(|url| {
+                matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
+            });
+            if good.is_none() {
+                let message = format!("`{text}` is not an address that callers can use");
+                let help = "write it like \"https://scim.acme.example\"";
+                self.refuse(&place!["server", "public-url"], &message, help);
+            }
+            good.map(|url| url.as_str().trim_end_matches('/').to_owned())
+        });
+        if section.answer_within.is_zero() {
+            let help = "the default is 25s; identity tools give up after 30 s or more";
+            self.refuse(&place!["server", "answer-within"], "nobody can be answered within no time", help);
+        }
+        Some(ServerSettings {
+            listen: listen.ok()?,
+            public_url,
+            answer_within: section.answer_within,
+            requests_per_second: section.requests_per_second,
+        })
+    }
+
+    fn store(&mut self, section: &StoreSection) -> Option<StoreSettings> {
+        let directory = self.document.directory();
+        let place = place!["store", "url"];
+        let key_file = section.key_file.as_ref().map(|path| directory.join(path));
+        if section.url.starts_with("postgres:") || section.url.starts_with("postgresql:") {
+            let help = "use \"sqlite:gangway.db\"; one gateway then serves all tenants";
+            self.refuse(&place, "PostgreSQL is not in this version of Gangway", help);
+            return None;
+        }
+        let path = section.url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+        let path = path.filter(|path| !path.is_empty() && !path.contains('?') && *path != ":memory:");
+        if path.is_none() {
+            let message = format!("`{}` is not a store", section.url);
+            self.refuse(
+                &place,
+                &message,
+                "write \"sqlite:\" and the path of a file, such as \"sqlite:gangway.db\"",
+            );
+        }
+        Some(StoreSettings { database: directory.join(path?), key_file })
+    }
+
+    fn log(&mut self, section: &LogSection) {
+        if let Err(why) = logging::filter(&section.filter) {
+            let message = format!("`{}` is not a log filter: {why}", section.filter);
+            self.refuse(&place!["log", "filter"], &message, "write a level such as \"info\"");
+        }
+    }
+
+    fn orgs(&mut self, sections: BTreeMap<String, OrgSection>) -> Vec<OrgSettings> {
+        if sections.is_empty() {
+            self.refuse(&place!["orgs"], "there is no org", "describe one in a table [orgs.<name>]");
+        }
+        sections.into_iter().filter_map(|(name, section)| self.org(&name, section)).collect()
+    }
+
+    fn org(&mut self, name: &str, section: OrgSection) -> Option<OrgSettings> {
+        let at = |key: &str| place!["orgs", name, key];
+        let org_name = self.keep(&place!["orgs", name], OrgName::new(name), "");
+        let url = self.org_url(&at("url"), &section.url);
+        if section.client_id.trim().is_empty() {
+            let help = "it is the consumer key in the connected app's settings (Manage Consumer Details)";
+            self.refuse(&at("client-id"), "the client id is empty", help);
+        }
+        let version = section.api_version.trim_start_matches('v').to_owned();
+        if version.split_once('.').is_none_or(|(major, minor)| major.parse::<u16>().is_err() || minor != "0")
+        {
+            let message = format!("`{}` is not a version of Salesforce's API", section.api_version);
+            self.refuse(&at("api-version"), &message, "write it like \"66.0\"");
+        }
+        if section.call_timeout.is_zero() {
+            self.refuse(&at("call-timeout"), "no call can be done in no time", "the default is 60s");
+        }
+        match section.flow {
+            FlowName::ClientCredentials => {
+                if section.client_secret.is_none() {
+                    let help = "add client-secret = { env = \"NAME\" } or { file = \"path\" }";
+                    self.refuse(
+                        &at("client-secret"),
+                        "the flow client-credentials needs a client secret",
+                        help,
+                    );
+                }
+                if section.refresh_token.is_some() {
+                    let help = "take it out, or write flow = \"refresh-token\"";
+                    self.refuse(
+                        &at("refresh-token"),
+                        "the flow client-credentials has no refresh token",
+                        help,
+                    );
+                }
+            }
+            // Without a first refresh token: a later one may live in the store.
+            FlowName::RefreshToken => {}
+        }
+        let client_secret = self.secret(&at("client-secret"), section.client_secret.as_ref());
+        let refresh_token = self.first_refresh_token(section.refresh_token.as_ref());
+        Some(OrgSettings {
+            name: org_name?,
+            url: url?,
+            flow: section.flow,
+            client_id: section.client_id,
+            client_secret,
+            refresh_token,
+            reserve_calls: section.reserve_calls,
+            api_version: version,
+            call_timeout: section.call_timeout,
+            max_in_flight: section.max_in_flight.get(),
+        })
+    }
+
+    fn org_url(&mut self, place: &Place, text: &str) -> Option<Url> {
+        const HELP: &str = "it is the My Domain address, such as \"https://acme.my.salesforce.com\"";
+        let Ok(url) = Url::parse(text) else {
+            self.refuse(place, &format!("`{text}` is not the address of an org"), HELP);
+            return None;
+        };
+        let loopback = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        };
+        match url.scheme() {
+            "https" => {}
+            "http" if loopback => {}
+            "http" => {
+                self.refuse(
+                    place,
+                    "an org is reached by https; http is for a simulated one on loopback",
+                    HELP,
+                );
+                return None;
+            }
+            _ => {
+                self.refuse(place, &format!("`{text}` is not the address of an org"), HELP);
+                return None;
+            }
+        }
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || !url.username().is_empty() {
+            self.refuse(place, "the address of an org has no path, query or user name", HELP);
+            return None;
+        }
+        Some(url)
+    }
+
+    fn secret(&mut self, place: &Place, secret: Option<&Secret>) -> Option<SecretString> {
+        let read = secret?.read(self.document.directory());
+        self.keep(place, read, "")
+    }
+
+    /// The first refresh token is read at the first start only, so its place may be empty later: a missing one is no
+    /// problem here, and the org says so itself when it has no other.
+    fn first_refresh_token(&self, secret: Option<&Secret>) -> Option<SecretString> {
+        match secret?.read(self.document.directory()) {
+            Ok(token) => Some(token),
+            Err(why) => {
+                tracing::info!(reason = why, "no first refresh token; one from the store is needed");
+                None
+            }
+        }
+    }
+
+    fn tenants(
+        &mut self,
+        customers: BTreeMap<String, super::CustomerSection>,
+        orgs: &[OrgSettings],
+    ) -> Vec<TenantSettings> {
+        let count: usize = customers.values().map(|customer| customer.environments.len()).sum();
+        if count == 0 {
+            let help = "describe one in a table [customers.<name>.environments.<name>]";
+            self.refuse(&place!["customers"], "there is no environment to serve", help);
+        }
+        let mut tenants = Vec::with_capacity(count);
+        let mut default: Option<String> = None;
+        for (customer, section) in customers {
+            for (environment, section) in section.environments {
+                let root = place!["customers", customer.as_str(), "environments", environment.as_str()];
+                let is_default = section.default.unwrap_or(count == 1);
+                if is_default {
+                    if let Some(other) = &default {
+                        let message =
+                            format!("two tenants are the default: {other} and {customer}/{environment}");
+                        let help = "only one can be served on the short path /scim/v2";
+                        self.refuse(&below(&root, "default"), &message, help);
+                    }
+                    default = Some(format!("{customer}/{environment}"));
+                }
+                let id = self.keep(&root, TenantId::new(&customer, &environment), "");
+                if let Some(tenant) = self.tenant(&root, id, is_default, section, orgs) {
+                    tenants.push(tenant);
+                }
+            }
+        }
+        tenants
+    }
+
+    fn tenant(
+        &mut self,
+        root: &Place,
+        id: Option<TenantId>,
+        default: bool,
+        section: EnvironmentSection,
+        orgs: &[OrgSettings],
+    ) -> Option<TenantSettings> {
+        let org = self.tenant_org(&below(root, "org"), section.org.as_deref(), orgs);
+        let mapping_file = section.mapping.as_ref().map(|path| self.document.directory().join(path));
+        let mapping = match (&mapping_file, &org) {
+            (Some(path), _) => self.mapping(&below(root, "mapping"), path),
+            (None, Some(org)) => Some(Mapping::default_for(org)),
+            (None, None) => {
+                // A named org that does not exist has been refused already.
+                if section.org.is_none() && orgs.len() > 1 {
+                    let help = "write org = \"…\", or a mapping whose targets name theirs";
+                    self.refuse(root, "there are several orgs; which one is this environment's?", help);
+                }
+                None
+            }
+        };
+        if let Some(mapping) = &mapping {
+            self.target_orgs(&below(root, "mapping"), mapping, org.as_ref(), orgs);
+        }
+        if let Some(domain) = &section.username_domain {
+            let good = domain.contains('.')
+                && domain.split('.').all(|label| {
+                    !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                });
+            if !good {
+                let message = format!("`{domain}` is not a domain");
+                let help = "write it without `@`, such as \"acme.example\"";
+                self.refuse(&below(root, "username-domain"), &message, help);
+            }
+        }
+        if section.default_profile.trim().is_empty() {
+            let help = "every User has a profile; the default is \"Standard User\"";
+            self.refuse(&below(root, "default-profile"), "the default profile is empty", help);
+        }
+        let clients = self.clients(root, section.clients);
+        Some(TenantSettings {
+            id: id?,
+            default,
+            mapping: mapping?,
+            mapping_file,
+            org,
+            username_domain: section.username_domain,
+            scim_delete: section.scim_delete,
+            default_profile: section.default_profile,
+            protected: section.protected,
+            clients,
+        })
+    }
+
+    /// The org of targets that name none: the one that is named, or the only one.
+    fn tenant_org(&mut self, place: &Place, named: Option<&str>, orgs: &[OrgSettings]) -> Option<OrgName> {
+        match (named, orgs) {
+            (Some(named), _) => {
+                let found = orgs.iter().find(|org| org.name.as_str() == named).map(|org| org.name.clone());
+                if found.is_none() {
+                    self.refuse(place, &format!("there is no org `{named}`"), &known_orgs(orgs));
+                }
+                found
+            }
+            (None, [only]) => Some(only.name.clone()),
+            (None, _) => None,
+        }
+    }
+
+    fn mapping(&mut self, place: &Place, path: &Path) -> Option<Mapping> {
+        let name = path.display().to_string();
+        let text = fs::read_to_string(path);
+        let text = self.keep(
+            place,
+            text.map_err(|error| format!("the mapping {name} cannot be read: {error}")),
+            "",
+        )?;
+        match Mapping::parse(&text, &name) {
+            Ok(mapping) => Some(mapping),
+            Err(errors) => {
+                self.problems.extend(from_mapping(&text, errors));
+                None
+            }
+        }
+    }
+
+    /// Every target has an org, and it exists.
+    fn target_orgs(&mut self, place: &Place, mapping: &Mapping, org: Option<&OrgName>, orgs: &[OrgSettings]) {
+        for target in &mapping.targets {
+            match target.org.as_ref().or(org) {
+                None => {
+                    let message = format!("the target `{}` names no org, and there are several", target.name);
+                    self.refuse(place, &message, &known_orgs(orgs));
+                }
+                Some(name) if !orgs.iter().any(|org| org.name == *name) => {
+                    let message =
+                        format!("the target `{}` is in an org `{name}` that is not configured", target.name);
+                    self.refuse(place, &message, &known_orgs(orgs));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn clients(&mut self, root: &Place, sections: Vec<ClientSection>) -> Vec<ClientSettings> {
+        let mut names: HashMap<String, usize> = HashMap::new();
+        let mut tokens: HashMap<[u8; 32], String> = HashMap::new();
+        let mut clients = Vec::with_capacity(sections.len());
+        for (index, section) in sections.into_iter().enumerate() {
+            let mut at = below(root, "clients");
+            at.push(index.into());
+            if names.insert(section.name.clone(), index).is_some() {
+                let message = format!("two clients are called `{}`", section.name);
+                self.refuse(&below(&at, "name"), &message, "");
+            }
+            let name = self.keep(&below(&at, "name"), ClientName::new(section.name.as_str()), "");
+            let hashes = self.token_hashes(&below(&at, "token-sha256"), &section.token_sha256);
+            for hash in &hashes {
+                if let Some(other) = tokens.insert(*hash, section.name.clone()) {
+                    let message = format!("the clients `{other}` and `{}` have the same token", section.name);
+                    self.refuse(&below(&at, "token-sha256"), &message, "make one each: gangway token new");
+                }
+            }
+            let Some(name) = name else { continue };
+            clients.push(ClientSettings {
+                name,
+                token_sha256: hashes,
+                may: section.may,
+                dialect: section.dialect,
+                acknowledge: section.acknowledge,
+                zero_based_index: section.zero_based_index,
+                group_patch: section.group_patch,
+            });
+        }
+        clients
+    }
+
+    fn token_hashes(&mut self, place: &Place, texts: &[String]) -> Vec<[u8; 32]> {
+        const HELP: &str = "`gangway token new` prints a token and the line that belongs here";
+        if texts.is_empty() || texts.len() > TOKENS_PER_CLIENT {
+            let message = format!(
+                "a client has one token, or two while one replaces the other; here are {}",
+                texts.len()
+            );
+            self.refuse(place, &message, HELP);
+        }
+        let mut hashes = Vec::with_capacity(texts.len());
+        for (index, text) in texts.iter().enumerate() {
+            match hex(text) {
+                // The same one twice is one.
+                Some(hash) if hashes.contains(&hash) => {}
+                Some(hash) => hashes.push(hash),
+                None => {
+                    let mut at = place.clone();
+                    at.push(index.into());
+                    // Somebody may have pasted the token itself: it is not repeated.
+                    self.refuse(&at, "this is not a SHA-256: 64 hexadecimal digits", HELP);
+                }
+            }
+        }
+        hashes
+    }
+}
+
+fn below(root: &Place, key: &str) -> Place {
+    let mut place = root.clone();
+    place.push(key.into());
+    place
+}
+
+fn known_orgs(orgs: &[OrgSettings]) -> String {
+    format!("configured: {}", orgs.iter().map(|org| org.name.as_str()).collect::<Vec<_>>().join(", "))
+}
+
+/// 32 bytes from 64 hexadecimal digits, in either case.
+pub(crate) fn hex(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let high = char::from(pair[0]).to_digit(16)?;
+        let low = char::from(pair[1]).to_digit(16)?;
+        *byte = u8::try_from(high * 16 + low).ok()?;
+    }
+    Some(bytes)
+}

@@ -1,0 +1,98 @@
+//! `[[customers.<name>.environments.<name>.clients]]`: who may call.
+
+use model::ClientName;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Who may call: an identity tool with its bearer token.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ClientSection {
+    /// A name of your choice, as it stands in logs and in the journal.
+    pub name: String,
+    /// SHA-256 of the client's bearer token, 64 hexadecimal digits; `gangway token new` makes both. Two may live at the same
+    /// time, so that a token can be replaced without an outage.
+    pub token_sha256: Vec<String>,
+    /// What the client may do.
+    #[serde(default)]
+    pub may: May,
+    /// Whose habits the client has. Only for what cannot be told from a request.
+    pub dialect: Option<DialectName>,
+    /// When a change is answered.
+    #[serde(default)]
+    pub acknowledge: Acknowledge,
+    /// Whether the client counts `startIndex` from 0.
+    #[serde(default)]
+    pub zero_based_index: bool,
+    /// What PATCH of a Group answers. Without it: 200 with the group, or 204 where the `dialect` prefers that.
+    pub group_patch: Option<GroupPatch>,
+}
+
+/// What a client may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum May {
+    /// Read only.
+    Read,
+    /// Read and write: what an identity tool is for.
+    #[default]
+    Write,
+}
+
+/// Whose habits a client has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DialectName {
+    /// Microsoft Entra ID.
+    Entra,
+    /// Okta.
+    Okta,
+    /// `PingOne` and `PingFederate`.
+    Ping,
+    /// `HelloID`.
+    #[serde(rename = "helloid")]
+    HelloId,
+    /// `SailPoint`.
+    #[serde(rename = "sailpoint")]
+    SailPoint,
+}
+
+/// When a change is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Acknowledge {
+    /// When Salesforce has answered.
+    #[default]
+    Sync,
+    /// When the request is in the journal: 202.
+    Stored,
+}
+
+/// What PATCH of a Group answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupPatch {
+    /// 200 with the group.
+    Body,
+    /// 204.
+    NoContent,
+}
+
+/// A client, checked.
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    /// Its name.
+    pub name: ClientName,
+    /// The hashes of its tokens: one or two.
+    pub token_sha256: Vec<[u8; 32]>,
+    /// What it may do.
+    pub may: May,
+    /// Whose habits it has.
+    pub dialect: Option<DialectName>,
+    /// When a change is answered.
+    pub acknowledge: Acknowledge,
+    /// Whether it counts from 0.
+    pub zero_based_index: bool,
+    /// What PATCH of a Group answers.
+    pub group_patch: Option<GroupPatch>,
+}

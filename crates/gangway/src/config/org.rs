@@ -1,0 +1,152 @@
+//! `[orgs.<name>]`: a Salesforce org and how to get in.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use model::OrgName;
+use salesforce_client::{Flow, OrgConfig};
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::secret::Secret;
+
+/// The version of the REST API that Gangway is tested with (Spring '26).
+const API_VERSION: &str = "66.0";
+
+/// A Salesforce org and how to get in.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OrgSection {
+    /// The org's My Domain address, such as `"https://acme.my.salesforce.com"`. `http` only on loopback, where it means a
+    /// simulated org.
+    pub url: String,
+    /// How Gangway gets its access tokens.
+    #[serde(default)]
+    pub flow: FlowName,
+    /// The consumer key of the connected app (or external client app).
+    pub client_id: String,
+    /// The consumer secret. `client-credentials` needs it; `refresh-token` does where the app says so.
+    pub client_secret: Option<Secret>,
+    /// For `refresh-token`: the first refresh token. It is read at the first start only; later ones live encrypted in the
+    /// store.
+    pub refresh_token: Option<Secret>,
+    /// When the org has fewer API calls left for the day than this, only changes that take access away go out, so that
+    /// other integrations keep theirs.
+    #[serde(default)]
+    pub reserve_calls: u64,
+    /// The version of Salesforce's REST API, such as `"66.0"`.
+    #[serde(default = "api_version")]
+    pub api_version: String,
+    /// How long one call may take.
+    #[serde(default = "call_timeout", deserialize_with = "super::duration")]
+    #[schemars(with = "String", default = "call_timeout_text")]
+    pub call_timeout: Duration,
+    /// How many calls may be under way at once. Salesforce allows 25 that take longer than 20 s.
+    #[serde(default = "max_in_flight")]
+    pub max_in_flight: NonZeroUsize,
+}
+
+fn api_version() -> String {
+    API_VERSION.to_owned()
+}
+
+fn call_timeout() -> Duration {
+    Duration::from_mins(1)
+}
+
+fn call_timeout_text() -> String {
+    "60s".to_owned()
+}
+
+fn max_in_flight() -> NonZeroUsize {
+    NonZeroUsize::new(20).expect("the default is not zero")
+}
+
+/// How Gangway gets its access tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlowName {
+    /// A user has signed in once and let Gangway act for them.
+    #[default]
+    RefreshToken,
+    /// The app itself acts, as the user that the app names.
+    ClientCredentials,
+}
+
+/// `[orgs.<name>]`, checked, its secrets read.
+#[derive(Clone, Debug)]
+pub struct OrgSettings {
+    /// Its name.
+    pub name: OrgName,
+    /// Its address.
+    pub url: Url,
+    /// How to get in.
+    pub flow: FlowName,
+    /// The consumer key.
+    pub client_id: String,
+    /// The consumer secret.
+    pub client_secret: Option<SecretString>,
+    /// The first refresh token.
+    pub refresh_token: Option<SecretString>,
+    /// The calls that only changes taking access away may use.
+    pub reserve_calls: u64,
+    /// `66.0`.
+    pub api_version: String,
+    /// How long one call may take.
+    pub call_timeout: Duration,
+    /// How many calls may be under way at once.
+    pub max_in_flight: usize,
+}
+
+impl OrgSettings {
+    /// Whether this is a simulated org: nothing else is reached without TLS.
+    #[must_use]
+    pub fn simulated(&self) -> bool {
+        self.url.scheme() == "http"
+    }
+
+    /// What the client is told.
+    ///
+    /// # Panics
+    ///
+    /// Never: [`FlowName::ClientCredentials`] has been checked to come with a secret.
+    #[must_use]
+    pub fn client_config(&self) -> OrgConfig {
+        let flow = match (self.flow, &self.client_secret) {
+            (FlowName::ClientCredentials, Some(secret)) => {
+                Flow::ClientCredentials { client_id: self.client_id.clone(), client_secret: secret.clone() }
+            }
+            (FlowName::RefreshToken | FlowName::ClientCredentials, secret) => Flow::RefreshToken {
+                client_id: self.client_id.clone(),
+                client_secret: secret.clone(),
+                refresh_token: self.refresh_token.clone(),
+            },
+        };
+        OrgConfig {
+            name: self.name.clone(),
+            url: self.url.clone(),
+            flow,
+            api_version: format!("v{}", self.api_version),
+            reserve_calls: self.reserve_calls,
+            call_timeout: self.call_timeout,
+            max_in_flight: self.max_in_flight,
+        }
+    }
+
+    /// Whether a client made for `other` would behave the same: a reload then keeps it, with its token and catalogue.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let secret = |secret: &Option<SecretString>| secret.as_ref().map(|s| s.expose_secret().to_owned());
+        self.name == other.name
+            && self.url == other.url
+            && self.flow == other.flow
+            && self.client_id == other.client_id
+            && secret(&self.client_secret) == secret(&other.client_secret)
+            && secret(&self.refresh_token) == secret(&other.refresh_token)
+            && self.reserve_calls == other.reserve_calls
+            && self.api_version == other.api_version
+            && self.call_timeout == other.call_timeout
+            && self.max_in_flight == other.max_in_flight
+    }
+}

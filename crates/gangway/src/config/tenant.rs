@@ -1,0 +1,99 @@
+//! `[customers.<name>.environments.<name>]`: a tenant.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use model::{OrgName, TenantId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use translation::Mapping;
+
+use super::client::{ClientSection, ClientSettings};
+
+/// The profile that a new User gets where nothing else is said; every org has it.
+const DEFAULT_PROFILE: &str = "Standard User";
+
+/// A customer.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CustomerSection {
+    /// The customer's environments, such as `prod` and `test`, each under a name that also stands in the URL:
+    /// `/{customer}/{environment}/scim/v2`.
+    pub environments: BTreeMap<String, EnvironmentSection>,
+}
+
+/// One customer's one environment: a tenant. Nothing of it can be seen from another.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EnvironmentSection {
+    /// Whether this tenant is also served on the short paths `/scim/v2` and `/services/scim/v2`. A sole tenant is by
+    /// itself; of several, one may be.
+    pub default: Option<bool>,
+    /// The file with the targets and their fields. Without it every identity is a User, by the built-in mapping.
+    pub mapping: Option<PathBuf>,
+    /// The org of targets that name none. Needed only where there are several orgs.
+    pub org: Option<String>,
+    /// A `userName` that is no e-mail address becomes `name@` this domain in Salesforce. SCIM reads go on showing what was
+    /// sent. Without it such a name is refused.
+    pub username_domain: Option<String>,
+    /// What DELETE of a User does. Salesforce itself never deletes a User.
+    #[serde(default)]
+    pub scim_delete: ScimDeleteName,
+    /// The profile of new Users, by name or id, where the mapping sets no `ProfileId`.
+    #[serde(default = "default_profile")]
+    pub default_profile: String,
+    /// Usernames or ids of Salesforce Users that are never adopted nor changed.
+    #[serde(default)]
+    pub protected: Vec<String>,
+    /// Who may call.
+    #[serde(default)]
+    pub clients: Vec<ClientSection>,
+}
+
+fn default_profile() -> String {
+    DEFAULT_PROFILE.to_owned()
+}
+
+/// What DELETE of a User does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScimDeleteName {
+    /// Gone from SCIM, deactivated in Salesforce.
+    #[default]
+    Remove,
+    /// Deactivated in both: 204, then still there with `active` false.
+    Deactivate,
+}
+
+impl From<ScimDeleteName> for provisioning::ScimDelete {
+    fn from(name: ScimDeleteName) -> Self {
+        match name {
+            ScimDeleteName::Remove => Self::Remove,
+            ScimDeleteName::Deactivate => Self::Deactivate,
+        }
+    }
+}
+
+/// A tenant, checked, its mapping read.
+#[derive(Clone, Debug)]
+pub struct TenantSettings {
+    /// Its name.
+    pub id: TenantId,
+    /// Whether the short paths are its own.
+    pub default: bool,
+    /// Its targets.
+    pub mapping: Mapping,
+    /// The mapping's file; none: the built-in one.
+    pub mapping_file: Option<PathBuf>,
+    /// The org of targets that name none.
+    pub org: Option<OrgName>,
+    /// What a userName that is no e-mail address gets behind its `@`.
+    pub username_domain: Option<String>,
+    /// What DELETE does.
+    pub scim_delete: ScimDeleteName,
+    /// The profile of new Users.
+    pub default_profile: String,
+    /// Salesforce Users that are never touched.
+    pub protected: Vec<String>,
+    /// Who may call.
+    pub clients: Vec<ClientSettings>,
+}

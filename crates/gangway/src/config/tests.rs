@@ -1,0 +1,284 @@
+//! What is accepted, and the words of what is refused.
+
+use std::{fs, path::Path, time::Duration};
+
+use secrecy::ExposeSecret;
+
+use super::*;
+
+/// The shortest configuration that works, but for its secrets.
+const SHORTEST: &str = r#"
+[server]
+listen = "127.0.0.1:8080"
+
+[store]
+url = "sqlite:gangway.db"
+
+[orgs.acme-prod]
+url = "https://acme.my.salesforce.com"
+client-id = "3MVG9"
+
+[customers.acme.environments.prod]
+
+[[customers.acme.environments.prod.clients]]
+name = "entra"
+token-sha256 = ["0000000000000000000000000000000000000000000000000000000000000000"]
+"#;
+
+fn parse(text: &str) -> Result<Config, ConfigErrors> {
+    Config::parse(text, Path::new("gangway.toml"))
+}
+
+/// The words of what is refused, with `from` replaced by `to` in the shortest configuration.
+fn refusal(from: &str, to: &str) -> String {
+    assert!(SHORTEST.contains(from), "{from} is not in the text");
+    parse(&SHORTEST.replacen(from, to, 1)).unwrap_err().to_string()
+}
+
+fn accepted(from: &str, to: &str) -> Config {
+    assert!(SHORTEST.contains(from), "{from} is not in the text");
+    parse(&SHORTEST.replacen(from, to, 1)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn the_shortest_configuration_has_sensible_defaults() {
+    let config = parse(SHORTEST).unwrap();
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.server.answer_within, Duration::from_secs(25));
+    assert_eq!(config.server.requests_per_second, 200);
+    assert_eq!(config.store.database, Path::new("./gangway.db"));
+    assert_eq!(config.log, LogSection { format: LogFormat::Json, filter: "info".to_owned() });
+    let [org] = &config.orgs[..] else { panic!("one org") };
+    assert_eq!((org.flow, org.api_version.as_str(), org.max_in_flight), (FlowName::RefreshToken, "66.0", 20));
+    let [tenant] = &config.tenants[..] else { panic!("one tenant") };
+    assert!(tenant.default, "a sole tenant is the default");
+    assert_eq!(tenant.org.as_ref().map(model::OrgName::as_str), Some("acme-prod"));
+    assert_eq!(tenant.default_profile, "Standard User");
+    assert_eq!(tenant.scim_delete, ScimDeleteName::Remove);
+    let [client] = &tenant.clients[..] else { panic!("one client") };
+    assert_eq!((client.may, client.acknowledge), (May::Write, Acknowledge::Sync));
+    assert!(!config.simulated());
+}
+
+#[test]
+fn every_key_can_be_set() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("secret"), "s3cret\n").unwrap();
+    let text = r#"
+        [server]
+        listen = "[::1]:0"
+        public-url = "https://scim.acme.example/"
+        answer-within = "1m 30s"
+        requests-per-second = 25
+        [store]
+        url = "sqlite:///var/lib/gangway/gangway.db"
+        key-file = "/etc/gangway/key"
+        [log]
+        format = "pretty"
+        filter = "debug"
+        [orgs.a]
+        url = "http://localhost:8081"
+        flow = "client-credentials"
+        client-id = "id"
+        client-secret = { file = "secret" }
+        reserve-calls = 5000
+        api-version = "v65.0"
+        call-timeout = "500ms"
+        max-in-flight = 3
+        [orgs.b]
+        url = "https://b.my.salesforce.com"
+        client-id = "id"
+        [customers.acme.environments.prod]
+        default = true
+        org = "a"
+        username-domain = "acme.example"
+        scim-delete = "deactivate"
+        default-profile = "Minimum Access - Salesforce"
+        protected = ["integration@acme.example"]
+        [[customers.acme.environments.prod.clients]]
+        name = "helloid"
+        token-sha256 = ["00000000000000000000000000000000000000000000000000000000000000AA", "00000000000000000000000000000000000000000000000000000000000000bb"]
+        may = "read"
+        dialect = "helloid"
+        acknowledge = "stored"
+        zero-based-index = true
+        group-patch = "no-content"
+        [customers.acme.environments.test]
+        org = "b"
+    "#;
+    let config = Config::parse(text, &directory.path().join("gangway.toml")).unwrap();
+    assert_eq!(config.server.public_url.as_deref(), Some("https://scim.acme.example"));
+    assert_eq!(config.server.answer_within, Duration::from_secs(90));
+    assert_eq!(config.store.database, Path::new("/var/lib/gangway/gangway.db"));
+    assert_eq!(config.store.key_file.as_deref(), Some(Path::new("/etc/gangway/key")));
+    assert!(config.simulated(), "an org without TLS is a simulated one");
+    let org = &config.orgs[0];
+    assert_eq!(org.client_secret.as_ref().unwrap().expose_secret(), "s3cret");
+    assert_eq!((org.reserve_calls, org.api_version.as_str(), org.max_in_flight), (5000, "65.0", 3));
+    assert_eq!(org.call_timeout, Duration::from_millis(500));
+    let [prod, other] = &config.tenants[..] else { panic!("two tenants") };
+    assert!(prod.default && !other.default);
+    assert_eq!(other.org.as_ref().unwrap().as_str(), "b");
+    let client = &prod.clients[0];
+    assert_eq!(client.token_sha256.iter().map(|hash| hash[31]).collect::<Vec<_>>(), [0xaa, 0xbb]);
+    assert_eq!(client.dialect, Some(DialectName::HelloId));
+    assert_eq!(client.group_patch, Some(GroupPatch::NoContent));
+    assert!(other.clients.is_empty());
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place_and_its_neighbour() {
+    insta::assert_snapshot!(refusal("listen =", "listne ="), @"gangway.toml:3:1: unknown key `listne` (did you mean `listen`?)");
+    insta::assert_snapshot!(refusal("client-id", "client_id"), @"gangway.toml:10:1: unknown key `client_id` (did you mean `client-id`?)");
+    insta::assert_snapshot!(refusal("[store]", "[colour]\nx = 1\n[store]"), @"gangway.toml:5:2: unknown key `colour` (known here: server, store, log, orgs, customers)");
+}
+
+#[test]
+fn what_a_later_version_knows_is_refused_and_says_so() {
+    let client = "name = \"entra\"";
+    for (key, word) in [
+        ("grants = { deny = [\"profile:System Administrator\"] }", "entitlements"),
+        ("oauth = true", "token endpoint"),
+        ("jwt = {}", "JWT"),
+        ("mtls = {}", "client certificates"),
+        ("basic = {}", "Basic"),
+        ("populations = [\"staff\"]", "populations"),
+    ] {
+        let words = refusal(client, &format!("{client}\n{key}"));
+        assert!(words.contains("is not in this version of Gangway") && words.contains(word), "{words}");
+    }
+    for (from, to) in [
+        ("[store]", "[retention]\njournal = \"30d\"\n[store]"),
+        ("client-id = \"3MVG9\"", "client-id = \"x\"\nflow = \"jwt-bearer\""),
+        ("sqlite:gangway.db", "postgres://gangway@localhost/gangway"),
+        ("listen =", "tls = {}\nlisten ="),
+    ] {
+        let words = refusal(from, to);
+        assert!(words.contains("not in this version of Gangway"), "{words}");
+    }
+}
+
+#[test]
+fn a_secret_in_the_configuration_is_refused_without_being_repeated() {
+    let words = refusal("client-id = \"3MVG9\"", "client-id = \"3MVG9\"\nclient-secret = \"hunter2\"");
+    insta::assert_snapshot!(words, @r#"gangway.toml:11:17: a secret does not stand in the configuration: write { env = "NAME" } for an environment variable or { file = "path" } for a file"#);
+}
+
+#[test]
+fn a_token_in_place_of_its_hash_is_not_repeated() {
+    let hash = "0".repeat(64);
+    let words = refusal(&hash, "gw_secret-token");
+    assert!(words.contains("gangway.toml:16:17: this is not a SHA-256"), "{words}");
+    assert!(!words.contains("secret-token"), "{words}");
+}
+
+#[test]
+fn plain_http_is_for_loopback_alone() {
+    let url = "https://acme.my.salesforce.com";
+    for loopback in ["http://127.0.0.1:8081", "http://[::1]:8081/", "http://localhost:8081"] {
+        assert!(accepted(url, loopback).simulated());
+    }
+    for far in [
+        "http://acme.my.salesforce.com",
+        "http://10.0.0.1",
+        "http://localhost.evil.example",
+        "ftp://127.0.0.1",
+    ] {
+        let words = refusal(url, far);
+        assert!(words.starts_with("gangway.toml:9:7:"), "{words}");
+    }
+    for odd in ["https://acme.my.salesforce.com/services", "https://me@acme.my.salesforce.com", "acme"] {
+        refusal(url, odd);
+    }
+}
+
+#[test]
+fn every_problem_is_reported_at_once_in_the_order_of_the_file() {
+    let text = SHORTEST
+        .replace("127.0.0.1:8080", "localhost")
+        .replace("sqlite:gangway.db", "sqlite:")
+        .replace("acme-prod", "Acme")
+        .replace("name = \"entra\"", "name = \"Entra ID\"");
+    let errors = parse(&text).unwrap_err();
+    let lines: Vec<usize> =
+        errors.problems().iter().filter_map(Problem::line_column).map(|(line, _)| line).collect();
+    assert_eq!(lines, [3, 6, 8, 15], "{errors}");
+    assert!(
+        errors.report().contains("gangway.toml") || errors.report().contains("listen"),
+        "{}",
+        errors.report()
+    );
+}
+
+#[test]
+fn syntax_errors_have_their_place() {
+    let errors = parse("[server\nlisten = 1").unwrap_err().to_string();
+    assert!(errors.starts_with("gangway.toml:1:"), "{errors}");
+    assert!(parse("").unwrap_err().to_string().contains("server"));
+}
+
+#[test]
+fn at_most_one_tenant_is_the_default() {
+    let second = "[customers.other.environments.prod]\ndefault = true\n[customers.acme.environments.prod]\ndefault = true\n";
+    let words = refusal("[customers.acme.environments.prod]\n", second);
+    assert!(words.contains("two tenants are the default: acme/prod and other/prod"), "{words}");
+    let config = accepted("[customers.acme.environments.prod]\n", &second.replace("default = true\n", ""));
+    assert!(config.tenants.iter().all(|tenant| !tenant.default));
+}
+
+#[test]
+fn several_orgs_have_to_be_told_apart() {
+    let two = "[orgs.other]\nurl = \"https://other.my.salesforce.com\"\nclient-id = \"x\"\n[orgs.acme-prod]";
+    let words = refusal("[orgs.acme-prod]", two);
+    assert!(words.contains("which one is this environment's?"), "{words}");
+    let text = SHORTEST
+        .replace("[orgs.acme-prod]", two)
+        .replace("environments.prod]\n\n", "environments.prod]\norg = \"acme\"\n\n");
+    assert!(parse(&text).unwrap_err().to_string().contains("there is no org `acme`"));
+    let config = parse(&text.replace("org = \"acme\"", "org = \"acme-prod\"")).unwrap();
+    assert_eq!(config.tenants[0].org.as_ref().unwrap().as_str(), "acme-prod");
+}
+
+#[test]
+fn clients_have_one_name_and_one_token_each() {
+    let client = "[[customers.acme.environments.prod.clients]]\nname = \"entra\"\ntoken-sha256 = [\"0000000000000000000000000000000000000000000000000000000000000000\"]\n";
+    let words = parse(&format!("{SHORTEST}{client}")).unwrap_err().to_string();
+    assert!(
+        words.contains("two clients are called `entra`") && words.contains("have the same token"),
+        "{words}"
+    );
+    let hash = format!("\"{}\"", "0".repeat(64));
+    assert!(refusal(&hash, "").contains("here are 0"));
+    let three = ["1", "2", "3"].map(|digit| format!("\"{}\"", digit.repeat(64))).join(", ");
+    assert!(refusal(&hash, &three).contains("here are 3"));
+}
+
+#[test]
+fn a_mapping_that_is_not_there_is_refused_at_its_key() {
+    let words = refusal("environments.prod]\n\n", "environments.prod]\nmapping = \"none.toml\"\n\n");
+    assert!(words.starts_with("gangway.toml:13:11: the mapping ./none.toml cannot be read"), "{words}");
+}
+
+#[test]
+fn client_credentials_need_their_secret_and_nothing_else() {
+    let id = "client-id = \"3MVG9\"";
+    let words = refusal(id, &format!("{id}\nflow = \"client-credentials\""));
+    assert!(words.contains("needs a client secret"), "{words}");
+    let words = refusal(id, &format!("{id}\nclient-secret = {{ env = \"GANGWAY_TEST_NOT_SET\" }}"));
+    assert!(
+        words.contains("gangway.toml:11:1: the environment variable GANGWAY_TEST_NOT_SET is not set"),
+        "{words}"
+    );
+    // The first refresh token may be gone after the first start.
+    accepted(id, &format!("{id}\nrefresh-token = {{ file = \"/nowhere\" }}"));
+}
+
+#[test]
+fn a_configuration_can_be_shown_without_its_secrets() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("secret"), "hunter2").unwrap();
+    let id = "client-id = \"3MVG9\"";
+    let text = SHORTEST.replace(id, &format!("{id}\nclient-secret = {{ file = \"secret\" }}"));
+    let config = Config::parse(&text, &directory.path().join("gangway.toml")).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+}

@@ -1,0 +1,271 @@
+//! Puts a gateway together from its configuration and lets it run.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use actix_web::{App, HttpServer, dev::ServerHandle};
+use arc_swap::ArcSwap;
+use model::{Clock, Ids, OrgName};
+use provisioning::{Provisioner, Settings};
+use salesforce_client::{Org, TokenVault};
+use scim_server::{Door, DoorSettings};
+use store::{Directory, Store, Vault, sqlite::SqliteStore};
+use tokio::{runtime::Handle, task::JoinHandle};
+
+use crate::{
+    config::Config,
+    health::{self, Health, State},
+    key::{self, KeyError},
+    tenants,
+    vault::StoreVault,
+};
+
+/// Connections at once, over all workers. Each costs about 10 KiB; this many are 250 MiB.
+pub const CONNECTIONS: usize = 25_000;
+/// How long a request's head may take to arrive. A client that drips it does not hold a connection for longer.
+pub const HEADER_READ: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept for the next request: longer than the 60 s of common proxies, so that they close
+/// first and no request falls into the gap.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a stop waits beyond `answer-within` for what is being answered.
+const STOP_MARGIN: Duration = Duration::from_secs(5);
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be opened, or its key is missing.
+    #[error("the store {database} cannot be opened: {source}")]
+    Store {
+        /// The database file.
+        database: String,
+        /// Why.
+        source: KeyError,
+    },
+    /// The address is taken or not ours.
+    #[error("cannot listen on {listen}: {source}")]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Why a new configuration was not taken.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} cannot be changed while Gangway runs: restart it")]
+pub struct NeedsRestart(&'static str);
+
+/// A running gateway.
+pub struct Gateway {
+    /// Where it listens: the real port where the configuration said 0.
+    pub addr: SocketAddr,
+    store: SqliteStore,
+    provisioner: Provisioner,
+    door: Arc<Door>,
+    health: Arc<Health>,
+    vault: Arc<dyn TokenVault>,
+    clock: Clock,
+    current: Mutex<Current>,
+    server: ServerHandle,
+    serving: JoinHandle<io::Result<()>>,
+}
+
+/// The configuration in force and the orgs that are connected by it.
+struct Current {
+    config: Config,
+    orgs: HashMap<OrgName, Org>,
+}
+
+/// Starts a gateway in the tokio runtime of the caller. It listens when this returns. No org has been asked anything yet.
+///
+/// # Errors
+///
+/// [`StartError`]; nothing is left running then.
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+pub async fn start(config: Config) -> Result<Gateway, StartError> {
+    start_with(config, Clock::system(), Ids::random()).await
+}
+
+/// [`start`] with another clock and other ids.
+///
+/// # Errors
+///
+/// As [`start`].
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gateway, StartError> {
+    let (store, key) = key::open_store(&config.store).map_err(|source| StartError::Store {
+        database: config.store.database.display().to_string(),
+        source,
+    })?;
+    let shared: Arc<dyn Store> = Arc::new(store.clone());
+    let vault: Arc<dyn TokenVault> = Arc::new(StoreVault(Arc::new(store.clone()) as Arc<dyn Vault>));
+    let orgs = tenants::orgs(&config.orgs, &[], &HashMap::new(), &vault, &clock);
+    let provisioner = Provisioner::new(
+        shared,
+        orgs.clone(),
+        tenants::provisioned(&config.tenants),
+        Settings { answer_within: config.server.answer_within },
+        clock.clone(),
+        ids,
+        Handle::current(),
+    );
+    let directory: Arc<dyn Directory> = provisioner.directory();
+    let door = Arc::new(Door::new(
+        provisioner.clone(),
+        Arc::clone(&directory),
+        tenants::served(&config.tenants),
+        DoorSettings {
+            public_url: config.server.public_url.clone(),
+            simulated: config.simulated(),
+            requests_per_second: config.server.requests_per_second,
+            cursor_key: key.cursors(),
+        },
+        clock.clone(),
+    ));
+    let health = Arc::new(Health {
+        directory,
+        simulated: config.simulated(),
+        state: ArcSwap::from_pointee(state(&config, &orgs, false)),
+    });
+    let (addr, server, serving) = serve(&config, &door, &health)?;
+    resume(provisioner.clone());
+    let current = Mutex::new(Current { config, orgs });
+    Ok(Gateway { addr, store, provisioner, door, health, vault, clock, current, server, serving })
+}
+
+/// Binds the listener and lets the workers run.
+fn serve(
+    config: &Config,
+    door: &Arc<Door>,
+    health: &Arc<Health>,
+) -> Result<(SocketAddr, ServerHandle, JoinHandle<io::Result<()>>), StartError> {
+    let listen = config.server.listen;
+    let fail = |source| StartError::Listen { listen, source };
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let (door, health) = (Arc::clone(door), Arc::clone(health));
+    let server = HttpServer::new(move || {
+        // The door's default service answers everything that nobody else does, so it comes last.
+        App::new()
+            .configure(health::configure(Arc::clone(&health)))
+            .configure(scim_server::configure(Arc::clone(&door)))
+    })
+    .workers(workers)
+    .max_connections(CONNECTIONS.div_ceil(workers))
+    .client_request_timeout(HEADER_READ)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout((config.server.answer_within + STOP_MARGIN).as_secs())
+    // Signals belong to the command: a library with several gateways in one process must not take them.
+    .disable_signals()
+    .bind(listen)
+    .map_err(fail)?;
+    let addr = server.addrs().first().copied().unwrap_or(listen);
+    let server = server.run();
+    let handle = server.handle();
+    Ok((addr, handle, tokio::spawn(server)))
+}
+
+/// Finishes what a crash left open, while requests are answered already.
+fn resume(provisioner: Provisioner) {
+    tokio::spawn(async move {
+        match provisioner.resume().await {
+            Ok(0) => {}
+            Ok(changes) => tracing::info!(changes, "finishing changes that the last run left open"),
+            Err(error) => {
+                tracing::error!(%error, "open changes could not be read; they wait for the next start")
+            }
+        }
+    });
+}
+
+fn state(config: &Config, orgs: &HashMap<OrgName, Org>, reload_refused: bool) -> State {
+    State {
+        tenant: config.tenants.first().map(|tenant| tenant.id.clone()),
+        orgs: orgs.iter().map(|(name, org)| (name.clone(), org.clone())).collect(),
+        reload_refused,
+    }
+}
+
+/// How programs on this machine reach a listener: one that listens on every address is reached on loopback.
+pub(crate) fn reachable(addr: SocketAddr) -> SocketAddr {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, addr.port())
+}
+
+impl Gateway {
+    /// The SCIM base of the default tenant, or of the first one; for people and for tests on this machine.
+    #[must_use]
+    pub fn scim_url(&self) -> String {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let tenants = &current.config.tenants;
+        let addr = reachable(self.addr);
+        match (tenants.iter().any(|tenant| tenant.default), tenants.first()) {
+            (false, Some(tenant)) => format!("http://{addr}/{}/scim/v2", tenant.id),
+            _ => format!("http://{addr}/scim/v2"),
+        }
+    }
+
+    /// Takes another configuration: orgs, tenants and clients. Requests and changes under way end with what they began with.
+    ///
+    /// # Errors
+    ///
+    /// [`NeedsRestart`] where `[server]` or `[store]` differ; nothing is changed then.
+    pub fn reload(&self, config: Config) -> Result<(), NeedsRestart> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if config.server != current.config.server {
+            return Err(NeedsRestart("[server]"));
+        }
+        if config.store != current.config.store {
+            return Err(NeedsRestart("[store]"));
+        }
+        if config.simulated() != current.config.simulated() {
+            return Err(NeedsRestart("whether an org is simulated"));
+        }
+        let orgs = tenants::orgs(&config.orgs, &current.config.orgs, &current.orgs, &self.vault, &self.clock);
+        self.provisioner.replace_tenants(tenants::provisioned(&config.tenants), orgs.clone());
+        self.door.replace_tenants(tenants::served(&config.tenants));
+        self.health.state.store(Arc::new(state(&config, &orgs, false)));
+        *current = Current { config, orgs };
+        Ok(())
+    }
+
+    /// Shows in `/readyz` that a new configuration was refused and the old one is in force.
+    pub fn note_refused_reload(&self) {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        self.health.state.store(Arc::new(state(&current.config, &current.orgs, true)));
+    }
+
+    /// Ends when the server does, which it only does by [`Gateway::stop`] or by a failure.
+    ///
+    /// # Errors
+    ///
+    /// What the listener says.
+    pub async fn serving(&mut self) -> io::Result<()> {
+        (&mut self.serving).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+
+    /// Stops: no new connections, everything that is being answered is answered, changes under way come to their end as
+    /// far as `answer-within` allows, the store is closed. What is left open is finished by the next start.
+    pub async fn stop(self) {
+        let within = self.current.lock().unwrap_or_else(PoisonError::into_inner).config.server.answer_within;
+        self.server.stop(true).await;
+        let _ = self.serving.await;
+        self.provisioner.drain(within).await;
+        self.store.close().await;
+    }
+}
