@@ -27,7 +27,7 @@ enum Show {
 }
 
 impl Projection {
-    /// Reads the two lists, names separated by commas. Where both are given, the answer has what the first names and the
+    /// Reads the two lists, names separated by commas; an empty list is none. Where both are given, the answer has what the first names and the
     /// second does not.
     ///
     /// # Errors
@@ -38,10 +38,11 @@ impl Projection {
         attributes: Option<&str>,
         excluded: Option<&str>,
     ) -> Result<Self, Error> {
-        Ok(Self {
-            only: attributes.map(|names| paths(resource_type, names)).transpose()?,
-            without: excluded.map(|names| paths(resource_type, names)).transpose()?.unwrap_or_default(),
-        })
+        let paths = |names: Option<&str>| {
+            let names = names.filter(|names| !names.trim().is_empty());
+            names.map(|names| paths(resource_type, names)).transpose()
+        };
+        Ok(Self { only: paths(attributes)?, without: paths(excluded)?.unwrap_or_default() })
     }
 
     /// Whether neither list was given, so that resources can be shown as they are kept.

@@ -950,6 +950,113 @@ fn authentik_sends_one_operation_for_each_member() {
     assert_eq!(member_ids(&next), ["u-101", "u-102"]);
 }
 
+#[test]
+fn entra_sends_new_values_and_the_manager_in_capitals() {
+    let marit =
+        user(json!({"emails": [{"type": "work", "value": "m.winter@fabrikam.example", "primary": true}]}));
+    let next = patch_user(
+        &marit,
+        json!([
+            {"op": "Add", "path": "phoneNumbers[type eq \"fax\"].value", "value": "+31301234999"},
+            {"op": "Add", "path": format!("{ENTERPRISE}:manager"), "value": "7a1be0bb9f0c4a6a"},
+            {"op": "Add", "path": "nickName", "value": "Babs"},
+            {"op": "Replace", "path": "active", "value": "False"},
+            {"op": "Add", "path": "addresses[type eq \"work\"].formatted", "value": "Oudegracht 1"},
+        ]),
+    );
+    assert_eq!(
+        next,
+        user(json!({
+            "emails": [{"type": "work", "value": "m.winter@fabrikam.example", "primary": true}],
+            "phoneNumbers": [{"type": "fax", "value": "+31301234999"}], "nickName": "Babs", "active": false,
+            "addresses": [{"type": "work", "formatted": "Oudegracht 1"}], "manager": {"value": "7a1be0bb9f0c4a6a"},
+        }))
+    );
+}
+
+#[test]
+fn microsofts_validator_sends_each_part_of_each_value() {
+    let replaced = |n: &str| {
+        user(json!({
+            "emails": [{"type": "work", "value": format!("{n}@x.example"), "display": n, "primary": true}],
+            "phoneNumbers": [{"type": "mobile", "value": n, "display": n}],
+            "addresses": [{"type": "work", "formatted": n, "postalCode": n, "primary": false}],
+            "roles": [{"value": n, "display": n, "type": n, "primary": true}],
+        }))
+    };
+    let operations = |op: &str, n: &str| {
+        json!([
+            {"op": op, "path": "emails[type eq \"work\"].value", "value": format!("{n}@x.example")},
+            {"op": op, "path": "emails[type eq \"work\"].display", "value": n},
+            {"op": op, "path": "emails[type eq \"work\"].primary", "value": true},
+            {"op": op, "path": "phoneNumbers[type eq \"mobile\"].value", "value": n},
+            {"op": op, "path": "phoneNumbers[type eq \"mobile\"].display", "value": n},
+            {"op": op, "path": "addresses[type eq \"work\"].formatted", "value": n},
+            {"op": op, "path": "addresses[type eq \"work\"].postalCode", "value": n},
+            {"op": op, "path": "addresses[type eq \"work\"].primary", "value": false},
+            {"op": op, "path": "roles[primary eq \"True\"].value", "value": n},
+            {"op": op, "path": "roles[primary eq \"True\"].display", "value": n},
+            {"op": op, "path": "roles[primary eq \"True\"].type", "value": n},
+        ])
+    };
+    let added = patch_user(&user(json!({})), operations("add", "first"));
+    assert_eq!(added, replaced("first"));
+    assert_eq!(patch_user(&added, operations("replace", "second")), replaced("second"));
+}
+
+#[test]
+fn helloid_generic_sends_paths_in_mixed_case() {
+    let jan =
+        user(json!({"active": false, "emails": [{"value": "jan@x.example"}], "name": {"givenName": "Jan"}}));
+    let next = patch_user(
+        &jan,
+        json!([
+            {"op": "Replace", "path": "externalId", "value": "1000482"},
+            {"op": "Replace", "path": "userName", "value": "j.devries@acme.example"},
+            {"op": "Replace", "path": "name.Formatted", "value": "de Vries"},
+            {"op": "Replace", "path": "name.FamilyName", "value": "Vries"},
+            {"op": "Replace", "path": "name.FamilyNamePrefix", "value": "de"},
+            {"op": "Replace", "path": "emails.value", "value": "j.devries@acme.example"},
+            {"op": "Replace", "path": "emails.primary", "value": "True"},
+            {"op": "Replace", "path": "emails.type", "value": "work"},
+            {"op": "Replace", "path": "active", "value": true},
+        ]),
+    );
+    assert_eq!(
+        next,
+        user(json!({
+            "externalId": "1000482", "userName": "j.devries@acme.example", "active": true,
+            "name": {"givenName": "Jan", "formatted": "de Vries", "familyName": "Vries"},
+            "emails": [{"value": "j.devries@acme.example", "primary": true, "type": "work"}],
+        }))
+    );
+}
+
+#[test]
+fn okta_renames_a_group_with_its_id_beside_each_membership_change() {
+    let next = patch_group(
+        &group(&["u1"]),
+        json!([
+            {"op": "replace", "value": {"id": "abf4dd94", "displayName": "Renewals EMEA"}},
+            {"op": "remove", "path": "members[value eq \"gone\"]"},
+            {"op": "replace", "path": "members", "value": [{"value": "u1", "display": "a"}, {"value": "u2", "display": "b"}]},
+        ]),
+    );
+    assert_eq!((next.display_name(), member_ids(&next)), (Some("Renewals EMEA"), vec!["u1", "u2"]));
+}
+
+#[test]
+fn ping_adds_and_removes_in_one_request() {
+    let next = patch_group(
+        &group(&["9d8c7b6a-5f4e-3d2c-1b0a-998877665544"]),
+        json!([
+            {"op": "add", "path": "members", "value": [{"value": "2b7f3c10-8e0e-4a7d-9b1c-0f3e5d6a7b8c"}]},
+            {"op": "remove", "path": "members[value eq \"9d8c7b6a-5f4e-3d2c-1b0a-998877665544\"]"},
+        ]),
+    );
+    assert_eq!(member_ids(&next), ["2b7f3c10-8e0e-4a7d-9b1c-0f3e5d6a7b8c"]);
+}
+
 // --- PUT --------------------------------------------------------------------------------------------------------
 
 #[test]

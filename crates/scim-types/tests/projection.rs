@@ -48,6 +48,7 @@ fn without(excluded: &str) -> Vec<String> {
 fn c25_nothing_asked_shows_all() {
     assert_eq!(show(None, None), ada());
     assert!(Projection::parse(users(), None, None).unwrap().is_whole());
+    assert!(Projection::parse(users(), Some(""), Some(" ")).unwrap().is_whole());
     assert!(!Projection::parse(users(), None, Some("groups")).unwrap().is_whole());
 }
 
