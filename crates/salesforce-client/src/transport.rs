@@ -132,7 +132,7 @@ impl Wire {
         let span = tracing::info_span!(
             "salesforce.call",
             org = %self.org,
-            method = "POST",
+            method = %Method::POST,
             object = "token",
             status = tracing::field::Empty,
             duration_ms = tracing::field::Empty,

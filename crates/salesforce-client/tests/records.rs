@@ -6,7 +6,10 @@ mod script;
 
 use std::time::Duration;
 
-use salesforce_client::{CallError, OrgConfig, Ticket};
+use salesforce_client::{
+    CallError, Org, OrgConfig, Ticket,
+    retry::{Pace, Policy},
+};
 use salesforce_types::{RecordId, Step, StepOutcome};
 use script::{
     COMPOSITE, Gate, QUERY, Record, Reply, Server, TOKEN, USERS, Vault, answer, clock, config, empty, error,
@@ -116,6 +119,21 @@ async fn a_login_host_that_refuses_connections_is_not_sent_either() {
     let org = org(config(&closed_port().await));
     let outcomes = org.act(&[create("ada")], &Ticket::new(false)).await;
     assert!(matches!(outcomes.as_slice(), [StepOutcome::NotSent { .. }]), "{outcomes:?}");
+    assert_eq!((org.calls().token, org.calls().write), (3, 0));
+}
+
+/// The other side hangs up during the handshake: the client was made without anyone having installed a crypto
+/// provider, and no request has left.
+#[tokio::test]
+async fn https_is_tried_and_a_failed_handshake_is_not_sent() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let org = org(config(&format!("https://{}", listener.local_addr().unwrap())));
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let outcomes = org.act(&[create("ada")], &Ticket::new(false)).await;
+    match outcomes.as_slice() {
+        [StepOutcome::NotSent { why, .. }] => assert!(why.contains("could not be reached"), "{why}"),
+        other => panic!("{other:?}"),
+    }
     assert_eq!((org.calls().token, org.calls().write), (3, 0));
 }
 
@@ -240,6 +258,31 @@ async fn a_change_can_be_withdrawn_while_it_waits_for_a_slot() {
 }
 
 #[tokio::test]
+async fn a_change_can_be_withdrawn_in_the_pause_between_tries() {
+    let server = answering(|_| error(400, "UNABLE_TO_LOCK_ROW", "")).await;
+    let hours = Duration::from_hours(1_000_000);
+    let locked = Policy { retries: 5, first: hours, longest: hours };
+    let org = Org::with_pace(
+        config(&server.url),
+        Vault::with(None, Record::default()),
+        clock(),
+        Pace { locked, ..Pace::without_pauses() },
+    );
+    let ticket = Ticket::new(false);
+    let acting = tokio::spawn({
+        let ticket = ticket.clone();
+        async move { org.act(&[create("ada")], &ticket).await }
+    });
+    server.record.wait_for(USERS).await;
+    while ticket.is_sent() {
+        tokio::task::yield_now().await;
+    }
+    assert!(ticket.withdraw());
+    acting.abort();
+    assert_eq!(server.count(USERS), 1);
+}
+
+#[tokio::test]
 async fn below_the_reserve_only_changes_that_take_access_away_go_out() {
     let server = answering(|_| created().with("sforce-limit-info", "api-usage=4950/5000")).await;
     let clock = clock();
@@ -339,6 +382,45 @@ async fn a_composite_that_is_cut_leaves_every_step_unknown_and_stops_nothing_els
     let server = answering(|_| Reply::Cut).await;
     let outcomes = org(config(&server.url)).act(&[create("a"), create("b")], &Ticket::new(false)).await;
     assert!(outcomes.iter().all(|outcome| matches!(outcome, StepOutcome::Unknown { .. })), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_change_of_which_a_part_has_landed_cannot_be_withdrawn() {
+    let server = Server::start(|seen, url| match seen.line.as_str() {
+        TOKEN => token(url, "access"),
+        COMPOSITE => answer(
+            200,
+            &json!({ "compositeResponse": [
+                item(0, 201, &json!({ "id": ID, "success": true, "errors": [] })),
+                item(1, 400, &fault("UNABLE_TO_LOCK_ROW")),
+            ]}),
+        ),
+        _ => error(400, "UNABLE_TO_LOCK_ROW", ""),
+    })
+    .await;
+    let ticket = Ticket::new(false);
+    let outcomes = org(config(&server.url)).act(&[create("a"), create("b")], &ticket).await;
+    assert!(matches!(outcomes.as_slice(), [StepOutcome::Done { .. }, StepOutcome::NotSent { .. }]));
+    assert_eq!(server.count(USERS), 6);
+    assert!(!ticket.withdraw());
+}
+
+#[tokio::test]
+async fn a_composite_of_which_nothing_landed_can_be_withdrawn() {
+    let server = answering(|_| {
+        answer(
+            200,
+            &json!({ "compositeResponse": [
+                item(0, 400, &fault("DUPLICATE_USERNAME")),
+                item(1, 400, &fault("PROCESSING_HALTED")),
+            ]}),
+        )
+    })
+    .await;
+    let ticket = Ticket::new(false);
+    let outcomes = org(config(&server.url)).act(&[create("a"), create("b")], &ticket).await;
+    assert!(matches!(outcomes.as_slice(), [StepOutcome::Refused(_), StepOutcome::NotSent { .. }]));
+    assert!(ticket.withdraw());
 }
 
 #[tokio::test]

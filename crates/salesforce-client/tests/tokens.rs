@@ -80,6 +80,30 @@ async fn an_expired_token_is_renewed_once_for_all_who_met_it() {
 }
 
 #[tokio::test]
+async fn a_late_401_does_not_throw_away_the_newer_token() {
+    const OTHER: &str = "0055f000005mc67AAA";
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = Server::start(move |seen, url| match seen.line.as_str() {
+        TOKEN => token(url, if seen.earlier == 0 { "old" } else { "new" }),
+        _ if seen.header("authorization") == Some("Bearer new") => record(),
+        READ => expired(),
+        _ => expired().after(&held),
+    })
+    .await;
+    let org = org(config(&server.url));
+    let late = tokio::spawn({
+        let org = org.clone();
+        async move { org.read("User", &OTHER.parse().unwrap(), &["Id"]).await }
+    });
+    server.record.wait_for(&READ.replace(ID, OTHER)).await;
+    org.read("User", &id(), &["Id"]).await.unwrap();
+    gate.open();
+    late.await.unwrap().unwrap();
+    assert_eq!(server.count(TOKEN), 2);
+}
+
+#[tokio::test]
 async fn a_token_that_is_always_expired_is_renewed_once_and_no_more() {
     let server = Server::start(|seen, url| match seen.line.as_str() {
         TOKEN => token(url, "any"),
