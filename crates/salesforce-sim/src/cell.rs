@@ -133,16 +133,13 @@ pub(crate) fn parse_datetime(text: &str) -> Option<i64> {
     if !text.contains(['T', 't']) {
         return None;
     }
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Some(at.as_millisecond());
-    }
-    // `+0000` without a colon is Salesforce's own form. It is taken back only with its milliseconds.
-    let (head, offset) = text.split_at_checked(text.len().checked_sub(5)?)?;
-    if !head.contains('.') || !offset.starts_with(['+', '-']) {
+    // `+0000` without a colon is Salesforce's own form, and is taken back only with its milliseconds.
+    let offset = text.len().checked_sub(5).and_then(|at| text.get(at..)).unwrap_or_default();
+    let short = offset.starts_with(['+', '-']) && !offset.contains(':');
+    if short && !text.contains('.') {
         return None;
     }
-    let (hours, minutes) = offset.split_at_checked(3)?;
-    format!("{head}{hours}:{minutes}").parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
+    text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
 }
 
 /// A record: its values by field number, absent where they are null or false.

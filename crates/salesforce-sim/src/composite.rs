@@ -267,7 +267,10 @@ fn replace(text: &str, answers: &HashMap<String, Value>) -> Result<String, Refus
     while let Some(start) = rest.find("@{") {
         out.push_str(&rest[..start]);
         let inner = &rest[start + 2..];
-        let Some(end) = inner.find('}') else { break };
+        let Some(end) = inner.find('}') else {
+            rest = &rest[start..];
+            break;
+        };
         out.push_str(&look_up(&inner[..end], answers)?);
         rest = &inner[end + 1..];
     }

@@ -1,16 +1,18 @@
 //! `/_sim/*`: what tests and demonstrations do to the org from outside. Loopback only, unless the
 //! caller has the control token.
 
-use std::time::Duration;
+use std::{cmp::Ordering, time::Duration};
 
 use aws_lc_rs::constant_time;
 use serde_json::{Map, Value, json};
 
 use crate::{
     World,
+    cell::{Cell, Row},
     faults::Fault,
     records,
     request::{Reply, split_query},
+    schema::Kind,
     server::{Incoming, bearer},
     users, values, versions,
 };
@@ -77,13 +79,11 @@ fn records(world: &World, name: &str, query: &[(String, String)]) -> Result<Valu
         wanted.push((field, values::from_text(field, text)));
     }
     let table = rows.table(&object);
-    let fits = |row: &crate::cell::Row| {
+    let fits = |row: &Row| {
         wanted.iter().all(|(field, cell)| match row.get(field.index) {
-            found if found.is_null() || cell.is_null() => {
-                !found.as_bool() && !cell.as_bool() && found == cell
-                    || (!cell.as_bool() && found.is_null() && matches!(cell, crate::cell::Cell::Bool(_)))
-            }
-            found => found.compare(cell, field.case_sensitive) == Some(std::cmp::Ordering::Equal),
+            Cell::Null if field.kind == Kind::Boolean => !cell.as_bool(),
+            found if cell.is_null() => found.is_null(),
+            found => found.compare(cell, field.case_sensitive) == Some(Ordering::Equal),
         })
     };
     let indexed = wanted.iter().find(|(field, _)| table.is_indexed(field.index));
@@ -151,7 +151,7 @@ fn state(world: &World) -> Value {
         .map(|object| (object.name.clone(), json!(org.table(object).len())))
         .collect();
     let licences = org.table_of("UserLicense");
-    let number = |row: &crate::cell::Row, name: &str| row.get(licences.object.at(name)).to_json();
+    let number = |row: &Row, name: &str| row.get(licences.object.at(name)).to_json();
     let licences: Map<String, Value> = licences
         .iter()
         .filter_map(|(_, row)| {

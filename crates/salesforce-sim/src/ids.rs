@@ -26,8 +26,8 @@ impl Id {
         Self(bytes)
     }
 
-    /// Reads 15 characters, or 18 whose last three agree with the others. In 18 characters the
-    /// case of the first 15 does not matter: it is restored from the last three.
+    /// Reads 15 characters, or 18 whose last three agree with the others. Where something has made
+    /// all letters of 18 characters large or small, the last three bring the case back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
@@ -36,18 +36,27 @@ impl Id {
         }
         let mut id = [0; 15];
         id.copy_from_slice(&bytes[..15]);
-        for (block, check) in id.chunks_mut(5).zip(&bytes[15..]) {
+        let id = Self(id);
+        let checks = &bytes[15..];
+        if checks.is_empty() || id.checks().eq_ignore_ascii_case(checks) {
+            return Some(id);
+        }
+        let large = bytes.iter().any(u8::is_ascii_uppercase);
+        let small = bytes.iter().any(u8::is_ascii_lowercase);
+        if large && small { None } else { id.with_case(checks) }
+    }
+
+    fn with_case(mut self, checks: &[u8]) -> Option<Self> {
+        for (block, check) in self.0.chunks_mut(5).zip(checks) {
             let bits = CHECKS.iter().position(|c| *c == check.to_ascii_uppercase())?;
             for (place, byte) in block.iter_mut().enumerate() {
-                *byte = if bits >> place & 1 == 1 {
-                    byte.to_ascii_uppercase()
-                } else {
-                    byte.to_ascii_lowercase()
+                *byte = match bits >> place & 1 {
+                    1 => byte.to_ascii_uppercase(),
+                    _ => byte.to_ascii_lowercase(),
                 };
             }
         }
-        let id = Self(id);
-        (bytes.len() == 15 || id.checks().eq_ignore_ascii_case(&bytes[15..])).then_some(id)
+        self.checks().eq_ignore_ascii_case(checks).then_some(self)
     }
 
     /// The three characters that name the object.
@@ -102,7 +111,9 @@ mod tests {
     #[test]
     fn eighteen_characters_bring_their_case_back() {
         let id = Id::parse("0035500001H9cakAAB").unwrap();
-        assert_eq!(Id::parse("0035500001h9CAKaab"), Some(id));
+        assert_eq!(Id::parse("0035500001h9cakaab"), Some(id));
+        assert_eq!(Id::parse("0035500001H9CAKAAB"), Some(id));
+        assert_eq!(Id::parse("0035500001h9CAKaab"), None);
         assert_eq!(Id::parse("0035500001H9cakAAA").map(|id| id.to_string()), None);
         assert_eq!(Id::parse("003"), None);
         assert_eq!(Id::parse("00355-0001H9cak"), None);

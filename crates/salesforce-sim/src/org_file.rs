@@ -557,7 +557,7 @@ mod tests {
         for (text, expected) in [
             ("colour = 1", "unknown field"),
             ("[[profiles]]\nname = \"X\"\nlicence = \"Nope\"", "the licence \"Nope\""),
-            ("[[users]]\nusername = \"nobody\"", "FIELD_INTEGRITY_EXCEPTION"),
+            ("[[users]]\nusername = \"nobody\"", "INVALID_EMAIL_ADDRESS"),
             ("[[users]]\nusername = \"a@example.com\"\nprofile = \"Nope\"", "the profile \"Nope\""),
             ("hidden-fields = [\"User.Nope\"]", "there is no field User.Nope"),
             ("bare = true", "which the org file does not have"),

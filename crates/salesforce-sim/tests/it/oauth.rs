@@ -1,0 +1,246 @@
+//! §9 "Transport/auth": tokens.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::world::{V, World, refresh_form};
+
+/// §3 of the recorded shapes: key set exactly, `issued_at` as text, no `expires_in`.
+#[tokio::test]
+async fn a_refresh_answers_in_the_recorded_shape() {
+    let world = World::start().await;
+    let answer = world.token_call(&refresh_form("simulated-refresh-token")).await;
+    assert_eq!(answer.header("content-type"), "application/json;charset=UTF-8");
+    assert_eq!(answer.header("cache-control"), "no-cache, no-store");
+    assert_eq!(answer.header("pragma"), "no-cache");
+    assert_eq!(answer.header("sforce-limit-info"), "");
+    let body = answer.expect(200);
+    let keys: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys, ["id", "issued_at", "token_type", "instance_url", "signature", "access_token", "scope"]);
+    assert!(body["issued_at"].as_str().unwrap().parse::<u64>().is_ok());
+    let token = body["access_token"].as_str().unwrap();
+    let (org, secret) = token.split_once('!').unwrap();
+    assert!(org.len() == 15 && org.starts_with("00D") && secret.len() == 96);
+    assert_eq!(body["signature"].as_str().unwrap().len(), 44);
+    assert_eq!(body["instance_url"], world.sim.url());
+}
+
+#[tokio::test]
+async fn client_credentials_in_the_form_or_as_basic_have_no_refresh_token() {
+    let world = World::start().await;
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "simulated-client"),
+        ("client_secret", "simulated-secret"),
+    ];
+    assert!(world.token_call(&form).await.expect(200).get("refresh_token").is_none());
+    let url = format!("{}/services/oauth2/token", world.sim.url());
+    let basic = world.http.post(url).basic_auth("simulated-client", Some("simulated-secret"));
+    let body = world.send(basic.form(&[("grant_type", "client_credentials")])).await.expect(200);
+    assert_eq!(body["scope"], "api");
+}
+
+#[tokio::test]
+async fn token_errors_are_objects_with_their_recorded_words() {
+    let world = World::start().await;
+    let refresh = |token, id, secret| {
+        [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", token),
+            ("client_id", id),
+            ("client_secret", secret),
+        ]
+    };
+    for (form, error, description) in [
+        (
+            refresh("nope", "simulated-client", "simulated-secret"),
+            "invalid_grant",
+            "expired access/refresh token",
+        ),
+        (refresh("x", "nope", "simulated-secret"), "invalid_client_id", "client identifier invalid"),
+        (refresh("x", "simulated-client", "nope"), "invalid_client", "invalid client credentials"),
+    ] {
+        let body = world.token_call(&form).await.expect(400);
+        assert_eq!(body, json!({"error": error, "error_description": description}));
+    }
+    let body = world.token_call(&[("grant_type", "password")]).await.expect(400);
+    assert_eq!(body["error"], "unsupported_grant_type");
+}
+
+/// §9: form bodies only.
+#[tokio::test]
+async fn a_json_body_is_no_token_request() {
+    let world = World::start().await;
+    let form = json!({"grant_type": "client_credentials", "client_id": "simulated-client"});
+    let body = world.post("/services/oauth2/token", form).await.expect(400);
+    assert_eq!(body["error"], "unsupported_grant_type");
+}
+
+/// §9: access-token TTL sliding, forced expiry hook, 401 array body.
+#[tokio::test]
+async fn an_access_token_lives_two_hours_from_its_last_use() {
+    let world = World::start().await;
+    let limits = format!("{V}/limits");
+    for _ in 0..3 {
+        world.control("/clock", json!({"advance_seconds": 7_000})).await;
+        world.get(&limits).await.expect(200);
+    }
+    world.control("/clock", json!({"advance_seconds": 7_200})).await;
+    let answer = world.get(&limits).await;
+    let error = answer.expect_error(401, "INVALID_SESSION_ID");
+    assert_eq!(error, json!({"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}));
+    assert_eq!(answer.header("www-authenticate"), "Token");
+}
+
+#[tokio::test]
+async fn tokens_can_be_made_to_expire() {
+    let mut world = World::start().await;
+    assert_eq!(world.control("/tokens/expire", json!({})).await["expired"], 1);
+    world.get(&format!("{V}/limits")).await.expect_error(401, "INVALID_SESSION_ID");
+    world.refresh().await;
+    world.get(&format!("{V}/limits")).await.expect(200);
+}
+
+/// §9: rotation on/off; replay of an old refresh token.
+#[tokio::test]
+async fn with_rotation_every_refresh_token_works_once() {
+    let world = World::from_file("[switches]\nrefresh-token-rotation = true").await;
+    // The world has used the first one already.
+    let again = world.token_call(&refresh_form("simulated-refresh-token")).await.expect(400);
+    assert_eq!(again["error_description"], "expired access/refresh token");
+    world.get(&format!("{V}/limits")).await.expect(200);
+}
+
+#[tokio::test]
+async fn rotation_hands_out_the_next_refresh_token() {
+    let world = World::start().await;
+    world.control("/switches", json!({"refresh-token-rotation": true})).await;
+    let first = world.token_call(&refresh_form("simulated-refresh-token")).await.expect(200);
+    let next = first["refresh_token"].as_str().unwrap();
+    let second = world.token_call(&refresh_form(next)).await.expect(200);
+    assert_ne!(second["refresh_token"], first["refresh_token"]);
+    world.token_call(&refresh_form(next)).await.expect(400);
+    let live = second["refresh_token"].as_str().unwrap();
+    world.token_call(&refresh_form(live)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_replay_can_end_the_whole_family() {
+    let world = World::start().await;
+    world.control("/switches", json!({"refresh-token-rotation": true, "revoke-family-on-reuse": true})).await;
+    let first = world.token_call(&refresh_form("simulated-refresh-token")).await.expect(200);
+    world.token_call(&refresh_form("simulated-refresh-token")).await.expect(400);
+    world.token_call(&refresh_form(first["refresh_token"].as_str().unwrap())).await.expect(400);
+    world.get(&format!("{V}/limits")).await.expect_error(401, "INVALID_SESSION_ID");
+}
+
+#[tokio::test]
+async fn refresh_tokens_can_have_an_end() {
+    let world = World::from_file("[switches]\nrefresh-token-seconds = 60").await;
+    world.sim.handle().advance(Duration::from_secs(59));
+    world.token_call(&refresh_form("simulated-refresh-token")).await.expect(200);
+    world.sim.handle().advance(Duration::from_secs(1));
+    world.token_call(&refresh_form("simulated-refresh-token")).await.expect(400);
+}
+
+/// §9: per-user deactivation kills refresh.
+#[tokio::test]
+async fn a_frozen_user_gets_no_token_and_his_are_dead() {
+    let world = World::from_file(
+        "[[users]]\nusername = \"bot@example.com\"\nfrozen = true\n[org]\nrun-as = \"admin@harbour-lights.example\"",
+    )
+    .await;
+    let admin = world.query("SELECT Id FROM User WHERE Username = 'admin@harbour-lights.example'").await;
+    let login = world
+        .query(&format!("SELECT Id FROM UserLogin WHERE UserId = '{}'", admin[0]["Id"].as_str().unwrap()))
+        .await;
+    let path = format!("{V}/sobjects/UserLogin/{}", login[0]["Id"].as_str().unwrap());
+    world.patch(&path, json!({"IsFrozen": true})).await.expect_error(400, "CANNOT_FREEZE_SELF");
+    let bot = world.query("SELECT Id FROM UserLogin WHERE IsFrozen = true").await;
+    assert_eq!(bot.len(), 1);
+
+    let world = World::from_file(
+        "[[users]]\nusername = \"bot@example.com\"\nprofile = \"System Administrator\"\n[org]\nrun-as = \"bot@example.com\"\n\
+         [switches]\nself-deactivation-code = \"X\"",
+    )
+    .await;
+    let bot = world.query("SELECT Id FROM User WHERE Username = 'bot@example.com'").await;
+    let path = format!("{V}/sobjects/User/{}", bot[0]["Id"].as_str().unwrap());
+    world.patch(&path, json!({"IsActive": false})).await.expect_error(400, "X");
+}
+
+#[tokio::test]
+async fn revoked_tokens_are_dead() {
+    let world = World::start().await;
+    let revoke = |token: String| {
+        let url = format!("{}/services/oauth2/revoke", world.sim.url());
+        world.send(world.http.post(url).form(&[("token", token)]))
+    };
+    assert_eq!(revoke(world.token.clone()).await.status, 200);
+    world.get(&format!("{V}/limits")).await.expect_error(401, "INVALID_SESSION_ID");
+    assert_eq!(revoke("simulated-refresh-token".into()).await.status, 200);
+    world.token_call(&refresh_form("simulated-refresh-token")).await.expect(400);
+    assert_eq!(revoke("nope".into()).await.expect(400)["error"], "invalid_token");
+}
+
+#[tokio::test]
+async fn introspection_tells_when_a_token_ends() {
+    let world = World::start().await;
+    let url = format!("{}/services/oauth2/introspect", world.sim.url());
+    let ask = |token: &str| {
+        let request = world.http.post(&url).basic_auth("simulated-client", Some("simulated-secret"));
+        world.send(request.form(&[("token", token)]))
+    };
+    let body = ask(&world.token).await.expect(200);
+    assert_eq!(body["active"], true);
+    assert_eq!(body["username"], "integration@harbour-lights.example");
+    assert_eq!(body["exp"].as_i64().unwrap() - body["iat"].as_i64().unwrap(), 7_200);
+    assert_eq!(ask("nope").await.expect(200), json!({"active": false}));
+    let anonymous = world.send(world.http.post(&url).form(&[("token", "x")])).await.expect(400);
+    assert_eq!(anonymous["error"], "invalid_client_id");
+}
+
+/// §3 of the recorded shapes: URLs with a literal `{version}`, 15 characters in the SOAP URLs, `Z`.
+#[tokio::test]
+async fn identity_and_userinfo_say_who_the_token_is() {
+    let world = World::start().await;
+    let token = world.token_call(&refresh_form("simulated-refresh-token")).await.expect(200);
+    let id = token["id"].as_str().unwrap();
+    let body = world.send(world.http.get(id).bearer_auth(&world.token)).await.expect(200);
+    assert_eq!(body["username"], "integration@harbour-lights.example");
+    assert_eq!(body["id"], id);
+    assert!(body["urls"]["rest"].as_str().unwrap().ends_with("/services/data/v{version}/"));
+    assert_eq!(body["urls"]["enterprise"].as_str().unwrap().rsplit('/').next().unwrap().len(), 15);
+    assert!(body["last_modified_date"].as_str().unwrap().ends_with('Z'));
+    let info = world.get("/services/oauth2/userinfo").await.expect(200);
+    assert_eq!(info["user_id"], body["user_id"]);
+    let refused = world.send(world.http.get(id).bearer_auth("nope")).await;
+    assert_eq!((refused.status, refused.text.as_str()), (403, "Bad_OAuth_Token"));
+    let wrong = id.rsplit_once('/').unwrap().0.to_owned() + "/005000000000000AAA";
+    let missing = world.send(world.http.get(wrong).bearer_auth(&world.token)).await;
+    assert_eq!((missing.status, missing.text.as_str()), (404, "Bad_Id"));
+}
+
+/// §9: different `instance_url` than token host; ability to change it on refresh.
+#[tokio::test]
+async fn the_instance_url_can_move() {
+    let world = World::start().await;
+    let elsewhere = format!("http://localhost:{}", world.sim.addr.port());
+    world.control("/switches", json!({"instance-url": elsewhere})).await;
+    let body = world.token_call(&refresh_form("simulated-refresh-token")).await.expect(200);
+    assert_eq!(body["instance_url"], elsewhere);
+}
+
+#[tokio::test]
+async fn a_header_that_is_no_bearer_is_another_401() {
+    let world = World::start().await;
+    let url = format!("{}{V}/limits", world.sim.url());
+    let missing = world.send(world.http.get(&url)).await;
+    missing.expect_error(401, "INVALID_AUTH_HEADER");
+    let basic = world.send(world.http.get(&url).basic_auth("a", Some("b"))).await;
+    assert_eq!(basic.expect_error(401, "INVALID_AUTH_HEADER")["message"], "INVALID_HEADER_TYPE");
+    let old = world.request(Method::GET, &format!("{V}/limits"));
+    world.send(old.header("x", "y")).await.expect(200);
+}

@@ -1,0 +1,215 @@
+//! §9 "Transport": headers, envelopes, limits, describe.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::{V, World};
+
+/// The keys of §4 of the recorded shapes.
+const ENTRY_KEYS: &str = "activateable associateEntityType associateParentEntity createable custom customSetting deepCloneable deletable deprecatedAndHidden feedEnabled hasSubtypes isInterface isSubtype keyPrefix label labelPlural layoutable mergeable mruEnabled name queryable replicateable retrieveable searchable triggerable undeletable updateable urls";
+const DESCRIBE_KEYS: &str = "actionOverrides activateable associateEntityType associateParentEntity childRelationships compactLayoutable createable custom customSetting deepCloneable defaultImplementation deletable deprecatedAndHidden extendedBy extendsInterfaces feedEnabled fields hasSubtypes implementedBy implementsInterfaces isInterface isSubtype keyPrefix label labelPlural layoutable listviewable lookupLayoutable mergeable mruEnabled name namedLayoutInfos networkScopeFieldName queryable recordTypeInfos replicateable retrieveable searchLayoutable searchable sobjectDescribeOption supportedScopes triggerable undeletable updateable urls";
+const FIELD_KEYS: &str = "aggregatable aiPredictionField autoNumber byteLength calculated calculatedFormula cascadeDelete caseSensitive compoundFieldName controllerName createable custom defaultValue defaultValueFormula defaultedOnCreate dependentPicklist deprecatedAndHidden digits displayLocationInDecimal encrypted externalId extraTypeInfo filterable filteredLookupInfo formulaTreatNullNumberAsZero groupable highScaleNumber htmlFormatted idLookup inlineHelpText label length mask maskType name nameField namePointing nillable permissionable picklistValues polymorphicForeignKey precision queryByDistance referenceTargetField referenceTo relationshipName relationshipOrder restrictedDelete restrictedPicklist scale searchPrefilterable soapType sortable type unique updateable writeRequiresMasterRead";
+
+#[track_caller]
+fn assert_keys(object: &Value, keys: &str) {
+    let found: Vec<_> = object.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(found.join(" "), keys);
+}
+
+#[tokio::test]
+async fn versions_need_no_token_and_are_oldest_first() {
+    let world = World::start().await;
+    let url = format!("{}/services/data/", world.sim.url());
+    let list = world.send(world.http.get(url)).await.expect(200);
+    assert_eq!(list[0]["version"], "52.0");
+    let last = list.as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last, json!({"label": "Spring '26", "url": "/services/data/v66.0", "version": "66.0"}));
+}
+
+/// §0.3: 410 for a retired version, 404 for one to come.
+#[tokio::test]
+async fn versions_that_are_not_served_say_why() {
+    let world = World::start().await;
+    world.get("/services/data/v20.0/limits").await.expect_error(410, "UNSUPPORTED_API_VERSION");
+    world.get("/services/data/v99.0/limits").await.expect_error(404, "NOT_FOUND");
+}
+
+/// §1 of the recorded shapes.
+#[tokio::test]
+async fn answers_have_the_recorded_headers() {
+    let world = World::start().await;
+    let answer = world.get(&format!("{V}/limits")).await;
+    for (name, value) in [
+        ("content-type", "application/json;charset=UTF-8"),
+        ("cache-control", "no-cache,must-revalidate,max-age=0,no-store,private"),
+        ("vary", "Accept-Encoding"),
+        ("x-content-type-options", "nosniff"),
+        ("x-robots-tag", "none"),
+        ("server", "sfdcedge"),
+    ] {
+        assert_eq!(answer.header(name), value);
+    }
+    assert_eq!(answer.header("x-request-id").len(), 32);
+    assert_eq!(answer.header("x-request-id"), answer.header("x-sfdc-request-id"));
+}
+
+/// §9: `Sforce-Limit-Info` counting, on 4xx too; 403 when the day is used up; no Retry-After.
+#[tokio::test]
+async fn the_daily_limit_is_counted_and_enforced() {
+    let world = World::from_file("[switches]\ndaily-api-requests = 3").await;
+    let missing = format!("{V}/sobjects/Nope");
+    assert_eq!(world.get(&missing).await.header("sforce-limit-info"), "api-usage=1/3");
+    assert_eq!(world.get(&missing).await.header("sforce-limit-info"), "api-usage=2/3");
+    let limits = world.get(&format!("{V}/limits")).await.expect(200);
+    assert_eq!(limits["DailyApiRequests"], json!({"Max": 3, "Remaining": 0}));
+    let answer = world.get(&missing).await;
+    assert_eq!(
+        answer.expect_error(403, "REQUEST_LIMIT_EXCEEDED")["message"],
+        "TotalRequests Limit exceeded."
+    );
+    assert_eq!(answer.header("retry-after"), "");
+}
+
+/// §9: array error envelope, both key orders.
+#[tokio::test]
+async fn not_found_has_its_keys_the_other_way_round() {
+    let world = World::start().await;
+    let missing = world.get(&format!("{V}/sobjects/Nope/005000000000001")).await;
+    let expected = r#"[{"errorCode":"NOT_FOUND","message":"The requested resource does not exist"}]"#;
+    assert_eq!((missing.status, missing.text.as_str()), (404, expected));
+    let malformed = world.query_answer("invalid").await;
+    let expected = r#"[{"message":"unexpected token: 'invalid'","errorCode":"MALFORMED_QUERY"}]"#;
+    assert_eq!((malformed.status, malformed.text.as_str()), (400, expected));
+}
+
+/// §9: 414/431 at 16,384 bytes.
+#[tokio::test]
+async fn long_uris_and_headers_are_refused() {
+    let world = World::start().await;
+    let room = 16_384 - format!("{V}/query?q=").len();
+    let at_limit = world.get(&format!("{V}/query?q={}", "a".repeat(room))).await;
+    assert_eq!(at_limit.status, 431, "the headers come on top");
+    let over = world.get(&format!("{V}/query?q={}", "a".repeat(room + 1))).await;
+    over.expect_error(414, "URI_TOO_LONG");
+    world.get(&format!("{V}/query?q={}", "a".repeat(15_000))).await.expect_error(400, "MALFORMED_QUERY");
+}
+
+/// §9: 405, 415, 404 for unknown resources.
+#[tokio::test]
+async fn wrong_methods_types_and_resources() {
+    let world = World::start().await;
+    let put = world.send(world.request(Method::PUT, &format!("{V}/sobjects/User/x")).json(&json!({}))).await;
+    let message = "HTTP Method 'PUT' not allowed. Allowed are HEAD,GET,PATCH,DELETE";
+    assert_eq!(put.expect_error(405, "METHOD_NOT_ALLOWED")["message"], message);
+    let text = world.request(Method::POST, &format!("{V}/sobjects/User")).header("content-type", "text/xml");
+    world.send(text.body("<a/>")).await.expect_error(415, "UNSUPPORTED_MEDIA_TYPE");
+    world.get(&format!("{V}/nope")).await.expect_error(404, "NOT_FOUND");
+    world.post(&format!("{V}/query"), json!({})).await.expect_error(405, "METHOD_NOT_ALLOWED");
+}
+
+#[tokio::test]
+async fn bad_json_says_where() {
+    let world = World::start().await;
+    let send = |body: &'static str| {
+        let request = world.request(Method::POST, &format!("{V}/sobjects/User"));
+        world.send(request.header("content-type", "application/json").body(body))
+    };
+    let message = send("{\"a\" 1}").await.expect_error(400, "JSON_PARSER_ERROR")["message"].clone();
+    assert!(message.as_str().unwrap().ends_with("at [line:1, column:6]"), "{message}");
+    let empty = send("").await.expect_error(400, "JSON_PARSER_ERROR");
+    assert_eq!(empty["message"], "The HTTP entity body is required, but this request has no entity body.");
+    send("[1]").await.expect_error(400, "JSON_PARSER_ERROR");
+    let deep = world.request(Method::POST, &format!("{V}/sobjects/User")).body("[".repeat(100_000));
+    world.send(deep.header("content-type", "application/json")).await.expect_error(400, "JSON_PARSER_ERROR");
+}
+
+/// §9: gzip request and response; pretty-printed bodies.
+#[tokio::test]
+async fn bodies_can_be_compressed_and_pretty() {
+    let world = World::start().await;
+    let plain = world.get(&format!("{V}/sobjects/User/describe")).await;
+    let request = world.request(Method::GET, &format!("{V}/sobjects/User/describe"));
+    let gzip = reqwest::Client::builder().no_gzip().build().unwrap();
+    let (_, request) = request.header("accept-encoding", "gzip").build_split();
+    let response = gzip.execute(request.unwrap()).await.unwrap();
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    assert!(response.bytes().await.unwrap().len() * 5 < plain.text.len());
+    let pretty = world.request(Method::GET, &format!("{V}/limits")).header("X-PrettyPrint", "1");
+    assert!(world.send(pretty).await.text.starts_with("{\n  \""));
+}
+
+#[tokio::test]
+async fn resources_are_listed_by_name() {
+    let world = World::start().await;
+    let body = world.get(&format!("{V}/")).await.expect(200);
+    assert_eq!(body["sobjects"], "/services/data/v66.0/sobjects");
+    assert!(body["identity"].as_str().unwrap().contains("/id/00D"));
+}
+
+/// §4 of the recorded shapes: the flags that matter to provisioning.
+#[tokio::test]
+async fn the_global_describe_has_the_recorded_flags() {
+    let world = World::start().await;
+    let body = world.get(&format!("{V}/sobjects")).await.expect(200);
+    assert_eq!((&body["encoding"], &body["maxBatchSize"]), (&json!("UTF-8"), &json!(200)));
+    let flags = |name: &str| {
+        let object = body["sobjects"].as_array().unwrap().iter().find(|o| o["name"] == name).unwrap().clone();
+        assert_keys(&object, ENTRY_KEYS);
+        ["createable", "updateable", "deletable", "replicateable", "triggerable"].map(|f| object[f] == true)
+    };
+    assert_eq!(flags("User"), [true, true, false, true, true]);
+    assert_eq!(flags("UserLogin"), [false, true, false, false, false]);
+    assert_eq!(flags("Profile"), [false, true, true, true, false]);
+    assert_eq!(flags("UserLicense"), [false, false, false, false, false]);
+    assert_eq!(flags("UserRole"), [true, true, true, true, false]);
+    assert_eq!(flags("Organization"), [false, true, false, true, false]);
+}
+
+/// §2.6: every recorded key on every field; `byteLength` is three times `length`.
+#[tokio::test]
+async fn a_describe_has_every_recorded_key() {
+    let world = World::start().await;
+    let body = world.get(&format!("{V}/sobjects/user/describe")).await.expect(200);
+    assert_keys(&body, DESCRIBE_KEYS);
+    let fields = body["fields"].as_array().unwrap();
+    for field in fields {
+        assert_keys(field, FIELD_KEYS);
+    }
+    let field = |name: &str| fields.iter().find(|f| f["name"] == name).unwrap();
+    assert_eq!((&field("Email")["length"], &field("Email")["byteLength"]), (&json!(128), &json!(384)));
+    assert_eq!(field("TimeZoneSidKey")["picklistValues"].as_array().unwrap().len(), 424);
+    assert_eq!(field("LocaleSidKey")["restrictedPicklist"], true);
+    assert_eq!(field("MobilePhone")["label"], "Cell");
+    assert_eq!(field("ProfileId")["referenceTo"], json!(["Profile"]));
+    assert_eq!(field("DelegatedApproverId")["relationshipName"], Value::Null);
+    assert_eq!(field("Username")["idLookup"], true);
+    // Off unless the feature is on: absent, as if it did not exist.
+    assert!(fields.iter().all(|field| field["name"] != "MiddleName"));
+}
+
+/// §2.6: `If-Modified-Since` and `If-None-Match` answer 304 without a body.
+#[tokio::test]
+async fn a_describe_that_did_not_change_is_304() {
+    let world = World::start().await;
+    let path = format!("{V}/sobjects/User/describe");
+    let first = world.get(&path).await;
+    for (name, value) in [
+        ("if-none-match", first.header("etag")),
+        ("if-modified-since", first.header("last-modified")),
+        ("if-none-match", "*, \"x\""),
+    ] {
+        let again = world.send(world.request(Method::GET, &path).header(name, value)).await;
+        let expected = if value.contains('*') { 200 } else { 304 };
+        assert_eq!((again.status, again.text.is_empty()), (expected, expected == 304), "{name}: {value}");
+    }
+    assert!(first.header("etag").len() == 10 && first.header("last-modified").ends_with(" GMT"));
+    let old = world.request(Method::GET, &path).header("if-modified-since", "Thu, 05 Mar 2020 16:10:00 GMT");
+    assert_eq!(world.send(old).await.status, 200);
+}
+
+#[tokio::test]
+async fn record_counts_leave_out_empty_objects() {
+    let world = World::start().await;
+    let body = world.get(&format!("{V}/limits/recordCount?sObjects=User,Nope")).await.expect(200);
+    assert_eq!(body, json!({"sObjects": [{"count": 2, "name": "User"}]}));
+}
