@@ -1,0 +1,13 @@
+//! The door over HTTP, in front of a real store. Groups are provisioned; Users, which would need a Salesforce org, are
+//! put into the store and read.
+
+mod bulk;
+mod discovery;
+mod errors;
+mod groups;
+mod harness;
+mod limits;
+mod paging;
+mod record_ids;
+mod transport;
+mod users;
