@@ -95,11 +95,10 @@ impl Expression {
             .map(AttrPath::as_str)
             .or_else(|| scan.normalisers.iter().find_map(|normaliser| normaliser.attribute_of_user()));
         // The scan reads tokens; what minijinja itself takes for a variable is checked too, in case the two disagree.
-        if let Some(other) = expression.undeclared_variables(false).into_iter().find(|name| name != "user") {
-            if !environment::is_function(&other) {
-                let message = format!("`{other}` is not known here; attributes are written `user.{other}`");
-                return Err(vec![ExpressionError { place: 0..text.len(), message, suggestion: None }]);
-            }
+        let is_known = |name: &String| name == "user" || environment::is_function(name);
+        if let Some(other) = expression.undeclared_variables(false).into_iter().find(|name| !is_known(name)) {
+            let message = format!("`{other}` is not known here; attributes are written `user.{other}`");
+            return Err(vec![ExpressionError { place: 0..text.len(), message, suggestion: None }]);
         }
         let program = match scan.simple {
             Some(scan::Simple::User(normaliser)) => Program::User(normaliser),

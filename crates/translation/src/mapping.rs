@@ -106,6 +106,10 @@ impl Mapping {
     }
 
     /// The mapping of an environment that names none: every identity is a User of this org.
+    ///
+    /// # Panics
+    ///
+    /// Never: the mapping is part of Gangway, and a test reads it.
     #[must_use]
     pub fn default_for(org: &OrgName) -> Self {
         let mut mapping = Self::parse(DEFAULT, DEFAULT_FILE).expect("a test reads the default mapping");

@@ -133,13 +133,14 @@ impl Normaliser {
         if text.is_empty() {
             return Normalised::Absent;
         }
+        let picklist = |field| around.picklist.or_standard(field);
         match self {
             Self::Alias => alias::of_text(text, around.written),
             Self::Email => email::of_text(text),
-            Self::Encoding => encoding::encoding(text, around.picklist),
-            Self::Language => language::language(text, around.picklist),
-            Self::Locale => locale::locale(text, around.picklist),
-            Self::Timezone => timezone::timezone(text, around.picklist),
+            Self::Encoding => encoding::encoding(text, picklist("EmailEncodingKey")),
+            Self::Language => language::language(text, picklist("LanguageLocaleKey")),
+            Self::Locale => locale::locale(text, picklist("LocaleSidKey")),
+            Self::Timezone => timezone::timezone(text, picklist("TimeZoneSidKey")),
             Self::Username => username::username(text, around.username_domain),
             // Salesforce takes any text for these, and reads it better than a guess would.
             Self::Country | Self::FamilyName | Self::Phone => Normalised::Value(text.to_owned()),

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use scim_types::{AttrPath, FilterError, PatchPath, PatchPathError, PathError, Registry, Resource};
+use scim_types::filter::{Literal, Operator};
+use scim_types::{AttrPath, Filter, FilterError, PatchPath, PatchPathError, PathError, Registry, Resource};
 use serde_json::Value;
 
 /// A path such as `name.familyName`, `emails[type eq "work"].value` or `urn:...:User:manager.value`.
@@ -38,7 +39,7 @@ impl Source {
         if let Some(message) = unavailable(end) {
             return refuse(message, None);
         }
-        if path.filter.as_ref().is_some_and(|filter| filter.to_string() == "primary eq true") {
+        if path.filter.as_ref().is_some_and(asks_for_primary) {
             path.filter = None;
         }
         Ok(Self { path })
@@ -60,6 +61,13 @@ impl Source {
             None => chosen,
             Some(sub) => chosen?.get(sub.name()),
         }
+    }
+}
+
+fn asks_for_primary(filter: &Filter) -> bool {
+    match filter {
+        Filter::Compare { path, op: Operator::Eq, value: Literal::Boolean(true) } => path.name() == "primary",
+        _ => false,
     }
 }
 

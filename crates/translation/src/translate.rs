@@ -27,7 +27,8 @@ pub struct Context<'a> {
     pub action: Action,
     /// The environment's `username-domain`.
     pub username_domain: Option<&'a str>,
-    /// What Gangway last wrote into the record; keeps the alias stable.
+    /// What Gangway last wrote into the record; keeps the alias stable, and tells what became unassigned from what never
+    /// was assigned. Empty for a record that is about to be adopted: its values are not replaced by defaults.
     pub written: Option<&'a Fields>,
 }
 
@@ -127,15 +128,19 @@ impl<'r> Run<'r> {
                 (Err((RefusalKind::NotInPicklist, why)), Some(_)) => {
                     self.default(rule, field, Some((NoteCode::ValueDefaulted, why)));
                 }
-                (Err((kind, why)), _) => self.refuse(rule, &field.name, kind, why),
+                (Err((kind, why)), _) => self.refuse(rule, &field.name, kind, &why),
             },
             Outcome::NoFit(code, why) if rule.default.is_some() => {
-                self.default(rule, field, Some((code, why)))
+                self.default(rule, field, Some((code, why)));
             }
-            Outcome::NoFit(_, why) => self.refuse(rule, &field.name, RefusalKind::NotInPicklist, why),
-            Outcome::Unassigned if rule.default.is_some() => self.default(rule, field, None),
+            Outcome::NoFit(_, why) => self.refuse(rule, &field.name, RefusalKind::NotInPicklist, &why),
+            Outcome::Unassigned if rule.default.is_some() => {
+                if !self.was_there_before(field) {
+                    self.default(rule, field, None);
+                }
+            }
             Outcome::Unassigned => self.unassigned(rule, field),
-            Outcome::Refused(kind, why) => self.refuse(rule, &field.name, kind, why),
+            Outcome::Refused(kind, why) => self.refuse(rule, &field.name, kind, &why),
         }
     }
 
@@ -145,7 +150,7 @@ impl<'r> Run<'r> {
         let written =
             context.written.and_then(|written| written.get(field.map_or(&rule.field, |field| &field.name)));
         let around = Surroundings {
-            picklist: Picklist::of(field, &rule.field),
+            picklist: Picklist::of(field),
             username_domain: context.username_domain,
             written: written.and_then(Json::as_str).filter(|written| !written.is_empty()),
         };
@@ -199,6 +204,13 @@ impl<'r> Run<'r> {
         self.translation.fields.insert(field.name.clone(), desired);
     }
 
+    /// Whether the record holds a value of its own in a field that Gangway never wrote: a person chose it, and a default
+    /// is no reason to change it.
+    fn was_there_before(&self, field: &FieldDescription) -> bool {
+        let is_ours = |written: &Fields| written.get(&field.name).is_some_and(|value| !is_unassigned(value));
+        self.context.action == Action::Update && self.context.written.is_some_and(|written| !is_ours(written))
+    }
+
     /// Takes the default; with a note if it stands in for a value that was sent.
     fn default(&mut self, rule: &Rule, field: &FieldDescription, instead_of: Option<(NoteCode, String)>) {
         let Some(default) = &rule.default else { return };
@@ -209,7 +221,7 @@ impl<'r> Run<'r> {
                 Ok(value) => self.set(field, value),
                 Err((kind, why)) => {
                     let why = format!("the mapping's default does not fit: {why}");
-                    self.refuse(rule, &field.name, kind, why);
+                    self.refuse(rule, &field.name, kind, &why);
                     return;
                 }
             }
@@ -248,7 +260,7 @@ impl<'r> Run<'r> {
             "{} has no field `{}` in this org, or the integration user may not see it",
             self.context.describe.name, rule.field
         );
-        self.refuse(rule, &rule.field, RefusalKind::NotWriteable, why);
+        self.refuse(rule, &rule.field, RefusalKind::NotWriteable, &why);
     }
 
     fn is_writeable(&self, field: &FieldDescription) -> bool {
@@ -274,7 +286,7 @@ impl<'r> Run<'r> {
             Action::Create => format!("`{}` cannot be given when a record is made", field.name),
             Action::Update => format!("`{}` cannot be changed in this org", field.name),
         };
-        self.refuse(rule, &field.name, RefusalKind::NotWriteable, why);
+        self.refuse(rule, &field.name, RefusalKind::NotWriteable, &why);
     }
 
     /// What the org would miss in a new record.
@@ -319,7 +331,7 @@ impl<'r> Run<'r> {
         });
     }
 
-    fn refuse(&mut self, rule: &Rule, field: &str, kind: RefusalKind, why: String) {
+    fn refuse(&mut self, rule: &Rule, field: &str, kind: RefusalKind, why: &str) {
         let attribute = rule.attribute();
         let detail = match attribute {
             Some(attribute) => format!("`{attribute}` does not fit `{field}`: {why}"),

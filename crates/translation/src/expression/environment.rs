@@ -39,11 +39,11 @@ pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     environment.add_filter("upper", filters::upper);
     environment.add_filter("trim", filters::trim);
     environment.add_filter("replace", replace);
-    environment.add_filter("split", filters::split);
-    environment.add_filter("first", filters::first);
-    environment.add_filter("last", filters::last);
+    environment.add_filter("split", split);
+    environment.add_filter("first", first);
+    environment.add_filter("last", last);
     environment.add_filter("join", join);
-    environment.add_filter("length", filters::length);
+    environment.add_filter("length", length);
     environment.add_filter("title", filters::title);
     environment.add_test("defined", tests::is_defined);
     environment.add_test("undefined", tests::is_undefined);
@@ -64,17 +64,39 @@ pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     environment
 });
 
+fn is_absent(value: &Value) -> bool {
+    matches!(value.kind(), ValueKind::Undefined | ValueKind::None)
+}
+
 /// `left(text, n)`: the first n characters.
 fn left(text: &Value, count: usize) -> Value {
-    match text.kind() {
-        ValueKind::Undefined | ValueKind::None => Value::UNDEFINED,
-        _ => Value::from(text.to_string().chars().take(count).collect::<String>()),
+    if is_absent(text) {
+        return Value::UNDEFINED;
     }
+    Value::from(text.to_string().chars().take(count).collect::<String>())
+}
+
+// As minijinja's, but what is absent has no parts instead of being an error.
+
+fn first(list: &Value) -> Result<Value, Error> {
+    if is_absent(list) { Ok(Value::UNDEFINED) } else { filters::first(list) }
+}
+
+fn last(list: &Value) -> Result<Value, Error> {
+    if is_absent(list) { Ok(Value::UNDEFINED) } else { filters::last(list.clone()) }
+}
+
+fn length(list: &Value) -> Result<usize, Error> {
+    if is_absent(list) { Ok(0) } else { filters::length(list) }
+}
+
+fn split(text: &Value, separator: Option<Arc<str>>, most: Option<i64>) -> Result<Value, Error> {
+    if is_absent(text) { Ok(Value::UNDEFINED) } else { filters::split(text, separator, most) }
 }
 
 /// As minijinja's `replace`, with a bound: a replacement may be as long as the text and as frequent as its letters.
 fn replace(text: &Value, from: &str, to: &str) -> Result<Value, Error> {
-    if matches!(text.kind(), ValueKind::Undefined | ValueKind::None) {
+    if is_absent(text) {
         return Ok(Value::UNDEFINED);
     }
     let text = text.to_string();
@@ -84,10 +106,11 @@ fn replace(text: &Value, from: &str, to: &str) -> Result<Value, Error> {
 }
 
 /// As minijinja's `join`, with a bound.
+#[expect(clippy::needless_pass_by_value, reason = "minijinja hands named arguments over by value")]
 fn join(list: &Value, separator: Option<&str>, kwargs: Kwargs) -> Result<Value, Error> {
     let attribute: Option<&str> = kwargs.get("attribute")?;
     kwargs.assert_all_used()?;
-    if matches!(list.kind(), ValueKind::Undefined | ValueKind::None) {
+    if is_absent(list) {
         return Ok(Value::UNDEFINED);
     }
     let separator = separator.unwrap_or_default();

@@ -50,8 +50,8 @@ struct Token<'t> {
     place: Range<usize>,
 }
 
-const KEYWORDS: [&str; 14] =
-    ["and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None", "loop"];
+const KEYWORDS: [&str; 13] =
+    ["and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"];
 
 pub(super) fn scan(text: &str) -> Scan {
     let tokens = tokens(text);

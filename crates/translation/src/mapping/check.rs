@@ -59,7 +59,7 @@ impl Checker<'_> {
         match (create, update) {
             (false, false) => {}
             (true, true) => {
-                self.refuse(rule.place.clone(), format!("`{name}` cannot be written in this org"), None)
+                self.refuse(rule.place.clone(), format!("`{name}` cannot be written in this org"), None);
             }
             (true, false) if rule.on == On::Create => {
                 self.refuse(
@@ -82,13 +82,13 @@ impl Checker<'_> {
                 None,
             ),
         }
-        if let (Some(default), Some(place)) = (&rule.default, &rule.default_place) {
-            if let Err((_, why)) = fit(field, default) {
-                let suggestion = default.as_str().and_then(|default| {
-                    nearest(default, field.picklist.iter().map(|entry| entry.value.as_str()))
-                });
-                self.refuse(place.clone(), format!("the default does not fit `{name}`: {why}"), suggestion);
-            }
+        if let (Some(default), Some(place)) = (&rule.default, &rule.default_place)
+            && let Err((_, why)) = fit(field, default)
+        {
+            let suggestion = default.as_str().and_then(|default| {
+                nearest(default, field.picklist.iter().map(|entry| entry.value.as_str()))
+            });
+            self.refuse(place.clone(), format!("the default does not fit `{name}`: {why}"), suggestion);
         }
     }
 

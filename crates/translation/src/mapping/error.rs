@@ -21,11 +21,16 @@ pub struct MappingError {
     pub message: String,
     /// What was probably meant.
     pub suggestion: Option<String>,
-    /// The text of the line.
+    /// The text of the line, or the part of a long one that is around the place.
     excerpt: String,
-    /// How many characters of the line are wrong.
+    /// How many characters of the excerpt come before what is wrong.
+    indent: usize,
+    /// How many characters of the excerpt are wrong.
     width: usize,
 }
+
+/// At most this many characters of a line are shown.
+const LONGEST_EXCERPT: usize = 110;
 
 /// Shows the place, the line and a mark under what is wrong:
 ///
@@ -42,7 +47,7 @@ impl fmt::Display for MappingError {
         let margin = " ".repeat(number.len());
         // Tabs stay tabs under tabs, so that the mark stands right however wide they are shown.
         let indent: String =
-            self.excerpt.chars().take(self.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+            self.excerpt.chars().take(self.indent).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         writeln!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
         writeln!(f, "{margin} |")?;
         writeln!(f, "{number} | {}", self.excerpt)?;
@@ -126,17 +131,26 @@ impl Text {
         let before = &self.text[..start];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = self.text[start..].find('\n').map_or(self.text.len(), |newline| start + newline);
-        let excerpt = self.text[line_start..line_end].trim_end_matches('\r');
-        let marked = self.text.get(start..end.min(line_end)).unwrap_or_default();
+        let line = self.text[line_start..line_end].trim_end_matches('\r');
+        let column = before[line_start..].chars().count();
+        let marked = self.text.get(start..end.min(line_end)).unwrap_or_default().trim_end().chars().count();
+        // Of a long line, a little of what comes before the place is shown.
+        let skipped = if line.chars().count() > LONGEST_EXCERPT {
+            column.saturating_sub(LONGEST_EXCERPT / 4)
+        } else {
+            0
+        };
+        let indent = column - skipped;
         MappingError {
             file: self.file.to_string(),
             line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            column: column + 1,
             span: start..end,
             message,
             suggestion,
-            excerpt: excerpt.to_owned(),
-            width: marked.trim_end().chars().count().max(1),
+            excerpt: line.chars().skip(skipped).take(LONGEST_EXCERPT).collect(),
+            indent,
+            width: marked.clamp(1, LONGEST_EXCERPT - indent.min(LONGEST_EXCERPT - 1)),
         }
     }
 }

@@ -152,7 +152,7 @@ impl Reader {
                 "disable" => allow.disable = true,
                 "deprovision" => allow.deprovision = true,
                 "delete" => {
-                    self.refuse(place, "Salesforce deletes no Users; `delete` is for Contact and Lead", None)
+                    self.refuse(place, "Salesforce deletes no Users; `delete` is for Contact and Lead", None);
                 }
                 other => self.not_one_of(place, other, &ALLOW),
             }
@@ -174,7 +174,7 @@ impl Reader {
                 None,
             ),
             "flag" | "anonymise" => {
-                self.refuse(item.span(), format!("`{word}` is for Contact and Lead"), None)
+                self.refuse(item.span(), format!("`{word}` is for Contact and Lead"), None);
             }
             other => self.not_one_of(item.span(), other, &ON_LEAVE),
         }
@@ -255,8 +255,8 @@ impl Reader {
             other => {
                 let message = format!(
                     "a rule is an expression in quotes or a table; for the same value always write `{{ default = ... }}` \
-                     (this is a {})",
-                    other.type_str()
+                     (this is {})",
+                    kind(other)
                 );
                 self.refuse(item.span(), message, None);
                 return None;
@@ -372,8 +372,7 @@ impl Reader {
             // Dates are text in Salesforce's JSON, in the same form as in TOML.
             DeValue::Datetime(time) => Some(Json::from(time.to_string())),
             other => {
-                let message =
-                    format!("{what} is a text, a number, true or false; this is a {}", other.type_str());
+                let message = format!("{what} is a string, a number, true or false; this is {}", kind(other));
                 self.refuse(item.span(), message, None);
                 None
             }
@@ -384,7 +383,7 @@ impl Reader {
         if let DeValue::String(text) = item.get_ref() {
             return Some(text.to_string());
         }
-        self.refuse(item.span(), format!("{what} is a text; this is a {}", item.get_ref().type_str()), None);
+        self.refuse(item.span(), format!("{what} is a string; this is {}", kind(item.get_ref())), None);
         None
     }
 
@@ -392,11 +391,7 @@ impl Reader {
         if let DeValue::Boolean(value) = item.get_ref() {
             return *value;
         }
-        self.refuse(
-            item.span(),
-            format!("{what} is true or false; this is a {}", item.get_ref().type_str()),
-            None,
-        );
+        self.refuse(item.span(), format!("{what} is true or false; this is {}", kind(item.get_ref())), None);
         true
     }
 
@@ -404,7 +399,7 @@ impl Reader {
         let DeValue::Array(values) = item.get_ref() else {
             self.refuse(
                 item.span(),
-                format!("{what} is a list of texts; this is a {}", item.get_ref().type_str()),
+                format!("{what} is a list of strings; this is {}", kind(item.get_ref())),
                 None,
             );
             return Vec::new();
@@ -416,7 +411,7 @@ impl Reader {
         if let DeValue::Table(table) = item.get_ref() {
             return Some(table);
         }
-        self.refuse(item.span(), format!("{what} is a table; this is a {}", item.get_ref().type_str()), None);
+        self.refuse(item.span(), format!("{what} is a table; this is {}", kind(item.get_ref())), None);
         None
     }
 
@@ -430,10 +425,23 @@ impl Reader {
             let name = key.get_ref().as_ref();
             if !known.contains(&name) {
                 let suggestion = nearest(name, known.iter().copied());
-                let message = format!("{what} has no key `{name}`; there are {}", known.join(", "));
+                let message = format!("{what} has no key `{name}`, only {}", known.join(", "));
                 self.refuse(key.span(), message, suggestion);
             }
         }
+    }
+}
+
+/// What a value is, in the words of TOML.
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
     }
 }
 

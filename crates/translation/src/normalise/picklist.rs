@@ -14,11 +14,19 @@ pub(crate) enum Picklist<'a> {
 }
 
 impl<'a> Picklist<'a> {
-    /// The picklist of a field: the org's, and where its describe has no values, the standard one of that name.
-    pub(crate) fn of(field: Option<&'a FieldDescription>, name: &str) -> Self {
+    /// What the describe says of a field; nothing if it has no values.
+    pub(crate) fn of(field: Option<&'a FieldDescription>) -> Self {
         match field {
             Some(field) if !field.picklist.is_empty() => Self::Org(field),
-            _ => Self::standard(name),
+            _ => Self::Standard(&[]),
+        }
+    }
+
+    /// The same, or where it is empty Salesforce's standard values for a field of User.
+    pub(crate) fn or_standard(self, field: &str) -> Self {
+        match self {
+            Self::Standard([]) => Self::standard(field),
+            known => known,
         }
     }
 

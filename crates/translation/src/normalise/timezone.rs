@@ -99,13 +99,10 @@ fn named(text: &str) -> Option<&'static str> {
 /// IANA's name today for any of its names.
 fn known(name: &str) -> Option<&'static str> {
     let is_name = |known: &&str| known.eq_ignore_ascii_case(name);
-    ALIASES.iter().find(|names| names.iter().any(|known| is_name(&known))).map(|names| names[0]).or_else(
-        || {
-            Picklist::standard("TimeZoneSidKey")
-                .find(name)
-                .or_else(|| CLOCKS.iter().flatten().copied().find(is_name))
-        },
-    )
+    let renamed = ALIASES.iter().find(|names| names.iter().any(is_name)).map(|names| names[0]);
+    let listed = || Picklist::standard("TimeZoneSidKey").find(name);
+    let elsewhere = || CLOCKS.iter().flatten().copied().find(is_name);
+    renamed.or_else(listed).or_else(elsewhere)
 }
 
 fn windows(name: &str) -> Option<&'static str> {
