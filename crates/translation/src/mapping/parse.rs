@@ -1,5 +1,6 @@
 //! Reading a mapping from TOML, with the place of every mistake.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use indexmap::IndexMap;
@@ -16,6 +17,9 @@ use crate::suggest::nearest;
 
 /// A mapping may have this many bytes: some thousand rules.
 const LONGEST_MAPPING: usize = 1024 * 1024;
+
+/// At most this many mistakes are kept: each is a piece of text, and nobody reads more at once.
+const MOST_ERRORS: usize = 200;
 
 const TARGET_KEYS: [&str; 7] = ["org", "object", "when", "match", "allow", "on-leave", "fields"];
 const RULE_KEYS: [&str; 6] = ["value", "from", "map", "default", "on", "clear"];
@@ -56,7 +60,9 @@ struct Reader {
 
 impl Reader {
     fn refuse(&mut self, span: Range<usize>, message: impl Into<String>, suggestion: Option<String>) {
-        self.errors.push(self.text.error(span, message.into(), suggestion));
+        if self.errors.len() < MOST_ERRORS {
+            self.errors.push(self.text.error(span, message.into(), suggestion));
+        }
     }
 
     fn mapping(&mut self, root: &DeTable<'_>) -> Vec<Target> {
@@ -218,12 +224,13 @@ impl Reader {
             return Vec::new();
         };
         let mut rules: Vec<Rule> = Vec::new();
+        let mut seen = HashSet::new();
         for (name, item) in in_order(fields) {
             let (field, place) = (name.get_ref().as_ref(), name.span());
             if let Some(why) = not_a_field(field) {
                 self.refuse(place.clone(), why, None);
             }
-            if rules.iter().any(|rule| rule.field.eq_ignore_ascii_case(field)) {
+            if !seen.insert(field.to_ascii_lowercase()) {
                 self.refuse(
                     place.clone(),
                     format!("`{field}` is there twice; Salesforce does not mind case"),

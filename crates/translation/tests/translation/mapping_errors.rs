@@ -145,6 +145,14 @@ fn deep_nesting_is_refused() {
     errors(&"a.".repeat(500_000));
 }
 
+/// A file of mistakes alone is answered at once: the first two hundred are enough.
+#[test]
+fn a_file_of_mistakes_is_answered() {
+    let text: String = (0..20_000).map(|line| format!("key{line} = 1\n")).collect();
+    let Err(errors) = Mapping::parse(&text, "acme.toml") else { panic!("expected mistakes") };
+    assert_eq!(errors.as_slice().len(), 200);
+}
+
 #[test]
 fn contact_and_lead_are_not_mapped_yet() {
     for object in ["Contact", "Lead"] {
