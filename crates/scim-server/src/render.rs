@@ -21,6 +21,20 @@ pub(crate) struct View<'a> {
     projection: &'a Projection,
 }
 
+/// What is to be said of a resource beyond what is stored with it: the content of our own extension.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said<'a> {
+    /// What was adapted on the way, or did not land.
+    pub warnings: &'a [Warning],
+    /// The Salesforce records it is linked to.
+    pub records: &'a [Value],
+}
+
+impl Said<'_> {
+    /// Nothing.
+    pub const NOTHING: Self = Said { warnings: &[], records: &[] };
+}
+
 impl<'a> View<'a> {
     /// Resources of a kind, under the SCIM root `base`.
     pub fn new(base: &'a str, kind: ResourceKind, projection: &'a Projection) -> Self {
@@ -32,9 +46,9 @@ impl<'a> View<'a> {
     }
 
     /// One resource as JSON text.
-    pub fn text(&self, resource: &StoredResource, warnings: &[Warning]) -> Result<Vec<u8>, Error> {
+    pub fn text(&self, resource: &StoredResource, said: Said<'_>) -> Result<Vec<u8>, Error> {
         let mut out = Vec::with_capacity(resource.body.len() + 512);
-        self.write(&mut out, resource, warnings)?;
+        self.write(&mut out, resource, said)?;
         Ok(out)
     }
 
@@ -43,17 +57,16 @@ impl<'a> View<'a> {
     /// # Errors
     ///
     /// 500 when the stored text is not JSON, which only a damaged store has.
-    pub fn write(
-        &self,
-        out: &mut Vec<u8>,
-        resource: &StoredResource,
-        warnings: &[Warning],
-    ) -> Result<(), Error> {
-        if self.projection.is_whole() && warnings.is_empty() && !resource.pending {
+    pub fn write(&self, out: &mut Vec<u8>, resource: &StoredResource, said: Said<'_>) -> Result<(), Error> {
+        if self.projection.is_whole()
+            && said.warnings.is_empty()
+            && said.records.is_empty()
+            && !resource.pending
+        {
             self.splice(out, resource);
             return Ok(());
         }
-        let full = self.full(resource, warnings).ok_or_else(|| {
+        let full = self.full(resource, said).ok_or_else(|| {
             tracing::error!(resource.id = %resource.id, "a stored resource is not JSON");
             Error::new(500, "the stored resource cannot be read: the operator finds it in the log")
         })?;
@@ -93,15 +106,18 @@ impl<'a> View<'a> {
     }
 
     /// The whole resource, taken apart.
-    fn full(&self, resource: &StoredResource, warnings: &[Warning]) -> Option<Map<String, Value>> {
+    fn full(&self, resource: &StoredResource, said: Said<'_>) -> Option<Map<String, Value>> {
         let Value::Object(mut full) = serde_json::from_str(&resource.body).ok()? else { return None };
         full.insert("id".into(), resource.id.as_str().into());
         if let Some((name, references)) = self.references(resource) {
             full.insert(name.into(), json!(references));
         }
         let mut extension = Map::new();
-        if !warnings.is_empty() {
-            extension.insert("warnings".into(), json!(warnings));
+        if !said.warnings.is_empty() {
+            extension.insert("warnings".into(), json!(said.warnings));
+        }
+        if !said.records.is_empty() {
+            extension.insert("salesforce".into(), json!(said.records));
         }
         if resource.pending {
             extension.insert("pending".into(), true.into());
@@ -241,14 +257,16 @@ mod tests {
         warnings: &[Warning],
     ) -> Value {
         let projection = Projection::parse(resource_type(resource.kind), attributes, excluded).unwrap();
-        let text = View::new(BASE, resource.kind, &projection).text(resource, warnings).unwrap();
+        let text = View::new(BASE, resource.kind, &projection)
+            .text(resource, Said { warnings, records: &[] })
+            .unwrap();
         serde_json::from_slice(&text).unwrap()
     }
 
     #[test]
     fn a_whole_user_is_its_stored_text_with_what_the_server_knows() {
         let projection = Projection::parse(resource_type(ResourceKind::User), None, None).unwrap();
-        let text = View::new(BASE, ResourceKind::User, &projection).text(&ada(), &[]).unwrap();
+        let text = View::new(BASE, ResourceKind::User, &projection).text(&ada(), Said::NOTHING).unwrap();
         insta::assert_snapshot!(String::from_utf8(text).unwrap(), @r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"r-1","userName":"ada","name":{"familyName":"L\u00f6we"},"groups":[{"value":"g-1","$ref":"https://scim.example.com/scim/v2/Groups/g-1","display":"\"Crew\"","type":"direct"}],"meta":{"resourceType":"User","created":"2026-01-01T00:00:00.000Z","lastModified":"2026-02-03T04:05:06.789Z","location":"https://scim.example.com/scim/v2/Users/r-1","version":"W/\"3\""}}"#);
     }
 
@@ -282,7 +300,7 @@ mod tests {
             let projected = Projection::parse(resource_type(resource.kind), None, Some("title.x")).unwrap();
             let view = View::new(BASE, resource.kind, &projected);
             assert_eq!(spliced, composed);
-            assert_eq!(spliced, Value::Object(view.full(&resource, &[]).unwrap()));
+            assert_eq!(spliced, Value::Object(view.full(&resource, Said::NOTHING).unwrap()));
         }
     }
 
@@ -321,7 +339,8 @@ mod tests {
             Projection::parse(resource_type(ResourceKind::User), Some("userName"), None).unwrap();
         for body in ["", "[]", "{", "null"] {
             let resource = stored(ResourceKind::User, body);
-            let error = View::new(BASE, ResourceKind::User, &projection).text(&resource, &[]).unwrap_err();
+            let error =
+                View::new(BASE, ResourceKind::User, &projection).text(&resource, Said::NOTHING).unwrap_err();
             assert_eq!(error.status, 500);
         }
     }

@@ -48,7 +48,8 @@ async fn enter(
     let client = authenticate(tenant.as_deref(), request.headers())?;
     // There is no client without a tenant.
     let Some(tenant) = tenant else { return Err(Error::new(401, "the token is not known here").into()) };
-    entry.caller = Some(Caller { tenant: tenant.id.clone(), client: client.settings.name.clone() });
+    let caller = Caller { tenant: tenant.id.clone(), client: client.settings.name.clone() };
+    entry.caller = Some(caller.clone());
     client.bucket.take(door.clock.now()).map_err(Failure::too_many_requests)?;
 
     let Some(route) = Route::find(root.rest) else {
@@ -69,7 +70,7 @@ async fn enter(
     }
     let call = Call {
         door,
-        caller: Caller { tenant: tenant.id.clone(), client: client.settings.name.clone() },
+        caller,
         client: &client,
         base: format!("{}{}", origin(door, request), root.path()),
         salesforce: root.salesforce,

@@ -2,14 +2,15 @@
 
 use actix_web::http::StatusCode;
 use model::ResourceKind;
-use scim_types::{Error, Filter, Projection};
+use scim_types::{Error, Filter, Projection, schema::GANGWAY_USER_URN};
+use serde_json::{Value, json};
 use store::{Query, StoreError, StoredResource, Window};
 
 use crate::{
     call::{Call, resource_type},
     conditional,
     error::Failure,
-    render::View,
+    render::{Said, View},
     reply::Reply,
 };
 
@@ -22,7 +23,9 @@ pub(crate) async fn get(call: &Call<'_>, kind: ResourceKind, id: &str) -> Result
     let resource = found.ok_or_else(|| Error::not_found(format!("there is no {kind} with this id")))?;
     match conditional::read(call.request.headers(), resource.version) {
         conditional::Read::Send => {
-            let body = View::new(&call.base, kind, &projection).text(&resource, &[])?;
+            let records = records(call, &resource).await?;
+            let said = Said { warnings: &[], records: &records };
+            let body = View::new(&call.base, kind, &projection).text(&resource, said)?;
             Ok(Reply::text(StatusCode::OK, body)
                 .with_location(call.location(kind, &resource.id))
                 .with_version(resource.version))
@@ -63,4 +66,24 @@ async fn find(
         }
     }
     directory.get(tenant, kind, id).await
+}
+
+/// The Salesforce records that a User is linked to, where the request names our extension: they are looked up for those
+/// alone who want to see them.
+async fn records(call: &Call<'_>, resource: &StoredResource) -> Result<Vec<Value>, Failure> {
+    let asked = call.query()?.get("attributes").unwrap_or_default().to_ascii_lowercase();
+    if resource.kind != ResourceKind::User || !asked.contains(&GANGWAY_USER_URN.to_ascii_lowercase()) {
+        return Ok(Vec::new());
+    }
+    let links = call.door.directory.links(&call.caller.tenant, &resource.id).await?;
+    let shown = links.iter().map(|link| {
+        let mut record = json!({
+            "target": link.target, "org": link.org, "object": link.object, "recordId": link.record_id,
+        });
+        if let Some(active) = link.written.get("IsActive") {
+            record["active"] = active.clone();
+        }
+        record
+    });
+    Ok(shown.collect())
 }

@@ -1,18 +1,17 @@
 //! `GET /Users`, `GET /Groups`, and `GET` of the SCIM root, which searches both.
 
-use std::borrow::Cow;
-
 use actix_web::http::StatusCode;
 use model::ResourceKind;
 use scim_types::{Error, Filter, ListResponse, Page, Projection, SearchRequest, SortOrder};
 use store::{Cursor, Query, SortBy, StoredResource, Window};
 
+use super::everything::{Narrowed, narrow};
 use crate::{
     call::{Call, resource_type},
     cursor::{Bound, Position},
     error::Failure,
     query::Search,
-    render::View,
+    render::{Said, View},
     reply::{Reply, to_json},
 };
 
@@ -55,59 +54,59 @@ struct Source {
     projection: Projection,
 }
 
-/// The kinds that are searched. A search of everything leaves out a kind that lacks the filter's or the sort's
-/// attribute: none of its resources would match. Which kind of resource comes first is not the sort's business.
+/// The kinds that are searched. In a search of everything, Users come first whatever the sort.
 async fn sources(
     call: &Call<'_>,
     kind: Option<ResourceKind>,
     asked: &SearchRequest,
 ) -> Result<Vec<Source>, Failure> {
-    let kinds: Cow<'_, [ResourceKind]> =
-        kind.map_or(Cow::Borrowed(&EVERYTHING), |kind| Cow::Owned(vec![kind]));
+    let kinds = kind.as_ref().map_or(&EVERYTHING[..], std::slice::from_ref);
+    let (filters, sorts) = (filters(kinds, asked.filter.as_deref())?, sorts(kinds, asked)?);
     let mut sources = Vec::new();
-    let mut refused = None;
-    for kind in kinds.iter() {
-        match Source::new(*kind, asked) {
-            Ok(source) => sources.push(source),
-            Err(error) => drop(refused.get_or_insert(error)),
-        }
-    }
-    if let Some(error) = refused.filter(|_| sources.is_empty()) {
-        return Err(error.into());
-    }
-    for source in &mut sources {
-        if let Some(filter) = source.filter.take() {
-            source.filter = Some(call.filter_with_scim_ids(filter).await?);
-        }
+    for ((kind, filter), sort) in kinds.iter().copied().zip(filters).zip(sorts) {
+        let filter = match filter {
+            Narrowed::Never => continue,
+            Narrowed::Always => None,
+            Narrowed::If(filter) => Some(call.filter_with_scim_ids(filter).await?),
+        };
+        let (attributes, excluded) = (asked.attributes.as_deref(), asked.excluded_attributes.as_deref());
+        let projection = Projection::parse(resource_type(kind), attributes, excluded)?;
+        sources.push(Source { kind, filter, sort, projection });
     }
     Ok(sources)
 }
 
-impl Source {
-    fn new(kind: ResourceKind, asked: &SearchRequest) -> Result<Self, Error> {
-        let resource_type = resource_type(kind);
-        let sort = asked.sort_by.as_deref().map(|name| {
-            let path = resource_type
-                .resolve(name.trim())
-                .map_err(|error| Error::invalid_value(format!("sortBy cannot be used: {error}")))?;
-            Ok::<_, Error>(SortBy { path, descending: asked.sort_order == SortOrder::Descending })
-        });
-        if sort.is_some() && matches!(asked.page, Page::Cursor { .. }) {
-            let detail = "sortBy and cursor do not go together: cursors follow the order of creation";
-            return Err(Error::invalid_value(detail));
-        }
-        Ok(Self {
-            kind,
-            filter: asked.filter.as_deref().map(|text| Filter::parse(text, resource_type)).transpose()?,
-            sort: sort.transpose()?,
-            projection: Projection::parse(
-                resource_type,
-                asked.attributes.as_deref(),
-                asked.excluded_attributes.as_deref(),
-            )?,
-        })
-    }
+/// The filter as each kind understands it; one of them has to understand all of it.
+fn filters(kinds: &[ResourceKind], text: Option<&str>) -> Result<Vec<Narrowed>, Error> {
+    let Some(text) = text else { return Ok(vec![Narrowed::Always; kinds.len()]) };
+    let read: Vec<_> = kinds.iter().map(|kind| Filter::parse(text, resource_type(*kind))).collect();
+    let Some(whole) = read.iter().find_map(|filter| filter.as_ref().ok()).cloned() else {
+        let error = read.into_iter().find_map(Result::err);
+        return Err(error.map_or_else(|| Error::invalid_filter("the filter cannot be read"), Error::from));
+    };
+    let narrowed = read.into_iter().zip(kinds).map(|(filter, kind)| match filter {
+        Ok(filter) => Narrowed::If(filter),
+        Err(_) => narrow(whole.clone(), resource_type(*kind)),
+    });
+    Ok(narrowed.collect())
+}
 
+/// How each kind is sorted; one of them has to have the attribute.
+fn sorts(kinds: &[ResourceKind], asked: &SearchRequest) -> Result<Vec<Option<SortBy>>, Error> {
+    let Some(name) = &asked.sort_by else { return Ok(vec![None; kinds.len()]) };
+    if matches!(asked.page, Page::Cursor { .. }) {
+        let detail = "sortBy and cursor do not go together: cursors follow the order of creation";
+        return Err(Error::invalid_value(detail));
+    }
+    let paths: Vec<_> = kinds.iter().map(|kind| resource_type(*kind).resolve(name.trim())).collect();
+    if let Some(Err(error)) = paths.first().filter(|_| paths.iter().all(Result::is_err)) {
+        return Err(Error::invalid_value(format!("sortBy cannot be used: {error}")));
+    }
+    let descending = asked.sort_order == SortOrder::Descending;
+    Ok(paths.into_iter().map(|path| path.ok().map(|path| SortBy { path, descending })).collect())
+}
+
+impl Source {
     fn query(&self, window: Window) -> Query {
         Query {
             kind: self.kind,
@@ -214,7 +213,11 @@ fn show(call: &Call<'_>, sources: &[Source], found: Found) -> Result<Vec<u8>, Er
         if number > 0 {
             out.push(b',');
         }
-        View::new(&call.base, resource.kind, &sources[*place].projection).write(&mut out, resource, &[])?;
+        View::new(&call.base, resource.kind, &sources[*place].projection).write(
+            &mut out,
+            resource,
+            Said::NOTHING,
+        )?;
     }
     out.extend(end);
     Ok(out)

@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod everything;
 mod get;
 mod list;
 mod patch;
@@ -13,7 +14,12 @@ use model::ResourceKind;
 use provisioning::{Answer, Written};
 use scim_types::{Error, Projection};
 
-use crate::{call::Call, negotiate, render::View, reply::Reply};
+use crate::{
+    call::Call,
+    negotiate,
+    render::{Said, View},
+    reply::Reply,
+};
 
 pub(crate) use create::create;
 pub(crate) use delete::delete;
@@ -35,7 +41,8 @@ fn reply(
     projection: &Projection,
 ) -> Result<Reply, Error> {
     let with_body = |status, written: &Written| {
-        let body = View::new(&call.base, kind, projection).text(&written.resource, &written.warnings)?;
+        let body = View::new(&call.base, kind, projection)
+            .text(&written.resource, Said { warnings: &written.warnings, records: &[] })?;
         Ok(Reply::text(status, body)
             .with_location(call.location(kind, &written.resource.id))
             .with_version(written.resource.version))

@@ -96,3 +96,54 @@ async fn c66_what_is_not_there_cannot_be_changed() {
         world.call(method, "/Groups/nobody", body).await.refused(404, None);
     }
 }
+
+#[tokio::test]
+async fn c71_no_body_of_any_type_makes_a_500() {
+    let world = World::start();
+    let id = world.group("Crew", &[]).await;
+    let odd = [
+        json!(null),
+        json!([]),
+        json!("x"),
+        json!(5),
+        json!(true),
+        json!({}),
+        json!([{}]),
+        json!({"displayName": {}}),
+        json!({"displayName": []}),
+        json!({"displayName": 5, "members": 5}),
+        json!({"displayName": "x", "members": {"value": {}}}),
+        json!({"displayName": "x", "members": [[["x"]], null, 5, {"value": []}]}),
+        json!({"schemas": 5, "displayName": null}),
+        json!({"Operations": 5}),
+        json!({"Operations": [5, null]}),
+        json!({"Operations": [{"op": 5}]}),
+        json!({"Operations": [{"op": "add", "path": 5, "value": 5}]}),
+        json!({"Operations": [{"op": "add", "path": "members[", "value": 5}]}),
+        json!({"Operations": [{"op": "remove"}]}),
+        json!({"Operations": [{"method": 5, "path": [], "data": 5}]}),
+        json!({"Operations": [{"method": "PUT", "path": "/Groups", "data": 5}]}),
+        json!({"filter": [], "count": {}, "startIndex": [], "cursor": 5}),
+        json!({"members": [{"operation": "delete", "value": "x"}]}),
+    ];
+    let put = format!("/Groups/{id}");
+    for (method, path) in [
+        ("POST", "/Groups"),
+        ("PUT", put.as_str()),
+        ("PATCH", put.as_str()),
+        ("POST", "/Bulk"),
+        ("POST", "/Groups/.search"),
+        ("POST", "/.search"),
+    ] {
+        for body in &odd {
+            let headers = [("authorization", "Bearer acme-writes")];
+            let answer =
+                world.send(method, &format!("/services/scim/v2{path}"), &headers, body.to_string()).await;
+            assert!(answer.status < 500, "{method} {path} {body}: {answer:?}");
+            if answer.status >= 400 {
+                let scim_type = answer.json()["scimType"].as_str().map(str::to_owned);
+                answer.refused(answer.status, scim_type.as_deref());
+            }
+        }
+    }
+}

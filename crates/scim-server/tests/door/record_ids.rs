@@ -10,7 +10,7 @@ const RECORD_15: &str = "005000000000001";
 
 async fn ada(world: &World) -> String {
     let link = json!({
-        "target": "staff", "org": "org", "object": "User", "record_id": RECORD_18, "written": {}, "adopted": false,
+        "target": "staff", "org": "org", "object": "User", "record_id": RECORD_18, "written": {"IsActive": true}, "adopted": false,
     });
     world.linked_user("ada", json!({}), vec![LinkWrite::Set(serde_json::from_value(link).unwrap())]).await
 }
@@ -67,4 +67,17 @@ async fn a_record_id_names_the_user_in_memberships() {
     assert_eq!(members(add.clone()).await, 1);
     assert_eq!(members(add).await, 1);
     assert_eq!(members(json!({"op": "remove", "path": "members", "value": [{"value": RECORD_18}]})).await, 0);
+}
+
+#[tokio::test]
+async fn the_record_is_shown_to_who_asks_for_it() {
+    let world = World::start();
+    let id = ada(&world).await;
+    let urn = scim_types::schema::GANGWAY_USER_URN;
+    let user = world.get(&format!("/Users/{id}?attributes=userName,{urn}:salesforce")).await.json();
+    let record =
+        json!({"target": "staff", "org": "org", "object": "User", "recordId": RECORD_18, "active": true});
+    assert_eq!(user[urn]["salesforce"], json!([record]));
+    assert!(user["schemas"].as_array().unwrap().contains(&urn.into()));
+    assert!(world.get(&format!("/Users/{id}")).await.json().get(urn).is_none());
 }

@@ -91,6 +91,11 @@ async fn a_search_of_everything_finds_both_kinds() {
     assert_eq!(world.get("/?filter=displayName+sw+%22crew%22").await.ids(), [ada.as_str(), &crew]);
     assert_eq!(world.get("/?filter=userName+eq+%22ada%22").await.ids(), [ada.as_str()]);
     assert_eq!(world.get("/?filter=meta.resourceType+eq+%22Group%22").await.ids(), [crew.as_str()]);
+    let either = "/?filter=userName+eq+%22ada%22+or+displayName+eq+%22crew%22";
+    assert_eq!(world.get(either).await.ids(), [ada.as_str(), &crew]);
+    assert_eq!(world.get("/?filter=not+(userName+pr)").await.ids(), [crew.as_str()]);
+    assert_eq!(world.get("/?sortBy=userName&sortOrder=descending").await.ids(), [ada.as_str(), &crew]);
+    world.get("/?sortBy=shoeSize").await.refused(400, Some("invalidValue"));
     let page = world.call("POST", "/.search", json!({"startIndex": 2, "count": 1})).await;
     assert_eq!(page.ids(), [crew.as_str()]);
     assert_eq!((&page.json()["totalResults"], &page.json()["startIndex"]), (&2.into(), &2.into()));
