@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 use crate::{
     errors::{Refusal, Refusals},
     ids::Id,
-    org::Org,
+    org::{Mark, Org},
     records,
     request::{Reply, Request},
-    rows, rows_api,
+    rows,
     schema::Object,
+    sobjects,
     values::Source,
 };
 
@@ -52,11 +53,11 @@ pub(crate) fn update(org: &mut Org, request: &Request) -> Reply {
 
 /// Upserts by an external id or idLookup field; with `Id` as the field, null creates.
 pub(crate) fn upsert(org: &mut Org, name: &str, key: &str, request: &Request) -> Reply {
-    let object = match rows_api::object(org, name) {
+    let object = match sobjects::object(org, name) {
         Ok(object) => object,
         Err(refusal) => return refusal.into(),
     };
-    let key = match rows_api::key_field(&object, key) {
+    let key = match sobjects::key_field(&object, key) {
         Ok(key) => key.clone(),
         Err(refusal) => return refusal.into(),
     };
@@ -73,7 +74,7 @@ pub(crate) fn upsert(org: &mut Org, name: &str, key: &str, request: &Request) ->
             let found = match (&text, key.index) {
                 (None, _) => Vec::new(),
                 (Some(text), 0) => vec![known_id(org, &object, text)?],
-                (Some(text), _) => rows_api::by_key(org, &object, &key, text),
+                (Some(text), _) => sobjects::by_key(org, &object, &key, text),
             };
             match found.as_slice() {
                 [id] => rows::update(org, &object, *id, &fields, Source(&request.source), request.actor)
@@ -118,7 +119,7 @@ pub(crate) fn delete(org: &mut Org, request: &Request) -> Reply {
         };
         items.push(Item { outcome, created: None, named: Some(text) });
     }
-    finish(org, mark, items, all_or_none)
+    finish(org, mark, &items, all_or_none)
 }
 
 /// `{"ids": [...], "fields": [...]}`, or the same as parameters of a `GET`: null for what is not there.
@@ -130,7 +131,7 @@ pub(crate) fn retrieve(org: &Org, name: &str, request: &Request) -> Reply {
 }
 
 fn try_retrieve(org: &Org, name: &str, request: &Request) -> Result<Vec<Value>, Refusal> {
-    let object = rows_api::object(org, name)?;
+    let object = sobjects::object(org, name)?;
     let list = |name: &str| -> Result<Vec<String>, Refusal> {
         if request.is_get() {
             return Ok(request
@@ -148,7 +149,7 @@ fn try_retrieve(org: &Org, name: &str, request: &Request) -> Result<Vec<Value>, 
     if ids.len() > MAX_RETRIEVED {
         return Err(too_many(MAX_RETRIEVED));
     }
-    let fields = rows_api::fields(&object, names.iter().map(String::as_str))?;
+    let fields = sobjects::fields(&object, names.iter().map(String::as_str))?;
     let table = org.table(&object);
     let record = |id: &String| {
         let row = Id::parse(id).and_then(|id| table.get(id));
@@ -187,7 +188,7 @@ fn each(
         let mark = org.mark();
         let item = match record.as_object() {
             _ if std::mem::take(&mut locked) => {
-                Item { outcome: Err(vec![rows_api::lock_refusal(None)]), created: None, named: None }
+                Item { outcome: Err(vec![sobjects::lock_refusal(None)]), created: None, named: None }
             }
             Some(record) => one(org, record, request),
             None => {
@@ -200,11 +201,11 @@ fn each(
         }
         items.push(item);
     }
-    finish(org, start, items, all_or_none)
+    finish(org, start, &items, all_or_none)
 }
 
 /// With `allOrNone` one failure takes everything back; every other record says so.
-fn finish(org: &mut Org, mark: crate::org::Mark, items: Vec<Item>, all_or_none: bool) -> Reply {
+fn finish(org: &mut Org, mark: Mark, items: &[Item], all_or_none: bool) -> Reply {
     let halted = all_or_none && items.iter().any(|item| item.outcome.is_err());
     if halted {
         org.roll_back(mark);

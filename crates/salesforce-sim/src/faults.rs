@@ -15,7 +15,7 @@ use crate::{
     errors::Refusal,
     random::Random,
     request::{Body, Reply},
-    rows_api,
+    sobjects,
 };
 
 /// A fault as `POST /_sim/faults` takes it.
@@ -121,7 +121,7 @@ impl Faults {
         };
         let hit = self.take(fits).hit?;
         Some(match hit.kind {
-            FaultKind::Lock => rows_api::lock_refusal(None).into(),
+            FaultKind::Lock => sobjects::lock_refusal(None).into(),
             _ => hit.reply(),
         })
     }

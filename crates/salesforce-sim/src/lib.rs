@@ -36,9 +36,9 @@ mod records;
 mod request;
 mod rest;
 mod rows;
-mod rows_api;
 mod schema;
 mod server;
+mod sobjects;
 mod soql;
 mod switches;
 mod table;
@@ -158,15 +158,14 @@ impl Sim {
         let addr = listener.local_addr().map_err(failed)?;
         let world = Arc::new(World::new(config)?);
         let (send, receive) = tokio::sync::oneshot::channel();
-        let served = Arc::clone(&world);
+        let shared = Arc::clone(&world);
         let thread = std::thread::Builder::new()
             .name("salesforce-sim".into())
-            .spawn(move || serve(served, listener, send))
+            .spawn(move || serve(shared, listener, send))
             .map_err(failed)?;
-        let server = match receive.await {
-            Ok(server) => server.map_err(failed)?,
-            Err(_) => return Err(failed(std::io::Error::other("the server did not start"))),
-        };
+        let started =
+            receive.await.unwrap_or_else(|_| Err(std::io::Error::other("the server did not start")));
+        let server = started.map_err(failed)?;
         Ok(Self { addr, handle: SimHandle { world }, server, thread: Some(thread) })
     }
 

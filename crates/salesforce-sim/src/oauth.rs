@@ -7,6 +7,7 @@ use std::{
 
 use aws_lc_rs::hmac;
 use base64::{Engine, prelude::BASE64_STANDARD};
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -333,11 +334,18 @@ pub(crate) fn identity(org: &Org, org_id: &str, user_id: &str, base: &str) -> Re
             "user_type": "STANDARD",
             "language": text("LanguageLocaleKey"),
             "locale": text("LocaleSidKey"),
-            "utcOffset": 0,
+            "utcOffset": utc_offset(text("TimeZoneSidKey").as_str().unwrap_or_default()),
             "last_modified_date": modified,
             "is_app_installed": true,
         }),
     )
+}
+
+/// Milliseconds ahead of UTC, without summer time: the offset on the first of January.
+fn utc_offset(zone: &str) -> i64 {
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let winter = jiff::Timestamp::from_second(1_767_225_600).unwrap_or_default();
+    i64::from(zone.to_offset(winter).seconds()) * 1_000
 }
 
 /// `GET /services/oauth2/userinfo`

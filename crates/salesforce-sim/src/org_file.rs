@@ -252,7 +252,7 @@ impl OrgFile {
     fn add_organization(&self, org: &mut Org, actor: Actor) {
         let facts = &self.org;
         let text = |text: &Option<String>| text.as_deref().map_or(Cell::Null, Cell::text);
-        let id = Cell::Id(org.id);
+        let id = org.id;
         let cells = [
             ("Name", text(&facts.name)),
             ("InstanceName", text(&facts.instance)),
@@ -443,7 +443,7 @@ fn find(org: &Org, object: &str, name: &str) -> Option<Id> {
 }
 
 /// Adds a record that the API could not create.
-fn add(org: &mut Org, object: &str, id: Option<Cell>, cells: &[(&str, Cell)], actor: Actor) -> Id {
+fn add(org: &mut Org, object: &str, id: Option<Id>, cells: &[(&str, Cell)], actor: Actor) -> Id {
     let object = Arc::clone(&org.table_of(object).object);
     let mut row = Row::default();
     for field in &object.fields {
@@ -465,7 +465,7 @@ fn add(org: &mut Org, object: &str, id: Option<Cell>, cells: &[(&str, Cell)], ac
             row.set(field.index, cell.clone());
         }
     }
-    let id = id.as_ref().and_then(Cell::as_id).unwrap_or_else(|| org.new_id(&object));
+    let id = id.unwrap_or_else(|| org.new_id(&object));
     row.set(0, Cell::Id(id));
     org.insert(&object, row);
     id
@@ -565,6 +565,26 @@ mod tests {
         ] {
             let error = build(text).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    /// The page that explains org files shows one that works.
+    #[test]
+    fn the_documented_file_can_be_built() {
+        let page = include_str!("../../../docs/simulated-org.md");
+        let (_, rest) = page.split_once("```toml\n").unwrap();
+        let (text, _) = rest.split_once("```").unwrap();
+        let text = text.replace("users = 100000", "users = 10");
+        let org = build(&text).unwrap();
+        assert_eq!(org.table_of("User").len(), 13);
+    }
+
+    #[test]
+    fn every_switch_is_documented() {
+        let page = include_str!("../../../docs/simulated-org.md");
+        let switches = serde_json::to_value(Switches::default()).unwrap();
+        for name in switches.as_object().unwrap().keys() {
+            assert!(page.contains(&format!("`{name}`")), "{name}");
         }
     }
 

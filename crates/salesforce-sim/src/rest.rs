@@ -5,7 +5,7 @@ use crate::{
     errors::Refusal,
     org::Org,
     request::{Body, Reply, Request},
-    rows_api as rows, soql,
+    sobjects, soql,
 };
 
 /// Answers a call that changes nothing; `None` if it is one that may.
@@ -24,8 +24,8 @@ pub(crate) fn read(org: &Org, request: &Request) -> Option<Reply> {
         ["sobjects"] => describe::global(org, request),
         ["sobjects", object] => describe::info(org, object, request),
         ["sobjects", object, "describe"] => describe::object(org, object, request),
-        ["sobjects", object, id] => rows::read(org, object, id, request),
-        ["sobjects", object, key, value] => rows::read_by_key(org, object, key, value, request),
+        ["sobjects", object, id] => sobjects::read(org, object, id, request),
+        ["sobjects", object, key, value] => sobjects::read_by_key(org, object, key, value, request),
         ["query" | "queryAll"] => query(org, request),
         ["query" | "queryAll", locator] => match soql::more(org, locator, request.actor) {
             Ok(page) => Reply { status: 200, body: page_body(page, request), headers: Vec::new() },
@@ -45,12 +45,10 @@ pub(crate) fn answer(org: &mut Org, request: &Request) -> Reply {
     }
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     match (path.as_slice(), request.method.as_str()) {
-        (["sobjects", object], "POST") | (["sobjects", object, "Id"], "POST") => {
-            rows::create(org, object, request)
-        }
-        (["sobjects", object, id], "PATCH") => rows::update(org, object, id, request),
-        (["sobjects", object, id], "DELETE") => rows::delete(org, object, id, request),
-        (["sobjects", object, key, value], "PATCH") => rows::upsert(org, object, key, value, request),
+        (["sobjects", object] | ["sobjects", object, "Id"], "POST") => sobjects::create(org, object, request),
+        (["sobjects", object, id], "PATCH") => sobjects::update(org, object, id, request),
+        (["sobjects", object, id], "DELETE") => sobjects::delete(org, object, id, request),
+        (["sobjects", object, key, value], "PATCH") => sobjects::upsert(org, object, key, value, request),
         (["composite"], "POST") => composite::run(org, request),
         (["composite", "sobjects"], "POST") => collections::create(org, request),
         (["composite", "sobjects"], "PATCH") => collections::update(org, request),
@@ -66,10 +64,8 @@ pub(crate) fn answer(org: &mut Org, request: &Request) -> Reply {
 fn allowed(path: &[&str]) -> Option<&'static str> {
     match path {
         ["sobjects", _, _] | ["sobjects", _, _, _] => Some("HEAD,GET,PATCH,DELETE"),
-        ["sobjects", _] => Some("GET,HEAD,POST"),
-        ["composite"] => Some("GET,HEAD,POST"),
+        ["sobjects", _] | ["composite"] | ["composite", "sobjects", _] => Some("GET,HEAD,POST"),
         ["composite", "sobjects"] => Some("POST,PATCH,DELETE"),
-        ["composite", "sobjects", _] => Some("GET,HEAD,POST"),
         ["composite", "sobjects", _, _] => Some("PATCH"),
         [] | ["limits" | "query" | "queryAll" | "sobjects", ..] => Some("GET,HEAD"),
         _ => None,

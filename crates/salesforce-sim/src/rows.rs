@@ -323,3 +323,60 @@ fn stamp(org: &mut Org, object: &Object, row: &mut Row, operation: Operation, ac
     set("LastModifiedById", &by);
     set("SystemModstamp", &at);
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::org_file::OrgFile;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            "[a-zA-Z0-9]{15,18}".prop_map(Value::from),
+            Just(json!("ada@example.com")),
+        ];
+        leaf.prop_recursive(2, 8, 3, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                proptest::collection::hash_map("[a-zA-Z]{1,8}|Username|attributes|type", inner, 0..3)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// A body of any JSON is a record or a refusal, and a refusal leaves nothing behind.
+        #[test]
+        fn no_body_is_a_panic(
+            values in proptest::collection::vec((0_usize..120, value()), 0..12),
+            update in any::<bool>(),
+        ) {
+            let mut org = OrgFile::read(None).unwrap().build(1, 0).unwrap();
+            let user = Arc::clone(&org.table_of("User").object);
+            let name = |n: usize| user.fields.get(n).map_or("Manager", |field| field.name.as_str()).to_owned();
+            let body: Map<String, Value> = values.into_iter().map(|(n, value)| (name(n), value)).collect();
+            let actor = Actor { user: org.run_as, now: 1 };
+            let id = org.run_as;
+            let before = org.table(&user).len();
+            let done = if update {
+                super::update(&mut org, &user, id, &body, Source(""), actor)
+            } else {
+                create(&mut org, &user, &body, Source(""), actor).map(|_| ())
+            };
+            match done {
+                Ok(()) => prop_assert!(update || org.table(&user).len() == before + 1),
+                Err(refusals) => {
+                    prop_assert!(!refusals.is_empty());
+                    prop_assert_eq!(org.table(&user).len(), before);
+                }
+            }
+        }
+    }
+}

@@ -14,6 +14,8 @@ use crate::{
 };
 
 const BLOCKERS: &str = include_str!("../data/deactivation_blockers.tsv");
+/// Beginning of a licence's key, family, whether its users may have a role. The longest fits best.
+const LICENCE_KINDS: &str = include_str!("../data/licence_kinds.tsv");
 
 /// The feature licences that a user may hold.
 pub(crate) const FEATURES: &str = "UserPermissions";
@@ -236,31 +238,31 @@ fn check_licence(org: &Org, row: &Row, now: &Rights, then: Option<&Rights>) -> R
         let message = "Role ID: the user license does not allow a role";
         return Err(vec![Refusal::record("FIELD_INTEGRITY_EXCEPTION", message, &["UserRoleId"])]);
     }
-    if let Some(then) = then.and_then(|then| then.licence) {
-        if licence_kind(org, then).family != kind.family {
-            let message = "Profile ID: the user's license cannot be changed to the license of this profile";
-            return Err(vec![Refusal::record("FIELD_INTEGRITY_EXCEPTION", message, &["ProfileId"])]);
-        }
+    let then = then.and_then(|then| then.licence).map(|then| licence_kind(org, then));
+    if then.is_some_and(|then| then.family != kind.family) {
+        let message = "Profile ID: the user's license cannot be changed to the license of this profile";
+        return Err(vec![Refusal::record("FIELD_INTEGRITY_EXCEPTION", message, &["ProfileId"])]);
     }
     Ok(())
 }
 
+/// What kind of users a licence makes: `data/licence_kinds.tsv`.
 struct LicenceKind {
-    roles: bool,
     family: &'static str,
+    roles: bool,
 }
 
 fn licence_kind(org: &Org, licence: Id) -> LicenceKind {
     let table = org.table_of("UserLicense");
     let key = table.get(licence).map(|row| row.get(table.object.at("LicenseDefinitionKey")).clone());
-    match key.as_ref().and_then(Cell::as_text).unwrap_or_default() {
-        "CSN_User" | "CSN_External_User" | "PID_FDC_FREE" => LicenceKind { roles: false, family: "chatter" },
-        key if key.starts_with("PID_Customer") || key.starts_with("PID_External") => {
-            LicenceKind { roles: false, family: "community" }
-        }
-        key if key.starts_with("PID_Partner") => LicenceKind { roles: true, family: "community" },
-        _ => LicenceKind { roles: true, family: "internal" },
-    }
+    let key = key.as_ref().and_then(Cell::as_text).unwrap_or_default();
+    let kinds = LICENCE_KINDS.lines().filter_map(|line| {
+        let mut columns = line.split('\t');
+        Some((columns.next()?, columns.next()?, columns.next()?))
+    });
+    let found = kinds.filter(|(prefix, ..)| key.starts_with(prefix)).max_by_key(|(prefix, ..)| prefix.len());
+    let (_, family, roles) = found.unwrap_or(("", "internal", "Y"));
+    LicenceKind { family, roles: roles == "Y" }
 }
 
 fn check_seat(org: &Org, licence: Id) -> Result<(), Refusals> {
@@ -276,8 +278,8 @@ fn check_seat(org: &Org, licence: Id) -> Result<(), Refusals> {
 fn check_features(org: &Org, row: &Row, before: Option<&Row>) -> Result<(), Refusals> {
     let user = &org.table_of("User").object;
     for (name, total) in &org.feature_totals {
-        let uses = |row: &Row| uses_feature(org, user, name, row);
-        if uses(row) && !before.is_some_and(uses) && org.counter(name) >= *total {
+        let has = |row: &Row| uses_feature(org, user, name, row);
+        if has(row) && !before.is_some_and(has) && org.counter(name) >= *total {
             let label = user.field(name).map_or(name.as_str(), |field| &field.label);
             let message = format!("{} feature license limit exceeded", label.to_lowercase());
             return Err(vec![Refusal::record("LICENSE_LIMIT_EXCEEDED", message, &[])]);
@@ -293,11 +295,25 @@ fn uses_feature(org: &Org, user: &Object, name: &str, row: &Row) -> bool {
 
 /// After a user was written: seats are counted, and an active user has a `UserLogin`.
 pub(crate) fn saved(org: &mut Org, row: &Row, before: Option<&Row>, actor: Actor) {
-    recount(org, before, -1, actor);
-    recount(org, Some(row), 1, actor);
+    if before.is_none_or(|before| counts_otherwise(org, before, row)) {
+        recount(org, before, -1, actor);
+        recount(org, Some(row), 1, actor);
+    }
     if let (Some(id), true) = (row.get(0).as_id(), row.get(org.user_fields.is_active).as_bool()) {
         add_login(org, id, actor);
     }
+}
+
+/// Whether a change moves a seat, a feature or an administrator.
+fn counts_otherwise(org: &Org, before: &Row, row: &Row) -> bool {
+    let f = org.user_fields;
+    let user = &org.table_of("User").object;
+    before.get(f.is_active) != row.get(f.is_active)
+        || before.get(f.profile) != row.get(f.profile)
+        || org
+            .feature_totals
+            .keys()
+            .any(|name| uses_feature(org, user, name, before) != uses_feature(org, user, name, row))
 }
 
 /// Counts an active user in (`by` 1) or out (-1) of seats, features and administrators.
@@ -385,9 +401,9 @@ pub(crate) fn set_total(org: &mut Org, name: &str, total: i64) -> bool {
     let user = Arc::clone(&org.table_of("User").object);
     let feature = user.field(name).filter(|field| field.name.starts_with(FEATURES)).map(|f| f.name.clone());
     let Some(feature) = feature else { return false };
-    let used = org.table(&user).iter().filter(|(_, row)| uses_feature(org, &user, &feature, row)).count();
-    let used = i64::try_from(used).unwrap_or(i64::MAX);
-    org.count(&feature, used - org.counter(&feature));
+    let holders = org.table(&user).iter().filter(|(_, row)| uses_feature(org, &user, &feature, row)).count();
+    let holders = i64::try_from(holders).unwrap_or(i64::MAX);
+    org.count(&feature, holders - org.counter(&feature));
     org.feature_totals.insert(feature, total);
     true
 }

@@ -27,7 +27,7 @@ pub(crate) fn list() -> Value {
 /// Three releases a year: v52.0 is Summer '21, v53.0 Winter '22.
 fn release(version: u16) -> (&'static str, u16) {
     let season = ["Summer", "Winter", "Spring"][usize::from(version - OLDEST) % 3];
-    (season, 21 + (version - OLDEST + 2) / 3)
+    (season, 21 + (version - OLDEST).div_ceil(3))
 }
 
 /// The number in `v66.0`, if this org serves it.

@@ -30,6 +30,7 @@ const PICKLISTS: &[(&str, &str)] = &[
 /// A field that the org file adds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of a describe")]
 pub(crate) struct CustomField {
     pub(crate) object: String,
     pub(crate) name: String,

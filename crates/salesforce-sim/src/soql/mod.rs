@@ -49,11 +49,14 @@ struct Cursor {
     used: i64,
 }
 
+/// A row, and the record behind each relation of the query.
+type Found = (Arc<Row>, Vec<Option<Arc<Row>>>);
+
 /// A page of an answer, taken from the tables but not yet written as JSON, so that no lock is held
 /// while it is.
 pub(crate) struct Page {
     plan: Arc<Plan>,
-    rows: Vec<(Arc<Row>, Vec<Option<Arc<Row>>>)>,
+    rows: Vec<Found>,
     total: usize,
     next: Option<String>,
     /// The one row of `COUNT(Field)`.
@@ -125,7 +128,7 @@ impl Cursors {
     }
 }
 
-fn take(org: &Org, plan: &Plan, slots: &[Slot]) -> Vec<(Arc<Row>, Vec<Option<Arc<Row>>>)> {
+fn take(org: &Org, plan: &Plan, slots: &[Slot]) -> Vec<Found> {
     let table = org.table(&plan.object);
     let parents =
         |row: &Row| (0..plan.relations.len()).map(|r| related(org, plan, r, row).cloned()).collect();
@@ -204,4 +207,94 @@ fn nested<'a>(
         None => Value::Null,
     });
     inner.as_object_mut()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::org_file::OrgFile;
+
+    fn word() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("SELECT Id, Username FROM User WHERE ".to_owned()),
+            proptest::sample::select(vec![
+                "SELECT",
+                "FROM",
+                "WHERE",
+                "AND",
+                "OR",
+                "NOT",
+                "IN",
+                "LIKE",
+                "ORDER BY",
+                "NULLS",
+                "LIMIT",
+                "OFFSET",
+                "(",
+                ")",
+                ",",
+                "=",
+                "!=",
+                "<",
+                ">=",
+                "'",
+                "'a%'",
+                "null",
+                "true",
+                "Id",
+                "User",
+                "UserLogin",
+                "Profile.Name",
+                "Manager.Manager.Id",
+                "COUNT()",
+                "FIELDS(ALL)",
+                "TODAY",
+                "LAST_N_DAYS:9",
+                "2026-01-01T00:00:00Z",
+                "1",
+                "-5",
+                "\\",
+                "\n",
+            ])
+            .prop_map(ToOwned::to_owned),
+            any::<String>(),
+        ]
+    }
+
+    proptest! {
+        /// Whatever the query, the answer is a page or a refusal.
+        #[test]
+        fn no_query_is_a_panic(words in proptest::collection::vec(word(), 0..16)) {
+            let org = OrgFile::read(None).unwrap().build(1, 0).unwrap();
+            let actor = Actor { user: org.run_as, now: 1_700_000_000_000 };
+            match query(&org, &words.join(" "), actor, PAGE) {
+                Ok(page) => prop_assert!(page.into_json(66)["done"].is_boolean()),
+                Err(refusal) => prop_assert!(refusal.status == 400 && !refusal.message.is_empty()),
+            }
+        }
+
+        /// A literal that is escaped as the reference says finds the text it was made of.
+        #[test]
+        fn an_escaped_literal_is_its_text(text in "[a-zA-Z0-9'\"\\\\%_ \u{e9}\u{4e2d}-]{1,40}") {
+            let mut org = OrgFile::read(None).unwrap().build(1, 0).unwrap();
+            let text = text.trim_end().to_owned();
+            prop_assume!(!text.is_empty());
+            let f = org.user_fields;
+            let user = Arc::clone(&org.table_of("User").object);
+            let mut row = org.table(&user).get(org.run_as).map(|row| Row::clone(row)).unwrap();
+            row.set(f.last_name, crate::cell::Cell::text(&text));
+            org.replace(&user, row);
+            let escaped = text.replace('\\', "\\\\").replace('\'', "\\'");
+            let like = escaped.replace('%', "\\%").replace('_', "\\_");
+            let actor = Actor { user: org.run_as, now: 0 };
+            for condition in [format!("= '{escaped}'"), format!("LIKE '{like}'"), format!("IN ('{escaped}')")] {
+                let soql = format!("SELECT Id FROM User WHERE LastName {condition}");
+                let page = query(&org, &soql, actor, PAGE).map_err(|refusal| refusal.message);
+                let found = page.map(|page| page.into_json(66)["totalSize"].clone());
+                prop_assert_eq!(found, Ok(json!(1)), "{}", soql);
+            }
+        }
+    }
 }

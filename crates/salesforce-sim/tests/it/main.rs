@@ -1,6 +1,9 @@
 //! The simulated org over real HTTP. Each test names the line of the fidelity checklist
 //! (`salesforce-api.md` §9) or the recorded shape that it proves.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+#![expect(clippy::needless_pass_by_value, reason = "tests hand `json!` over as it is")]
+
 mod composite;
 mod control;
 mod faults;

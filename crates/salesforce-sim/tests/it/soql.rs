@@ -170,7 +170,7 @@ async fn order_limit_and_offset() {
         .expect_error(400, "NUMBER_OUTSIDE_VALID_RANGE");
 }
 
-/// §9: FIELDS().
+/// §9: `FIELDS()`.
 #[tokio::test]
 async fn fields_functions() {
     let world = World::start().await;
@@ -298,7 +298,7 @@ async fn pages_follow_a_locator_until_it_expires() {
     }
     let ids: std::collections::HashSet<_> = seen.iter().map(|row| row["Id"].to_string()).collect();
     assert_eq!((seen.len(), ids.len(), &page["done"]), (500, 500, &json!(true)));
-    world.sim.handle().advance(Duration::from_secs(14 * 60));
+    world.sim.handle().advance(Duration::from_mins(14));
     world.get(next).await.expect(200);
     world.sim.handle().advance(Duration::from_secs(15 * 60 + 1));
     assert_eq!(

@@ -22,8 +22,8 @@ async fn versions_need_no_token_and_are_oldest_first() {
     let url = format!("{}/services/data/", world.sim.url());
     let list = world.send(world.http.get(url)).await.expect(200);
     assert_eq!(list[0]["version"], "52.0");
-    let last = list.as_array().unwrap().last().unwrap().clone();
-    assert_eq!(last, json!({"label": "Spring '26", "url": "/services/data/v66.0", "version": "66.0"}));
+    let newest = list.as_array().unwrap().last().unwrap().clone();
+    assert_eq!(newest, json!({"label": "Spring '26", "url": "/services/data/v66.0", "version": "66.0"}));
 }
 
 /// §0.3: 410 for a retired version, 404 for one to come.

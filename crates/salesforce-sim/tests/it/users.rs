@@ -45,7 +45,7 @@ async fn nicknames_are_made_and_are_unique() {
     );
 }
 
-/// §9: FederationIdentifier uniqueness, case-sensitive.
+/// §9: `FederationIdentifier` uniqueness, case-sensitive.
 #[tokio::test]
 async fn federation_identifiers_are_unique_and_have_case() {
     let world = World::start().await;
@@ -69,7 +69,7 @@ async fn used(world: &World, licence: &str) -> i64 {
     rows[0]["UsedLicenses"].as_i64().unwrap()
 }
 
-/// §9: licence pools; counts change with IsActive; exhausted on create, reactivate, profile change.
+/// §9: licence pools; counts change with `IsActive`; exhausted on create, reactivate, profile change.
 #[tokio::test]
 async fn seats_run_out() {
     let world = World::start().await;
@@ -187,7 +187,7 @@ async fn login(world: &World, user: &str) -> Vec<Value> {
     world.query(&format!("SELECT Id, IsFrozen FROM UserLogin WHERE UserId = '{user}'")).await
 }
 
-/// §9: UserLogin auto-created row; freeze independent of IsActive; not created for some users.
+/// §9: `UserLogin` auto-created row; freeze independent of `IsActive`; not created for some users.
 #[tokio::test]
 async fn freezing_is_apart_from_the_user() {
     let world = World::from_file("[[users]]\nusername = \"never@example.com\"\nlogin-row = false").await;

@@ -78,7 +78,7 @@ impl World {
 
     pub async fn refresh(&mut self) {
         let body = self.token_call(&refresh_form("simulated-refresh-token")).await.expect(200);
-        self.token = body["access_token"].as_str().unwrap().to_owned();
+        body["access_token"].as_str().unwrap().clone_into(&mut self.token);
     }
 
     pub async fn token_call(&self, form: &[(&str, &str)]) -> Answer {
