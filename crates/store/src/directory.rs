@@ -33,8 +33,9 @@ pub struct StoredResource {
 }
 
 impl StoredResource {
-    /// All attributes, as filters and sorting see them: the body with `id`, `meta`, and `groups` or `members`. `active` is there
-    /// also where nobody sent it. `meta.location` and every `$ref` are missing: only a door knows its own address.
+    /// All attributes, as filters and sorting see them: the body with `id`, `meta`, and `groups` or
+    /// `members`. `active` is there also where nobody sent it. `meta.location` and every `$ref` are missing:
+    /// only a door knows its own address.
     ///
     /// # Errors
     ///
@@ -69,7 +70,8 @@ impl StoredResource {
 }
 
 impl GroupRef {
-    /// The element of `groups`, without `$ref`. Nobody is a member through another group yet, so it is always `direct`.
+    /// The element of `groups`, without `$ref`. Nobody is a member through another group yet, so it is always
+    /// `direct`.
     #[must_use]
     pub fn element(&self) -> Value {
         json!({ "value": self.id.as_str(), "display": self.display, "type": "direct" })
@@ -184,12 +186,12 @@ pub trait Directory: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StoreError::TooMany`] when no index serves the filter or the sort and more than 200,000 rows or 2 s would
-    /// be needed to answer: never a short answer.
+    /// [`StoreError::TooMany`] when no index serves the filter or the sort and more than 200,000 rows or 2 s
+    /// would be needed to answer: never a short answer.
     async fn find(&self, tenant: &TenantId, query: &Query) -> Result<Page, StoreError>;
 
-    /// Which kind each of these ids is, in their order; `None` for one that is not there (pending ones are there).
-    /// For checking members.
+    /// Which kind each of these ids is, in their order; `None` for one that is not there (pending ones are
+    /// there). For checking members.
     async fn kinds(&self, tenant: &TenantId, ids: &[&str]) -> Result<Vec<Option<ResourceKind>>, StoreError>;
 
     /// The links of an identity, in the order of their targets' names.

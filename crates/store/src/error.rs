@@ -6,7 +6,8 @@ use model::ChangeId;
 
 /// Why something could not be read or written. Its text has no personal data in it.
 ///
-/// What a caller has to expect (a taken `userName`, an old version) is no error: it is in the answers of the methods.
+/// What a caller has to expect (a taken `userName`, an old version) is no error: it is in the answers of the
+/// methods.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database refused or failed.

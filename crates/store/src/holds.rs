@@ -53,11 +53,12 @@ pub struct Hold {
 /// Holds.
 #[async_trait]
 pub trait Holds: Send + Sync {
-    /// Raises a hold, or finds the open one for the same tenant, subject and target (whose kind is renewed). Answers
-    /// its id.
+    /// Raises a hold, or finds the open one for the same tenant, subject and target (whose kind is renewed).
+    /// Answers its id.
     async fn raise_hold(&self, hold: Hold) -> Result<HoldId, StoreError>;
 
-    /// Closes the hold for a subject and target because it was decided or went away. Without one nothing happens.
+    /// Closes the hold for a subject and target because it was decided or went away. Without one nothing
+    /// happens.
     async fn close_hold(
         &self,
         tenant: &TenantId,

@@ -39,7 +39,8 @@ pub struct NewChange {
     pub takes_access_away: bool,
     /// The plan, when the change is opened at its turn; absent: [`ChangeState::Accepted`].
     pub plan: Option<Plan>,
-    /// For a create: the resource as requested. Reserves the id and the folded `userName` as a pending resource.
+    /// For a create: the resource as requested. Reserves the id and the folded `userName` as a pending
+    /// resource.
     pub reserve: Option<Resource>,
     /// For an update that changes the `userName`: the new one, reserved until the change ends.
     pub rename: Option<String>,
@@ -111,8 +112,8 @@ pub struct ChangeOutcome {
 /// One transaction that ends a change (or, with `change: None`, makes one that needed no Salesforce call).
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// The journalled change that ends here. With one, the write need not be synced (it would be redone from the
-    /// journal); without one it is synced.
+    /// The journalled change that ends here. With one, the write need not be synced (it would be redone from
+    /// the journal); without one it is synced.
     pub change: Option<ChangeId>,
     /// Whose.
     pub tenant: TenantId,
@@ -198,11 +199,10 @@ pub trait Journal: Send + Sync {
     async fn open(&self, change: NewChange) -> Result<Opened, StoreError>;
 
     /// Replaces the plan of an open change, synced; state becomes [`ChangeState::Planned`].
-
     async fn replan(&self, change: &ChangeId, plan: &Plan) -> Result<(), StoreError>;
 
-    /// Ends a change with what landed: resource, links, audit entry and outcome, all or nothing. Readable by every
-    /// later read when it returns.
+    /// Ends a change with what landed: resource, links, audit entry and outcome, all or nothing. Readable by
+    /// every later read when it returns.
     async fn record(&self, record: Record) -> Result<Recorded, StoreError>;
 
     /// Ends a change of which nothing is kept: a pending resource is removed. Synced.
@@ -220,8 +220,8 @@ pub trait Journal: Send + Sync {
     /// A change by its id.
     async fn change(&self, tenant: &TenantId, id: &ChangeId) -> Result<Option<Change>, StoreError>;
 
-    /// The newest change of this client with this fingerprint that was accepted at or after `since`: what a repeated POST
-    /// joins.
+    /// The newest change of this client with this fingerprint that was accepted at or after `since`: what a
+    /// repeated POST joins.
     async fn find_repeat(
         &self,
         tenant: &TenantId,

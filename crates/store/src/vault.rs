@@ -7,8 +7,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::StoreError;
 
-/// The key that everything in the vault is encrypted with: 256 bits, from `GANGWAY_KEY` or a file outside the data
-/// directory. Cannot be printed; wiped when dropped.
+/// The key that everything in the vault is encrypted with: 256 bits, from `GANGWAY_KEY` or a file outside the
+/// data directory. Cannot be printed; wiped when dropped.
 pub struct MasterKey(Zeroizing<[u8; 32]>);
 
 impl MasterKey {
@@ -20,8 +20,8 @@ impl MasterKey {
 
     /// Encrypts `plain` for one place: nonce (96 bits, random), ciphertext, tag (128 bits).
     ///
-    /// Random nonces are safe for 2^32 messages under one key (NIST SP 800-38D §8.3); a vault holds a few refresh tokens,
-    /// each renewed some times a day.
+    /// Random nonces are safe for 2^32 messages under one key (NIST SP 800-38D §8.3); a vault holds a few
+    /// refresh tokens, each renewed some times a day.
     pub(crate) fn seal(&self, place: Place<'_>, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
         let mut sealed = plain.to_vec();
         let nonce = self
@@ -56,8 +56,8 @@ impl MasterKey {
     }
 }
 
-/// Where a sealed value lies. It is authenticated with the value, so that nobody can move one secret into the place of
-/// another.
+/// Where a sealed value lies. It is authenticated with the value, so that nobody can move one secret into the
+/// place of another.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub table: &'a str,

@@ -2,6 +2,11 @@
 //!
 //! A backend implements [`Backend`] and calls [`check`]. A case that does not hold panics with its name.
 
+#![cfg_attr(
+    not(test),
+    expect(clippy::wildcard_imports, reason = "the files of cases share one vocabulary, which is this file")
+)]
+
 mod find;
 mod groups;
 mod holds;

@@ -180,7 +180,8 @@ async fn deleting_takes_links_along(world: &World<'_>) {
     let create = record(&world.tenant, USER, "ada", ResourceWrite::Create(resource(user("ada"))));
     ok(world.store.record(Record { links: vec![set("staff", 1)], ..create }).await).expect_version(1);
     let delete = ResourceWrite::Delete { expected: Version(1) };
-    // A deactivated record may be noted in the very transaction that deletes the identity: that leaves nothing either.
+    // A deactivated record may be noted in the very transaction that deletes the identity: that leaves
+    // nothing either.
     let delete = Record { links: vec![set("staff", 1)], ..record(&world.tenant, USER, "ada", delete) };
     ok(world.store.record(delete).await).expect_version(1);
     assert_eq!(ok(world.store.linked_to(&world.tenant, &record_id(1)).await), None);

@@ -1,8 +1,8 @@
 //! Checkpoints: moving the log (`-wal`) into the database file, beside the writer.
 //!
-//! SQLite would do it inside the commit that makes the log long, and that commit's caller would wait for two syncs and some hundred page writes. A passive
-//! checkpoint on another connection waits for nobody and stops nobody; when it has reached the end of the log, the writer's next commit
-//! starts it anew.
+//! `SQLite` would do it inside the commit that makes the log long, and that commit's caller would wait for two
+//! syncs and some hundred page writes. A passive checkpoint on another connection waits for nobody and stops
+//! nobody; when it has reached the end of the log, the writer's next commit starts it anew.
 
 use std::{
     path::PathBuf,
@@ -22,8 +22,8 @@ use crate::StoreError;
 /// Jobs between checkpoints: at about ten pages each, some 4 MiB of log.
 const JOBS: usize = 100;
 
-/// Pages of log (4 KiB each: 64 MiB) at which the writer makes a checkpoint itself. Under unbroken load the passive ones never reach the end of a log
-/// that grows meanwhile.
+/// Pages of log (4 KiB each: 64 MiB) at which the writer makes a checkpoint itself. Under unbroken load the
+/// passive ones never reach the end of a log that grows meanwhile.
 const LONG_LOG: i64 = 16_384;
 
 /// The writer's end of the checkpoint thread.

@@ -1,4 +1,4 @@
-//! The Directory on SQLite.
+//! The Directory on `SQLite`.
 
 use async_trait::async_trait;
 use model::{ResourceId, ResourceKind, TenantId};

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, config::DbConfig};
 
 use super::rows::Doing;
 use crate::StoreError;
@@ -19,12 +19,12 @@ mod embedded {
 /// The newest schema this version knows: the number of its last migration.
 pub const SCHEMA: i32 = 1;
 
-/// How long a connection waits for a lock. Readers never wait for the writer under WAL; this is for `gangway changes` beside a
-/// gateway that starts or stops.
+/// How long a connection waits for a lock. Readers never wait for the writer under WAL; this is for `gangway
+/// changes` beside a gateway that starts or stops.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// What one connection may keep of the file in memory, in KiB. There is one writing connection, one for checkpoints, and one for each
-/// reading thread; the budget of the whole process is 40 MiB.
+/// What one connection may keep of the file in memory, in KiB. There is one writing connection, one for
+/// checkpoints, and one for each reading thread; the budget of the whole process is 40 MiB.
 const WRITER_CACHE_KIB: u32 = 2048;
 const READER_CACHE_KIB: u32 = 1024;
 
@@ -34,9 +34,11 @@ const STATEMENTS: usize = 128;
 /// After a burst the log file is cut back to this.
 const LOG_BYTES: u32 = 16 << 20;
 
-/// Held for as long as the file is open for writing. The operating system lets go of it when the process ends, however it ends.
+/// Held for as long as the file is open for writing. The operating system lets go of it when the process
+/// ends, however it ends.
 ///
-/// It is a file of its own: SQLite uses POSIX locks on the database file, and closing any other handle to that file would drop them.
+/// It is a file of its own: `SQLite` uses POSIX locks on the database file, and closing any other handle to
+/// that file would drop them.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -51,7 +53,8 @@ pub fn claim(path: &Path) -> Result<Lock, StoreError> {
         Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(source)) => return Err(StoreError::file("lock", &lock_path, source)),
     }
-    // SQLite gives `-wal` and `-shm` the mode of the database, so making it first with 0600 is enough for all three.
+    // SQLite gives `-wal` and `-shm` the mode of the database, so making it first with 0600 is enough for all
+    // three.
     private(path).map_err(|source| StoreError::file("open", path, source))?;
     Ok(Lock { _file: lock })
 }
@@ -83,7 +86,8 @@ pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "wal_autocheckpoint", 0).doing(doing)?;
     check_newer(&connection, path)?;
     embedded::migrations::runner()
-        // A file of the next version has migrations that this one lacks; `check_newer` has seen that it may be used.
+        // A file of the next version has migrations that this one lacks; `check_newer` has seen that it may
+        // be used.
         .set_abort_missing(false)
         .run(&mut connection)
         .map_err(|source| StoreError::Database {
@@ -123,7 +127,10 @@ fn connect(path: &Path, flags: OpenFlags, cache_kib: u32) -> Result<Connection, 
     connection.busy_timeout(BUSY).doing(doing)?;
     connection.pragma_update(None, "cache_size", -i64::from(cache_kib)).doing(doing)?;
     connection.pragma_update(None, "mmap_size", 0).doing(doing)?;
-    connection.pragma_update(None, "trusted_schema", false).doing(doing)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).doing(doing)?;
+    // A plan must not depend on the values that are bound: SQLite would plan anew at each binding, which
+    // costs more than a point read.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).doing(doing)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
@@ -167,7 +174,7 @@ fn has_table(connection: &Connection, name: &str) -> Result<bool, StoreError> {
         .doing("read sqlite_schema")
 }
 
-/// A file that is not there cannot be opened for reading; SQLite's own words do not say which one.
+/// A file that is not there cannot be opened for reading; `SQLite`'s own words do not say which one.
 pub fn require(path: &Path) -> Result<(), StoreError> {
     match std::fs::metadata(path) {
         Ok(_) => Ok(()),

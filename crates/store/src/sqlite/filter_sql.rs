@@ -1,8 +1,8 @@
 //! Which index serves a filter.
 //!
-//! A probe finds by one index every resource that can match, and maybe some that do not: the filter itself is evaluated on
-//! what was found ([`scim_types::Filter::matches`]), so there is one meaning of a filter, not two. Only where index and filter say
-//! the same for certain is that left out.
+//! A probe finds by one index every resource that can match, and maybe some that do not: the filter itself is
+//! evaluated on what was found ([`scim_types::Filter::matches`]), so there is one meaning of a filter, not
+//! two. Only where index and filter say the same for certain is that left out.
 
 use std::sync::LazyLock;
 
@@ -62,52 +62,73 @@ impl Index {
         self <= Self::Email
     }
 
-    /// What follows `SELECT ...`: `r` is `resources`, `?1` the tenant, `?2` the kind, `?3` the value. Without pending ones. The index is named, so
-    /// that a statement whose index is gone fails in a test and is not merely slow.
-    pub fn from_where(self) -> &'static str {
+    /// What follows `SELECT ...`: `r` is `resources`, `?1` the tenant, `?2` the kind, `?3` the value. Without
+    /// pending ones. The index is named, so that a statement whose index is gone fails in a test and is not
+    /// merely slow.
+    pub fn source(self) -> &'static str {
         match self {
             Self::Id => {
-                "FROM resources r INDEXED BY resources_by_id WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3 AND r.seq IS NOT NULL"
+                "FROM resources r INDEXED BY resources_by_id
+                 WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3 AND r.seq IS NOT NULL"
             }
             Self::UserName => {
-                "FROM resources r INDEXED BY resources_by_user_name WHERE r.tenant = ?1 AND r.kind = ?2 AND r.user_name_key = ?3 AND r.seq IS NOT NULL"
+                "FROM resources r INDEXED BY resources_by_user_name
+                 WHERE r.tenant = ?1 AND r.kind = ?2 AND r.user_name_key = ?3 AND r.seq IS NOT NULL"
             }
             Self::ExternalId => {
-                "FROM resources r INDEXED BY resources_by_external_id WHERE r.tenant = ?1 AND r.kind = ?2 AND r.external_id_key = ?3 AND r.seq IS NOT NULL"
+                "FROM resources r INDEXED BY resources_by_external_id
+                 WHERE r.tenant = ?1 AND r.kind = ?2 AND r.external_id = ?3 AND r.seq IS NOT NULL"
             }
             Self::EmployeeNumber => {
-                "FROM resources r INDEXED BY resources_by_employee_number WHERE r.tenant = ?1 AND r.kind = ?2 AND r.employee_number_key = ?3 AND r.seq IS NOT NULL"
+                "FROM resources r INDEXED BY resources_by_employee_number
+                 WHERE r.tenant = ?1 AND r.kind = ?2 AND r.employee_number_key = ?3 AND r.seq IS NOT NULL"
             }
             Self::Email => {
-                "FROM resource_emails e INDEXED BY resource_emails_by_email CROSS JOIN resources r ON r.key = e.resource WHERE e.tenant = ?1 AND r.kind = ?2 AND e.email_key = ?3 AND r.seq IS NOT NULL"
+                "FROM resource_emails e INDEXED BY resource_emails_by_email
+                 CROSS JOIN resources r ON r.key = e.resource
+                 WHERE e.tenant = ?1 AND r.kind = ?2 AND e.email_key = ?3 AND r.seq IS NOT NULL"
             }
             Self::DisplayName => {
-                "FROM resources r INDEXED BY resources_by_display_name WHERE r.tenant = ?1 AND r.kind = ?2 AND r.display_name_key = ?3 AND r.seq IS NOT NULL"
+                "FROM resources r INDEXED BY resources_by_display_name
+                 WHERE r.tenant = ?1 AND r.kind = ?2 AND r.display_name_key = ?3 AND r.seq IS NOT NULL"
             }
             Self::Member => {
-                "FROM resources x INDEXED BY resources_by_id CROSS JOIN members m INDEXED BY members_by_member ON m.member_key = x.key CROSS JOIN resources r ON r.key = m.group_key WHERE x.tenant = ?1 AND x.kind IN (1, 2) AND x.id = ?3 AND r.kind = ?2 AND r.seq IS NOT NULL"
+                "FROM resources x INDEXED BY resources_by_id
+                 CROSS JOIN members m INDEXED BY members_by_member ON m.member_key = x.key
+                 CROSS JOIN resources r ON r.key = m.group_key
+                 WHERE x.tenant = ?1 AND x.kind IN (1, 2) AND x.id = ?3 AND r.kind = ?2 AND r.seq IS NOT NULL"
             }
             Self::Group => {
-                "FROM resources x INDEXED BY resources_by_id CROSS JOIN members m ON m.group_key = x.key CROSS JOIN resources r ON r.key = m.member_key WHERE x.tenant = ?1 AND x.kind = 2 AND x.id = ?3 AND r.kind = ?2 AND r.seq IS NOT NULL"
+                "FROM resources x INDEXED BY resources_by_id
+                 CROSS JOIN members m ON m.group_key = x.key
+                 CROSS JOIN resources r ON r.key = m.member_key
+                 WHERE x.tenant = ?1 AND x.kind = 2 AND x.id = ?3 AND r.kind = ?2 AND r.seq IS NOT NULL"
             }
             Self::ModifiedAt => {
-                "FROM resources r INDEXED BY resources_by_modified WHERE r.tenant = ?1 AND r.kind = ?2 AND r.modified_ms = ?3 AND r.seq IS NOT NULL"
+                "FROM resources r INDEXED BY resources_by_modified
+                 WHERE r.tenant = ?1 AND r.kind = ?2 AND r.modified_ms = ?3 AND r.seq IS NOT NULL"
             }
             Self::ModifiedAfter => {
-                "FROM resources r INDEXED BY resources_by_modified WHERE r.tenant = ?1 AND r.kind = ?2 AND r.modified_ms > ?3 AND r.seq IS NOT NULL"
+                "FROM resources r INDEXED BY resources_by_modified
+                 WHERE r.tenant = ?1 AND r.kind = ?2 AND r.modified_ms > ?3 AND r.seq IS NOT NULL"
             }
             Self::ModifiedFrom => {
-                "FROM resources r INDEXED BY resources_by_modified WHERE r.tenant = ?1 AND r.kind = ?2 AND r.modified_ms >= ?3 AND r.seq IS NOT NULL"
+                "FROM resources r INDEXED BY resources_by_modified
+                 WHERE r.tenant = ?1 AND r.kind = ?2 AND r.modified_ms >= ?3 AND r.seq IS NOT NULL"
             }
             Self::ModifiedBefore => {
-                "FROM resources r INDEXED BY resources_by_modified WHERE r.tenant = ?1 AND r.kind = ?2 AND r.modified_ms < ?3 AND r.seq IS NOT NULL"
+                "FROM resources r INDEXED BY resources_by_modified
+                 WHERE r.tenant = ?1 AND r.kind = ?2 AND r.modified_ms < ?3 AND r.seq IS NOT NULL"
             }
             Self::ModifiedUntil => {
-                "FROM resources r INDEXED BY resources_by_modified WHERE r.tenant = ?1 AND r.kind = ?2 AND r.modified_ms <= ?3 AND r.seq IS NOT NULL"
+                "FROM resources r INDEXED BY resources_by_modified
+                 WHERE r.tenant = ?1 AND r.kind = ?2 AND r.modified_ms <= ?3 AND r.seq IS NOT NULL"
             }
-            // Only Users have a value here, so the kind need not be looked up (`?2 = ?2` uses the parameter up).
+            // Only Users have a value here, so the kind need not be looked up (`?2 = ?2` uses the parameter
+            // up).
             Self::Active => {
-                "FROM resources r INDEXED BY resources_by_active WHERE r.tenant = ?1 AND ?2 = ?2 AND r.active = ?3 AND r.seq IS NOT NULL"
+                "FROM resources r INDEXED BY resources_by_active
+                 WHERE r.tenant = ?1 AND ?2 = ?2 AND r.active = ?3 AND r.seq IS NOT NULL"
             }
         }
     }
@@ -193,7 +214,8 @@ fn compare(filter: &Filter) -> Option<(Probe, bool)> {
             (Index::Active, Value::Integer(i64::from(*active)), true)
         }
         ("meta.lastModified", op, Literal::Instant { at, .. }) => {
-            // Stored to the millisecond: between two of them, "from" begins with the next and "until" ends with the last.
+            // Stored to the millisecond: between two of them, "from" begins with the next and "until" ends
+            // with the last.
             let nanos = at.as_nanosecond();
             let last = i64::try_from(nanos.div_euclid(1_000_000)).ok()?;
             let next = i64::try_from(nanos.div_euclid(1_000_000)).ok()?
@@ -218,14 +240,15 @@ fn text_index(path: &AttrPath) -> Option<(Index, bool)> {
     /// The number's canonical path.
     static EMPLOYEE_NUMBER: LazyLock<String> =
         LazyLock::new(|| format!("{ENTERPRISE_USER_URN}:employeeNumber"));
-    // Ids are kept as they are; all other keys are folded, which is wider than equality where `caseExact` is true.
+    // Folded keys are wider than equality where `caseExact` is true.
     let folded = !path.attribute().case_exact;
     Some(match path.as_str() {
         "id" => (Index::Id, true),
         "members.value" => (Index::Member, true),
         "groups.value" => (Index::Group, true),
         "userName" => (Index::UserName, folded),
-        "externalId" => (Index::ExternalId, false),
+        // Kept as it is, so it serves as long as the schema says `caseExact`.
+        "externalId" if !folded => (Index::ExternalId, true),
         "displayName" => (Index::DisplayName, folded),
         "emails.value" => (Index::Email, folded),
         text if text == *EMPLOYEE_NUMBER => (Index::EmployeeNumber, folded),
@@ -245,7 +268,7 @@ pub fn sort_column(path: &AttrPath) -> Option<&'static str> {
     }
 }
 
-/// A page's limits as SQLite takes them.
+/// A page's limits as `SQLite` takes them.
 pub fn limit(count: u64) -> Value {
     Value::Integer(signed(count))
 }
@@ -280,7 +303,7 @@ mod tests {
             (r#"userName eq "a""#, "exactly UserName"),
             (r#"USERNAME Eq "a""#, "exactly UserName"),
             (r#"id eq "a""#, "exactly Id"),
-            (r#"externalId eq "a""#, "among ExternalId"),
+            (r#"externalId eq "a""#, "exactly ExternalId"),
             (r#"displayName eq "a""#, "exactly DisplayName"),
             (r#"emails eq "a""#, "exactly Email"),
             (r#"emails.value eq "a""#, "exactly Email"),

@@ -31,8 +31,8 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        // Two seconds leave room under the five in which clients want an answer (C-14). In a second some 100,000 resources are read,
-        // parsed and compared.
+        // Two seconds leave room under the five in which clients want an answer (C-14). In a second some
+        // 100,000 resources are read, parsed and compared.
         Self { rows: 200_000, time: Duration::from_secs(2) }
     }
 }
@@ -56,7 +56,8 @@ impl Search {
         Self { query, limits }
     }
 
-    /// The page, if it takes microseconds to find: one name, or a narrow index. `None`: do [`run`](Self::run) elsewhere.
+    /// The page, if it takes microseconds to find: one name, or a narrow index. `None`: do [`run`](Self::run)
+    /// elsewhere.
     pub fn at_once(&self, reader: &Reader, tenant: &TenantId) -> Result<Option<Page>, StoreError> {
         if self.query.kind != ResourceKind::User {
             return Ok(None);
@@ -76,13 +77,13 @@ impl Search {
             if let Some(name) = self.query.filter.as_ref().and_then(filter_sql::user_name) {
                 return run.named(&name).map(Some);
             }
-            let probes = match &plan {
-                Plan::Exactly(probe) => std::slice::from_ref(probe),
-                Plan::Among(probes, _) => probes.as_slice(),
-                Plan::All | Plan::Scan(_) => &[],
+            let (probes, filter) = match &plan {
+                Plan::Exactly(probe) => (std::slice::from_ref(probe), None),
+                Plan::Among(probes, filter) => (probes.as_slice(), Some(*filter)),
+                Plan::All | Plan::Scan(_) => return Ok(None),
             };
             let candidates = run.candidates(probes, AT_ONCE)?;
-            candidates.map(|candidates| run.among(candidates, self.query.filter.as_ref())).transpose()
+            candidates.map(|candidates| run.among(candidates, filter)).transpose()
         })
     }
 
@@ -101,9 +102,7 @@ impl Search {
             match (Plan::of(self.query.filter.as_ref()), column) {
                 (Plan::All, Some(order)) => run.listed(None, order),
                 (Plan::Exactly(probe), Some(order)) => run.listed(Some(&probe), order),
-                (Plan::Exactly(probe), None) => {
-                    run.among_all(std::slice::from_ref(&probe), self.query.filter.as_ref())
-                }
+                (Plan::Exactly(probe), None) => run.among_all(std::slice::from_ref(&probe), None),
                 (Plan::Among(probes, filter), _) => run.among_all(&probes, Some(filter)),
                 (Plan::All, None) => run.scanned(None),
                 (Plan::Scan(filter), _) => run.scanned(Some(filter)),
@@ -166,15 +165,17 @@ impl<'a> Run<'a> {
         Ok(Page { total, resources: user.filter(|_| first).into_iter().collect(), next: None })
     }
 
-    /// A part of an index, in the order of a column (and whether descending) or of creation. Nothing is read but the page.
+    /// A part of an index, in the order of a column (and whether descending) or of creation. Nothing is read
+    /// but the page.
     fn listed(&self, probe: Option<&Probe>, order: Option<(&str, bool)>) -> Result<Page, StoreError> {
         let by_name = probe.is_none() && order.is_some_and(|(column, _)| column == "r.user_name_key");
         let from_where = match probe {
-            Some(probe) => probe.index.from_where(),
+            Some(probe) => probe.index.source(),
             // `?3` is not used; SQLite wants every number up to the highest.
             None if by_name => {
                 "FROM resources r INDEXED BY resources_by_user_name
-                 WHERE r.tenant = ?1 AND ?2 = ?2 AND ?3 IS NULL AND r.user_name_key IS NOT NULL AND r.seq IS NOT NULL"
+                 WHERE r.tenant = ?1 AND ?2 = ?2 AND ?3 IS NULL AND r.user_name_key IS NOT NULL
+                 AND r.seq IS NOT NULL"
             }
             None => {
                 "FROM resources r INDEXED BY resources_by_seq
@@ -226,7 +227,7 @@ impl<'a> Run<'a> {
     fn candidates(&self, probes: &[Probe], most: usize) -> Result<Option<BTreeSet<Found>>, StoreError> {
         let mut all = BTreeSet::new();
         for probe in probes {
-            let sql = format!("SELECT r.seq, r.key {} LIMIT ?4", probe.index.from_where());
+            let sql = format!("SELECT r.seq, r.key {} LIMIT ?4", probe.index.source());
             let found = self.found(
                 &sql,
                 params![self.tenant.0, kind_key(self.kind), probe.value, limit(most as u64 + 1)],
@@ -263,6 +264,10 @@ impl<'a> Run<'a> {
     /// Of these, the page of what matches.
     fn among(&self, candidates: BTreeSet<Found>, filter: Option<&Filter>) -> Result<Page, StoreError> {
         let mut matches = Matches::new(self, filter);
+        if filter.is_none() && self.query.sort.is_none() {
+            matches.found = candidates.into_iter().map(|found| (None, found)).collect();
+            return matches.page();
+        }
         let mut select = self
             .reader
             .statement(&format!("SELECT {STORED_COLUMNS} FROM resources r WHERE r.key = ?1"), READ)?;

@@ -1,4 +1,4 @@
-//! Holds on SQLite.
+//! Holds on `SQLite`.
 
 use async_trait::async_trait;
 use model::{HoldId, ResourceId, TargetName, TenantId, Timestamp};
@@ -23,7 +23,8 @@ impl Holds for SqliteStore {
             let kind = to_json("holds", "a reason", &hold.kind)?;
             connection
                 .prepare_cached(
-                    "INSERT INTO holds (id, tenant, subject, target, identity, kind, raised_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                    "INSERT INTO holds (id, tenant, subject, target, identity, kind, raised_ms)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                      ON CONFLICT (tenant, subject, target) WHERE closed_ms IS NULL
                      DO UPDATE SET kind = excluded.kind, identity = coalesce(excluded.identity, identity)
                      RETURNING id",
@@ -60,7 +61,8 @@ impl Holds for SqliteStore {
             let Some(tenant) = tenant_key(connection, &tenant)? else { return Ok(()) };
             connection
                 .prepare_cached(
-                    "UPDATE holds SET closed_ms = ?4 WHERE tenant = ?1 AND subject = ?2 AND target = ?3 AND closed_ms IS NULL",
+                    "UPDATE holds SET closed_ms = ?4
+                     WHERE tenant = ?1 AND subject = ?2 AND target = ?3 AND closed_ms IS NULL",
                 )
                 .and_then(|mut update| {
                     update.execute(params![tenant.0, subject, target.as_str(), at.as_millisecond()])
@@ -79,7 +81,8 @@ impl Holds for SqliteStore {
                 let mut select = reader.statement(
                     "SELECT h.id, t.name, h.identity, h.subject, h.target, h.kind, h.raised_ms
                      FROM holds h JOIN tenants t ON t.tenant = h.tenant
-                     WHERE h.closed_ms IS NULL AND (?1 IS NULL OR t.name = ?1) ORDER BY h.raised_ms, h.number",
+                     WHERE h.closed_ms IS NULL AND (?1 IS NULL OR t.name = ?1)
+                     ORDER BY h.raised_ms, h.number",
                     READ,
                 )?;
                 let mut found = select.query([tenant.as_ref().map(TenantId::as_str)]).doing(READ)?;

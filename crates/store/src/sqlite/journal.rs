@@ -1,4 +1,4 @@
-//! The Journal on SQLite.
+//! The Journal on `SQLite`.
 
 use async_trait::async_trait;
 use model::{ChangeId, ChangeState, ClientName, ResourceId, TenantId, Timestamp, Version};
@@ -65,7 +65,8 @@ impl Journal for SqliteStore {
             .read_long(move |reader| {
                 let mut select = reader.statement(
                     &format!(
-                        "SELECT {CHANGE_COLUMNS}, c.request, c.plan FROM changes c JOIN tenants t ON t.tenant = c.tenant
+                        "SELECT {CHANGE_COLUMNS}, c.request, c.plan
+                         FROM changes c JOIN tenants t ON t.tenant = c.tenant
                          WHERE c.ended_ms IS NULL AND (?1 IS NULL OR t.name = ?1) ORDER BY c.number"
                     ),
                     READ,
@@ -163,7 +164,8 @@ impl Journal for SqliteStore {
                 let Some(tenant) = reader.tenant(&tenant)? else { return Ok(Vec::new()) };
                 let doing = "read audit";
                 let mut select = reader.statement(
-                    "SELECT at_ms, version, entry FROM audit WHERE tenant = ?1 AND resource = ?2 ORDER BY number",
+                    "SELECT at_ms, version, entry FROM audit
+                     WHERE tenant = ?1 AND resource = ?2 ORDER BY number",
                     doing,
                 )?;
                 let mut found = select.query(params![tenant.0, resource.as_str()]).doing(doing)?;
@@ -196,8 +198,8 @@ fn open(connection: &Connection, change: NewChange) -> Result<Opened, StoreError
     let plan = change.plan.as_ref().map(|plan| to_json("changes", "a plan", plan)).transpose()?;
     connection
         .prepare_cached(
-            "INSERT INTO changes (id, tenant, client, kind, resource, state, takes_access_away, fingerprint, rename_key,
-                 request, plan, accepted_ms, answered)
+            "INSERT INTO changes (id, tenant, client, kind, resource, state, takes_access_away, fingerprint,
+                 rename_key, request, plan, accepted_ms, answered)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0)",
         )
         .and_then(|mut insert| {
@@ -209,7 +211,7 @@ fn open(connection: &Connection, change: NewChange) -> Result<Opened, StoreError
                 change.resource.as_str(),
                 state.as_str(),
                 change.takes_access_away,
-                change.fingerprint.as_ref().map(|fingerprint| fingerprint.as_slice()),
+                change.fingerprint.as_ref().map(<[u8; 32]>::as_slice),
                 rename,
                 change.request.to_string(),
                 plan,
@@ -298,8 +300,10 @@ fn write_links(
                 let text = to_json("links", "a link", link)?;
                 connection
                     .prepare_cached(
-                        "INSERT INTO links (resource, target, tenant, record_id, link) VALUES (?1, ?2, ?3, ?4, ?5)
-                         ON CONFLICT (resource, target) DO UPDATE SET record_id = excluded.record_id, link = excluded.link",
+                        "INSERT INTO links (resource, target, tenant, record_id, link)
+                         VALUES (?1, ?2, ?3, ?4, ?5)
+                         ON CONFLICT (resource, target) DO UPDATE
+                         SET record_id = excluded.record_id, link = excluded.link",
                     )
                     .and_then(|mut upsert| {
                         let record = link.record_id.to_string();
@@ -330,7 +334,8 @@ fn write_audit(
     let entry = to_json("audit", "an audit entry", entry)?;
     connection
         .prepare_cached(
-            "INSERT INTO audit (tenant, resource, at_ms, version, change, entry) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO audit (tenant, resource, at_ms, version, change, entry)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )
         .and_then(|mut insert| {
             insert.execute(params![
@@ -368,7 +373,8 @@ fn withdraw(
     end(connection, change, ChangeState::Withdrawn, outcome, answered, at)
 }
 
-/// Ends a change. The request, the plan and the reserved name go: they are personal data, and nobody needs them any more.
+/// Ends a change. The request, the plan and the reserved name go: they are personal data, and nobody needs
+/// them any more.
 fn end(
     connection: &Connection,
     change: &ChangeId,
@@ -380,7 +386,8 @@ fn end(
     let outcome = to_json("changes", "an outcome", outcome)?;
     connection
         .prepare_cached(
-            "UPDATE changes SET state = ?2, outcome = ?3, answered = ?4, ended_ms = ?5, request = NULL, plan = NULL, rename_key = NULL
+            "UPDATE changes SET state = ?2, outcome = ?3, answered = ?4, ended_ms = ?5,
+                 request = NULL, plan = NULL, rename_key = NULL
              WHERE id = ?1",
         )
         .and_then(|mut update| {
@@ -391,8 +398,8 @@ fn end(
 }
 
 /// The columns that [`change`] reads, of `changes c` and `tenants t`.
-const CHANGE_COLUMNS: &str = "c.id, t.name, c.client, c.kind, c.resource, c.state, c.takes_access_away, c.accepted_ms, \
-                              c.ended_ms, c.answered, c.outcome";
+const CHANGE_COLUMNS: &str = "c.id, t.name, c.client, c.kind, c.resource, c.state, c.takes_access_away, \
+                              c.accepted_ms, c.ended_ms, c.answered, c.outcome";
 /// The first column behind them.
 const NEXT_COLUMN: usize = 11;
 

@@ -14,13 +14,14 @@ use crate::{GroupRef, Member, StoreError};
 const READ: &str = "read members";
 const WRITE: &str = "write members";
 
-/// Gives a group these members and no others, writing only what differs. Who was a member stays where they stood, new ones come
-/// last. An id that is not in the tenant (any more) is left out, as it would be if it were deleted a moment later.
+/// Gives a group these members and no others, writing only what differs. Who was a member stays where they
+/// stood, new ones come last. An id that is not in the tenant (any more) is left out, as it would be if it
+/// were deleted a moment later.
 pub fn set(
     connection: &Connection,
     tenant: TenantKey,
     group: i64,
-    members: Vec<String>,
+    members: &[String],
 ) -> Result<(), StoreError> {
     let mut wanted = HashSet::with_capacity(members.len());
     let mut last = 0;
@@ -47,7 +48,7 @@ pub fn set(
                 .doing(WRITE)?;
         }
     }
-    for id in &members {
+    for id in members {
         if !present.insert(id.as_str()) {
             continue;
         }
@@ -69,7 +70,8 @@ fn key_of(connection: &Connection, tenant: TenantKey, id: &str) -> Result<Option
         .doing("read resources")
 }
 
-/// The groups that a user is a direct member of, in the order they were made. A group that is not recorded yet does not show.
+/// The groups that a user is a direct member of, in the order they were made. A group that is not recorded
+/// yet does not show.
 pub fn groups_of(reader: &Reader, member: i64) -> Result<Vec<GroupRef>, StoreError> {
     let mut select = reader.statement(
         "SELECT g.id, g.display FROM members m JOIN resources g ON g.key = m.group_key

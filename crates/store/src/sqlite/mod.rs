@@ -1,7 +1,7 @@
-//! SQLite: the store that is embedded in the binary.
+//! `SQLite`: the store that is embedded in the binary.
 //!
-//! One thread writes ([`writer`]), every thread reads ([`readers`]). `directory` and `find` answer questions; `journal` and
-//! `resource` write; `file` opens and locks; the schema is in `migrations/`.
+//! One thread writes ([`writer`]), every thread reads ([`readers`]). `directory` and `find` answer questions;
+//! `journal` and `resource` write; `file` opens and locks; the schema is in `migrations/`.
 
 mod checkpoint;
 mod directory;
@@ -23,18 +23,16 @@ use rusqlite::Connection;
 
 use self::{
     checkpoint::Checkpointer,
-    file::Lock,
     find::Limits,
     readers::Readers,
     writer::{Durability, Writer},
 };
 use crate::{MasterKey, StoreError};
 
-/// The store in one SQLite file. Clones share it.
+/// The store in one `SQLite` file. Clones share it.
 #[derive(Clone)]
 pub struct SqliteStore(Arc<Shared>);
 
-/// Fields are dropped in this order: the lock goes last.
 struct Shared {
     /// Absent when the file is only read.
     writer: Option<Writer>,
@@ -42,18 +40,17 @@ struct Shared {
     /// Absent when the file is only read.
     key: Option<Arc<MasterKey>>,
     limits: Limits,
-    _lock: Option<Lock>,
 }
 
 impl SqliteStore {
-    /// Opens the file, makes it (mode 0600) where it is not there, and brings its schema up to date. Two more files stand beside it while it is
-    /// open (`-wal`, `-shm`) and one for ever (`.lock`).
+    /// Opens the file, makes it (mode 0600) where it is not there, and brings its schema up to date. Two more
+    /// files stand beside it while it is open (`-wal`, `-shm`) and one for ever (`.lock`).
     ///
     /// # Errors
     ///
-    /// [`StoreError::InUse`] while another process has it open so; [`StoreError::Sealed`] when it holds secrets that were
-    /// encrypted with another key; [`StoreError::Newer`] when a newer version wrote it; [`StoreError::File`] and
-    /// [`StoreError::Database`] for what the system says.
+    /// [`StoreError::InUse`] while another process has it open so; [`StoreError::Sealed`] when it holds
+    /// secrets that were encrypted with another key; [`StoreError::Newer`] when a newer version wrote it;
+    /// [`StoreError::File`] and [`StoreError::Database`] for what the system says.
     pub fn open(path: impl AsRef<Path>, key: MasterKey) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let lock = file::claim(path)?;
@@ -61,47 +58,40 @@ impl SqliteStore {
         vault::check_key(&connection, &key)?;
         let checkpointer = Checkpointer::start(path.to_owned())?;
         Ok(Self(Arc::new(Shared {
-            writer: Some(Writer::start(connection, checkpointer)?),
+            writer: Some(Writer::start(connection, checkpointer, lock)?),
             readers: Arc::new(Readers::new(path.to_owned())),
             key: Some(Arc::new(key)),
             limits: Limits::default(),
-            _lock: Some(lock),
         })))
     }
 
-    /// Opens a file for reading, also while a gateway has it open. Every write answers [`StoreError::ReadOnly`], and no secret can be
-    /// read.
+    /// Opens a file for reading, also while a gateway has it open. Every write answers
+    /// [`StoreError::ReadOnly`], and no secret can be read.
     ///
     /// # Errors
     ///
-    /// [`StoreError::File`] when the file is not there; [`StoreError::Newer`] and [`StoreError::Older`] when it was written by another version.
+    /// [`StoreError::File`] when the file is not there; [`StoreError::Newer`] and [`StoreError::Older`] when
+    /// it was written by another version.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         file::require(path)?;
         let readers = Arc::new(Readers::new(path.to_owned()));
         readers.read(|reader| file::check_schema(reader.connection(), path))?;
-        Ok(Self(Arc::new(Shared {
-            writer: None,
-            readers,
-            key: None,
-            limits: Limits::default(),
-            _lock: None,
-        })))
+        Ok(Self(Arc::new(Shared { writer: None, readers, key: None, limits: Limits::default() })))
     }
 
     /// Finishes every write that was asked for, moves the log into the file and closes it. Later calls answer
-    /// [`StoreError::Closed`]. A store that is dropped does the same; one that is killed loses nothing that was answered.
+    /// [`StoreError::Closed`]. A store that is dropped does the same; one that is killed loses nothing that
+    /// was answered.
     pub async fn close(&self) {
+        self.0.readers.close();
         if let Some(writer) = &self.0.writer {
-            self.0.readers.close();
             writer.stop().await;
-        } else {
-            self.0.readers.close();
         }
     }
 
-    /// How many transactions have been committed since the file was opened, and how many of them waited for the disk. For
-    /// measurements.
+    /// How many transactions have been committed since the file was opened, and how many of them waited for
+    /// the disk. For measurements.
     #[must_use]
     pub fn commits(&self) -> (u64, u64) {
         self.0.writer.as_ref().map_or((0, 0), |writer| (writer.commits().all(), writer.commits().synced()))

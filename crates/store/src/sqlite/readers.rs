@@ -1,7 +1,8 @@
 //! Reading connections.
 //!
-//! A point read takes some ten microseconds, less than a thread hop, so it is done where it is asked for: each thread has a
-//! connection of its own. What may take longer goes to a blocking thread, with one of a few pooled connections.
+//! A point read takes some ten microseconds, less than a thread hop, so it is done where it is asked for:
+//! each thread has a connection of its own. What may take longer goes to a blocking thread, with one of a few
+//! pooled connections.
 
 use std::{
     cell::RefCell,
@@ -24,11 +25,13 @@ use super::{
 };
 use crate::StoreError;
 
-/// How many long reads run at once: so many page caches, and so many cores that scans may keep from point reads.
+/// How many long reads run at once: so many page caches, and so many cores that scans may keep from point
+/// reads.
 const LONG_READS: usize = 2;
 
 thread_local! {
-    /// This thread's connections: one for each store that is open in this process, which is one outside tests.
+    /// This thread's connections: one for each store that is open in this process, which is one outside
+    /// tests.
     static HERE: RefCell<Vec<(Weak<Readers>, Rc<Reader>)>> = const { RefCell::new(Vec::new()) };
 }
 

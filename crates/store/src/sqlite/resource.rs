@@ -50,7 +50,8 @@ pub fn find(
         .transpose()
 }
 
-/// Who else in the tenant has this folded `userName`: a resource, pending or recorded, or an open change that renames one.
+/// Who else in the tenant has this folded `userName`: a resource, pending or recorded, or an open change that
+/// renames one.
 pub fn name_taken(
     connection: &Connection,
     tenant: TenantKey,
@@ -84,9 +85,9 @@ pub fn reserve(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let columns = Columns::of(kind, body)?;
-    let key = insert(connection, tenant, kind, id, &columns, Visible::Pending { change }, at)?;
+    let key = insert(connection, tenant, kind, id, &columns, &Visible::Pending { change }, at)?;
     // E-mail addresses are not searched before it is recorded.
-    members::set(connection, tenant, key, columns.members.unwrap_or_default())
+    members::set(connection, tenant, key, &columns.members)
 }
 
 /// Makes a resource, or makes the pending one real, at the end of the creation sequence.
@@ -104,7 +105,9 @@ pub fn create(
     let key = if let Some(row) = pending {
         connection
             .prepare_cached(
-                "UPDATE resources SET seq = ?2, pending = NULL, version = ?3, created_ms = ?4, modified_ms = ?4 WHERE key = ?1",
+                "UPDATE resources SET seq = ?2, pending = NULL, version = ?3, created_ms = ?4,
+                     modified_ms = ?4
+                 WHERE key = ?1",
             )
             .and_then(|mut update| {
                 update.execute(params![row.key, seq, signed(Version::FIRST.0), at.as_millisecond()])
@@ -113,10 +116,10 @@ pub fn create(
         update(connection, row.key, &columns)?;
         row.key
     } else {
-        insert(connection, tenant, kind, id, &columns, Visible::Recorded { seq }, at)?
+        insert(connection, tenant, kind, id, &columns, &Visible::Recorded { seq }, at)?
     };
     set_emails(connection, tenant, key, &columns.emails)?;
-    members::set(connection, tenant, key, columns.members.unwrap_or_default())
+    members::set(connection, tenant, key, &columns.members)
 }
 
 /// Replaces the body of a recorded resource and moves its version.
@@ -134,10 +137,11 @@ pub fn replace(
         .doing(WRITE)?;
     update(connection, row.key, &columns)?;
     set_emails(connection, row.tenant, row.key, &columns.emails)?;
-    members::set(connection, row.tenant, row.key, columns.members.unwrap_or_default())
+    members::set(connection, row.tenant, row.key, &columns.members)
 }
 
-/// Removes a recorded resource. Its links, memberships, members and addresses go with it (`ON DELETE CASCADE`).
+/// Removes a recorded resource. Its links, memberships, members and addresses go with it (`ON DELETE
+/// CASCADE`).
 pub fn delete(connection: &Connection, row: Row) -> Result<(), StoreError> {
     connection
         .prepare_cached("DELETE FROM resources WHERE key = ?1")
@@ -189,17 +193,17 @@ fn insert(
     kind: ResourceKind,
     id: &ResourceId,
     columns: &Columns,
-    visible: Visible<'_>,
+    visible: &Visible<'_>,
     at: Timestamp,
 ) -> Result<i64, StoreError> {
     let (seq, pending, version) = match visible {
-        Visible::Pending { change } => (None, Some(change), 0),
-        Visible::Recorded { seq } => (Some(seq), None, signed(Version::FIRST.0)),
+        Visible::Pending { change } => (None, Some(*change), 0),
+        Visible::Recorded { seq } => (Some(*seq), None, signed(Version::FIRST.0)),
     };
     connection
         .prepare_cached(
-            "INSERT INTO resources (tenant, kind, id, seq, pending, version, created_ms, modified_ms, display, user_name_key,
-                 external_id_key, display_name_key, employee_number_key, active, body)
+            "INSERT INTO resources (tenant, kind, id, seq, pending, version, created_ms, modified_ms, display,
+                 user_name_key, external_id, display_name_key, employee_number_key, active, body)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )
         .and_then(|mut insert| {
@@ -226,7 +230,7 @@ fn insert(
 fn update(connection: &Connection, key: i64, columns: &Columns) -> Result<(), StoreError> {
     connection
         .prepare_cached(
-            "UPDATE resources SET display = ?2, user_name_key = ?3, external_id_key = ?4, display_name_key = ?5,
+            "UPDATE resources SET display = ?2, user_name_key = ?3, external_id = ?4, display_name_key = ?5,
                  employee_number_key = ?6, active = ?7, body = ?8
              WHERE key = ?1",
         )
@@ -255,22 +259,22 @@ struct Columns {
     employee_number: Option<String>,
     active: Option<bool>,
     emails: Vec<String>,
-    members: Option<Vec<String>>,
+    members: Vec<String>,
     body: String,
 }
 
 impl Columns {
     fn of(kind: ResourceKind, mut body: Resource) -> Result<Self, StoreError> {
         let members = match kind {
-            ResourceKind::User => None,
-            ResourceKind::Group => body.as_map_mut().shift_remove("members").map(values),
+            ResourceKind::User => Vec::new(),
+            ResourceKind::Group => body.as_map_mut().shift_remove("members").map(values).unwrap_or_default(),
         };
         let user = kind == ResourceKind::User;
         let user_name = body.user_name().filter(|_| user);
         Ok(Self {
             display: body.display_name().or(user_name).map(str::to_owned),
             user_name: user_name.map(fold),
-            external_id: body.external_id().map(fold),
+            external_id: body.external_id().map(str::to_owned),
             display_name: body.display_name().map(fold),
             employee_number: body
                 .get(ENTERPRISE_USER_URN)
@@ -328,7 +332,8 @@ fn set_emails(
         // The same address may stand in the body twice, as work and as home.
         connection
             .prepare_cached(
-                "INSERT INTO resource_emails (resource, tenant, email_key) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                "INSERT INTO resource_emails (resource, tenant, email_key) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO NOTHING",
             )
             .and_then(|mut insert| insert.execute(params![key, tenant.0, new]))
             .doing(doing)?;

@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{StoreError, StoredResource};
 
-/// Says what was attempted when SQLite fails.
+/// Says what was attempted when `SQLite` fails.
 pub trait Doing<T> {
     /// `doing` reads well after "could not".
     fn doing(self, doing: &'static str) -> Result<T, StoreError>;
@@ -97,7 +97,8 @@ pub fn unsigned(table: &'static str, value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|source| StoreError::corrupt(table, "a count", source))
 }
 
-/// A number for SQLite, whose integers are signed; what is larger than the largest of them means "all" anyway.
+/// A number for `SQLite`, whose integers are signed; what is larger than the largest of them means "all"
+/// anyway.
 pub fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! What only the SQLite store promises, and the conformance suite.
+//! What only the `SQLite` store promises, and the conformance suite.
 
 use std::{path::PathBuf, sync::Mutex, time::Duration};
 
@@ -38,7 +38,8 @@ impl Backend for Sqlite {
         Arc::new(store)
     }
 
-    /// A killed process leaves the files as they are at that moment: they are copied before anything is closed.
+    /// A killed process leaves the files as they are at that moment: they are copied before anything is
+    /// closed.
     async fn reopen(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
         let left = TempDir::new().unwrap();
         let path = left.path().join("gangway.db");
@@ -167,7 +168,7 @@ async fn synchronous(store: &SqliteStore, durability: Durability) -> i64 {
 #[tokio::test]
 async fn a_commit_is_synced_when_one_of_its_jobs_asks_for_it() {
     let here = Here::open();
-    for _ in 0..2 {
+    for _ in 0..std::env::var("GETS").map_or(2, |n| n.parse().unwrap()) {
         assert_eq!(synchronous(&here.store, Durability::Power).await, 2);
         assert_eq!(synchronous(&here.store, Durability::Process).await, 1);
     }
@@ -466,7 +467,10 @@ async fn a_file_of_a_newer_version_is_refused_only_when_it_must_be() {
     let path = here.path();
     let write = async |store: &SqliteStore, sql: &'static str| {
         store
-            .write(Durability::Process, |connection| Ok(connection.execute_batch(sql).unwrap()))
+            .write(Durability::Process, |connection| {
+                connection.execute_batch(sql).unwrap();
+                Ok(())
+            })
             .await
             .unwrap();
     };
@@ -517,13 +521,15 @@ async fn a_closed_store_has_finished_and_says_that_it_is_closed() {
     here.store.close().await;
     let log = std::fs::metadata(format!("{}-wal", here.path().display())).map_or(0, |log| log.len());
     assert_eq!(log, 0, "the log is in the database");
+    let again = SqliteStore::open(here.path(), key()).unwrap();
+    assert!(again.get(&tenant(), USER, "ada").await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn a_question_too_large_is_refused_and_names_what_has_an_index() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("gangway.db");
-    let limits = Limits { rows: 10, time: Duration::from_secs(60) };
+    let limits = Limits { rows: 10, time: Duration::MAX };
     let store = SqliteStore::open(&path, key()).unwrap().with_limits(limits);
     for number in 0..11 {
         let more = json!({ "userName": format!("user-{number}"), "title": "x", "displayName": "same" });
@@ -638,25 +644,11 @@ async fn the_log_does_not_grow_without_end() {
             one.await.unwrap().unwrap();
         }
     }
-    let checkpointed = async || {
-        here.store
-            .write(Durability::Process, |connection| {
-                // Asks without doing: the pages of the log, and how many of them are in the database.
-                Ok(connection
-                    .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
-                        Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-                    })
-                    .unwrap())
-            })
-            .await
-            .unwrap()
-    };
+    let beside = file::open_checkpointer(&here.path()).unwrap();
+    // Asks without doing: how many pages of the log are in the database.
+    let moved = || beside.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get::<_, i64>(2)).unwrap();
     // The checkpoint thread was nudged by one of these writes; it may still be at it.
-    loop {
-        let (_, moved) = checkpointed().await;
-        if moved > 0 {
-            break;
-        }
+    while moved() == 0 {
         tokio::task::yield_now().await;
     }
 }
@@ -669,7 +661,7 @@ mod filters {
     use super::*;
 
     /// Few values, so that they meet.
-    fn person(name: usize) -> impl Strategy<Value = Value> {
+    fn person() -> impl Strategy<Value = Value> {
         let text =
             || prop::option::of(prop::sample::select(vec!["a", "A", "ß", "SS", "é", "E\u{301}", "b", ""]));
         let email =
@@ -677,7 +669,7 @@ mod filters {
                 .prop_map(|(value, kind)| json!({ "value": value, "type": kind }));
         (text(), text(), text(), text(), prop::option::of(any::<bool>()), prop::collection::vec(email, 0..3))
             .prop_map(move |(external, display, number, title, active, emails)| {
-                let mut body = json!({ "userName": format!("User-{name}"), "emails": emails });
+                let mut body = json!({ "emails": emails });
                 for (attribute, value) in
                     [("externalId", external), ("displayName", display), ("title", title)]
                 {
@@ -737,11 +729,10 @@ mod filters {
 
         #[test]
         fn an_index_finds_what_looking_at_everything_finds(
-            people in (0..5_usize).prop_map(person).prop_flat_map(|first| (first, person(1), person(2), person(3), person(4))),
+            people in [person(), person(), person(), person(), person()],
             filters in prop::collection::vec(filter(), 20),
             in_group in prop::collection::vec(0..5_usize, 0..4),
         ) {
-            let people = [people.0, people.1, people.2, people.3, people.4];
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             runtime.block_on(async {
                 let here = Here::open();

@@ -1,4 +1,4 @@
-//! The Vault on SQLite.
+//! The Vault on `SQLite`.
 
 use std::sync::Arc;
 
@@ -50,7 +50,8 @@ impl Vault for SqliteStore {
     }
 }
 
-/// Whether this is the key that the file's secrets were encrypted with. While there are none, any key will do from now on.
+/// Whether this is the key that the file's secrets were encrypted with. While there are none, any key will do
+/// from now on.
 pub fn check_key(connection: &Connection, key: &MasterKey) -> Result<(), StoreError> {
     let (read, write) = ("read meta", "write meta");
     let known: Option<Vec<u8>> = connection
@@ -69,7 +70,8 @@ pub fn check_key(connection: &Connection, key: &MasterKey) -> Result<(), StoreEr
     let sealed = key.seal(CHECK, CHECK_TEXT)?;
     connection
         .execute(
-            "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            "INSERT INTO meta (name, value) VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             params![CHECK.name, sealed],
         )
         .map(|_| ())

@@ -6,7 +6,8 @@
 //!                                               COMMIT: one fsync, or none ──► answer everybody
 //! ```
 //!
-//! While a commit waits for the disk the next jobs gather, so a crowd shares commits and a lone write waits for nobody.
+//! While a commit waits for the disk the next jobs gather, so a crowd shares commits and a lone write waits
+//! for nobody.
 
 use std::{
     any::Any,
@@ -21,11 +22,11 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{checkpoint::Checkpointer, rows::Doing};
+use super::{checkpoint::Checkpointer, file::Lock, rows::Doing};
 use crate::StoreError;
 
-/// Jobs in one transaction. Enough to share a commit among every request a slow disk lets gather; small enough that the first of them is not
-/// kept waiting (256 jobs of about 50 µs are 13 ms).
+/// Jobs in one transaction. Enough to share a commit among every request a slow disk lets gather; small
+/// enough that the first of them is not kept waiting (256 jobs of about 50 µs are 13 ms).
 const BATCH: usize = 256;
 
 /// Jobs that may wait. Whoever finds the queue full waits to get in.
@@ -34,7 +35,8 @@ const QUEUE: usize = 1024;
 /// What a job's commit has to survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Durability {
-    /// The end of the process. A power failure may undo it; what it belongs to is then done again from the journal.
+    /// The end of the process. A power failure may undo it; what it belongs to is then done again from the
+    /// journal.
     Process,
     /// A power failure: the log is synced to the disk before anybody is answered.
     Power,
@@ -82,11 +84,12 @@ enum Message {
 }
 
 impl Writer {
-    /// Starts the thread. The checkpointer is stopped when the thread ends.
-    pub fn start(connection: Connection, checkpointer: Checkpointer) -> Result<Self, StoreError> {
+    /// Starts the thread. When it ends the checkpointer is stopped and the lock given back.
+    pub fn start(connection: Connection, checkpointer: Checkpointer, lock: Lock) -> Result<Self, StoreError> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let commits = Arc::new(Commits::default());
-        let mut thread = Thread { connection, checkpointer, commits: Arc::clone(&commits), durability: None };
+        let mut thread =
+            Thread { connection, checkpointer, commits: Arc::clone(&commits), durability: None, _lock: lock };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
@@ -100,15 +103,16 @@ impl Writer {
         Ok(Self { messages: Some(sender), thread: Mutex::new(Some(thread)), commits })
     }
 
-    /// Does something in the next transaction, and answers when that is committed. If `work` fails or panics, nothing of it is
-    /// kept and its neighbours are not touched. It is done even when the caller stops waiting.
+    /// Does something in the next transaction, and answers when that is committed. If `work` fails or panics,
+    /// nothing of it is kept and its neighbours are not touched. It is done even when the caller stops
+    /// waiting.
     pub async fn write<T, F>(&self, durability: Durability, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Work { durability, work: Some(work), result: None, reply };
+        let job = Work { durability, todo: Some(work), result: None, reply };
         self.send(Message::Job(Box::new(job))).await?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
@@ -163,7 +167,7 @@ trait Job: Send {
 
 struct Work<T, F> {
     durability: Durability,
-    work: Option<F>,
+    todo: Option<F>,
     result: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -178,7 +182,7 @@ where
     }
 
     fn run(&mut self, connection: &Connection) -> bool {
-        let Some(work) = self.work.take() else { return false };
+        let Some(work) = self.todo.take() else { return false };
         let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
             .unwrap_or_else(|panic| Err(broke_off(&*panic)));
         let keep = result.is_ok();
@@ -211,6 +215,8 @@ struct Thread {
     commits: Arc<Commits>,
     /// What `PRAGMA synchronous` stands at.
     durability: Option<Durability>,
+    /// Dropped after the connection.
+    _lock: Lock,
 }
 
 impl Thread {
@@ -270,7 +276,8 @@ impl Thread {
             self.execute("SAVEPOINT job").doing("begin a savepoint")?;
             if !job.run(&self.connection) {
                 if self.connection.is_autocommit() {
-                    // A full disk, say: SQLite itself has rolled back all of the transaction, the neighbours' work too.
+                    // A full disk, say: SQLite itself has rolled back all of the transaction, the neighbours'
+                    // work too.
                     return Err(StoreError::BrokeOff);
                 }
                 self.execute("ROLLBACK TO job").doing("roll back a savepoint")?;

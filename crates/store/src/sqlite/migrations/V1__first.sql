@@ -1,12 +1,13 @@
--- What SCIM reads are answered from, and how it came about. `*_ms` are milliseconds since 1970-01-01T00:00:00Z;
--- `*_key` columns of text are folded (NFC, then full case folding), by Rust.
+-- What SCIM reads are answered from, and how it came about. `*_ms` are milliseconds since
+-- 1970-01-01T00:00:00Z; `*_key` columns of text are folded (NFC, then full case folding), by Rust.
 
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The oldest schema a program must know to use this file. A later migration raises it when it is not merely an addition.
+-- The oldest schema a program must know to use this file. A later migration raises it when it is not merely
+-- an addition.
 INSERT INTO meta (name, value) VALUES ('usable-from', CAST('1' AS BLOB));
 
 CREATE TABLE tenants (
@@ -26,7 +27,7 @@ CREATE TABLE resources (
     modified_ms     INTEGER NOT NULL,
     display         TEXT,                 -- how it is shown in groups and members
     user_name_key   TEXT,
-    external_id_key TEXT,
+    external_id     TEXT,                 -- as it is: the schema says caseExact
     display_name_key TEXT,
     employee_number_key TEXT,
     active          INTEGER,              -- Users only
@@ -37,9 +38,12 @@ CREATE TABLE resources (
 
 CREATE UNIQUE INDEX resources_by_id ON resources (tenant, kind, id);
 CREATE UNIQUE INDEX resources_by_seq ON resources (tenant, kind, seq) WHERE seq IS NOT NULL;
-CREATE UNIQUE INDEX resources_by_user_name ON resources (tenant, user_name_key) WHERE user_name_key IS NOT NULL;
-CREATE INDEX resources_by_external_id ON resources (tenant, kind, external_id_key) WHERE external_id_key IS NOT NULL;
-CREATE INDEX resources_by_display_name ON resources (tenant, kind, display_name_key) WHERE display_name_key IS NOT NULL;
+CREATE UNIQUE INDEX resources_by_user_name ON resources (tenant, user_name_key)
+    WHERE user_name_key IS NOT NULL;
+CREATE INDEX resources_by_external_id ON resources (tenant, kind, external_id)
+    WHERE external_id IS NOT NULL;
+CREATE INDEX resources_by_display_name ON resources (tenant, kind, display_name_key)
+    WHERE display_name_key IS NOT NULL;
 CREATE INDEX resources_by_employee_number ON resources (tenant, employee_number_key)
     WHERE employee_number_key IS NOT NULL;
 -- These two contain all that counting needs.
@@ -60,7 +64,7 @@ CREATE TABLE resource_counts (
     tenant INTEGER NOT NULL REFERENCES tenants (tenant),
     kind   INTEGER NOT NULL,
     count  INTEGER NOT NULL CHECK (count >= 0),
-    last_seq INTEGER NOT NULL,            -- never used again, also after the resource is gone: cursors point to it
+    last_seq INTEGER NOT NULL,            -- never given again: cursors point to it
     PRIMARY KEY (tenant, kind)
 ) STRICT, WITHOUT ROWID;
 
