@@ -153,6 +153,11 @@ impl Row {
             .map_or(&Cell::Null, |at| &self.0[at].1)
     }
 
+    /// Gives back the room that setting fields took in advance.
+    pub(crate) fn shrink(&mut self) {
+        self.0.shrink_to_fit();
+    }
+
     pub(crate) fn set(&mut self, field: usize, cell: Cell) {
         let found = self.0.binary_search_by_key(&field, |(at, _)| usize::from(*at));
         match (found, cell) {

@@ -121,13 +121,15 @@ impl Org {
         self.last_stamp
     }
 
-    pub(crate) fn insert(&mut self, object: &Object, row: Row) {
+    pub(crate) fn insert(&mut self, object: &Object, mut row: Row) {
+        row.shrink();
         let slot = self.tables[object.index].free_slot();
         self.put(object.index, slot, Some(Arc::new(row)));
     }
 
     /// Replaces the row with the id of `row`, which must be there.
-    pub(crate) fn replace(&mut self, object: &Object, row: Row) {
+    pub(crate) fn replace(&mut self, object: &Object, mut row: Row) {
+        row.shrink();
         let slot = row.get(0).as_id().and_then(|id| self.tables[object.index].slot(id));
         if let Some(slot) = slot {
             self.put(object.index, slot, Some(Arc::new(row)));

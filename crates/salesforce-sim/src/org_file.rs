@@ -368,7 +368,7 @@ impl OrgFile {
             frozen: false,
             login_row: true,
             blockers: Vec::new(),
-            fields: Map::new(),
+            fields: Map::from_iter([("FirstName".to_owned(), json!("Generated"))]),
         };
         let licences = Arc::clone(&org.table_of("UserLicense").object);
         let profiles = org.table_of("Profile");
@@ -398,7 +398,6 @@ impl OrgFile {
             row.set(f.nickname, Cell::text(&format!("user{n}")));
             row.set(alias, Cell::text(&format!("u{}", n % 10_000_000)));
             row.set(number, Cell::text(&n.to_string()));
-            row.set(f.first_name, Cell::text("Generated"));
             row.set(f.last_name, Cell::text(&format!("User {n}")));
             row.set(f.name, Cell::text(&format!("Generated User {n}")));
             org.insert(&object, row);

@@ -27,9 +27,10 @@ struct Index {
 }
 
 /// Most keys belong to one row; a list for each would double the size of an index.
+#[expect(clippy::box_collection, reason = "half the size of every other entry")]
 enum Slots {
     One(Slot),
-    Many(Vec<Slot>),
+    Many(Box<Vec<Slot>>),
 }
 
 impl Table {
@@ -97,7 +98,7 @@ impl Table {
         match value.key(index.case_sensitive).and_then(|key| index.slots.get(&key)) {
             None => Vec::new(),
             Some(Slots::One(slot)) => vec![*slot],
-            Some(Slots::Many(slots)) => slots.clone(),
+            Some(Slots::Many(slots)) => slots.to_vec(),
         }
     }
 
@@ -146,7 +147,7 @@ impl Index {
         self.slots
             .entry(key)
             .and_modify(|slots| match slots {
-                Slots::One(first) => *slots = Slots::Many(vec![*first, slot]),
+                Slots::One(first) => *slots = Slots::Many(Box::new(vec![*first, slot])),
                 Slots::Many(all) => all.push(slot),
             })
             .or_insert(Slots::One(slot));
