@@ -11,7 +11,7 @@ use futures::StreamExt;
 use scim_types::Error;
 use serde_json::Value;
 
-use crate::limits::JSON_DEPTH;
+use crate::limits::{BODY_TIME, JSON_DEPTH};
 
 /// How much of a body that is too large is read and thrown away, and for how long: a client that is still sending would
 /// otherwise see a cut connection in place of the 413.
@@ -22,10 +22,14 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 ///
-/// 413 when it has more than `limit` bytes; 415 when it is compressed; 400 `invalidSyntax` for everything that is not
+/// 413 when it has more than `limit` bytes; 415 when it is compressed; 408 when it does not arrive; 400 `invalidSyntax` for everything that is not
 /// one JSON value in UTF-8.
 pub(crate) async fn json(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Value, Error> {
-    parse(&bytes(request, payload, limit).await?)
+    let arrived = tokio::time::timeout(BODY_TIME, bytes(request, payload, limit)).await;
+    parse(&arrived.unwrap_or_else(|_| {
+        let detail = format!("the body did not arrive within {} seconds: send it again", BODY_TIME.as_secs());
+        Err(Error::new(408, detail))
+    })?)
 }
 
 async fn bytes(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, Error> {
@@ -103,8 +107,36 @@ fn depth(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::{FromRequest, dev, test::TestRequest};
+    use futures::stream;
+    use proptest::prelude::*;
     use scim_types::ScimType;
     use serde_json::json;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_given_up() {
+        let request = TestRequest::default().to_http_request();
+        let start = stream::iter([Ok(Bytes::from_static(b"{"))]).chain(stream::pending());
+        let mut payload: dev::Payload = dev::Payload::Stream { payload: Box::pin(start) };
+        let payload = Payload::from_request(&request, &mut payload).await.unwrap();
+        assert_eq!(json(&request, payload, 100).await.unwrap_err().status, 408);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_anything_but_json_or_invalid_syntax(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            match parse(&bytes) {
+                Ok(value) => prop_assert!(serde_json::from_slice::<Value>(&bytes).is_ok_and(|same| same == value) || bytes.starts_with(b"\xEF\xBB\xBF")),
+                Err(error) => prop_assert_eq!((error.status, error.scim_type), (400, Some(ScimType::InvalidSyntax))),
+            }
+        }
+
+        #[test]
+        fn depth_counts_what_serde_json_nests(levels in 0_usize..80, text in "[\\[{\"a]{0,20}") {
+            let body = (0..levels).fold(json!(text), |inner, level| if level % 2 == 0 { json!([inner]) } else { json!({&text: inner}) });
+            prop_assert_eq!(depth(body.to_string().as_bytes()), levels);
+        }
+    }
 
     fn refused(bytes: &[u8]) -> String {
         let error = parse(bytes).unwrap_err();

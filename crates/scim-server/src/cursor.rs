@@ -138,6 +138,19 @@ mod tests {
     }
 
     #[test]
+    fn no_byte_of_a_cursor_can_be_changed() {
+        let cursors = Cursors::new(&[7; 32]);
+        let acme = tenant("acme/prod");
+        let bound = Bound { tenant: &acme, endpoint: "Users", filter: None };
+        let bytes = URL_SAFE_NO_PAD.decode(cursors.write(POSITION, bound, start())).unwrap();
+        for place in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            assert!(cursors.read(&URL_SAFE_NO_PAD.encode(changed), bound, start()).is_err(), "byte {place}");
+        }
+    }
+
+    #[test]
     fn a_cursor_grows_old() {
         let cursors = Cursors::new(&[7; 32]);
         let acme = tenant("acme/prod");

@@ -13,6 +13,14 @@ use model::Timestamp;
 /// 60 bytes for each: 600 KB.
 pub const BODY: usize = 1024 * 1024;
 
+/// How long a body may take to arrive: 8 MiB in a minute is 140 KB/s. A client that is slower than that holds a connection
+/// for nothing.
+pub const BODY_TIME: Duration = Duration::from_mins(1);
+
+/// Requests per second and client, unless configured: eight times what Entra ID asks a server to sustain for a whole
+/// tenant (C-13).
+pub const REQUESTS_PER_SECOND: u32 = 200;
+
 /// Bytes of a bulk request at most, as the `ServiceProviderConfig` announces it.
 pub const BULK_BODY: usize = scim_types::bulk::MAX_BULK_PAYLOAD;
 
@@ -134,6 +142,13 @@ mod tests {
         assert_eq!(taken(&bucket, at(86_400_000), 20), 10);
         assert_eq!(taken(&bucket, at(0), 20), 10);
         assert_eq!(taken(&bucket, at(500), 20), 5);
+    }
+
+    #[test]
+    fn what_is_promised_holds_together() {
+        let bucket = Bucket::new(REQUESTS_PER_SECOND);
+        assert_eq!(taken(&bucket, at(0), 1_000), 200);
+        assert_eq!((BODY, BULK_BODY, HEADERS), (1 << 20, 8 << 20, 16 << 10));
     }
 
     #[test]

@@ -348,6 +348,21 @@ fn known_method(method: &Method) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_path_breaks_the_routes(path in "(/scim/v2|/a/b/services/scim/v2|)(/[A-Za-z.%/é]{0,12}){0,4}") {
+            let segments = segments(&path);
+            if let Some(root) = Root::find(&segments) {
+                let again = root.path();
+                prop_assert!(again.to_lowercase().ends_with("/scim/v2"));
+                if let Some(route) = Route::find(root.rest) {
+                    prop_assert!(!route.allowed().is_empty() && !route.name().is_empty());
+                }
+            }
+        }
+    }
 
     /// The root as it is usually spelt, and the route below it.
     fn found(path: &str) -> Option<(String, Option<&'static str>)> {

@@ -48,7 +48,7 @@ impl World {
         Self::with(|_| {}, change)
     }
 
-    pub fn with(settings: impl FnOnce(&mut DoorSettings), writer: impl FnOnce(&mut DoorClient)) -> Self {
+    pub fn with(settings: impl FnOnce(&mut DoorSettings), change: impl FnOnce(&mut DoorClient)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("gangway.db"), MasterKey::new([1; 32])).unwrap();
         let clock = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
@@ -69,7 +69,7 @@ impl World {
         };
         settings(&mut door_settings);
         let mut writes = client("writer", TOKEN);
-        writer(&mut writes);
+        change(&mut writes);
         let reads = DoorClient { may: May::Read, ..client("reader", READER) };
         let tenants = vec![
             DoorTenant { id: tenant("acme/prod"), default: true, clients: vec![writes, reads] },
