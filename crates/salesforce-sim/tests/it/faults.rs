@@ -172,7 +172,7 @@ async fn faults_that_make_no_sense_are_refused() {
     assert_eq!(world.get("/_sim/faults").await.expect(200), json!({"faults": []}));
 }
 
-/// Calls overlap: ten of 100 ms side by side are over before five of them could be one after another.
+/// Calls overlap: ten of 100 ms side by side are over before they could be one after another.
 #[tokio::test]
 async fn latency_is_per_call_and_calls_wait_side_by_side() {
     let world = World::with(SimConfig { latency: Duration::from_millis(100), ..SimConfig::default() }).await;
@@ -183,7 +183,7 @@ async fn latency_is_per_call_and_calls_wait_side_by_side() {
     }
     let took = start.elapsed();
     assert!(took >= Duration::from_millis(90), "{took:?}");
-    assert!(took < Duration::from_millis(500), "{took:?}");
+    assert!(took < Duration::from_millis(800), "{took:?}");
 }
 
 async fn futures_join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
@@ -221,8 +221,9 @@ async fn latency_per_record_counts_what_is_written() {
 /// An org finishes what it began when its caller hangs up.
 #[tokio::test]
 async fn a_caller_who_leaves_does_not_stop_the_call() {
-    let world = World::with(SimConfig { latency: Duration::from_millis(200), ..SimConfig::default() }).await;
+    let world = World::start().await;
     let person = world.person("a@example.com").await;
+    world.control("/faults", json!({"kind": "delay", "delay_ms": 500, "method": "POST"})).await;
     let request = world.request(Method::POST, USERS).json(&person).timeout(Duration::from_millis(50));
     assert!(request.send().await.unwrap_err().is_timeout());
     assert_eq!(world.sim.handle().count("User"), 2, "not yet");
