@@ -54,7 +54,7 @@ pub fn serve(serve: Serve) -> ExitCode {
 }
 
 fn gateway(config: PathBuf) -> ExitCode {
-    gangway::main_with(["gangway".into(), "serve".into(), "--config".into(), config.into_os_string()])
+    gangway::commands::run(["gangway".into(), "serve".into(), "--config".into(), config.into_os_string()])
 }
 
 async fn bare(listen: SocketAddr, body: PathBuf) -> Result<(), crate::Failure> {

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -141,15 +142,17 @@ impl Gateway {
             )?;
             "mapping = \"mapping.toml\""
         };
-        let sha256 = gangway::token_sha256(TOKEN);
+        let sha256: String =
+            digest(&SHA256, TOKEN.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         write(
             "gangway.toml",
             &format!(
                 r#"
                 [server]
                 listen = "{listen}"
+                requests-per-second = 1000000
                 [log]
-                level = "error"
+                filter = "error"
                 [store]
                 url = "sqlite:data/gangway.db"
                 key-file = "gangway.key"
@@ -166,7 +169,6 @@ impl Gateway {
                 name = "bench"
                 token-sha256 = ["{sha256}"]
                 may = "write"
-                requests-per-second = 1000000
                 "#
             ),
         )?;

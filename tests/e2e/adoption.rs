@@ -44,7 +44,8 @@ async fn several_hits_are_a_hold_and_a_409() {
     let (tool, org) = (world.tool(), world.org());
     let token = world.org_token().await;
     let one = json!({"Username": "ada@acme.example", "Email": "a@acme.example"});
-    let two = json!({"Username": "old@acme.example", "Email": "b@acme.example", "FederationIdentifier": "E-1"});
+    let two =
+        json!({"Username": "old@acme.example", "Email": "b@acme.example", "FederationIdentifier": "E-1"});
     let one = org.make_user(&token, &one).await;
     let two = org.make_user(&token, &two).await;
     let mut body = person("ada@acme.example");
@@ -62,15 +63,17 @@ async fn several_hits_are_a_hold_and_a_409() {
 #[tokio::test(flavor = "multi_thread")]
 async fn protected_users_are_not_adopted() {
     let world = World::with(|config| {
-        environment(config)
-            .insert("protected".into(), toml::Value::Array(vec!["boss@acme.example".into()]));
+        environment(config).insert("protected".into(), toml::Value::Array(vec!["boss@acme.example".into()]));
     })
     .await;
     let (tool, org) = (world.tool(), world.org());
     let token = world.org_token().await;
     let admin = org.profile("System Administrator").await;
     let _ = org
-        .make_user(&token, &json!({"Username": "root@acme.example", "Email": "r@acme.example", "ProfileId": admin}))
+        .make_user(
+            &token,
+            &json!({"Username": "root@acme.example", "Email": "r@acme.example", "ProfileId": admin}),
+        )
         .await;
     let _ = org.make_user(&token, &json!({"Username": "boss@acme.example", "Email": "b@acme.example"})).await;
     for name in ["root@acme.example", "boss@acme.example"] {

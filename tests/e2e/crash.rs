@@ -14,7 +14,11 @@ const CALLERS: usize = 16;
 type Acknowledged = Arc<Mutex<HashMap<String, String>>>;
 
 /// Callers create people without pause until the gateway is killed under them.
-async fn load(process: &Process, round: u64, acknowledged: &Acknowledged) -> Vec<tokio::task::JoinHandle<()>> {
+async fn load(
+    process: &Process,
+    round: u64,
+    acknowledged: &Acknowledged,
+) -> Vec<tokio::task::JoinHandle<()>> {
     (0..CALLERS)
         .map(|caller| {
             let tool = process.tool();

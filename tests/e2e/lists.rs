@@ -30,7 +30,9 @@ async fn c22_pages_are_full_and_stable() {
         seen.extend(ids(&page));
     }
     assert_eq!(seen, all);
-    for (query, items) in [("startIndex=0", 7), ("startIndex=-3", 7), ("startIndex=8", 0), ("count=0", 0), ("count=-1", 0)] {
+    for (query, items) in
+        [("startIndex=0", 7), ("startIndex=-3", 7), ("startIndex=8", 0), ("count=0", 0), ("count=-1", 0)]
+    {
         let page = tool.get(&format!("/Users?{query}")).await.expect(200).json();
         assert_eq!((page["totalResults"].as_u64(), ids(&page).len()), (Some(7), items), "{query}");
         assert!(page["Resources"].is_array(), "{query}");
@@ -49,7 +51,11 @@ async fn c24_a_client_may_count_from_zero() {
     let all = people(&tool, 5).await;
     let mut seen = Vec::new();
     while seen.len() < 5 {
-        seen.extend(ids(&tool.get(&format!("/Users?startIndex={}&count=2", seen.len())).await.expect(200).json()));
+        seen.extend(ids(&tool
+            .get(&format!("/Users?startIndex={}&count=2", seen.len()))
+            .await
+            .expect(200)
+            .json()));
     }
     assert_eq!(seen, all);
 }
@@ -90,7 +96,11 @@ async fn c18_filters_that_tools_send() {
     ada[enterprise] = json!({"employeeNumber": "007", "department": "Engines"});
     let ada = tool.post("/Users", &ada).await.expect(201).id();
     let bob = tool.create("bob@acme.example").await.expect(201).id();
-    let group = tool.post("/Groups", &json!({"displayName": "G", "members": [{"value": ada}]})).await.expect(201).id();
+    let group = tool
+        .post("/Groups", &json!({"displayName": "G", "members": [{"value": ada}]}))
+        .await
+        .expect(201)
+        .id();
     for (filter, found) in [
         (r#"userName eq "ADA@acme.example""#.to_owned(), vec![&ada]),
         (r#"username Eq "ada@acme.example""#.to_owned(), vec![&ada]),
@@ -121,7 +131,15 @@ async fn c18_filters_that_tools_send() {
         let answer = tool.get(&format!("/Groups?filter={}", encode(&filter))).await.expect(200).json();
         assert_eq!(ids(&answer), [group.as_str()], "{filter}");
     }
-    for filter in [r#" eq "x""#, r#"shoeSize eq "44""#, r#"userName eqq "x""#, "userName eq", "(((", "", r#"active gt true"#] {
+    for filter in [
+        r#" eq "x""#,
+        r#"shoeSize eq "44""#,
+        r#"userName eqq "x""#,
+        "userName eq",
+        "(((",
+        "",
+        r#"active gt true"#,
+    ] {
         let refused = tool.find_users(filter).await.expect(400).json();
         assert_eq!(refused["scimType"], "invalidFilter", "{filter}: {refused}");
         assert!(!refused["detail"].as_str().unwrap().is_empty());
@@ -135,13 +153,17 @@ async fn c25_attributes_are_chosen_by_the_caller() {
     let tool = world.tool();
     let ada = tool.create("ada@acme.example").await.expect(201).id();
     let one = tool.get(&format!("/Users/{ada}?attributes=userName")).await.expect(200).json();
-    assert_eq!((one["id"].as_str(), one["userName"].as_str()), (Some(ada.as_str()), Some("ada@acme.example")));
+    assert_eq!(
+        (one["id"].as_str(), one["userName"].as_str()),
+        (Some(ada.as_str()), Some("ada@acme.example"))
+    );
     assert!(one.get("emails").is_none() && one.get("name").is_none());
     let less = tool.get("/Users?excludedAttributes=emails,name.givenName").await.expect(200).json();
     assert!(less["Resources"][0].get("emails").is_none());
     assert!(less["Resources"][0]["name"].get("givenName").is_none());
     assert_eq!(less["Resources"][0]["name"]["familyName"], "ada");
-    let made = tool.post("/Users?attributes=displayName", &e2e::tool::person("bob@acme.example")).await.expect(201);
+    let made =
+        tool.post("/Users?attributes=displayName", &e2e::tool::person("bob@acme.example")).await.expect(201);
     assert!(made.json().get("userName").is_none());
     let _ = made.id();
 }
@@ -153,16 +175,20 @@ async fn a_search_may_come_in_a_body() {
     let tool = world.tool();
     let _ = people(&tool, 3).await;
     let found = tool
-        .post("/Users/.search", &json!({
-            "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
-            "filter": "userName sw \"p0\"", "sortBy": "userName", "sortOrder": "descending",
-            "startIndex": 1, "count": 2, "attributes": ["userName"],
-        }))
+        .post(
+            "/Users/.search",
+            &json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
+                "filter": "userName sw \"p0\"", "sortBy": "userName", "sortOrder": "descending",
+                "startIndex": 1, "count": 2, "attributes": ["userName"],
+            }),
+        )
         .await
         .expect(200)
         .json();
     assert_eq!(found["totalResults"], 3);
-    let names: Vec<_> = found["Resources"].as_array().unwrap().iter().map(|r| r["userName"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        found["Resources"].as_array().unwrap().iter().map(|r| r["userName"].as_str().unwrap()).collect();
     assert_eq!(names, ["p02@acme.example", "p01@acme.example"]);
 }
 

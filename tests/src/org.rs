@@ -83,7 +83,8 @@ impl Org {
 
     /// Creates of Users fail so for the next `count` calls.
     pub async fn fault_on_create(&self, kind: &str, count: u32) {
-        self.fault(json!({"method": "POST", "path": "/data/v*/sobjects/User", "kind": kind, "count": count})).await;
+        self.fault(json!({"method": "POST", "path": "/data/v*/sobjects/User", "kind": kind, "count": count}))
+            .await;
     }
 
     /// All is well again.
@@ -114,7 +115,8 @@ impl Org {
             body[name] = value.clone();
         }
         let url = format!("{}/services/data/v66.0/sobjects/User", self.url);
-        let response = self.http.post(url).bearer_auth(token).json(&body).send().await.expect("the org answers");
+        let response =
+            self.http.post(url).bearer_auth(token).json(&body).send().await.expect("the org answers");
         let answer: Value = response.json().await.expect("JSON");
         answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
     }

@@ -41,7 +41,8 @@ impl Process {
         .expect("the simulated org starts");
         let mut config = default_config();
         place(&mut config, directory.path(), &sim.url());
-        fs::write(directory.path().join("gangway.toml"), config.to_string()).expect("the file can be written");
+        fs::write(directory.path().join("gangway.toml"), config.to_string())
+            .expect("the file can be written");
         let mut process =
             Self { program: program.to_owned(), child: None, url: String::new(), sim, directory };
         process.restart().await;
@@ -63,7 +64,7 @@ impl Process {
     pub async fn restart(&mut self) {
         self.kill().await;
         let mut child = Command::new(&self.program)
-            .args(["serve", "--config"])
+            .args(["--output", "json", "serve", "--config"])
             .arg(self.directory.path().join("gangway.toml"))
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -80,7 +81,8 @@ impl Process {
             };
             if let Some(at) = line.find("http://127.0.0.1:") {
                 let rest = &line[at + "http://".len()..];
-                let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(rest.len());
+                let end =
+                    rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(rest.len());
                 break format!("http://{}", &rest[..end]);
             }
             said.push(line);

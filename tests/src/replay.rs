@@ -130,8 +130,9 @@ impl Record {
     /// Exactly one record is meant, and it has these fields.
     async fn check(&self, org: &Org) -> Result<(), String> {
         let records = org.records(&self.object).await;
-        let mut meant =
-            records.iter().filter(|record| self.which.iter().all(|(name, value)| record.get(name) == Some(value)));
+        let mut meant = records
+            .iter()
+            .filter(|record| self.which.iter().all(|(name, value)| record.get(name) == Some(value)));
         let (Some(record), None) = (meant.next(), meant.next()) else {
             return Err(format!("expected one {} with {:?}", self.object, self.which));
         };

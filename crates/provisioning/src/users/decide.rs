@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use model::ResourceKind;
 use planning::{Decision, Input, Obstacle, Steps, Wanted};
 use salesforce_client::{CallError, Org};
-use salesforce_types::Link;
+use salesforce_types::{Fields, Link, RecordId};
 use scim_types::{Registry, Resource};
 use store::{Hold, HoldKind, StoredResource};
 use translation::{Action, Context, Note, Target, Translation};
@@ -167,16 +167,18 @@ impl UserChange {
     ) -> Result<Translation, Stop> {
         let describe = bound.org.describe(&bound.target.object).await.map_err(call_failed)?;
         let adopts = matches!(&progress.found, planning::Found::Records(records) if !records.is_empty());
+        // Of a record that is about to be adopted nothing is ours yet: defaults and a made alias stay away from it.
+        let nothing = Fields::new();
         let context = Context {
             describe: &describe,
             action: if link.is_some() || adopts { Action::Update } else { Action::Create },
             username_domain: self.tenant.username_domain.as_deref(),
-            written: link.map(|link| &link.written),
+            written: link.map(|link| &link.written).or(adopts.then_some(&nothing)),
         };
         Ok(bound.target.translate(wanted, &context))
     }
 
-    async fn profile(&self, org: &Org) -> Result<salesforce_types::RecordId, Stop> {
+    async fn profile(&self, org: &Org) -> Result<RecordId, Stop> {
         let wanted = &self.tenant.default_profile;
         let found =
             self.inner.catalogue.profile(org, wanted, self.inner.clock.now()).await.map_err(call_failed)?;
@@ -200,17 +202,21 @@ impl UserChange {
         let (kind, why, candidates) = match obstacle {
             Obstacle::Ambiguous(candidates) => (
                 HoldKind::AmbiguousMatch { candidates: candidates.clone() },
-                format!("{} Users of the org {org} match this identity", candidates.len()),
+                format!(
+                    "{} Users of the org {org} match this identity ({})",
+                    candidates.len(),
+                    list(&candidates)
+                ),
                 candidates,
             ),
             Obstacle::Protected(record) => (
                 HoldKind::ProtectedMatch { record: record.clone() },
-                format!("the User of the org {org} that matches this identity is protected"),
+                format!("the User {record} of the org {org} matches this identity and is protected"),
                 vec![record],
             ),
             Obstacle::LinkedElsewhere(record, identity) => (
                 HoldKind::LinkedElsewhere { record: record.clone(), identity: identity.clone() },
-                format!("the User of the org {org} that matches belongs to the identity {identity}"),
+                format!("the User {record} of the org {org} matches and belongs to the identity {identity}"),
                 vec![record],
             ),
         };
@@ -227,6 +233,10 @@ impl UserChange {
         let hold = self.inner.store.raise_hold(hold).await?;
         Ok(ProvisionError::Held { hold, why, candidates })
     }
+}
+
+fn list(records: &[RecordId]) -> String {
+    records.iter().map(RecordId::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// The stored body as a resource.
