@@ -1,4 +1,4 @@
-//! Programs that nobody here wrote judge a running gateway: scim2-tester and scim2-client (PyPI).
+//! Programs that nobody here wrote judge a running gateway: `scim2-tester` and `scim2-client` (`PyPI`).
 
 use std::process::Stdio;
 

@@ -87,7 +87,7 @@ fn tests() -> Result<Count, String> {
     Ok(if passed || count.failed > 0 { count } else { Count { failed: 1, ..count } })
 }
 
-/// Reads `tests`, `failures` and `errors` of the outermost element of a JUnit report.
+/// Reads `tests`, `failures` and `errors` of the outermost element of a `JUnit` report.
 fn junit(text: &str) -> Option<Count> {
     let start = text.find("<testsuites ")?;
     let element = &text[start..start + text[start..].find('>')?];

@@ -183,7 +183,7 @@ fn resume(provisioner: Provisioner) {
             Ok(0) => {}
             Ok(changes) => tracing::info!(changes, "finishing changes that the last run left open"),
             Err(error) => {
-                tracing::error!(%error, "open changes could not be read; they wait for the next start")
+                tracing::error!(%error, "open changes could not be read; they wait for the next start");
             }
         }
     });

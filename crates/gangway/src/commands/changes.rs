@@ -35,7 +35,7 @@ pub(super) async fn run(arguments: &Arguments, output: Output) -> Result<(), Fai
     }
     match output {
         Output::Json => {
-            output::document(&json!({ "changes": changes.iter().map(document).collect::<Vec<_>>() }))
+            output::document(&json!({ "changes": changes.iter().map(document).collect::<Vec<_>>() }));
         }
         Output::Table if changes.is_empty() => output::line("No change is open."),
         Output::Table => output::table(

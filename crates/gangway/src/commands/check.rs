@@ -159,6 +159,8 @@ async fn check_org(
         let last = checkup.api_versions.last().map(|version| version.trim_start_matches('v').to_owned());
         let advice = format!("write api-version = \"{}\"", last.unwrap_or_default());
         report.problem(&about, format!("it does not offer API version {}", settings.api_version), &advice);
+        // Every other question would be answered with this.
+        return;
     }
     if !checkup.sees_users {
         report.problem(

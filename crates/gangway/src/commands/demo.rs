@@ -24,6 +24,9 @@ use crate::{
     wire::{self, Gateway, StartError},
 };
 
+/// The built-in mapping, more forgiving.
+const MAPPING: &str = include_str!("demo-mapping.toml");
+
 /// What `demo` is told.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -144,6 +147,7 @@ impl Place {
     ) -> Result<Config, Failure> {
         self.write("client-secret", &secrets.client_secret)?;
         self.write("refresh-token", &secrets.refresh_token)?;
+        self.write("mapping.toml", MAPPING)?;
         let text = format!(
             r#"# Written by `gangway demo`; docs/configuration.md explains every key.
 [server]
@@ -166,6 +170,7 @@ refresh-token = {{ file = "refresh-token" }}
 
 [customers.acme.environments.demo]
 default = true
+mapping = "mapping.toml"
 username-domain = "acme.example"
 
 [[customers.acme.environments.demo.clients]]
@@ -254,10 +259,8 @@ impl Scene {
             output::table(
                 ["person", "SCIM id", "Salesforce id", "Username", "Alias", "what was adapted"],
                 arrivals.iter().map(|arrival| {
-                    let person = match arrival.active {
-                        true => arrival.person.clone(),
-                        false => format!("{} (has left)", arrival.person),
-                    };
+                    let left = if arrival.active { "" } else { " (has left)" };
+                    let person = format!("{}{left}", arrival.person);
                     [
                         person,
                         arrival.scim_id.clone(),

@@ -30,7 +30,8 @@ impl LogSection {
 }
 
 fn filter() -> String {
-    "info".to_owned()
+    // actix tells of every worker it starts and stops.
+    "info,actix_server=warn".to_owned()
 }
 
 /// How a log line looks.

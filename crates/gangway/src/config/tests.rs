@@ -47,7 +47,10 @@ fn the_shortest_configuration_has_sensible_defaults() {
     assert_eq!(config.server.answer_within, Duration::from_secs(25));
     assert_eq!(config.server.requests_per_second, 200);
     assert_eq!(config.store.database, Path::new("./gangway.db"));
-    assert_eq!(config.log, LogSection { format: LogFormat::Json, filter: "info".to_owned() });
+    assert_eq!(
+        config.log,
+        LogSection { format: LogFormat::Json, filter: "info,actix_server=warn".to_owned() }
+    );
     let [org] = &config.orgs[..] else { panic!("one org") };
     assert_eq!((org.flow, org.api_version.as_str(), org.max_in_flight), (FlowName::RefreshToken, "66.0", 20));
     let [tenant] = &config.tenants[..] else { panic!("one tenant") };

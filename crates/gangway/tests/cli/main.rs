@@ -1,0 +1,7 @@
+//! The binary as an operator meets it: started, signalled, asked, stopped.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod commands;
+mod serve;
+mod world;
