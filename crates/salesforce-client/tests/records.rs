@@ -12,8 +12,8 @@ use salesforce_client::{
 };
 use salesforce_types::{RecordId, Step, StepOutcome};
 use script::{
-    COMPOSITE, Gate, QUERY, Record, Reply, Server, TOKEN, USERS, Vault, answer, clock, config, empty, error,
-    html, org, org_with, token,
+    COMPOSITE, Gate, PATIENCE, QUERY, Record, Reply, Server, TOKEN, USERS, Vault, answer, clock, config,
+    empty, error, html, org, org_with, token,
 };
 use serde_json::{Value, json};
 
@@ -274,9 +274,12 @@ async fn a_change_can_be_withdrawn_in_the_pause_between_tries() {
         async move { org.act(&[create("ada")], &ticket).await }
     });
     server.record.wait_for(USERS).await;
-    while ticket.is_sent() {
-        tokio::task::yield_now().await;
-    }
+    let paused = async {
+        while ticket.is_sent() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, paused).await.unwrap();
     assert!(ticket.withdraw());
     acting.abort();
     assert_eq!(server.count(USERS), 1);

@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -114,6 +115,9 @@ impl Gate {
     }
 }
 
+/// No state that a test waits for takes longer.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What happened, in order, told by the server and the vault alike.
 #[derive(Clone, Default)]
 pub struct Record(Arc<Mutex<Vec<String>>>, Arc<Notify>);
@@ -128,15 +132,18 @@ impl Record {
         self.0.lock().unwrap().clone()
     }
 
-    /// Waits until it has happened.
+    /// Waits until it has happened; a test that waits in vain fails.
     pub async fn wait_for(&self, what: &str) {
-        loop {
-            let changed = self.1.notified();
-            if self.count(what) > 0 {
-                return;
+        let happened = async {
+            loop {
+                let changed = self.1.notified();
+                if self.count(what) > 0 {
+                    return;
+                }
+                changed.await;
             }
-            changed.await;
-        }
+        };
+        tokio::time::timeout(PATIENCE, happened).await.unwrap();
     }
 
     pub fn count(&self, what: &str) -> usize {
@@ -311,7 +318,7 @@ pub fn config(url: &str) -> OrgConfig {
         flow: Flow::ClientCredentials { client_id: "key".into(), client_secret: "secret".into() },
         api_version: "v66.0".to_owned(),
         reserve_calls: 0,
-        call_timeout: std::time::Duration::from_secs(20),
+        call_timeout: Duration::from_secs(20),
         max_in_flight: 20,
     }
 }
