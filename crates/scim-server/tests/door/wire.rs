@@ -71,3 +71,22 @@ async fn head_has_no_body() {
     let answer = exchange(&world, request("HEAD", "/Users", TOKEN, 0)).await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n"), "{answer}");
 }
+
+#[actix_web::test]
+async fn a_connection_can_be_used_again_after_a_refusal() {
+    let world = World::start();
+    let keep = |method, path, token, body: usize| {
+        let request = String::from_utf8(request(method, path, token, body)).unwrap();
+        request.replace("Connection: close\r\n", "").into_bytes()
+    };
+    let sent = [
+        keep("POST", "/Groups", "wrong", 2_000),
+        keep("PUT", "/Groups", TOKEN, 2_000),
+        keep("DELETE", "/Groups/nobody", TOKEN, 2_000),
+        request("GET", "/Users", TOKEN, 0),
+    ];
+    let answer = exchange(&world, sent.concat()).await;
+    let statuses: Vec<_> =
+        answer.match_indices("HTTP/1.1 ").map(|(at, name)| &answer[at + name.len()..][..3]).collect();
+    assert_eq!(statuses, ["401", "405", "404", "200"], "{answer}");
+}
