@@ -4,6 +4,13 @@
 //! that a server's requests per second are its own. What is compared is measured in one run and given as a ratio: the
 //! machine's mood cancels out.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "shares and rates of what was counted; nobody counts to 2^52"
+)]
+
 mod load;
 mod process;
 mod reads;

@@ -41,7 +41,7 @@ impl Process {
             if let Some(status) = process.child.try_wait()? {
                 return Err(format!("{arguments:?} ended: {status}").into());
             }
-            if begun.elapsed() > Duration::from_secs(60) {
+            if begun.elapsed() > Duration::from_mins(1) {
                 return Err(format!("{arguments:?} does not listen").into());
             }
             std::thread::yield_now();

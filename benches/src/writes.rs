@@ -1,6 +1,7 @@
 //! Writes: what Gangway adds to the org's own latency, and what it saves in API calls.
 
 use std::{
+    fmt::Write as _,
     fs::{self, File},
     io::Write as _,
     sync::{
@@ -142,8 +143,7 @@ impl Gateway {
             )?;
             "mapping = \"mapping.toml\""
         };
-        let sha256: String =
-            digest(&SHA256, TOKEN.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(digest(&SHA256, TOKEN.as_bytes()).as_ref());
         write(
             "gangway.toml",
             &format!(
@@ -209,6 +209,13 @@ pub fn person(user_name: &str, n: usize) -> Value {
         "active": true,
         "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":
             {"employeeNumber": format!("{n}"), "department": "Service", "organization": "Acme"},
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
     })
 }
 

@@ -21,7 +21,7 @@ async fn a_user_who_was_there_before_is_adopted_by_username() {
     assert_eq!(adopted["Alias"], "mine");
 }
 
-/// The same FederationIdentifier under another username.
+/// The same `FederationIdentifier` under another username.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_who_was_there_before_is_adopted_by_federation_identifier() {
     let world = World::start().await;

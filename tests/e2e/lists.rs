@@ -138,7 +138,7 @@ async fn c18_filters_that_tools_send() {
         "userName eq",
         "(((",
         "",
-        r#"active gt true"#,
+        "active gt true",
     ] {
         let refused = tool.find_users(filter).await.expect(400).json();
         assert_eq!(refused["scimType"], "invalidFilter", "{filter}: {refused}");

@@ -4,6 +4,12 @@
 //! org from outside, through its control endpoints; [`replay`] plays the sequences of `examples/`. [`Process`] is the
 //! same gateway as a process, to be killed.
 
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a story that cannot be told fails its test; that is what its panics are for"
+)]
+
 pub mod expect;
 pub mod org;
 pub mod process_world;

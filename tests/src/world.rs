@@ -1,6 +1,6 @@
 //! A gateway and a simulated org on loopback, in this process.
 
-use std::{fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use tempfile::TempDir;
@@ -181,5 +181,8 @@ pub fn environment(config: &mut Table) -> &mut Table {
 /// SHA-256 in hex, as `token-sha256` wants it.
 #[must_use]
 pub fn sha256(text: &str) -> String {
-    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest(&SHA256, text.as_bytes()).as_ref().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

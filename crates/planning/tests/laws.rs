@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use translation::{Desired, Mapping, Target, Translation};
 
 fn org() -> OrgName {
-    OrgName::new("acme").unwrap()
+    OrgName::new("acme").expect("a name")
 }
 
 fn target() -> Target {
@@ -17,7 +17,7 @@ fn target() -> Target {
 }
 
 fn id(n: u32) -> RecordId {
-    RecordId::parse(&format!("005000000{n:06}")).unwrap()
+    RecordId::parse(&format!("005000000{n:06}")).expect("an id")
 }
 
 fn desired() -> impl Strategy<Value = IndexMap<String, Desired>> {

@@ -15,9 +15,9 @@ use serde_json::Value;
 /// Read again when older than this.
 const FRESH_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// A name that is not there is looked for again, but not by every request that has it.
-const MISS_PAUSE: SignedDuration = SignedDuration::from_secs(60);
+const MISS_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 /// How long to wait where a profile is missing: somebody has to make it.
-pub(crate) const PROFILE_PAUSE: Duration = Duration::from_secs(60);
+pub(crate) const PROFILE_PAUSE: Duration = Duration::from_mins(1);
 
 /// Profiles by org.
 #[derive(Debug, Default)]
@@ -33,6 +33,13 @@ struct Profiles {
     by_name: Arc<HashMap<String, RecordId>>,
 }
 
+/// What is known of a profile without asking the org.
+enum Known {
+    There(RecordId),
+    Missing,
+    Ask,
+}
+
 impl Catalogue {
     /// The id of a profile by its name (in any case) or id.
     pub(crate) async fn profile(
@@ -41,12 +48,16 @@ impl Catalogue {
         wanted: &str,
         now: Timestamp,
     ) -> Result<Option<RecordId>, CallError> {
-        if let Some(known) = self.known(org.name(), wanted, now) {
-            return Ok(known);
+        match self.known(org.name(), wanted, now) {
+            Known::There(id) => return Ok(Some(id)),
+            Known::Missing => return Ok(None),
+            Known::Ask => {}
         }
         let _reading = self.reading.lock().await;
-        if let Some(known) = self.known(org.name(), wanted, now) {
-            return Ok(known);
+        match self.known(org.name(), wanted, now) {
+            Known::There(id) => return Ok(Some(id)),
+            Known::Missing => return Ok(None),
+            Known::Ask => {}
         }
         let query = soql::Query::select("Profile", &["Id", "Name"]).expect("these are names");
         let rows = org.query(&query).await?;
@@ -63,13 +74,15 @@ impl Catalogue {
         Ok(found)
     }
 
-    /// `None`: the org has to be asked.
-    fn known(&self, org: &OrgName, wanted: &str, now: Timestamp) -> Option<Option<RecordId>> {
-        let profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner).get(org)?.clone();
+    fn known(&self, org: &OrgName, wanted: &str, now: Timestamp) -> Known {
+        let profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner).get(org).cloned();
+        let Some(profiles) = profiles else { return Known::Ask };
         let age = now.duration_since(profiles.read);
-        let found = find(&profiles.by_name, wanted);
-        let good_for = if found.is_some() { FRESH_FOR } else { MISS_PAUSE };
-        (age < good_for).then_some(found)
+        match find(&profiles.by_name, wanted) {
+            Some(id) if age < FRESH_FOR => Known::There(id),
+            None if age < MISS_PAUSE => Known::Missing,
+            _ => Known::Ask,
+        }
     }
 }
 

@@ -54,7 +54,7 @@ pub enum ProvisionError {
         /// Which org.
         org: OrgName,
         /// Its words.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
         /// The SCIM attributes of the fields that it names, where the mapping tells.
         attributes: Vec<String>,
     },

@@ -1,5 +1,7 @@
 //! Finding the record that was there before, and what really became of one that may have been written.
 
+use std::fmt::Write as _;
+
 use model::TenantId;
 use planning::{Found, FoundRecord, MatchKey};
 use salesforce_client::{CallError, Org, soql};
@@ -113,5 +115,8 @@ pub(crate) fn subject(tenant: &TenantId, user_name: &str) -> String {
     let mut text = tenant.to_string();
     text.push('\0');
     text.push_str(&scim_types::fold(user_name));
-    crate::fingerprint::sha256(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::fingerprint::sha256(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

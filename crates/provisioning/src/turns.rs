@@ -20,15 +20,12 @@ impl Turns {
         let (called, call) = oneshot::channel();
         let mut queues = self.lock();
         // An entry means that somebody has the turn; its queue are those behind.
-        let waits = match queues.get_mut(&key) {
-            Some(queue) => {
-                queue.push_back(called);
-                true
-            }
-            None => {
-                queues.insert(key.clone(), VecDeque::new());
-                false
-            }
+        let waits = if let Some(queue) = queues.get_mut(&key) {
+            queue.push_back(called);
+            true
+        } else {
+            queues.insert(key.clone(), VecDeque::new());
+            false
         };
         drop(queues);
         // Made now: a place in the queue that is given up, perhaps just when it is called, must still be passed on.

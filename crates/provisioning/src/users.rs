@@ -38,7 +38,7 @@ type Reply = Result<Answer, ProvisionError>;
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Pauses between tries of a change that has to be finished: doubled from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// An equal POST by the same client joins a change for so long (design §3).
 const REPEAT_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 /// A change that decides anew more often than this has met something that the plan does not know.
@@ -61,8 +61,8 @@ pub(crate) struct UserChange {
     ticket: Ticket,
     /// Whether the change takes access away, and so is always kept. Known from the request, or from the plan.
     leaver: AtomicBool,
-    /// Whether the change is in the journal. Held while it is written, so that it is written once.
-    journalled: tokio::sync::Mutex<bool>,
+    /// Where the change stands in the journal. Held while that is written, so that it is written once.
+    entry: tokio::sync::Mutex<Entry>,
     /// Where the caller waits, while it does.
     reply: Mutex<Option<oneshot::Sender<Reply>>>,
     /// A change that was answered before it was done (or taken up after a crash) has to be finished.
@@ -84,6 +84,17 @@ struct Progress {
     looks: u32,
     /// How often the change was decided.
     rounds: u32,
+}
+
+/// Where a change stands in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    /// Not in it, so far.
+    None,
+    /// In it, and open.
+    Open,
+    /// Ended, whether it ever was in it or not.
+    Ended,
 }
 
 /// Why a round did not end in an answer.
@@ -138,7 +149,7 @@ impl UserChange {
     ) -> Result<(), ProvisionError> {
         let OpenChange { change, plan, .. } = open;
         let resumed = Self::new(inner, caller, request, change.resource, change.id, change.accepted, true)?;
-        *resumed.journalled.try_lock().expect("nobody else has it yet") = true;
+        *resumed.entry.try_lock().expect("nobody else has it yet") = Entry::Open;
         let progress = Progress { was_unsure: plan.is_some(), unsure: plan, ..Progress::default() };
         Arc::new(resumed).start(progress, None);
         Ok(())
@@ -173,7 +184,7 @@ impl UserChange {
             fingerprint,
             ticket: Ticket::new(leaver),
             leaver: AtomicBool::new(leaver),
-            journalled: tokio::sync::Mutex::new(false),
+            entry: tokio::sync::Mutex::new(Entry::None),
             reply: Mutex::new(None),
             owed,
         })
@@ -189,7 +200,7 @@ impl UserChange {
         match tokio::time::timeout(self.inner.settings.answer_within, answer).await {
             Ok(Ok(answer)) => answer,
             // The work has ended without a word: Gangway is stopping. An open change is taken up at the next start.
-            Ok(Err(_)) if *self.journalled.lock().await => Err(self.rolling_forward()),
+            Ok(Err(_)) if *self.entry.lock().await == Entry::Open => Err(self.rolling_forward()),
             Ok(Err(_)) => Err(busy("Gangway is stopping", None)),
             Err(_) => self.out_of_time().await,
         }

@@ -28,6 +28,7 @@ impl ObjectDescription {
 }
 
 /// One field.
+#[expect(clippy::struct_excessive_bools, reason = "the members of a describe, as Salesforce names them")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FieldDescription {

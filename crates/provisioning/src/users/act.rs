@@ -29,7 +29,7 @@ impl UserChange {
         notes: Vec<Note>,
         progress: &mut Progress,
     ) -> Result<Answer, Stop> {
-        self.open(Some(&steps.plan), self.rename(turnover)).await?;
+        self.open(Some(&steps.plan), rename(turnover)).await?;
         let planned = &steps.plan.steps[0];
         let step = std::slice::from_ref(&planned.step);
         let outcome = bound.org.act(step, &self.ticket).await.into_iter().next();
@@ -94,7 +94,8 @@ impl UserChange {
             .iter()
             .filter_map(|field| bound.target.attribute_of(field).map(str::to_owned))
             .collect();
-        Err(ProvisionError::Refused { org: bound.org.name().clone(), refusal, attributes }.into())
+        Err(ProvisionError::Refused { org: bound.org.name().clone(), refusal: Box::new(refusal), attributes }
+            .into())
     }
 
     /// Looks for records that have the value of one of the keys.
@@ -145,13 +146,13 @@ impl UserChange {
         }
         Ok(())
     }
+}
 
-    /// The new userName of an update that changes it.
-    fn rename(&self, turnover: &Turnover) -> Option<String> {
-        let was = turnover.current.as_ref()?.user_name()?;
-        let wanted = turnover.wanted.as_ref()?.user_name()?;
-        (scim_types::fold(was) != scim_types::fold(wanted)).then(|| wanted.to_owned())
-    }
+/// The new userName of an update that changes it.
+fn rename(turnover: &Turnover) -> Option<String> {
+    let was = turnover.current.as_ref()?.user_name()?;
+    let wanted = turnover.wanted.as_ref()?.user_name()?;
+    (scim_types::fold(was) != scim_types::fold(wanted)).then(|| wanted.to_owned())
 }
 
 /// The match keys that a step's own fields have a value for.

@@ -10,7 +10,7 @@ use scim_types::{Registry, Resource};
 use store::{Hold, HoldKind, StoredResource};
 use translation::{Action, Context, Note, Target, Translation};
 
-use super::{Progress, Stop, UserChange};
+use super::{Progress, Stop, UserChange, record::link_after};
 use crate::{Answer, ProvisionError, ScimDelete, catalogue::PROFILE_PAUSE, lookup, wish::missing};
 
 /// The resource before and after, as far as this change is concerned.
@@ -71,8 +71,7 @@ impl UserChange {
                 Err(ProvisionError::NotAllowed { target: bound.target.name.clone(), what }.into())
             }
             Decision::Steps(steps) if steps.plan.is_empty() => {
-                self.record_without_call(&turnover, self.link_after(&bound, &steps, link.as_ref()), notes)
-                    .await
+                self.record_without_call(&turnover, link_after(&bound, &steps, link.as_ref()), notes).await
             }
             Decision::Steps(steps) => {
                 self.carry_out_steps(&bound, &turnover, link.as_ref(), steps, notes, progress).await

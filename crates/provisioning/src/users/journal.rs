@@ -5,19 +5,18 @@ use std::sync::atomic::Ordering;
 use salesforce_types::Plan;
 use store::{ChangeOutcome, NewChange, Opened};
 
-use super::{REPEAT_WITHIN, Stop, UserChange};
+use super::{Entry, REPEAT_WITHIN, Stop, UserChange};
 use crate::{ProvisionError, wish::Wish};
 
 impl UserChange {
     /// Puts the change into the journal with its plan, or gives the plan to the one that is there. `rename` is the new
     /// userName of an update that changes it.
     pub(super) async fn open(&self, plan: Option<&Plan>, rename: Option<String>) -> Result<(), Stop> {
-        let mut journalled = self.journalled.lock().await;
-        if *journalled {
-            if let Some(plan) = plan {
-                self.inner.store.replan(&self.change, plan).await?;
-            }
-            return Ok(());
+        let mut entry = self.entry.lock().await;
+        match (*entry, plan) {
+            (Entry::None, _) => {}
+            (Entry::Open, Some(plan)) => return Ok(self.inner.store.replan(&self.change, plan).await?),
+            (Entry::Open, None) | (Entry::Ended, _) => return Ok(()),
         }
         let request = serde_json::to_value(&self.request)
             .map_err(|error| Stop::Fail(ProvisionError::Misconfigured(error.to_string())))?;
@@ -45,7 +44,7 @@ impl UserChange {
             .await?;
         match opened {
             Opened::Opened => {
-                *journalled = true;
+                *entry = Entry::Open;
                 Ok(())
             }
             Opened::UserNameTaken { by } => Err(self.taken(&by).await),
@@ -81,7 +80,8 @@ impl UserChange {
 
     /// Nothing is kept: takes the change out of the journal, if it is there, and says why.
     pub(super) async fn give_up(&self, error: ProvisionError) -> ProvisionError {
-        if !*self.journalled.lock().await {
+        let mut entry = self.entry.lock().await;
+        if std::mem::replace(&mut *entry, Entry::Ended) != Entry::Open {
             return error;
         }
         let outcome = outcome_of(&error);

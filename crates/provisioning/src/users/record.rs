@@ -7,7 +7,7 @@ use store::{AuditEntry, ChangeOutcome, LinkWrite, Record, Recorded, ResourceWrit
 use translation::Note;
 
 use super::{
-    Stop, UserChange,
+    Entry, Stop, UserChange,
     decide::{Bound, Turnover},
 };
 use crate::{Answer, Operation, ProvisionError, Warning, Written, wish::Wish};
@@ -22,7 +22,8 @@ impl UserChange {
     ) -> Result<Answer, Stop> {
         let unchanged = turnover.wanted.is_some() && turnover.wanted == turnover.current && link.is_none();
         if let (true, Some(stored)) = (unchanged, &turnover.stored) {
-            if *self.journalled.lock().await {
+            let mut entry = self.entry.lock().await;
+            if std::mem::replace(&mut *entry, Entry::Ended) == Entry::Open {
                 let outcome = ChangeOutcome { result: "unchanged".into(), status: 200, reason: None };
                 let now = self.inner.clock.now();
                 self.inner.store.withdraw(&self.change, outcome, self.is_awaited(), now).await?;
@@ -48,8 +49,8 @@ impl UserChange {
         let now = self.inner.clock.now();
         let relevant = |note: &&Note| wrote.contains_key(&note.field);
         let target = link.as_ref().map(|link| link.target.clone());
-        let (write, result, status) = self.resource_write(turnover);
-        let links = match (link, &write) {
+        let (becomes, result, status) = resource_write(turnover);
+        let links = match (link, &becomes) {
             (Some(link), ResourceWrite::Create(_) | ResourceWrite::Replace { .. } | ResourceWrite::Keep) => {
                 vec![LinkWrite::Set(link)]
             }
@@ -59,12 +60,14 @@ impl UserChange {
             Some(target) => format!("{target}.{field}"),
             None => field.clone(),
         });
+        // Held until it is recorded: nobody may open the change again meanwhile.
+        let mut entry = self.entry.lock().await;
         let record = Record {
-            change: self.journalled.lock().await.then(|| self.change.clone()),
+            change: (*entry == Entry::Open).then(|| self.change.clone()),
             tenant: self.tenant.id.clone(),
             kind: self.request.kind,
             resource: self.id.clone(),
-            write,
+            write: becomes,
             links,
             audit: AuditEntry {
                 client: self.caller.client.clone(),
@@ -77,7 +80,10 @@ impl UserChange {
             at: now,
         };
         let version = match self.inner.store.record(record).await? {
-            Recorded::Recorded(version) => version,
+            Recorded::Recorded(version) => {
+                *entry = Entry::Ended;
+                version
+            }
             Recorded::Stale => return Err(Stop::Again),
             Recorded::UserNameTaken { .. } => {
                 let taken = ProvisionError::Taken { kind: self.request.kind, attribute: "userName" };
@@ -104,39 +110,40 @@ impl UserChange {
         Ok(self.success(Written { resource, warnings, changed }))
     }
 
-    /// The link as the steps leave it, where that differs from what is stored.
-    pub(super) fn link_after(&self, bound: &Bound<'_>, steps: &Steps, link: Option<&Link>) -> Option<Link> {
-        let record_id = steps.link.record_id.clone()?;
-        let after = steps.link.clone().into_link(
-            bound.target.name.clone(),
-            bound.org.name().clone(),
-            bound.target.object.clone(),
-            &record_id,
-        );
-        (link != Some(&after)).then_some(after)
-    }
-
-    fn resource_write(&self, turnover: &Turnover) -> (ResourceWrite, &'static str, u16) {
-        match (&turnover.wanted, &turnover.stored) {
-            (Some(wanted), None) => (ResourceWrite::Create(wanted.clone()), "created", 201),
-            (Some(wanted), Some(_)) if turnover.current.as_ref() == Some(wanted) => {
-                (ResourceWrite::Keep, "updated", 200)
-            }
-            (Some(wanted), Some(stored)) => {
-                let body = wanted.clone();
-                (ResourceWrite::Replace { expected: stored.version, body }, "updated", 200)
-            }
-            (None, Some(stored)) => (ResourceWrite::Delete { expected: stored.version }, "deleted", 204),
-            (None, None) => (ResourceWrite::Keep, "deleted", 204),
-        }
-    }
-
     fn success(&self, written: Written) -> Answer {
         match self.wish {
             Wish::Create(_) => Answer::Created(written),
             Wish::Delete => Answer::Deleted,
             Wish::Replace(_) | Wish::Patch(_) => Answer::Updated(written),
         }
+    }
+}
+
+/// The link as the steps leave it, where that differs from what is stored.
+pub(super) fn link_after(bound: &Bound<'_>, steps: &Steps, link: Option<&Link>) -> Option<Link> {
+    let record_id = steps.link.record_id.clone()?;
+    let after = steps.link.clone().into_link(
+        bound.target.name.clone(),
+        bound.org.name().clone(),
+        bound.target.object.clone(),
+        &record_id,
+    );
+    (link != Some(&after)).then_some(after)
+}
+
+/// What becomes of the resource, with the word and the status of it.
+fn resource_write(turnover: &Turnover) -> (ResourceWrite, &'static str, u16) {
+    match (&turnover.wanted, &turnover.stored) {
+        (Some(wanted), None) => (ResourceWrite::Create(wanted.clone()), "created", 201),
+        (Some(wanted), Some(_)) if turnover.current.as_ref() == Some(wanted) => {
+            (ResourceWrite::Keep, "updated", 200)
+        }
+        (Some(wanted), Some(stored)) => {
+            let body = wanted.clone();
+            (ResourceWrite::Replace { expected: stored.version, body }, "updated", 200)
+        }
+        (None, Some(stored)) => (ResourceWrite::Delete { expected: stored.version }, "deleted", 204),
+        (None, None) => (ResourceWrite::Keep, "deleted", 204),
     }
 }
 
