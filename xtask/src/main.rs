@@ -3,6 +3,7 @@
 //! | command | what it does |
 //! |---|---|
 //! | `test` | everything that has to hold: format, lints, tests, documentation tests, judges from elsewhere |
+//! | `judges` | the last of these alone |
 //! | `schema` | writes what is generated from the source: the configuration's JSON Schema and its reference page |
 
 mod judges;
@@ -26,13 +27,16 @@ struct CommandLine {
 enum Command {
     /// Test everything, and close with one line: `N passed, N failed`.
     Test,
+    /// Only let the judges from elsewhere look at a running gateway.
+    Judges,
     /// Write schemas/gangway.schema.json and docs/configuration.md.
     Schema,
 }
 
 fn main() -> ExitCode {
     match CommandLine::parse().command {
-        Command::Test => test::run(),
+        Command::Test => test::all(),
+        Command::Judges => test::judges(),
         Command::Schema => match schema::write() {
             Ok(()) => ExitCode::SUCCESS,
             Err(why) => {
