@@ -82,7 +82,7 @@ async fn after_sigkill_under_load_every_acknowledged_user_is_there_exactly_once(
 /// Open changes are finished at start: a name that is pending is found, and is recorded in the end.
 async fn settle(process: &Process) {
     let tool = process.tool();
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
     loop {
         let org = process.org().records("User").await;
         let ours = org.iter().filter(|user| user["Username"].as_str().unwrap().contains("-c")).count();

@@ -158,7 +158,8 @@ fn insert(map: &mut Map<String, Value>, path: &AttrPath, value: Value, keep: Kee
 pub fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::String(text) => text.is_empty(),
+        // Blank text too: OneLogin sends `" "` for what is not set.
+        Value::String(text) => text.trim().is_empty(),
         Value::Array(values) => values.is_empty(),
         Value::Object(members) => members.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,

@@ -36,17 +36,16 @@ impl UserChange {
         if self.ticket.is_withdrawn() {
             return Err(Stop::Withdrawn);
         }
-        let bound = self.bind()?;
-        if let (Some(plan), Some(bound)) = (progress.unsure.take(), &bound)
-            && let Err(stop) = self.read_back(bound, &plan, progress).await
+        let turnover = self.turn_over(progress).await?;
+        let Some(bound) = self.bind()? else {
+            return self.record_without_call(&turnover, None, Vec::new()).await;
+        };
+        if let Some(plan) = progress.unsure.take()
+            && let Err(stop) = self.read_back(&bound, &plan, progress).await
         {
             progress.unsure = Some(plan);
             return Err(stop);
         }
-        let turnover = self.turn_over(progress).await?;
-        let Some(bound) = bound else {
-            return self.record_without_call(&turnover, None, Vec::new()).await;
-        };
         let mut links = self.inner.store.links(&self.tenant.id, &self.id).await?;
         let link =
             links.iter().position(|link| link.target == bound.target.name).map(|at| links.swap_remove(at));
