@@ -162,7 +162,7 @@ fn serve(
             .configure(scim_server::configure(Arc::clone(&door)))
     })
     .workers(workers)
-    .max_connections(CONNECTIONS.div_ceil(workers))
+    .max_connections(connections_per_worker(workers))
     .client_request_timeout(HEADER_READ)
     .keep_alive(KEEP_ALIVE)
     .shutdown_timeout((config.server.answer_within + STOP_MARGIN).as_secs())
@@ -174,6 +174,11 @@ fn serve(
     let server = server.run();
     let handle = server.handle();
     Ok((addr, handle, tokio::spawn(server)))
+}
+
+/// actix counts connections per worker; all of them together have [`CONNECTIONS`].
+fn connections_per_worker(workers: usize) -> usize {
+    CONNECTIONS.div_ceil(workers)
 }
 
 /// Finishes what a crash left open, while requests are answered already.
@@ -267,5 +272,27 @@ impl Gateway {
         let _ = self.serving.await;
         self.provisioner.drain(within).await;
         self.store.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_workers_together_take_twenty_five_thousand_connections() {
+        for workers in [1, 2, 3, 8, 64] {
+            let all = connections_per_worker(workers) * workers;
+            assert!((25_000..25_000 + workers).contains(&all), "{workers} workers take {all}");
+        }
+    }
+
+    #[test]
+    fn a_listener_on_every_address_is_reached_on_loopback() {
+        for (listens, reached) in
+            [("0.0.0.0:80", "127.0.0.1:80"), ("[::]:80", "[::1]:80"), ("127.0.0.2:1", "127.0.0.2:1")]
+        {
+            assert_eq!(reachable(listens.parse().unwrap()), reached.parse().unwrap());
+        }
     }
 }

@@ -82,7 +82,10 @@ impl Report {
 pub(super) async fn run(file: &ConfigFile, output: Output) -> Result<(), Failure> {
     let config = Config::load(&file.path)?;
     let mut report = Report::default();
-    report.ok("configuration", format!("{} tenants, {} orgs", config.tenants.len(), config.orgs.len()));
+    report.ok(
+        "configuration",
+        format!("{}, {}", count(config.tenants.len(), "tenant"), count(config.orgs.len(), "org")),
+    );
     let vault = open_vault(&config, &mut report)?;
     for settings in &config.orgs {
         let about = format!("org {}", settings.name);
@@ -108,6 +111,10 @@ pub(super) async fn run(file: &ConfigFile, output: Output) -> Result<(), Failure
     print(&report, output);
     let wrong = report.0.iter().any(|finding| finding.verdict == Verdict::Problem);
     if wrong { Err(Failure::Findings) } else { Ok(()) }
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// The store's vault; none while a gateway has the store open.

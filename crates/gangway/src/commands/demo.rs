@@ -61,6 +61,15 @@ pub(super) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
             format!("{} is not a loopback address; add --allow-remote to let others in", arguments.listen);
         return Err(Failure::Failed(why));
     }
+    let org_ip = arguments.org_listen.ip();
+    if !org_ip.is_loopback() && !org_ip.is_unspecified() {
+        // The gateway reaches an org without TLS on loopback only.
+        let why = format!(
+            "{} is not a loopback address; to let others reach the org too, use 0.0.0.0 with --allow-remote",
+            arguments.org_listen
+        );
+        return Err(Failure::Failed(why));
+    }
     let token = arguments.token.clone().unwrap_or_else(|| token::new(&Ids::random()));
     let place = Place::new(arguments.data.clone())?;
     let secrets = Secrets::new();

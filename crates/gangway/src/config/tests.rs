@@ -263,6 +263,23 @@ fn a_mapping_that_is_not_there_is_refused_at_its_key() {
 }
 
 #[test]
+fn a_mistake_in_a_mapping_is_shown_where_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("acme.toml");
+    fs::write(&path, "[targets.users]\nobject = \"User\"\n[targets.users.fields]\nTitle = 'user.ttle'\n")
+        .unwrap();
+    let text = SHORTEST.replace("environments.prod]\n\n", "environments.prod]\nmapping = \"acme.toml\"\n\n");
+    let words = Config::parse(&text, &directory.path().join("gangway.toml")).unwrap_err().to_string();
+    assert!(words.starts_with(&format!("{}:4:", path.display())), "{words}");
+    assert!(words.contains("ttle") && words.contains("did you mean"), "{words}");
+}
+
+#[test]
+fn the_mapping_of_the_demo_is_one() {
+    translation::Mapping::parse(include_str!("../commands/demo-mapping.toml"), "demo").unwrap();
+}
+
+#[test]
 fn client_credentials_need_their_secret_and_nothing_else() {
     let id = "client-id = \"3MVG9\"";
     let words = refusal(id, &format!("{id}\nflow = \"client-credentials\""));
