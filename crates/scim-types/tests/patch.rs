@@ -100,6 +100,8 @@ fn c35_a_path_to_an_unknown_attribute_is_ignored_and_a_path_that_is_none_is_refu
         "name.",
         "é",
         "shoes[size eq 5]",
+        "/title",
+        "name/givenName",
     ] {
         let refused = refused(users(), &ada, json!([{"op": "replace", "path": path, "value": "de"}]));
         assert_eq!(refused, (400, Some(ScimType::InvalidPath)), "{path}");
@@ -683,6 +685,22 @@ fn c55_null_empty_text_and_empty_list_unassign() {
         json!([{"op": "Replace", "value": {"name": {"givenName": null, "formatted": "Jan", "familyNamePrefix": null}}}]),
     );
     assert_eq!(one(&next, "name"), &json!({"familyName": "L", "formatted": "Jan"}));
+}
+
+#[test]
+fn c55_a_blank_does_not_activate() {
+    let ada = user(json!({"active": false}));
+    for blank in [json!(null), json!(""), json!(" "), json!([]), json!([null]), json!({"value": null})] {
+        for operation in [
+            json!({"op": "replace", "path": "active", "value": blank}),
+            json!({"op": "Add", "path": "Active", "value": blank}),
+            json!({"op": "replace", "value": {"active": blank}}),
+        ] {
+            assert_eq!(patch_user(&ada, json!([operation])), ada, "{operation}");
+        }
+    }
+    // Whoever says it, means it.
+    assert_eq!(patch_user(&ada, json!([{"op": "remove", "path": "active"}])), user(json!({})));
 }
 
 #[test]

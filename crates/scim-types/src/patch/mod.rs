@@ -13,7 +13,7 @@
 //! - `emails[type eq "work"].value` makes a work address where there is none (C-50); the standard would answer
 //!   `noTarget`. A `remove` that finds nothing has nothing to do.
 //! - `remove` with a value removes that value, and never everything (C-53).
-//! - `null`, `""` and `[]` unassign (C-55).
+//! - `null`, `""` and `[]` unassign (C-55), but not `active`, which counts as true while it is absent: that stays.
 //! - An empty list of operations is a success that changes nothing (C-61).
 //! - `id`, `meta`, `groups` and `schemas` inside the value of an operation without a path are ignored (C-47). A path to
 //!   one of them is 400 `mutability` unless it asks for what is there already; `schemas` follows from what is present

@@ -167,7 +167,7 @@ impl Reader<'_> {
             // To add nothing to a list is nothing; for all else it unassigns, as `replace` does (C-48, C-55).
             let adds_nothing = op == Op::Add && attribute.multi_valued && place.sub.is_none();
             if !adds_nothing {
-                self.push(Op::Replace, path, Value::Null);
+                self.set(Op::Replace, place, Value::Null);
             }
             return Ok(());
         }
@@ -184,8 +184,17 @@ impl Reader<'_> {
             },
             None => simple(attribute, value)?,
         };
-        self.push(op, path, value);
+        self.set(op, place, value);
         Ok(())
+    }
+
+    /// Sets what a path names; `null` unassigns it. But not what counts as something while it is absent: a blank from a
+    /// mapping that found nothing must not give access back, as unassigning `active` would (a `remove` says what it
+    /// means). A PUT keeps it likewise (C-62).
+    fn set(&mut self, op: Op, place: &PatchPath, value: Value) {
+        if !(value.is_null() && self.resource_type.default_value(place.target()).is_some()) {
+            self.push(op, place.to_string(), value);
+        }
     }
 
     /// The values of a multi-valued attribute: an array, or one value without it; empty ones are none (C-36).

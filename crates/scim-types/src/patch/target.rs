@@ -62,7 +62,8 @@ fn is_unknown(text: &str, error: &PathError) -> bool {
 
 /// Whether a text could name an attribute of some schema: `attr`, `attr.sub`, either after a URI and a colon.
 pub(crate) fn is_attribute_path(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-$:./#%".contains(&byte);
+    let marks: &[u8] = if text.contains(':') { b"_-$:./#%" } else { b"_-$." };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || marks.contains(&byte);
     text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '$')
         && text.bytes().all(allowed)
         && !text.ends_with(['.', ':'])
