@@ -58,11 +58,8 @@ impl<'a> View<'a> {
     ///
     /// 500 when the stored text is not JSON, which only a damaged store has.
     pub fn write(&self, out: &mut Vec<u8>, resource: &StoredResource, said: Said<'_>) -> Result<(), Error> {
-        if self.projection.is_whole()
-            && said.warnings.is_empty()
-            && said.records.is_empty()
-            && !resource.pending
-        {
+        // Warnings and records are shown on request only, and a request names attributes.
+        if self.projection.is_whole() && !resource.pending {
             self.splice(out, resource);
             return Ok(());
         }
@@ -113,16 +110,19 @@ impl<'a> View<'a> {
             full.insert(name.into(), json!(references));
         }
         let mut extension = Map::new();
-        if !said.warnings.is_empty() {
+        let shows = |attribute| {
+            self.projection.names(self.resource_type, &format!("{}:{attribute}", self.extension))
+        };
+        if !said.warnings.is_empty() && shows("warnings") {
             extension.insert("warnings".into(), json!(said.warnings));
         }
-        if !said.records.is_empty() {
+        if !said.records.is_empty() && shows("salesforce") {
             extension.insert("salesforce".into(), json!(said.records));
         }
-        if resource.pending {
+        if resource.pending && shows("pending") {
             extension.insert("pending".into(), true.into());
         }
-        if !extension.is_empty() && self.projection.names(self.resource_type, self.extension) {
+        if !extension.is_empty() {
             if let Some(Value::Array(schemas)) = full.get_mut("schemas") {
                 schemas.push(self.extension.into());
             }
@@ -315,13 +315,16 @@ mod tests {
     }
 
     #[test]
-    fn the_extension_is_there_when_there_is_something_to_say() {
+    fn the_extension_is_there_when_it_is_asked_for_and_has_something_to_say() {
         let warning = Warning {
             code: "timezone-defaulted".into(),
             attribute: Some("timezone".into()),
             detail: "unknown".into(),
         };
-        let told = warned(&ada(), None, None, &[warning]);
+        let asked = Some("userName,urn:gangway:params:scim:schemas:extension:2.0:User");
+        let untold = warned(&ada(), None, None, std::slice::from_ref(&warning));
+        assert!(untold.get(schema::GANGWAY_USER_URN).is_none(), "strict clients refuse what they did not ask for");
+        let told = warned(&ada(), asked, None, &[warning]);
         assert_eq!(told["schemas"][1], schema::GANGWAY_USER_URN);
         assert_eq!(
             told[schema::GANGWAY_USER_URN],

@@ -297,7 +297,9 @@ fn object(attribute: &Attribute, value: Value) -> Result<Option<Value>, Error> {
         let sub_name = crate::path::legacy_sub_name(&attribute.name, &name);
         let Some(sub) = attribute.sub_attribute(sub_name) else { continue };
         if sub.name == "$ref" {
+            // The server makes the address anew at every read; what was sent only names the id.
             reference = value.as_str().and_then(last_segment).map(str::to_owned);
+            continue;
         }
         if sub.is_read_only() && !attribute.is_read_only() {
             continue;

@@ -24,11 +24,12 @@ pub struct Facts {
     pub documentation_uri: Option<String>,
     /// For how many seconds a cursor is good (RFC 9865 §4). `None`: it does not grow old.
     pub cursor_timeout_seconds: Option<u64>,
-    /// Whether `Prefer: respond-async` is honoured (RFC 9967).
-    pub responds_async: bool,
 }
 
-/// The answer to `GET /ServiceProviderConfig` (RFC 7643 §5, pagination RFC 9865 §4, securityEvents RFC 9967).
+/// The answer to `GET /ServiceProviderConfig` (RFC 7643 §5, pagination RFC 9865 §4).
+///
+/// Without `securityEvents`: RFC 9967 ties it to events, which are not sent, and strict readers refuse what RFC 7643 does
+/// not know.
 #[must_use]
 pub fn service_provider_config(base: &str, facts: &Facts) -> Value {
     let mut pagination = json!({
@@ -56,9 +57,6 @@ pub fn service_provider_config(base: &str, facts: &Facts) -> Value {
     config.insert("sort".into(), json!({"supported": true}));
     config.insert("etag".into(), json!({"supported": true}));
     config.insert("pagination".into(), pagination);
-    if facts.responds_async {
-        config.insert("securityEvents".into(), json!({"asyncRequest": "request", "eventUris": []}));
-    }
     config.insert(
         "authenticationSchemes".into(),
         json!([{
@@ -100,7 +98,9 @@ pub fn schema(registry: &Registry, base: &str, urn: &str) -> Option<Value> {
 }
 
 fn type_document(resource_type: &ResourceType, base: &str) -> Value {
-    let extensions = resource_type.extensions.iter();
+    // Our own extension says what came of a change and takes nothing in. Listed, strict clients would write to it and miss
+    // what they wrote; so it is described at /Schemas and returned on request.
+    let extensions = resource_type.extensions.iter().filter(|extension| !extension.schema.is_gangways());
     let extensions: Vec<_> = extensions
         .map(|extension| json!({"schema": extension.schema.id, "required": extension.required}))
         .collect();
@@ -137,7 +137,7 @@ mod tests {
     const BASE: &str = "https://scim.example.com/scim/v2";
 
     fn facts() -> Facts {
-        Facts { cursor_timeout_seconds: Some(3_600), responds_async: true, ..Facts::default() }
+        Facts { cursor_timeout_seconds: Some(3_600), ..Facts::default() }
     }
 
     fn everything() -> Value {

@@ -28,6 +28,12 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// Whether it is one of Gangway's own, which say what came of a change and take nothing in.
+    #[must_use]
+    pub fn is_gangways(&self) -> bool {
+        [GANGWAY_USER_URN, GANGWAY_GROUP_URN].contains(&self.id.as_str())
+    }
+
     /// The attribute of this name, without regard to case.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {

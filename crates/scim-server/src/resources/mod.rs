@@ -11,7 +11,7 @@ mod search;
 
 use actix_web::http::{StatusCode, header::HeaderName};
 use model::ResourceKind;
-use provisioning::{Answer, Written};
+use provisioning::{Answer, Warning, Written};
 use scim_types::{Error, Projection};
 
 use crate::{
@@ -43,9 +43,14 @@ fn reply(
     let with_body = |status, written: &Written| {
         let body = View::new(&call.base, kind, projection)
             .text(&written.resource, Said { warnings: &written.warnings, records: &[] })?;
-        Ok(Reply::text(status, body)
+        let reply = Reply::text(status, body)
             .with_location(call.location(kind, &written.resource.id))
-            .with_version(written.resource.version))
+            .with_version(written.resource.version);
+        // The codes for everybody; the sentences for those who name our extension in `attributes`.
+        Ok(match warning_codes(&written.warnings) {
+            Some(codes) => reply.with(HeaderName::from_static("x-gangway-warnings"), codes),
+            None => reply,
+        })
     };
     match answer {
         Answer::Created(written) => with_body(StatusCode::CREATED, written),
@@ -63,4 +68,11 @@ fn reply(
             })
         }
     }
+}
+
+/// `alias-made, timezone-defaulted`: each code once.
+fn warning_codes(warnings: &[Warning]) -> Option<String> {
+    let mut codes: Vec<&str> = warnings.iter().map(|warning| warning.code.as_str()).collect();
+    codes.dedup();
+    (!codes.is_empty()).then(|| codes.join(", "))
 }
