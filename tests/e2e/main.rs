@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "stories: a value that is not there fails the test that looks for it")]
 
 mod adoption;
+mod checklist;
 mod crash;
 mod examples;
 mod lists;
