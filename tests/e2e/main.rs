@@ -1,11 +1,15 @@
 //! Stories over real HTTP, against the simulated org and the real store.
 
-#![expect(clippy::unwrap_used, reason = "stories: a value that is not there fails the test that looks for it")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "stories: a value that is not there fails the test that looks for it"
+)]
 
 mod adoption;
 mod checklist;
 mod crash;
 mod examples;
+mod faults;
 mod lists;
 mod promises;
 mod robustness;

@@ -94,6 +94,11 @@ impl Org {
         assert!(response.status().is_success());
     }
 
+    /// The org behaves otherwise from now on; see `docs/simulated-org.md`.
+    pub async fn switch(&self, switches: Value) {
+        self.post("switches", &switches).await;
+    }
+
     /// Every access token has expired.
     pub async fn expire_tokens(&self) {
         self.post("tokens/expire", &json!({})).await;
@@ -119,6 +124,15 @@ impl Org {
             self.http.post(url).bearer_auth(token).json(&body).send().await.expect("the org answers");
         let answer: Value = response.json().await.expect("JSON");
         answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    /// Changes a User by the org's own API, as an administrator would.
+    pub async fn update_user(&self, token: &str, id: &str, fields: &Value) {
+        let url = format!("{}/services/data/v66.0/sobjects/User/{id}", self.url);
+        let response =
+            self.http.patch(url).bearer_auth(token).json(fields).send().await.expect("the org answers");
+        let status = response.status();
+        assert!(status.is_success(), "{status}: {}", response.text().await.unwrap_or_default());
     }
 
     /// The id of a profile.

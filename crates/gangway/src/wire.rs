@@ -139,15 +139,15 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
         simulated: config.simulated(),
         state: ArcSwap::from_pointee(state(&config, &orgs, false)),
     });
-    let (addr, server, serving) = serve(&config, &door, &health)?;
-    resume(provisioner.clone());
+    let (addr, server, serving) = serve(&config, &provisioner, &door, &health).await?;
     let current = Mutex::new(Current { config, orgs });
     Ok(Gateway { addr, store, provisioner, door, health, vault, clock, current, server, serving })
 }
 
-/// Binds the listener and lets the workers run.
-fn serve(
+/// Binds the listener, takes up open changes and lets the workers run.
+async fn serve(
     config: &Config,
+    provisioner: &Provisioner,
     door: &Arc<Door>,
     health: &Arc<Health>,
 ) -> Result<(SocketAddr, ServerHandle, JoinHandle<io::Result<()>>), StartError> {
@@ -171,6 +171,8 @@ fn serve(
     .bind(listen)
     .map_err(fail)?;
     let addr = server.addrs().first().copied().unwrap_or(listen);
+    // Before the first request: what was accepted earlier has its turn earlier.
+    resume(provisioner).await;
     let server = server.run();
     let handle = server.handle();
     Ok((addr, handle, tokio::spawn(server)))
@@ -181,17 +183,11 @@ fn connections_per_worker(workers: usize) -> usize {
     CONNECTIONS.div_ceil(workers)
 }
 
-/// Finishes what a crash left open, while requests are answered already.
-fn resume(provisioner: Provisioner) {
-    tokio::spawn(async move {
-        match provisioner.resume().await {
-            Ok(0) => {}
-            Ok(changes) => tracing::info!(changes, "finishing changes that the last run left open"),
-            Err(error) => {
-                tracing::error!(%error, "open changes could not be read; they wait for the next start");
-            }
-        }
-    });
+/// Gives what the last run left open its place in the queue; it is finished while requests are answered already.
+async fn resume(provisioner: &Provisioner) {
+    if let Err(error) = provisioner.resume().await {
+        tracing::error!(%error, "open changes could not be read; they wait for the next start");
+    }
 }
 
 fn state(config: &Config, orgs: &HashMap<OrgName, Org>, reload_refused: bool) -> State {
@@ -271,6 +267,11 @@ impl Gateway {
         self.server.stop(true).await;
         let _ = self.serving.await;
         self.provisioner.drain(within).await;
+        // A login may outlive the change that asked for it, and the refresh token it brings must be stored.
+        let orgs = std::mem::take(&mut self.current.lock().unwrap_or_else(PoisonError::into_inner).orgs);
+        for org in orgs.values() {
+            org.close().await;
+        }
         self.store.close().await;
     }
 }

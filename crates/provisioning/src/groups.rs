@@ -102,7 +102,7 @@ impl GroupChange {
         let Some(mut wanted) = self.wish.apply(kind(), current.as_ref())? else {
             return self.delete(stored).await;
         };
-        self.check_members(&mut wanted, current.as_ref()).await?;
+        self.check_members(&mut wanted, stored.as_ref()).await?;
         if let (true, Some(stored)) = (current.as_ref() == Some(&wanted), &stored) {
             return Ok(Answer::Updated(Written {
                 resource: stored.clone(),
@@ -205,15 +205,45 @@ impl GroupChange {
         Ok(())
     }
 
-    /// Members become `{"value": id}`, each once; one that is nobody refuses the whole request (C-52). Salesforce ids of
-    /// linked records are taken for the identities they belong to.
+    /// Members become `{"value": id}`, with a `display` where the tool gives them one, each once; one that is nobody refuses
+    /// the whole request (C-52). Salesforce ids of linked records are taken for the identities they belong to.
     async fn check_members(
         &self,
         wanted: &mut Resource,
-        current: Option<&Resource>,
+        stored: Option<&StoredResource>,
     ) -> Result<(), ProvisionError> {
-        let known: HashSet<&str> = current.map(|current| member_ids(current).collect()).unwrap_or_default();
-        let new: Vec<&str> = member_ids(wanted).filter(|id| !known.contains(id)).collect();
+        let members = stored.map(|stored| stored.members.as_slice()).unwrap_or_default();
+        let known: HashMap<&str, &Member> =
+            members.iter().map(|member| (member.id.as_str(), member)).collect();
+        let aliases = self.identities_of_records(wanted, &known).await?;
+        let mut seen = HashSet::new();
+        let mut checked = Vec::new();
+        for (id, display) in members_of(wanted) {
+            let id = aliases.get(id).map_or(id, String::as_str);
+            if id == self.id.as_str() {
+                return Err(invalid(format!("the group {id} cannot be a member of itself")));
+            }
+            if seen.insert(id.to_owned()) {
+                checked.push(element(id, display_to_keep(display, known.get(id).copied())));
+            }
+        }
+        let map = wanted.as_map_mut();
+        if checked.is_empty() {
+            map.shift_remove("members");
+        } else {
+            map.insert("members".to_owned(), Value::Array(checked));
+        }
+        Ok(())
+    }
+
+    /// Every new member must be there; of those that are named by the id of their Salesforce record, the identities.
+    async fn identities_of_records(
+        &self,
+        wanted: &Resource,
+        known: &HashMap<&str, &Member>,
+    ) -> Result<HashMap<String, String>, ProvisionError> {
+        let new: Vec<&str> =
+            members_of(wanted).map(|(id, _)| id).filter(|id| !known.contains_key(id)).collect();
         let kinds = self.inner.store.kinds(&self.tenant.id, &new).await?;
         let mut aliases = HashMap::new();
         for (id, _) in new.iter().zip(kinds).filter(|(_, kind)| kind.is_none()) {
@@ -226,24 +256,26 @@ impl GroupChange {
                 None => return Err(nobody(id)),
             };
         }
-        let mut seen = HashSet::new();
-        let mut members = Vec::new();
-        for id in member_ids(wanted) {
-            let id = aliases.get(id).map_or(id, String::as_str);
-            if id == self.id.as_str() {
-                return Err(invalid(format!("the group {id} cannot be a member of itself")));
-            }
-            if seen.insert(id.to_owned()) {
-                members.push(json!({ "value": id }));
-            }
+        Ok(aliases)
+    }
+}
+
+/// The display that is kept with a membership. What the server itself shows and gets back is not the tool's, and a member
+/// that is named again without a display keeps the one it has.
+fn display_to_keep<'a>(sent: Option<&'a str>, known: Option<&'a Member>) -> Option<&'a str> {
+    match (sent, known) {
+        (None, Some(member)) if member.display_as_sent => member.display.as_deref(),
+        (Some(sent), Some(member)) if !member.display_as_sent && member.display.as_deref() == Some(sent) => {
+            None
         }
-        let map = wanted.as_map_mut();
-        if members.is_empty() {
-            map.shift_remove("members");
-        } else {
-            map.insert("members".to_owned(), Value::Array(members));
-        }
-        Ok(())
+        (sent, _) => sent,
+    }
+}
+
+fn element(id: &str, display: Option<&str>) -> Value {
+    match display {
+        Some(display) => json!({ "value": id, "display": display }),
+        None => json!({ "value": id }),
     }
 }
 
@@ -251,17 +283,22 @@ fn kind() -> &'static ResourceType {
     Registry::standard().group()
 }
 
-fn member_ids(group: &Resource) -> impl Iterator<Item = &str> {
+/// The id and the display of each member.
+fn members_of(group: &Resource) -> impl Iterator<Item = (&str, Option<&str>)> {
     let members = group.get("members").and_then(Value::as_array);
-    members.into_iter().flatten().filter_map(|member| member.get("value")?.as_str())
+    members.into_iter().flatten().filter_map(|member| {
+        Some((member.get("value")?.as_str()?, member.get("display").and_then(Value::as_str)))
+    })
 }
 
 /// The stored body with its members, as a request sees it.
 fn with_members(stored: &StoredResource) -> Result<Resource, ProvisionError> {
     let mut body = body_of(stored)?;
     if !stored.members.is_empty() {
-        let members = stored.members.iter().map(|Member { id, .. }| json!({ "value": id })).collect();
-        body.as_map_mut().insert("members".to_owned(), members);
+        let members = stored.members.iter().map(|member| {
+            element(member.id.as_str(), member.display.as_deref().filter(|_| member.display_as_sent))
+        });
+        body.as_map_mut().insert("members".to_owned(), members.collect());
     }
     Ok(body)
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use model::TenantId;
 use planning::{Found, FoundRecord, MatchKey};
 use salesforce_client::{CallError, Org, soql};
-use salesforce_types::{Fields, RecordId};
+use salesforce_types::{Fields, Link, RecordId};
 use serde_json::{Map, Value};
 use store::{Directory, StoreError};
 
@@ -57,12 +57,14 @@ pub(crate) async fn look(
         .where_(soql::Condition::Or(any.collect::<Result<_, _>>()?))
         .order_by("Id", soql::Order::Ascending)?
         .limit(CANDIDATES);
+    let rows = org.query(&query).await?;
+    let us = if rows.is_empty() { None } else { Some(org.identity().await?.user_id) };
     let mut records = Vec::new();
-    for row in org.query(&query).await? {
+    for row in rows {
         let Some(id) = row.get("Id").and_then(Value::as_str).and_then(|id| RecordId::parse(id).ok()) else {
             continue;
         };
-        let protected = is_protected(org, tenant, &id, &row).await?;
+        let protected = us.as_ref() == Some(&id) || is_protected(tenant, &id, &row);
         let linked_to = directory.linked_to(&tenant.id, &id).await?;
         records.push(FoundRecord { id, actual: row, protected, linked_to });
     }
@@ -78,22 +80,25 @@ fn literal(value: &Value) -> soql::Literal {
     }
 }
 
-/// The integration user, holders of far-reaching permissions, and whom the tenant names (design: protected users).
-async fn is_protected(
-    org: &Org,
-    tenant: &Tenant,
-    id: &RecordId,
-    row: &Map<String, Value>,
-) -> Result<bool, CallError> {
-    let username = row.get("Username").and_then(Value::as_str).unwrap_or_default();
-    let named = tenant.protected.iter().any(|protected| {
-        protected.eq_ignore_ascii_case(username) || RecordId::parse(protected).is_ok_and(|named| named == *id)
-    });
+/// Holders of far-reaching permissions, and whom the tenant names (design: protected users).
+fn is_protected(tenant: &Tenant, id: &RecordId, row: &Map<String, Value>) -> bool {
     let profile = row.get("Profile");
     let far_reaching = FAR_REACHING
         .iter()
         .any(|permission| profile.and_then(|profile| profile.get(*permission)) == Some(&Value::Bool(true)));
-    Ok(named || far_reaching || org.identity().await?.user_id == *id)
+    far_reaching || names(tenant, id, row.get("Username"))
+}
+
+/// Whether the tenant names the record of a link among those that no door may change.
+pub(crate) fn is_named(tenant: &Tenant, link: &Link) -> bool {
+    names(tenant, &link.record_id, link.written.get("Username"))
+}
+
+fn names(tenant: &Tenant, id: &RecordId, username: Option<&Value>) -> bool {
+    let username = username.and_then(Value::as_str).unwrap_or_default();
+    tenant.protected.iter().any(|protected| {
+        protected.eq_ignore_ascii_case(username) || RecordId::parse(protected).is_ok_and(|named| named == *id)
+    })
 }
 
 /// What the org has in these fields now; `None` when the record is not there.

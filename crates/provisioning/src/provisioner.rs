@@ -40,15 +40,37 @@ pub(crate) struct Inner {
 }
 
 /// What the configuration says; replaced as a whole.
+#[derive(Debug)]
 pub(crate) struct World {
     pub(crate) tenants: HashMap<TenantId, Arc<Tenant>>,
     pub(crate) orgs: HashMap<OrgName, Org>,
+}
+
+/// A change that is being worked on.
+struct Running {
+    inner: Arc<Inner>,
+    change: ChangeId,
+    /// Dropped after the change has left the list.
+    _alive: watch::Sender<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.inner.running().remove(&self.change);
+    }
 }
 
 impl World {
     fn new(tenants: Vec<Tenant>, orgs: HashMap<OrgName, Org>) -> Arc<Self> {
         let tenants = tenants.into_iter().map(|tenant| (tenant.id.clone(), Arc::new(tenant))).collect();
         Arc::new(Self { tenants, orgs })
+    }
+
+    pub(crate) fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, ProvisionError> {
+        self.tenants
+            .get(id)
+            .cloned()
+            .ok_or_else(|| ProvisionError::Misconfigured(format!("the tenant {id} is not configured")))
     }
 }
 
@@ -79,7 +101,8 @@ impl Provisioner {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Takes another configuration. Changes that are under way keep the one they began with.
+    /// Takes another configuration. Changes that are under way keep the one they began with; one that waits for its org
+    /// takes the new one with its next try.
     pub fn replace_tenants(&self, tenants: Vec<Tenant>, orgs: HashMap<OrgName, Org>) {
         let world = World::new(tenants, orgs);
         *self.inner.world.write().unwrap_or_else(PoisonError::into_inner) = world;
@@ -152,11 +175,7 @@ impl Inner {
     }
 
     pub(crate) fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, ProvisionError> {
-        self.world()
-            .tenants
-            .get(id)
-            .cloned()
-            .ok_or_else(|| ProvisionError::Misconfigured(format!("the tenant {id} is not configured")))
+        self.world().tenant(id)
     }
 
     /// Runs a change to its end whoever waits for it; it counts as running until then.
@@ -168,11 +187,11 @@ impl Inner {
     ) {
         let (alive, ended) = watch::channel(());
         self.running().insert(change.clone(), ended);
-        let inner = Arc::clone(inner);
+        // Whatever the end of the work is: nobody may wait for it in vain.
+        let running = Running { inner: Arc::clone(inner), change, _alive: alive };
         self.runtime.spawn(async move {
             work.await;
-            inner.running().remove(&change);
-            drop(alive);
+            drop(running);
         });
     }
 

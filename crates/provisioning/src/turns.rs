@@ -39,6 +39,11 @@ impl Turns {
         }
     }
 
+    /// Whether one who enters now would have to wait.
+    pub(crate) fn is_taken(&self, key: &str) -> bool {
+        self.lock().contains_key(key)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, VecDeque<oneshot::Sender<()>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,6 +4,7 @@
 //! [`Stop`]. Nothing that was sent is ever sent again before it was read back.
 
 mod act;
+mod claim;
 mod decide;
 mod journal;
 mod record;
@@ -12,23 +13,22 @@ pub(crate) use decide::body_of;
 pub(crate) use record::action;
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use claim::Claims;
+use decide::Scene;
 use model::{ChangeId, ResourceId, Timestamp};
 use planning::Found;
 use salesforce_client::Ticket;
-use salesforce_types::{Fields, Plan};
+use salesforce_types::{Fields, Plan, RecordId};
 use store::{Change, OpenChange, StoreError};
 use tokio::sync::oneshot;
 
 use crate::{
-    Answer, Caller, Operation, ProvisionError, Request, Tenant, fingerprint,
-    provisioner::{Inner, World},
+    Answer, Caller, Operation, ProvisionError, Request, fingerprint,
+    provisioner::Inner,
     wish::{Wish, missing},
 };
 
@@ -47,8 +47,8 @@ const MAX_ROUNDS: u32 = 8;
 /// One change of one User.
 pub(crate) struct UserChange {
     inner: Arc<Inner>,
-    world: Arc<World>,
-    tenant: Arc<Tenant>,
+    /// The configuration that it begins with.
+    scene: Arc<Scene>,
     caller: Caller,
     request: Request,
     wish: Wish,
@@ -57,10 +57,9 @@ pub(crate) struct UserChange {
     accepted: Timestamp,
     /// Of a create: tells a repeat.
     fingerprint: Option<[u8; 32]>,
-    /// The caller's deadline and the sender race for it.
+    /// The caller's deadline and the sender race for it. It knows whether the change takes access away, and so is always
+    /// kept: from the request, or from the plan.
     ticket: Ticket,
-    /// Whether the change takes access away, and so is always kept. Known from the request, or from the plan.
-    leaver: AtomicBool,
     /// Where the change stands in the journal. Held while that is written, so that it is written once.
     entry: tokio::sync::Mutex<Entry>,
     /// Where the caller waits, while it does.
@@ -70,20 +69,45 @@ pub(crate) struct UserChange {
 }
 
 /// What is known beyond the store, from round to round.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Progress {
+    /// The configuration that it is decided by.
+    scene: Arc<Scene>,
     /// What a look into the org has found.
     found: Found,
     /// What was sent and may have landed: to be read back before anything else.
     unsure: Option<Plan>,
     /// Whether a step has ever been sent whose end is not known.
     was_unsure: bool,
+    /// The record that this change has made, found again because its answer was lost.
+    made: Option<RecordId>,
     /// What reading back has found in the linked record's fields.
     read_back: Fields,
+    /// What this change has written, as reading back has shown.
+    landed: Fields,
+    /// What no other identity may match or make meanwhile.
+    claims: Claims,
     /// How often the org was searched.
     looks: u32,
     /// How often the change was decided.
     rounds: u32,
+}
+
+impl Progress {
+    fn new(scene: Arc<Scene>, unsure: Option<Plan>) -> Self {
+        Self {
+            scene,
+            found: Found::NotLooked,
+            was_unsure: unsure.is_some(),
+            unsure,
+            made: None,
+            read_back: Fields::new(),
+            landed: Fields::new(),
+            claims: Claims::default(),
+            looks: 0,
+            rounds: 0,
+        }
+    }
 }
 
 /// Where a change stands in the journal.
@@ -150,7 +174,10 @@ impl UserChange {
         let OpenChange { change, plan, .. } = open;
         let resumed = Self::new(inner, caller, request, change.resource, change.id, change.accepted, true)?;
         *resumed.entry.try_lock().expect("nobody else has it yet") = Entry::Open;
-        let progress = Progress { was_unsure: plan.is_some(), unsure: plan, ..Progress::default() };
+        let progress = Progress::new(Arc::clone(&resumed.scene), plan);
+        if progress.was_unsure {
+            resumed.ticket.commit();
+        }
         Arc::new(resumed).start(progress, None);
         Ok(())
     }
@@ -170,10 +197,9 @@ impl UserChange {
             Wish::Create(resource) => Some(fingerprint::of(resource)),
             _ => None,
         };
-        let leaver = wish.may_take_access_away();
+        let ticket = Ticket::new(wish.may_take_access_away());
         Ok(Self {
-            world: inner.world(),
-            tenant: inner.tenant(&caller.tenant)?,
+            scene: Scene::now(inner, &caller.tenant)?,
             inner: Arc::clone(inner),
             caller: caller.clone(),
             request,
@@ -182,8 +208,7 @@ impl UserChange {
             change,
             accepted,
             fingerprint,
-            ticket: Ticket::new(leaver),
-            leaver: AtomicBool::new(leaver),
+            ticket,
             entry: tokio::sync::Mutex::new(Entry::None),
             reply: Mutex::new(None),
             owed,
@@ -195,27 +220,37 @@ impl UserChange {
         if self.request.respond_async {
             return self.acknowledge().await;
         }
-        let (reply, answer) = oneshot::channel();
-        Arc::clone(&self).start(Progress::default(), Some(reply));
-        match tokio::time::timeout(self.inner.settings.answer_within, answer).await {
-            Ok(Ok(answer)) => answer,
-            // The work has ended without a word: Gangway is stopping. An open change is taken up at the next start.
-            Ok(Err(_)) if *self.entry.lock().await == Entry::Open => Err(self.rolling_forward()),
-            Ok(Err(_)) => Err(busy("Gangway is stopping", None)),
-            Err(_) => self.out_of_time().await,
+        let (reply, mut answer) = oneshot::channel();
+        Arc::clone(&self).start(self.progress(), Some(reply));
+        match tokio::time::timeout(self.inner.settings.answer_within, &mut answer).await {
+            Ok(answer) => self.heard(answer.ok()).await,
+            Err(_) => self.out_of_time(answer).await,
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        Progress::new(Arc::clone(&self.scene), None)
+    }
+
+    /// The answer; or the work has ended without a word: Gangway is stopping. An open change is taken up at the next start.
+    async fn heard(&self, answer: Option<Reply>) -> Reply {
+        match answer {
+            Some(answer) => answer,
+            None if *self.entry.lock().await == Entry::Open => Err(self.rolling_forward()),
+            None => Err(busy("Gangway is stopping", None)),
         }
     }
 
     /// `Prefer: respond-async`: durable first, then answered, then done.
     async fn acknowledge(self: Arc<Self>) -> Reply {
         if !matches!(self.request.operation, Operation::Create(_))
-            && self.inner.store.get(&self.tenant.id, self.request.kind, self.id.as_str()).await?.is_none()
+            && self.inner.store.get(&self.caller.tenant, self.request.kind, self.id.as_str()).await?.is_none()
         {
             return Err(self.not_found());
         }
         match self.open(None, None).await {
             Ok(()) => {
-                Arc::clone(&self).start(Progress::default(), None);
+                Arc::clone(&self).start(self.progress(), None);
                 Ok(Answer::Accepted { id: self.id.clone(), change: self.change.clone() })
             }
             Err(Stop::Join(earlier)) => {
@@ -227,8 +262,19 @@ impl UserChange {
     }
 
     /// The caller's time is up. What has not been sent is taken back, unless it takes access away.
-    async fn out_of_time(&self) -> Reply {
-        if self.leaver.load(Ordering::Acquire) {
+    async fn out_of_time(&self, mut answer: oneshot::Receiver<Reply>) -> Reply {
+        // Under the lock: whether the journal says that the caller was answered, and whether it is, must agree.
+        let entry = self.entry.lock().await;
+        if *entry == Entry::Ended {
+            drop(entry);
+            return self.heard(answer.await.ok()).await;
+        }
+        answer.close();
+        drop(entry);
+        if let Ok(answer) = answer.try_recv() {
+            return answer;
+        }
+        if self.ticket.takes_access_away() {
             self.keep().await?;
             return Err(self.will_be_done(None));
         }
@@ -241,7 +287,7 @@ impl UserChange {
     fn start(self: Arc<Self>, progress: Progress, reply: Option<oneshot::Sender<Reply>>) {
         *self.lock_reply() = reply;
         // A place in the queue now, so that requests are done in the order in which they came.
-        let turn = self.inner.turns.enter(format!("{}/{}", self.tenant.id, self.id));
+        let turn = self.inner.turns.enter(format!("{}/{}", self.caller.tenant, self.id));
         let inner = Arc::clone(&self.inner);
         let change = self.change.clone();
         let work = async move {
@@ -265,45 +311,64 @@ impl UserChange {
                 Ok(answer) => return Some(Ok(answer)),
                 Err(stop) => stop,
             };
-            match stop {
-                Stop::Again if progress.rounds < MAX_ROUNDS => {}
-                Stop::Again => {
-                    let why = "the org keeps changing under the change".to_owned();
-                    return Some(Err(self.give_up(ProvisionError::Misconfigured(why)).await));
-                }
+            let (why, retry_after) = match stop {
+                Stop::Again if progress.rounds < MAX_ROUNDS => continue,
+                Stop::Again => ("the org keeps changing under the change".to_owned(), None),
                 Stop::Withdrawn => {
                     return Some(Err(self.give_up(busy("the caller's time was up", None)).await));
                 }
+                // A store or an org that cannot be read is no reason to forget what may have landed, or was promised.
+                Stop::Fail(error @ (ProvisionError::Store(_) | ProvisionError::Misconfigured(_)))
+                    if self.has_to_end(&progress) =>
+                {
+                    (error.to_string(), None)
+                }
                 Stop::Fail(error) => return Some(Err(self.give_up(error).await)),
-                Stop::Join(earlier) => match self.join(&earlier).await {
-                    Ok(Some(reply)) => return Some(reply),
-                    Ok(None) => {}
-                    Err(error) => return Some(Err(error.into())),
-                },
-                Stop::Stalled { why, retry_after } => {
-                    let leaver = self.leaver.load(Ordering::Acquire);
-                    if !(leaver || self.owed || progress.was_unsure) {
-                        return Some(Err(self.give_up(busy(&why, retry_after)).await));
-                    }
-                    if leaver {
-                        if let Err(error) = self.keep().await {
-                            return Some(Err(error));
-                        }
-                        self.tell(Err(self.will_be_done(retry_after)));
-                    }
-                    tracing::warn!(tenant = %self.tenant.id, change.id = %self.change, %why, "a change waits for its org");
-                    let wait = retry_after.unwrap_or(pause).mul_f64(0.5 + self.inner.ids.jitter() / 2.0);
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                    progress.rounds = 0;
-                    // What was certainly not sent may be sent (or taken back) again.
-                    if !progress.was_unsure {
-                        self.ticket.rearm();
-                    }
-                    if !self.inner.pause(wait).await {
-                        return None;
+                Stop::Join(earlier) => {
+                    // The other one may need them to come to its end.
+                    progress.claims = Claims::default();
+                    match self.join(&earlier).await {
+                        Ok(Some(reply)) => return Some(reply),
+                        Ok(None) => continue,
+                        Err(error) => return Some(Err(error.into())),
                     }
                 }
+                Stop::Stalled { why, retry_after } => (why, retry_after),
+            };
+            if !self.has_to_end(&progress) {
+                return Some(Err(self.give_up(busy(&why, retry_after)).await));
             }
+            if self.ticket.takes_access_away() {
+                if let Err(error) = self.keep().await {
+                    return Some(Err(error));
+                }
+                self.tell(Err(self.will_be_done(retry_after)));
+            }
+            tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, %why, "a change waits for its org");
+            let wait = retry_after.unwrap_or(pause).mul_f64(0.5 + self.inner.ids.jitter() / 2.0);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            // What was certainly not sent may be sent (or taken back) again.
+            self.ticket.rearm();
+            if !self.inner.pause(wait).await {
+                return None;
+            }
+            self.look_again(&mut progress);
+        }
+    }
+
+    /// Whether the change goes on until it is done: it takes access away, somebody was told so, or it may have had an
+    /// effect.
+    fn has_to_end(&self, progress: &Progress) -> bool {
+        self.ticket.takes_access_away() || self.owed || progress.was_unsure
+    }
+
+    /// After a pause the org and the configuration may be others: what parked an org is often corrected by the latter.
+    fn look_again(&self, progress: &mut Progress) {
+        progress.rounds = 0;
+        progress.looks = 0;
+        progress.found = Found::NotLooked;
+        if let Ok(scene) = Scene::now(&self.inner, &self.caller.tenant) {
+            progress.scene = scene;
         }
     }
 
@@ -311,7 +376,8 @@ impl UserChange {
     async fn join(&self, earlier: &Change) -> Result<Option<Reply>, StoreError> {
         if earlier.state.is_open() {
             if !self.inner.is_running(&earlier.id) {
-                return Ok(Some(Err(self.rolling_forward())));
+                let (change, retry_after) = (earlier.id.clone(), RETRY_AFTER);
+                return Ok(Some(Err(ProvisionError::RollingForward { change, retry_after })));
             }
             self.inner.ended(&earlier.id).await;
             if self.ticket.is_withdrawn() {
@@ -319,9 +385,12 @@ impl UserChange {
             }
             return Ok(None);
         }
-        self.inner.store.mark_answered(&earlier.id).await?;
+        // One who has hung up does not hear it; the next one shall.
+        if self.is_awaited() {
+            self.inner.store.mark_answered(&earlier.id).await?;
+        }
         let kept =
-            self.inner.store.get(&self.tenant.id, self.request.kind, earlier.resource.as_str()).await?;
+            self.inner.store.get(&self.caller.tenant, self.request.kind, earlier.resource.as_str()).await?;
         Ok(kept.map(|resource| {
             Ok(Answer::Created(crate::Written { resource, warnings: Vec::new(), changed: true }))
         }))

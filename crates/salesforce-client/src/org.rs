@@ -162,6 +162,12 @@ impl Org {
         self.0.tokens.parked()
     }
 
+    /// Ends the use of this org: waits for a login that is under way and lets no other one begin. Call it before
+    /// the vault is closed: the refresh token that a login brings must find its place.
+    pub async fn close(&self) {
+        self.0.tokens.close().await;
+    }
+
     /// The requests made so far, by what they were for.
     #[must_use]
     pub fn calls(&self) -> Calls {

@@ -1,11 +1,12 @@
 use std::sync::{
     Arc,
-    atomic::{AtomicU8, Ordering},
+    atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
 const WAITING: u8 = 0;
 const SENT: u8 = 1;
 const WITHDRAWN: u8 = 2;
+const COMMITTED: u8 = 3;
 
 /// Who may still take a change back.
 ///
@@ -13,9 +14,12 @@ const WITHDRAWN: u8 = 2;
 /// out and the caller must wait for what became of them, or the change is withdrawn and nothing
 /// ever leaves. Clones are the same ticket.
 #[derive(Clone, Debug)]
-pub struct Ticket {
-    state: Arc<AtomicU8>,
-    takes_access_away: bool,
+pub struct Ticket(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: AtomicU8,
+    takes_access_away: AtomicBool,
 }
 
 impl Ticket {
@@ -23,20 +27,28 @@ impl Ticket {
     /// its own and passes the reserve of API calls.
     #[must_use]
     pub fn new(takes_access_away: bool) -> Self {
-        Self { state: Arc::new(AtomicU8::new(WAITING)), takes_access_away }
+        Self(Arc::new(Shared {
+            state: AtomicU8::new(WAITING),
+            takes_access_away: AtomicBool::new(takes_access_away),
+        }))
+    }
+
+    /// Notes that the change takes access away, where only its plan could tell.
+    pub fn take_access_away(&self) {
+        self.0.takes_access_away.store(true, Ordering::Release);
     }
 
     /// Whether the change takes access away.
     #[must_use]
     pub fn takes_access_away(&self) -> bool {
-        self.takes_access_away
+        self.0.takes_access_away.load(Ordering::Acquire)
     }
 
     /// The sender's move: from now on the change may have an effect. `false` means that it was
     /// withdrawn before, and nothing may be sent.
     #[must_use]
     pub fn send(&self) -> bool {
-        self.change(WAITING, SENT)
+        self.change(WAITING, SENT) || self.state() == COMMITTED
     }
 
     /// The caller's move: nothing shall be sent any more. `false` means that it is under way
@@ -47,26 +59,37 @@ impl Ticket {
     }
 
     /// Waits again after a try that certainly had no effect, so that the caller may withdraw
-    /// during the pause before the next one. Nothing happens to a withdrawn ticket.
+    /// during the pause before the next one. Nothing happens to a withdrawn or committed ticket.
     pub fn rearm(&self) {
         self.change(SENT, WAITING);
+    }
+
+    /// Something may have had an effect, now or later: a request whose connection was cut can still be
+    /// carried out after it was looked for in vain. From now on there is no way back.
+    pub fn commit(&self) {
+        let forward = |state| (state != WITHDRAWN).then_some(COMMITTED);
+        let _ = self.0.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, forward);
     }
 
     /// Whether something may be under way, or have had an effect.
     #[must_use]
     pub fn is_sent(&self) -> bool {
-        self.state.load(Ordering::Acquire) == SENT
+        matches!(self.state(), SENT | COMMITTED)
     }
 
     /// Whether the caller has taken the change back.
     #[must_use]
     pub fn is_withdrawn(&self) -> bool {
-        self.state.load(Ordering::Acquire) == WITHDRAWN
+        self.state() == WITHDRAWN
+    }
+
+    fn state(&self) -> u8 {
+        self.0.state.load(Ordering::Acquire)
     }
 
     /// Moves to a state; already being there is as good.
     fn change(&self, from: u8, to: u8) -> bool {
-        match self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire) {
+        match self.0.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => true,
             Err(found) => found == to,
         }
@@ -99,6 +122,22 @@ mod tests {
         assert!(!ticket.is_sent());
         assert!(ticket.withdraw());
         ticket.rearm();
+        assert!(!ticket.send(), "a withdrawn ticket stays withdrawn");
+    }
+
+    #[test]
+    fn what_may_have_had_an_effect_cannot_be_taken_back() {
+        let ticket = Ticket::new(false);
+        assert!(ticket.send());
+        ticket.commit();
+        ticket.rearm();
+        assert!(ticket.is_sent());
+        assert!(!ticket.withdraw());
+        assert!(ticket.send(), "it may be sent again");
+
+        let ticket = Ticket::new(false);
+        assert!(ticket.withdraw());
+        ticket.commit();
         assert!(!ticket.send(), "a withdrawn ticket stays withdrawn");
     }
 

@@ -107,6 +107,8 @@ struct Desk {
     failed: Option<LoginError>,
     /// A rotated refresh token that the vault has not taken yet. The one in the vault is dead.
     unsaved: Option<SecretString>,
+    /// No login begins any more.
+    closed: bool,
 }
 
 impl Tokens {
@@ -166,6 +168,18 @@ impl Tokens {
         }
     }
 
+    /// Waits for a login that is under way; none begins afterwards.
+    pub(crate) async fn close(&self) {
+        let mut desk = self.desk.lock().await;
+        desk.closed = true;
+        // The last chance for a token that the vault would not take before.
+        if let Some(token) = desk.unsaved.take()
+            && let Err(error) = self.vault.save(&self.org, &token).await
+        {
+            tracing::error!(org = %self.org, %error, "the org's new refresh token could not be saved: connect it again");
+        }
+    }
+
     fn current(&self) -> Option<Arc<Session>> {
         self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -175,6 +189,10 @@ impl Tokens {
         let mut desk = self.desk.lock().await;
         if let Some(session) = self.current() {
             return Ok(session);
+        }
+        if desk.closed {
+            let why = "Gangway is stopping".to_owned();
+            return Err(LoginError::Away { why, retry_after: AWAY_FOR });
         }
         let ended = self.logins.load(Ordering::Acquire);
         if ended != seen

@@ -1,7 +1,7 @@
 //! Act: send the steps, and find out what became of those that nobody answered for.
 
-use planning::{Found, MatchKey, Steps};
-use salesforce_types::{Fields, Link, Plan, Refusal, Step, StepOutcome};
+use planning::{Found, MatchKey, Steps, same_value};
+use salesforce_types::{Fields, Link, Plan, RecordId, Refusal, Step, StepOutcome};
 use serde_json::Value;
 use translation::Note;
 
@@ -47,6 +47,7 @@ impl UserChange {
                     // It has landed. What could not be written down is read back and written down later.
                     progress.unsure = Some(steps.plan);
                     progress.was_unsure = true;
+                    self.ticket.commit();
                     return Err(Stop::Stalled {
                         why: "the store could not record a change".into(),
                         retry_after: None,
@@ -58,8 +59,9 @@ impl UserChange {
                 self.refused(bound, &planned.step, link, refusal, progress).await
             }
             Some(StepOutcome::Unknown { why }) => {
-                tracing::warn!(tenant = %self.tenant.id, change.id = %self.change, %why, "a step has no known end yet");
+                tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, %why, "a step has no known end yet");
                 progress.was_unsure = true;
+                self.ticket.commit();
                 self.read_back(bound, &steps.plan, progress).await.inspect_err(|_| {
                     progress.unsure = Some(steps.plan.clone());
                 })?;
@@ -83,7 +85,8 @@ impl UserChange {
         let duplicate = ["DUPLICATE_USERNAME", "DUPLICATE_VALUE", "CONFLICTING_SSO_USER_MAPPING"]
             .contains(&refusal.code.as_str());
         if duplicate && link.is_none() && matches!(step, Step::Create { .. }) && progress.looks < MAX_LOOKS {
-            self.look(bound, &keys_of(&bound.target.matching, step.fields()), progress).await?;
+            let keys = keys_of(bound, step.fields());
+            self.look(bound, &keys, &Fields::new(), progress).await?;
             let found_one = matches!(&progress.found, Found::Records(records) if !records.is_empty());
             if found_one {
                 return Err(Stop::Again);
@@ -98,18 +101,20 @@ impl UserChange {
             .into())
     }
 
-    /// Looks for records that have the value of one of the keys.
+    /// Looks for records that have the value of one of the keys, with the fields of the mapping and `more`.
     pub(super) async fn look(
         &self,
         bound: &Bound<'_>,
         keys: &[MatchKey],
+        more: &Fields,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
         progress.looks += 1;
         let mut fields: Vec<String> = bound.target.mapped_fields().map(str::to_owned).collect();
-        fields.push("IsActive".to_owned());
+        fields.extend(["IsActive", "CreatedById"].map(str::to_owned));
+        fields.extend(more.keys().cloned());
         let object = &bound.target.object;
-        let found = lookup::look(bound.org, &*self.inner.store, &self.tenant, object, keys, &fields).await;
+        let found = lookup::look(bound.org, &*self.inner.store, bound.tenant, object, keys, &fields).await;
         progress.found = found.map_err(|error| match error {
             LookError::Call(call) => call_failed(call),
             LookError::Store(store) => store.into(),
@@ -128,24 +133,56 @@ impl UserChange {
         for planned in &plan.steps {
             match &planned.step {
                 Step::Create { fields, .. } => {
-                    self.look(bound, &keys_of(&bound.target.matching, fields), progress).await?;
+                    self.look(bound, &keys_of(bound, fields), fields, progress).await?;
                     progress.looks = 0;
+                    self.recognise(bound, fields, progress).await?;
                 }
                 Step::Update { object, id, fields } => {
-                    let linked = self.inner.store.linked_to(&self.tenant.id, id).await?.is_some();
+                    let linked = self.inner.store.linked_to(&self.caller.tenant, id).await?.is_some();
                     if !linked {
-                        // It was about to be adopted; found again as it is now.
-                        self.look(bound, &keys_of(&bound.target.matching, fields), progress).await?;
+                        // It was about to be adopted; read as it is now. By its id: what it was found by need not be
+                        // among the fields that were to be written.
+                        let itself = MatchKey { field: "Id".to_owned(), value: Value::from(id.as_str()) };
+                        self.look(bound, &[itself], fields, progress).await?;
                         continue;
                     }
                     let actual =
                         lookup::read_back(bound.org, object, id, fields).await.map_err(call_failed)?;
-                    progress.read_back.extend(actual.unwrap_or_default());
+                    let actual = actual.unwrap_or_default();
+                    progress.landed =
+                        if has(|field| actual.get(field), fields) { fields.clone() } else { Fields::new() };
+                    progress.read_back.extend(actual);
                 }
             }
         }
         Ok(())
     }
+
+    /// A record that is all that this change has sent, and that nobody else has, is the one it made. Anything else that
+    /// was found was there before, or was changed by the org itself, and is adopted as such.
+    async fn recognise(&self, bound: &Bound<'_>, sent: &Fields, progress: &mut Progress) -> Result<(), Stop> {
+        let Found::Records(records) = &progress.found else { return Ok(()) };
+        let ours = records
+            .iter()
+            .find(|record| record.linked_to.is_none() && has(|field| record.actual.get(field), sent));
+        let Some(ours) = ours else { return Ok(()) };
+        // Nobody takes over an administrator by guessing all the fields and a broken connection.
+        if ours.protected {
+            let us = bound.org.identity().await.map_err(call_failed)?.user_id;
+            let by = ours.actual.get("CreatedById").and_then(Value::as_str);
+            if by.and_then(|by| RecordId::parse(by).ok()) != Some(us) {
+                return Ok(());
+            }
+        }
+        progress.made = Some(ours.id.clone());
+        progress.landed = sent.clone();
+        Ok(())
+    }
+}
+
+/// Whether all that was sent has arrived.
+fn has<'a>(actual: impl Fn(&str) -> Option<&'a Value>, sent: &Fields) -> bool {
+    sent.iter().all(|(field, value)| actual(field).is_some_and(|actual| same_value(field, actual, value)))
 }
 
 /// The new userName of an update that changes it.
@@ -155,13 +192,16 @@ fn rename(turnover: &Turnover) -> Option<String> {
     (scim_types::fold(was) != scim_types::fold(wanted)).then(|| wanted.to_owned())
 }
 
-/// The match keys that a step's own fields have a value for.
-fn keys_of(matching: &[String], fields: &Fields) -> Vec<MatchKey> {
+/// What a record with these fields can be found by: the match keys, and the name that Salesforce itself guards.
+fn keys_of(bound: &Bound<'_>, fields: &Fields) -> Vec<MatchKey> {
+    let guarded = (bound.target.object == "User").then_some("Username");
+    let matching = bound.target.matching.iter().map(String::as_str);
+    let guarded = guarded.filter(|name| !bound.target.matching.iter().any(|field| field == name));
     matching
-        .iter()
+        .chain(guarded)
         .filter_map(|field| {
             let value = fields.get(field).filter(|value| !matches!(value, Value::Null))?;
-            Some(MatchKey { field: field.clone(), value: value.clone() })
+            Some(MatchKey { field: field.to_owned(), value: value.clone() })
         })
         .collect()
 }

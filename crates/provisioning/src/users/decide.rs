@@ -1,8 +1,8 @@
 //! Decide: the request applied to the version current now, and what that asks of Salesforce.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
-use model::ResourceKind;
+use model::{ResourceKind, TenantId};
 use planning::{Decision, Input, Obstacle, Steps, Wanted};
 use salesforce_client::{CallError, Org};
 use salesforce_types::{Fields, Link, RecordId};
@@ -11,7 +11,13 @@ use store::{Hold, HoldKind, StoredResource};
 use translation::{Action, Context, Note, Target, Translation};
 
 use super::{Progress, Stop, UserChange, record::link_after};
-use crate::{Answer, ProvisionError, ScimDelete, catalogue::PROFILE_PAUSE, lookup, wish::missing};
+use crate::{
+    Answer, ProvisionError, ScimDelete, Tenant,
+    catalogue::PROFILE_PAUSE,
+    lookup,
+    provisioner::{Inner, World},
+    wish::missing,
+};
 
 /// The resource before and after, as far as this change is concerned.
 pub(super) struct Turnover {
@@ -23,8 +29,38 @@ pub(super) struct Turnover {
     pub(super) wanted: Option<Resource>,
 }
 
+/// The configuration that a change is decided by.
+#[derive(Debug)]
+pub(super) struct Scene {
+    world: Arc<World>,
+    pub(super) tenant: Arc<Tenant>,
+}
+
+impl Scene {
+    /// As it is now.
+    pub(super) fn now(inner: &Inner, tenant: &TenantId) -> Result<Arc<Self>, ProvisionError> {
+        let world = inner.world();
+        let tenant = world.tenant(tenant)?;
+        Ok(Arc::new(Self { world, tenant }))
+    }
+
+    /// The tenant's target with its org. None: a tenant that writes nowhere.
+    fn bind(&self) -> Result<Option<Bound<'_>>, ProvisionError> {
+        let tenant = &*self.tenant;
+        let Some(target) = tenant.mapping.targets.first() else {
+            return Ok(None);
+        };
+        let name = target.org.as_ref().or(tenant.default_org.as_ref());
+        let org = name.and_then(|name| self.world.orgs.get(name)).ok_or_else(|| {
+            ProvisionError::Misconfigured(format!("the target {} has no org that is configured", target.name))
+        })?;
+        Ok(Some(Bound { tenant, target, org }))
+    }
+}
+
 /// A target in its org.
 pub(super) struct Bound<'a> {
+    pub(super) tenant: &'a Tenant,
     pub(super) target: &'a Target,
     pub(super) org: &'a Org,
 }
@@ -36,9 +72,10 @@ impl UserChange {
         if self.ticket.is_withdrawn() {
             return Err(Stop::Withdrawn);
         }
-        let turnover = self.turn_over(progress).await?;
-        let Some(bound) = self.bind()? else {
-            return self.record_without_call(&turnover, None, Vec::new()).await;
+        let scene = Arc::clone(&progress.scene);
+        let turnover = self.turn_over(&scene.tenant, progress).await?;
+        let Some(bound) = scene.bind()? else {
+            return self.record_without_call(&turnover, None, &Fields::new(), &[]).await;
         };
         if let Some(plan) = progress.unsure.take()
             && let Err(stop) = self.read_back(&bound, &plan, progress).await
@@ -46,22 +83,19 @@ impl UserChange {
             progress.unsure = Some(plan);
             return Err(stop);
         }
-        let mut links = self.inner.store.links(&self.tenant.id, &self.id).await?;
-        let link =
+        let mut links = self.inner.store.links(&self.caller.tenant, &self.id).await?;
+        let stored =
             links.iter().position(|link| link.target == bound.target.name).map(|at| links.swap_remove(at));
-        let link = link.map(|mut link| {
-            link.written.extend(progress.read_back.clone());
-            link
-        });
+        let link = known_link(&bound, stored.as_ref(), progress);
         let (decision, notes) = self.decide(&bound, &turnover, link.as_ref(), progress).await?;
         match decision {
-            Decision::Nothing => self.record_without_call(&turnover, None, notes).await,
+            Decision::Nothing => self.record_without_call(&turnover, None, &Fields::new(), &notes).await,
             Decision::LookUp(keys) => {
                 // A local namesake is told before a call is spent.
                 if self.is_create() {
                     self.open(None, None).await?;
                 }
-                self.look(&bound, &keys, progress).await?;
+                self.look(&bound, &keys, &Fields::new(), progress).await?;
                 Err(Stop::Again)
             }
             Decision::Hold(obstacle) => Err(self.hold(&bound, &turnover, obstacle).await?.into()),
@@ -69,30 +103,34 @@ impl UserChange {
             Decision::NotAllowed(what) => {
                 Err(ProvisionError::NotAllowed { target: bound.target.name.clone(), what }.into())
             }
-            Decision::Steps(steps) if steps.plan.is_empty() => {
-                self.record_without_call(&turnover, link_after(&bound, &steps, link.as_ref()), notes).await
-            }
             Decision::Steps(steps) => {
-                self.carry_out_steps(&bound, &turnover, link.as_ref(), steps, notes, progress).await
+                match &link {
+                    Some(link) if !steps.plan.is_empty() && lookup::is_named(bound.tenant, link) => {
+                        let target = bound.target.name.clone();
+                        let what = "change a user who is protected";
+                        return Err(ProvisionError::NotAllowed { target, what }.into());
+                    }
+                    None => self.claim_record(&bound, &steps, progress).await?,
+                    Some(_) => {}
+                }
+                let answer = if steps.plan.is_empty() {
+                    // Compared with what is stored: what was only read back has to be written down too.
+                    let after = link_after(&bound, &steps, stored.as_ref());
+                    self.record_without_call(&turnover, after, &progress.landed, &notes).await?
+                } else {
+                    self.carry_out_steps(&bound, &turnover, link.as_ref(), steps, notes, progress).await?
+                };
+                if stored.is_none() {
+                    self.close_hold(&bound, &turnover).await;
+                }
+                Ok(answer)
             }
         }
     }
 
-    /// The tenant's target with its org. None: a tenant that writes nowhere.
-    fn bind(&self) -> Result<Option<Bound<'_>>, ProvisionError> {
-        let Some(target) = self.tenant.mapping.targets.first() else {
-            return Ok(None);
-        };
-        let name = target.org.as_ref().or(self.tenant.default_org.as_ref());
-        let org = name.and_then(|name| self.world.orgs.get(name)).ok_or_else(|| {
-            ProvisionError::Misconfigured(format!("the target {} has no org that is configured", target.name))
-        })?;
-        Ok(Some(Bound { target, org }))
-    }
-
     /// Applies the request to the version that is current now, and checks `If-Match` against it.
-    async fn turn_over(&self, progress: &Progress) -> Result<Turnover, Stop> {
-        let stored = self.inner.store.get(&self.tenant.id, ResourceKind::User, self.id.as_str()).await?;
+    async fn turn_over(&self, tenant: &Tenant, progress: &Progress) -> Result<Turnover, Stop> {
+        let stored = self.inner.store.get(&self.caller.tenant, ResourceKind::User, self.id.as_str()).await?;
         let stored = stored.filter(|stored| !stored.pending);
         if !self.is_create() && stored.is_none() {
             return Err(self.not_found().into());
@@ -105,7 +143,7 @@ impl UserChange {
         }
         let current = stored.as_ref().map(body_of).transpose()?;
         let mut wanted = self.wish.apply(Registry::standard().user(), current.as_ref())?;
-        if wanted.is_none() && self.tenant.scim_delete == ScimDelete::Deactivate {
+        if wanted.is_none() && tenant.scim_delete == ScimDelete::Deactivate {
             wanted.clone_from(&current);
             if let Some(wanted) = &mut wanted {
                 wanted.set_active(false);
@@ -122,7 +160,7 @@ impl UserChange {
         bound: &Bound<'_>,
         turnover: &Turnover,
         link: Option<&Link>,
-        progress: &Progress,
+        progress: &mut Progress,
     ) -> Result<(Decision, Vec<Note>), Stop> {
         let translation = match &turnover.wanted {
             Some(wanted) if bound.target.applies(wanted) => {
@@ -130,9 +168,12 @@ impl UserChange {
             }
             _ => None,
         };
+        if let (Some((translation, _)), None) = (&translation, link) {
+            self.claim_keys(bound, translation, progress).await?;
+        }
         let profile = match &translation {
             Some((translation, _)) if link.is_none() && !translation.fields.contains_key("ProfileId") => {
-                Some(self.profile(bound.org).await?)
+                Some(self.profile(bound).await?)
             }
             _ => None,
         };
@@ -151,7 +192,7 @@ impl UserChange {
         if let Decision::Steps(Steps { plan, .. }) = &decision
             && planning::takes_access_away(plan)
         {
-            self.leaver.store(true, Ordering::Release);
+            self.ticket.take_access_away();
         }
         Ok((decision, translation.map(|(translation, _)| translation.notes).unwrap_or_default()))
     }
@@ -170,14 +211,14 @@ impl UserChange {
         let context = Context {
             describe: &describe,
             action: if link.is_some() || adopts { Action::Update } else { Action::Create },
-            username_domain: self.tenant.username_domain.as_deref(),
+            username_domain: bound.tenant.username_domain.as_deref(),
             written: link.map(|link| &link.written).or(adopts.then_some(&nothing)),
         };
         Ok(bound.target.translate(wanted, &context))
     }
 
-    async fn profile(&self, org: &Org) -> Result<RecordId, Stop> {
-        let wanted = &self.tenant.default_profile;
+    async fn profile(&self, bound: &Bound<'_>) -> Result<RecordId, Stop> {
+        let (org, wanted) = (bound.org, &bound.tenant.default_profile);
         let found =
             self.inner.catalogue.profile(org, wanted, self.inner.clock.now()).await.map_err(call_failed)?;
         found.ok_or_else(|| {
@@ -218,12 +259,11 @@ impl UserChange {
                 vec![record],
             ),
         };
-        let name = turnover.wanted.as_ref().and_then(Resource::user_name).unwrap_or_default();
         let hold = Hold {
             id: self.inner.ids.hold(),
-            tenant: self.tenant.id.clone(),
+            tenant: self.caller.tenant.clone(),
             identity: (!self.is_create()).then(|| self.id.clone()),
-            subject: lookup::subject(&self.tenant.id, name),
+            subject: hold_subject(&self.caller.tenant, turnover),
             target: bound.target.name.clone(),
             kind,
             raised: self.inner.clock.now(),
@@ -231,6 +271,40 @@ impl UserChange {
         let hold = self.inner.store.raise_hold(hold).await?;
         Ok(ProvisionError::Held { hold, why, candidates })
     }
+
+    /// The identity has its record: what a person had to decide for that has been decided.
+    async fn close_hold(&self, bound: &Bound<'_>, turnover: &Turnover) {
+        let (tenant, now) = (&self.caller.tenant, self.inner.clock.now());
+        let subject = hold_subject(tenant, turnover);
+        if let Err(error) = self.inner.store.close_hold(tenant, &subject, &bound.target.name, now).await {
+            // The change itself is recorded; a hold that stays is seen and does no harm.
+            tracing::warn!(%tenant, change.id = %self.change, %error, "a hold could not be closed");
+        }
+    }
+}
+
+/// Where the hold of a name is: the same for every request that asks for it.
+fn hold_subject(tenant: &TenantId, turnover: &Turnover) -> String {
+    let name = turnover.wanted.as_ref().and_then(Resource::user_name).unwrap_or_default();
+    lookup::subject(tenant, name)
+}
+
+/// The identity's record as far as it is known: what is stored, and what reading back has added to it.
+fn known_link(bound: &Bound<'_>, stored: Option<&Link>, progress: &Progress) -> Option<Link> {
+    let made = || {
+        // Made by this change: known as well as if its answer had come.
+        Some(Link {
+            target: bound.target.name.clone(),
+            org: bound.org.name().clone(),
+            object: bound.target.object.clone(),
+            record_id: progress.made.clone()?,
+            written: progress.landed.clone(),
+            adopted: false,
+        })
+    };
+    let mut link = stored.cloned().or_else(made)?;
+    link.written.extend(progress.read_back.clone());
+    Some(link)
 }
 
 fn list(records: &[RecordId]) -> String {

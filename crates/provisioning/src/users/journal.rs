@@ -1,7 +1,5 @@
 //! Durable before anything is sent, and gone again when nothing is kept.
 
-use std::sync::atomic::Ordering;
-
 use salesforce_types::Plan;
 use store::{ChangeOutcome, NewChange, Opened};
 
@@ -29,13 +27,13 @@ impl UserChange {
             .store
             .open(NewChange {
                 id: self.change.clone(),
-                tenant: self.tenant.id.clone(),
+                tenant: self.caller.tenant.clone(),
                 client: self.caller.client.clone(),
                 kind: self.request.kind,
                 resource: self.id.clone(),
                 request,
                 fingerprint: self.fingerprint,
-                takes_access_away: self.leaver.load(Ordering::Acquire),
+                takes_access_away: self.ticket.takes_access_away(),
                 plan: plan.cloned(),
                 reserve,
                 rename,
@@ -58,7 +56,8 @@ impl UserChange {
             return Stop::Fail(taken);
         };
         let since = self.inner.clock.now().saturating_sub(REPEAT_WITHIN).unwrap_or(self.accepted);
-        match self.inner.store.find_repeat(&self.tenant.id, &self.caller.client, fingerprint, since).await {
+        match self.inner.store.find_repeat(&self.caller.tenant, &self.caller.client, fingerprint, since).await
+        {
             Ok(Some(earlier))
                 if earlier.resource == *by && (earlier.state.is_open() || !earlier.answered) =>
             {

@@ -13,12 +13,13 @@ use super::{
 use crate::{Answer, Operation, ProvisionError, Warning, Written, wish::Wish};
 
 impl UserChange {
-    /// Ends a change that asks nothing of Salesforce.
+    /// Ends a change that asks nothing more of Salesforce. `wrote` is what has landed already without an answer.
     pub(super) async fn record_without_call(
         &self,
         turnover: &Turnover,
         link: Option<Link>,
-        notes: Vec<Note>,
+        wrote: &Fields,
+        notes: &[Note],
     ) -> Result<Answer, Stop> {
         let unchanged = turnover.wanted.is_some() && turnover.wanted == turnover.current && link.is_none();
         if let (true, Some(stored)) = (unchanged, &turnover.stored) {
@@ -35,7 +36,7 @@ impl UserChange {
         if !self.ticket.send() && self.ticket.is_withdrawn() {
             return Err(Stop::Withdrawn);
         }
-        self.record(turnover, link, &Fields::new(), &notes).await
+        self.record(turnover, link, wrote, notes).await
     }
 
     /// Ends a change with what landed.
@@ -64,7 +65,7 @@ impl UserChange {
         let mut entry = self.entry.lock().await;
         let record = Record {
             change: (*entry == Entry::Open).then(|| self.change.clone()),
-            tenant: self.tenant.id.clone(),
+            tenant: self.caller.tenant.clone(),
             kind: self.request.kind,
             resource: self.id.clone(),
             write: becomes,

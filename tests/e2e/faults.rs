@@ -1,0 +1,44 @@
+//! What must hold when anything fails at any moment (design §3, §13): by seed where chance is needed.
+
+// mod chance;
+mod journal;
+// mod kill;
+mod stop;
+
+use e2e::{Tool, World, world::table};
+use serde_json::{Value, json};
+
+/// How long a state may take to come about. Nothing waits for so long unless it fails.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Waits for a state, never for a duration.
+async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < deadline, "{what} did not come about");
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn impatient() -> World {
+    World::with(|config| {
+        table(config, "server").insert("answer-within".into(), "1s".into());
+    })
+    .await
+}
+
+fn replace(path: &str, value: impl Into<Value>) -> Value {
+    json!([{ "op": "replace", "path": path, "value": value.into() }])
+}
+
+/// A fault of updates of Users.
+fn on_update(kind: &str, count: u32) -> Value {
+    json!({"method": "PATCH", "path": "/data/v*/sobjects/User", "kind": kind, "count": count})
+}
+
+/// Where the one User of this name is.
+async fn path_of(tool: &Tool, name: &str) -> String {
+    let found = tool.find_users(&format!("userName eq \"{name}\"")).await.expect(200).json();
+    assert_eq!(found["totalResults"], 1, "{name}: {found}");
+    format!("/Users/{}", found["Resources"][0]["id"].as_str().unwrap())
+}

@@ -1,0 +1,103 @@
+//! Stops, restarts and the tokens that must survive them.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU32, Ordering},
+};
+
+use e2e::World;
+use serde_json::json;
+
+use super::{impatient, until};
+
+async fn rotate(world: &World) {
+    world.org().switch(json!({"refresh-token-rotation": true, "revoke-family-on-reuse": true})).await;
+}
+
+/// SIGTERM: who has asked is answered before the gateway is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_answers_what_is_in_flight() {
+    let mut world = World::start().await;
+    let (tool, org) = (world.tool(), world.org());
+    let _ = tool.create("first@acme.example").await.expect(201);
+    org.fault(
+        json!({"method": "POST", "path": "/data/v*/sobjects/User", "kind": "delay", "delay_ms": 1_000}),
+    )
+    .await;
+    let before = org.calls().await.api;
+    let asked: Vec<_> = (0..8)
+        .map(|n| {
+            let tool = tool.clone();
+            tokio::spawn(async move { tool.create(&format!("p{n}@acme.example")).await })
+        })
+        .collect();
+    until("all calls are out", async || org.calls().await.api >= before + 8).await;
+    world.restart().await;
+    for (n, answer) in asked.into_iter().enumerate() {
+        let id = answer.await.unwrap().expect(201).id();
+        assert_eq!(world.tool().get(&format!("/Users/{id}")).await.expect(200).id(), id);
+        assert_eq!(org.users(&format!("p{n}@acme.example")).await.len(), 1);
+    }
+}
+
+/// A refresh token that is rotated during the stop is durable before the store is closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_rotated_during_a_stop_is_not_lost() {
+    let mut world = impatient().await;
+    let (tool, org) = (world.tool(), world.org());
+    let _ = tool.create("first@acme.example").await.expect(201);
+    rotate(&world).await;
+    org.fault(
+        json!({"method": "POST", "path": "/oauth2/token", "kind": "delay", "delay_ms": 4_000, "count": 1}),
+    )
+    .await;
+    let before = org.calls().await.token;
+    org.expire_tokens().await;
+    let _ = tool.create("ada@acme.example").await.expect(503);
+    until("the refresh is out", async || org.calls().await.token > before).await;
+    world.restart().await;
+    for name in ["bob@acme.example", "eve@acme.example"] {
+        org.expire_tokens().await;
+        let _ = world.tool().create(name).await.expect(201);
+    }
+}
+
+/// Rotation, expiry under load and restarts: no token is ever lost, and nobody notices.
+#[tokio::test(flavor = "multi_thread")]
+async fn rotated_tokens_survive_expiry_and_restarts_under_load() {
+    let mut world = World::start().await;
+    let org = world.org();
+    rotate(&world).await;
+    let made = Arc::new(AtomicU32::new(0));
+    for round in 0..4_u32 {
+        let stop = Arc::new(AtomicBool::new(false));
+        let callers: Vec<_> = (0..8_u32)
+            .map(|caller| {
+                let (tool, stop, made) = (world.tool(), Arc::clone(&stop), Arc::clone(&made));
+                tokio::spawn(async move {
+                    for n in 0_u32.. {
+                        if stop.load(Ordering::Acquire) {
+                            return;
+                        }
+                        let _ =
+                            tool.create(&format!("r{round}-c{caller}-{n}@acme.example")).await.expect(201);
+                        made.fetch_add(1, Ordering::AcqRel);
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..3 {
+            let enough = made.load(Ordering::Acquire) + 16;
+            org.expire_tokens().await;
+            until("more are made", async || made.load(Ordering::Acquire) >= enough).await;
+        }
+        stop.store(true, Ordering::Release);
+        for caller in callers {
+            caller.await.unwrap();
+        }
+        org.expire_tokens().await;
+        world.restart().await;
+    }
+    let _ = world.tool().create("last@acme.example").await.expect(201);
+    assert!(org.calls().await.token >= 12, "tokens were renewed all the time");
+}
