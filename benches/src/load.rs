@@ -132,11 +132,16 @@ impl Connection {
     }
 }
 
-/// A request as it goes over the wire.
+/// A SCIM request as it goes over the wire.
 pub fn request(method: &str, path: &str, token: &str, body: &str) -> Vec<u8> {
+    request_of("application/scim+json", method, path, token, body)
+}
+
+/// A request of any content type.
+pub fn request_of(content_type: &str, method: &str, path: &str, token: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
-        "{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\nContent-Type: application/scim+json\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\nContent-Type: {content_type}\r\n\
          Content-Length: {length}\r\n\r\n{body}"
     )
     .into_bytes()

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::{
     Failure,
-    load::{self, Connection, request, uniform},
+    load::{self, Connection, request, request_of, uniform},
     process::{Process, free_address, leave_the_server_its_core},
     report::Report,
 };
@@ -58,7 +58,8 @@ async fn with(latency: u64, connections: usize, time: Duration, report: &mut Rep
             let body = json!({"Username": format!("direct{n}@acme.example"), "LastName": "L", "Email": "d@acme.example",
                 "Alias": "a", "TimeZoneSidKey": "GMT", "LocaleSidKey": "en_US", "EmailEncodingKey": "UTF-8",
                 "LanguageLocaleKey": "en_US", "ProfileId": profile, "IsActive": false});
-            request("POST", "/services/data/v66.0/sobjects/User", &token, &body.to_string())
+            let path = "/services/data/v66.0/sobjects/User";
+            request_of("application/json", "POST", path, &token, &body.to_string())
         });
         let measured = load::run(org.address, 1, time, 201, direct).await?;
         report.add(&what("the org's own create"), Some(&measured), json!({}));

@@ -236,6 +236,7 @@ mod tests {
             id: ResourceId::from_text(id),
             kind,
             display: display.map(str::to_owned),
+            display_as_sent: false,
         };
         StoredResource {
             members: vec![

@@ -87,7 +87,7 @@ fn c32_what_belongs_to_the_server_is_ignored() {
         {"$ref": null, "value": "u1", "display": "Ada"},
         {"$ref": "https://scim.example.com/scim/v2/Users/u2"},
     ]});
-    let members = json!([{"value": "u1"}, {"value": "u2"}]);
+    let members = json!([{"value": "u1", "display": "Ada"}, {"value": "u2"}]);
     assert_eq!(group(body), json!({"schemas": [GROUP], "displayName": "Crew", "members": members}));
 }
 

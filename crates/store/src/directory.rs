@@ -108,8 +108,10 @@ pub struct Member {
     pub id: ResourceId,
     /// User, or Group for a nested group.
     pub kind: ResourceKind,
-    /// The member's `displayName`, else its `userName`.
+    /// What the tool that made it a member called it, else the member's `displayName`, else its `userName`.
     pub display: Option<String>,
+    /// Whether `display` is what a tool sent.
+    pub display_as_sent: bool,
 }
 
 /// What a list or search asks for.

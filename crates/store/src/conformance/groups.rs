@@ -80,10 +80,20 @@ async fn a_member_shows_its_display_name_else_its_user_name(world: &World<'_>) {
         id: ResourceId::from_text(id),
         kind: USER,
         display: Some(display.to_owned()),
+        display_as_sent: false,
     };
     let shown = async || world.shown(GROUP, "id-staff").await.members;
     assert_eq!(shown().await, [member("1", "Ada Lovelace"), member("2", "Grace")]);
     world.replace(USER, "1", 1, user("ada")).await.expect_version(2);
+    assert_eq!(shown().await[0], member("1", "ada"));
+    // What a tool calls a member stays, until it is left out again.
+    let called = |members: Value| json!({ "displayName": "staff", "members": members });
+    let named = called(json!([{ "value": "1", "display": "The Countess" }, { "value": "2" }]));
+    world.replace(GROUP, "id-staff", 1, named).await.expect_version(2);
+    let countess = Member { display_as_sent: true, ..member("1", "The Countess") };
+    assert_eq!(shown().await, [countess, member("2", "Grace")]);
+    let unnamed = called(json!([{ "value": "1" }, { "value": "2" }]));
+    world.replace(GROUP, "id-staff", 2, unnamed).await.expect_version(3);
     assert_eq!(shown().await[0], member("1", "ada"));
 }
 

@@ -7,6 +7,7 @@ use super::*;
 suite![
     an_open_change_is_found_with_what_it_needs,
     an_open_change_survives_the_process,
+    a_deeply_nested_request_is_read_back,
     a_plan_can_be_replaced,
     only_open_changes_can_be_planned_or_ended,
     recording_ends_a_change,
@@ -87,6 +88,13 @@ async fn an_open_change_survives_the_process(world: &World<'_>) {
     let taken = ok(store.open(joiner("c2", &world.tenant, "other", "ada")).await);
     assert_eq!(taken, Opened::UserNameTaken { by: ResourceId::from_text("ada") });
     ok(store.record(made("c1", &world.tenant, "ada", "ada")).await).expect_version(1);
+}
+
+/// A door takes 128 levels, and a request is kept in an envelope: were it not read back, no open change could be.
+async fn a_deeply_nested_request_is_read_back(world: &World<'_>) {
+    let request = (0..200).fold(json!("x"), |inner, _| json!([inner]));
+    world.open(NewChange { request: request.clone(), ..change("c1", &world.tenant, "ada") }).await;
+    assert_eq!(ok(world.store.open_changes(None).await)[0].request, request);
 }
 
 async fn a_plan_can_be_replaced(world: &World<'_>) {

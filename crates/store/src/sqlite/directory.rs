@@ -16,6 +16,9 @@ use crate::{Directory, Page, Query, StoreError, StoredResource};
 
 const READ: &str = "read resources";
 
+/// Members that are read on the caller's own thread, a microsecond each. A group may have ten thousand.
+const FEW_MEMBERS: usize = 100;
+
 #[async_trait]
 impl Directory for SqliteStore {
     async fn get(
@@ -24,14 +27,12 @@ impl Directory for SqliteStore {
         kind: ResourceKind,
         id: &str,
     ) -> Result<Option<StoredResource>, StoreError> {
-        match kind {
-            ResourceKind::User => self.0.readers.read(|reader| get(reader, tenant, kind, id)),
-            // A group may have ten thousand members.
-            ResourceKind::Group => {
-                let (tenant, id) = (tenant.clone(), id.to_owned());
-                self.0.readers.read_long(move |reader| get(reader, &tenant, kind, &id)).await
-            }
-        }
+        let found = self.0.readers.read(|reader| get(reader, tenant, kind, id, FEW_MEMBERS))?;
+        let Found::TooLarge = found else { return Ok(found.resource()) };
+        let (tenant, id) = (tenant.clone(), id.to_owned());
+        let found =
+            self.0.readers.read_long(move |reader| get(reader, &tenant, kind, &id, usize::MAX)).await?;
+        Ok(found.resource())
     }
 
     async fn find(&self, tenant: &TenantId, query: &Query) -> Result<Page, StoreError> {
@@ -137,13 +138,32 @@ pub fn count(reader: &Reader, tenant: TenantKey, kind: ResourceKind) -> Result<u
     rows::unsigned("resource_counts", count.unwrap_or(0))
 }
 
+/// What a read by id has found.
+pub enum Found {
+    Nothing,
+    Resource(StoredResource),
+    /// A group with more members than were allowed for.
+    TooLarge,
+}
+
+impl Found {
+    /// The resource, where it was read.
+    pub fn resource(self) -> Option<StoredResource> {
+        match self {
+            Self::Resource(resource) => Some(resource),
+            Self::Nothing | Self::TooLarge => None,
+        }
+    }
+}
+
 fn get(
     reader: &Reader,
     tenant: &TenantId,
     kind: ResourceKind,
     id: &str,
-) -> Result<Option<StoredResource>, StoreError> {
-    let Some(tenant) = reader.tenant(tenant)? else { return Ok(None) };
+    most_members: usize,
+) -> Result<Found, StoreError> {
+    let Some(tenant) = reader.tenant(tenant)? else { return Ok(Found::Nothing) };
     reader.snapshot(|reader| {
         let mut select = reader.statement(
             &format!(
@@ -151,7 +171,8 @@ fn get(
             ),
             READ,
         )?;
-        one(reader, kind, &mut select.query(params![tenant.0, kind_key(kind), id]).doing(READ)?)
+        let mut rows = select.query(params![tenant.0, kind_key(kind), id]).doing(READ)?;
+        one(reader, kind, &mut rows, most_members)
     })
 }
 
@@ -159,13 +180,17 @@ fn get(
 pub fn one(
     reader: &Reader,
     kind: ResourceKind,
-    found: &mut rusqlite::Rows<'_>,
-) -> Result<Option<StoredResource>, StoreError> {
-    let Some(row) = found.next().doing(READ)? else { return Ok(None) };
+    rows: &mut rusqlite::Rows<'_>,
+    most_members: usize,
+) -> Result<Found, StoreError> {
+    let Some(row) = rows.next().doing(READ)? else { return Ok(Found::Nothing) };
     let mut stored = Stored::read(kind, row)?;
     match kind {
         ResourceKind::User => stored.resource.groups = groups_of(reader, stored.key)?,
-        ResourceKind::Group => stored.resource.members = members_of(reader, stored.key)?,
+        ResourceKind::Group => match members_of(reader, stored.key, most_members)? {
+            Some(members) => stored.resource.members = members,
+            None => return Ok(Found::TooLarge),
+        },
     }
-    Ok(Some(stored.resource))
+    Ok(Found::Resource(stored.resource))
 }

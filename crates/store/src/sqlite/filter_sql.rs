@@ -57,9 +57,28 @@ pub enum Index {
 }
 
 impl Index {
-    /// Whether a value of it has one resource or very few.
+    /// All of them.
+    #[cfg(test)]
+    pub const ALL: [Self; 14] = [
+        Self::Id,
+        Self::UserName,
+        Self::ExternalId,
+        Self::EmployeeNumber,
+        Self::Email,
+        Self::DisplayName,
+        Self::Member,
+        Self::Group,
+        Self::ModifiedAt,
+        Self::ModifiedAfter,
+        Self::ModifiedFrom,
+        Self::ModifiedBefore,
+        Self::ModifiedUntil,
+        Self::Active,
+    ];
+
+    /// Whether a value of it often has one resource or very few.
     pub fn is_narrow(self) -> bool {
-        self <= Self::Email
+        self <= Self::Group
     }
 
     /// What follows `SELECT ...`: `r` is `resources`, `?1` the tenant, `?2` the kind, `?3` the value. Without

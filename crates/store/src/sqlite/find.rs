@@ -59,10 +59,12 @@ impl Search {
     /// The page, if it takes microseconds to find: one name, or a narrow index. `None`: do [`run`](Self::run)
     /// elsewhere.
     pub fn at_once(&self, reader: &Reader, tenant: &TenantId) -> Result<Option<Page>, StoreError> {
-        if self.query.kind != ResourceKind::User {
+        let plan = Plan::of(self.query.filter.as_ref());
+        // A group may have ten thousand members.
+        let asks_members = matches!(&plan, Plan::Among(_, filter) if names(filter, "members"));
+        if self.query.kind == ResourceKind::Group && (self.query.with_members || asks_members) {
             return Ok(None);
         }
-        let plan = Plan::of(self.query.filter.as_ref());
         let narrow = match &plan {
             Plan::Exactly(probe) => probe.index.is_narrow(),
             Plan::Among(probes, _) => probes.len() <= 2 && probes.iter().all(|probe| probe.index.is_narrow()),
@@ -155,7 +157,7 @@ impl<'a> Run<'a> {
             READ,
         )?;
         let mut found = select.query(params![self.tenant.0, user_name_key]).doing(READ)?;
-        let user = one(self.reader, self.kind, &mut found)?;
+        let user = one(self.reader, self.kind, &mut found, 0)?.resource();
         let total = u64::from(user.is_some());
         let first = match self.query.window {
             Window::Index { offset, count } => offset == 0 && count > 0,
@@ -335,7 +337,10 @@ impl<'a> Run<'a> {
     fn complete(&self, stored: &mut Stored, groups: bool, members: bool) -> Result<(), StoreError> {
         match self.kind {
             ResourceKind::User if groups => stored.resource.groups = groups_of(self.reader, stored.key)?,
-            ResourceKind::Group if members => stored.resource.members = members_of(self.reader, stored.key)?,
+            ResourceKind::Group if members => {
+                stored.resource.members =
+                    members_of(self.reader, stored.key, usize::MAX)?.unwrap_or_default();
+            }
             ResourceKind::User | ResourceKind::Group => {}
         }
         Ok(())

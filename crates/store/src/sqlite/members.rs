@@ -1,6 +1,6 @@
 //! Who is in which group.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use model::ResourceId;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -14,6 +14,15 @@ use crate::{GroupRef, Member, StoreError};
 const READ: &str = "read members";
 const WRITE: &str = "write members";
 
+/// A member as a body names it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its SCIM id.
+    pub id: String,
+    /// What the tool calls it, if it does.
+    pub display: Option<String>,
+}
+
 /// Gives a group these members and no others, writing only what differs. Who was a member stays where they
 /// stood, new ones come last. An id that is not in the tenant (any more) is left out, as it would be if it
 /// were deleted a moment later.
@@ -21,26 +30,32 @@ pub fn set(
     connection: &Connection,
     tenant: TenantKey,
     group: i64,
-    members: &[String],
+    members: &[Sent],
 ) -> Result<(), StoreError> {
-    let mut wanted = HashSet::with_capacity(members.len());
+    let mut wanted = HashMap::with_capacity(members.len());
     let mut last = 0;
     let mut current = connection
         .prepare_cached(
-            "SELECT m.position, r.id FROM members m JOIN resources r ON r.key = m.member_key
+            "SELECT m.position, r.id, m.display FROM members m JOIN resources r ON r.key = m.member_key
              WHERE m.group_key = ?1 ORDER BY m.position",
         )
         .doing(READ)?;
-    let current: Vec<(i64, String)> = current
-        .query_map([group], |row| Ok((row.get(0)?, row.get(1)?)))
+    let current: Vec<(i64, String, Option<String>)> = current
+        .query_map([group], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .and_then(Iterator::collect)
         .doing(READ)?;
-    wanted.extend(members.iter().map(String::as_str));
+    wanted.extend(members.iter().map(|member| (member.id.as_str(), &member.display)));
     let mut present = HashSet::with_capacity(current.len());
-    for (position, id) in &current {
+    for (position, id, display) in &current {
         last = *position;
-        if wanted.contains(id.as_str()) {
+        if let Some(&sent) = wanted.get(id.as_str()) {
             present.insert(id.as_str());
+            if sent != display {
+                connection
+                    .prepare_cached("UPDATE members SET display = ?3 WHERE group_key = ?1 AND position = ?2")
+                    .and_then(|mut update| update.execute(params![group, *position, sent]))
+                    .doing(WRITE)?;
+            }
         } else {
             connection
                 .prepare_cached("DELETE FROM members WHERE group_key = ?1 AND position = ?2")
@@ -48,15 +63,17 @@ pub fn set(
                 .doing(WRITE)?;
         }
     }
-    for id in members {
+    for Sent { id, display } in members {
         if !present.insert(id.as_str()) {
             continue;
         }
         if let Some(member) = key_of(connection, tenant, id)? {
             last += 1;
             connection
-                .prepare_cached("INSERT INTO members (group_key, position, member_key) VALUES (?1, ?2, ?3)")
-                .and_then(|mut insert| insert.execute([group, last, member]))
+                .prepare_cached(
+                    "INSERT INTO members (group_key, position, member_key, display) VALUES (?1, ?2, ?3, ?4)",
+                )
+                .and_then(|mut insert| insert.execute(params![group, last, member, display]))
                 .doing(WRITE)?;
         }
     }
@@ -87,21 +104,27 @@ pub fn groups_of(reader: &Reader, member: i64) -> Result<Vec<GroupRef>, StoreErr
     groups.and_then(Iterator::collect).doing(READ)
 }
 
-/// The members of a group, in the order they joined.
-pub fn members_of(reader: &Reader, group: i64) -> Result<Vec<Member>, StoreError> {
+/// The members of a group, in the order they joined; `None` if they are more than `most`.
+pub fn members_of(reader: &Reader, group: i64, most: usize) -> Result<Option<Vec<Member>>, StoreError> {
     let mut select = reader.statement(
-        "SELECT r.id, r.kind, r.display FROM members m JOIN resources r ON r.key = m.member_key
+        "SELECT r.id, r.kind, r.display, m.display FROM members m JOIN resources r ON r.key = m.member_key
          WHERE m.group_key = ?1 ORDER BY m.position",
         READ,
     )?;
     let mut rows = select.query([group]).doing(READ)?;
     let mut members = Vec::new();
     while let Some(row) = rows.next().doing(READ)? {
+        if members.len() == most {
+            return Ok(None);
+        }
+        let sent: Option<String> = row.get(3).doing(READ)?;
+        let display_as_sent = sent.is_some();
         members.push(Member {
             id: ResourceId::from_text(row.get::<_, String>(0).doing(READ)?),
             kind: rows::kind("resources", row.get(1).doing(READ)?)?,
-            display: row.get(2).doing(READ)?,
+            display: sent.map_or_else(|| row.get(2), |sent| Ok(Some(sent))).doing(READ)?,
+            display_as_sent,
         });
     }
-    Ok(members)
+    Ok(Some(members))
 }

@@ -6,7 +6,7 @@ use scim_types::{Resource, fold, schema::ENTERPRISE_USER_URN};
 use serde_json::Value;
 
 use super::{
-    members,
+    members::{self, Sent},
     rows::{Doing, TenantKey, kind_key, signed, to_json, unsigned},
 };
 use crate::StoreError;
@@ -259,7 +259,7 @@ struct Columns {
     employee_number: Option<String>,
     active: Option<bool>,
     emails: Vec<String>,
-    members: Vec<String>,
+    members: Vec<Sent>,
     body: String,
 }
 
@@ -267,7 +267,7 @@ impl Columns {
     fn of(kind: ResourceKind, mut body: Resource) -> Result<Self, StoreError> {
         let members = match kind {
             ResourceKind::User => Vec::new(),
-            ResourceKind::Group => body.as_map_mut().shift_remove("members").map(values).unwrap_or_default(),
+            ResourceKind::Group => body.as_map_mut().shift_remove("members").map(sent).unwrap_or_default(),
         };
         let user = kind == ResourceKind::User;
         let user_name = body.user_name().filter(|_| user);
@@ -294,6 +294,22 @@ impl Columns {
             body: to_json("resources", "a resource", &body)?,
         })
     }
+}
+
+/// The members that a body names.
+fn sent(elements: Value) -> Vec<Sent> {
+    let Value::Array(elements) = elements else { return Vec::new() };
+    let text = |value: Value| match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    };
+    elements
+        .into_iter()
+        .filter_map(|mut element| {
+            let mut take = |name| element.get_mut(name).map(Value::take).and_then(text);
+            Some(Sent { id: take("value")?, display: take("display") })
+        })
+        .collect()
 }
 
 /// The `value` of each element.

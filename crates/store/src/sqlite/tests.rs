@@ -606,6 +606,28 @@ async fn adding_one_member_to_many_writes_little() {
     assert!(written < 10, "{written} rows were written");
 }
 
+#[tokio::test]
+async fn a_statement_is_planned_once_whatever_is_bound() {
+    use rusqlite::{StatementStatus, params, types::Value as Sql};
+
+    let here = Here::open();
+    here.store.record(create("ada", user("ada"))).await.unwrap();
+    for index in filter_sql::Index::ALL {
+        for value in [Sql::Text("ada".to_owned()), Sql::Text("grace".to_owned()), Sql::Integer(1), Sql::Null]
+        {
+            let sql = format!("SELECT r.seq, r.key {}", index.source());
+            let planned_again = here.store.0.readers.read(|reader| {
+                let mut select = reader.statement(&sql, "read").unwrap();
+                let mut rows = select.query(params![1, 1, value]).unwrap();
+                while rows.next().unwrap().is_some() {}
+                drop(rows);
+                Ok(select.get_status(StatementStatus::RePrepare))
+            });
+            assert_eq!(planned_again.unwrap(), 0, "{index:?}");
+        }
+    }
+}
+
 /// Killed between any two of the writes of a change, a file holds all of it or nothing.
 #[tokio::test]
 async fn what_was_answered_is_in_the_file_whenever_the_process_is_killed() {

@@ -72,6 +72,7 @@ CREATE TABLE members (
     group_key  INTEGER NOT NULL REFERENCES resources (key) ON DELETE CASCADE,
     position   INTEGER NOT NULL,          -- the order in which they joined
     member_key INTEGER NOT NULL REFERENCES resources (key) ON DELETE CASCADE,
+    display    TEXT,                      -- as the tool sent it; NULL: the member's own
     PRIMARY KEY (group_key, position)
 ) STRICT, WITHOUT ROWID;
 
