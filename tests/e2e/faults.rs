@@ -1,9 +1,12 @@
 //! What must hold when anything fails at any moment (design §3, §13): by seed where chance is needed.
 
-// mod chance;
+mod chance;
 mod journal;
-// mod kill;
+mod kill;
+mod people;
 mod stop;
+
+use std::path::Path;
 
 use e2e::{Tool, World, world::table};
 use serde_json::{Value, json};
@@ -18,6 +21,19 @@ async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> 
         assert!(tokio::time::Instant::now() < deadline, "{what} did not come about");
         tokio::task::yield_now().await;
     }
+}
+
+/// What `gangway changes` or `gangway holds` lists, beside the running gateway.
+async fn listed(config: &Path, command: &str) -> Vec<Value> {
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_gangway-under-test"))
+        .args([command, "--output", "json", "--config"])
+        .arg(config)
+        .output()
+        .await
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    document[command].as_array().unwrap().clone()
 }
 
 async fn impatient() -> World {

@@ -92,6 +92,12 @@ impl Process {
         self.child = Some(child);
     }
 
+    /// Where the configuration is.
+    #[must_use]
+    pub fn config_file(&self) -> PathBuf {
+        self.directory.path().join("gangway.toml")
+    }
+
     /// An identity tool.
     #[must_use]
     pub fn tool(&self) -> Tool {

@@ -1,7 +1,5 @@
 //! What is read back, kept, held and claimed.
 
-use std::path::Path;
-
 use e2e::{
     World,
     tool::person,
@@ -13,24 +11,12 @@ use super::{impatient, on_update, path_of, replace, until};
 
 const SERVER_UNAVAILABLE: &str = "SERVER_UNAVAILABLE";
 
-/// Runs a command of the shipped program beside the running gateway.
-async fn gangway(world: &World, command: &str) -> Value {
-    let output = tokio::process::Command::new(Path::new(env!("CARGO_BIN_EXE_gangway-under-test")))
-        .args([command, "--output", "json", "--config"])
-        .arg(world.config_file())
-        .output()
-        .await
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
 async fn holds(world: &World) -> Vec<Value> {
-    gangway(world, "holds").await["holds"].as_array().unwrap().clone()
+    super::listed(&world.config_file(), "holds").await
 }
 
 async fn changes(world: &World) -> Vec<Value> {
-    gangway(world, "changes").await["changes"].as_array().unwrap().clone()
+    super::listed(&world.config_file(), "changes").await
 }
 
 /// What landed without an answer is what the next change is compared with.
