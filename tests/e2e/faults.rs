@@ -12,7 +12,7 @@ use e2e::{Tool, World, world::table};
 use serde_json::{Value, json};
 
 /// How long a state may take to come about. Nothing waits for so long unless it fails.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// Waits for a state, never for a duration.
 async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {

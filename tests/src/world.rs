@@ -105,6 +105,21 @@ impl World {
         self.begin().await;
     }
 
+    /// Changes the configuration of the running gateway, as an operator does with SIGHUP.
+    ///
+    /// # Panics
+    ///
+    /// When it is refused.
+    pub fn reload(&self, change: impl FnOnce(&mut Table)) {
+        let text = fs::read_to_string(self.config_file()).expect("the file can be read");
+        let mut config = toml::from_str(&text).expect("it is TOML");
+        change(&mut config);
+        fs::write(self.config_file(), config.to_string()).expect("the file can be written");
+        let config = gangway::Config::load(&self.config_file()).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let gateway = self.gateway.as_ref().expect("the gateway runs until the world ends");
+        gateway.reload(config).unwrap_or_else(|error| panic!("{error}"));
+    }
+
     /// Where the configuration is.
     #[must_use]
     pub fn config_file(&self) -> std::path::PathBuf {

@@ -210,6 +210,39 @@ async fn a_caller_that_gives_up_does_not_lose_the_rotated_token() {
 }
 
 #[tokio::test]
+async fn an_org_is_closed_when_its_login_has_ended_and_none_begins_afterwards() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = Server::start(move |seen, url| match seen.line.as_str() {
+        TOKEN => rotated(url, "access", "second").after(&held),
+        _ => expired(),
+    })
+    .await;
+    let vault = Vault::with(Some("first"), server.record.clone());
+    let org = org_with(with_refresh_token(&server.url, None), vault.clone(), clock());
+
+    let caller = tokio::spawn({
+        let org = org.clone();
+        async move { org.read("User", &id(), &["Id"]).await }
+    });
+    server.record.wait_for(TOKEN).await;
+    caller.abort();
+    let closed = tokio::spawn({
+        let org = org.clone();
+        async move { org.close().await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!closed.is_finished(), "the new token has no place yet");
+    gate.open();
+    closed.await.unwrap();
+    assert_eq!(vault.token().as_deref(), Some("second"));
+
+    // The session is refused as expired, and would be renewed.
+    assert!(matches!(org.read("User", &id(), &["Id"]).await, Err(CallError::NotSent { .. })));
+    assert_eq!(server.count(TOKEN), 1);
+}
+
+#[tokio::test]
 async fn a_dead_token_parks_the_org_until_a_later_login_succeeds() {
     let server = Server::start(|seen, url| match seen.line.as_str() {
         TOKEN if seen.earlier == 0 => refused_login(),

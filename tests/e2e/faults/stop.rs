@@ -5,10 +5,16 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-use e2e::World;
-use serde_json::json;
+use e2e::{World, world::table};
+use serde_json::{Value, json};
 
-use super::{impatient, until};
+use super::{impatient, replace, until};
+
+/// The org takes no such calls on Users.
+fn away(method: &str) -> Value {
+    json!({"method": method, "path": "/data/v*/sobjects/User", "kind": "status", "status": 503,
+        "error_code": "SERVER_UNAVAILABLE"})
+}
 
 async fn rotate(world: &World) {
     world.org().switch(json!({"refresh-token-rotation": true, "revoke-family-on-reuse": true})).await;
@@ -38,6 +44,42 @@ async fn a_stop_answers_what_is_in_flight() {
         assert_eq!(world.tool().get(&format!("/Users/{id}")).await.expect(200).id(), id);
         assert_eq!(org.users(&format!("p{n}@acme.example")).await.len(), 1);
     }
+}
+
+/// What was accepted before a stop has its turn before what is asked afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_change_is_not_overtaken_after_a_restart() {
+    let mut world = World::start().await;
+    let org = world.org();
+    let path = format!("/Users/{}", world.tool().create("ada@acme.example").await.expect(201).id());
+    org.fault(away("PATCH")).await;
+    let _ = world.tool().patch(&path, replace("active", false)).await.expect(503);
+    world.restart().await;
+    let tool = world.tool();
+    let back = tokio::spawn(async move { tool.patch(&path, replace("active", true)).await });
+    org.heal().await;
+    let back = back.await.unwrap().expect(200);
+    // The second change of her, so she was away in between.
+    assert_eq!(back.json()["meta"]["version"], "W/\"3\"");
+    assert_eq!(org.user("ada@acme.example").await["IsActive"], true);
+}
+
+/// An operator corrects how an org is reached: what waited for it is done, without a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_waits_takes_the_corrected_configuration() {
+    let world = World::start().await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = format!("/Users/{}", tool.create("ada@acme.example").await.expect(201).id());
+    let reach = |url: String| {
+        move |config: &mut toml::Table| {
+            table(table(config, "orgs"), "acme").insert("url".into(), url.into());
+        }
+    };
+    world.reload(reach("http://127.0.0.1:1".into()));
+    let _ = tool.delete(&path).await.expect(503);
+    world.reload(reach(org.url().to_owned()));
+    until("ada is locked out", async || org.user("ada@acme.example").await["IsActive"] == false).await;
+    until("ada is gone", async || tool.get(&path).await.status == 404).await;
 }
 
 /// A refresh token that is rotated during the stop is durable before the store is closed.

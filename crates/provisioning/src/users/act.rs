@@ -133,7 +133,10 @@ impl UserChange {
         for planned in &plan.steps {
             match &planned.step {
                 Step::Create { fields, .. } => {
-                    self.look(bound, &keys_of(bound, fields), fields, progress).await?;
+                    let keys = keys_of(bound, fields);
+                    // After a crash nobody has claimed them yet, and another one may be about to adopt our record.
+                    self.claim(bound, &keys, progress).await?;
+                    self.look(bound, &keys, fields, progress).await?;
                     progress.looks = 0;
                     self.recognise(bound, fields, progress).await?;
                 }
@@ -175,7 +178,7 @@ impl UserChange {
             }
         }
         progress.made = Some(ours.id.clone());
-        progress.landed = sent.clone();
+        progress.landed.clone_from(sent);
         Ok(())
     }
 }

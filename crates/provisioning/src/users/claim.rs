@@ -3,7 +3,7 @@
 //! Between the org's commit and our own record of it a new User looks like one that was there before. So whoever has no
 //! record yet waits for others who would match by the same value, and whoever adopts waits for others who adopt the same.
 
-use planning::{Found, Steps};
+use planning::{Found, MatchKey, Steps};
 use salesforce_types::RecordId;
 use translation::{Desired, Translation};
 
@@ -27,14 +27,23 @@ impl UserChange {
         translation: &Translation,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
-        let keys = planning::match_keys(&bound.target.matching, translation);
-        let username = match translation.fields.get("Username") {
-            Some(Desired::Set(value)) => Some(("Username", value)),
-            _ => None,
-        };
-        let keys = keys.iter().map(|key| (key.field.as_str(), &key.value)).chain(username);
+        let mut keys = planning::match_keys(&bound.target.matching, translation);
+        if let Some(Desired::Set(value)) = translation.fields.get("Username") {
+            keys.push(MatchKey { field: "Username".to_owned(), value: value.clone() });
+        }
+        self.claim(bound, &keys, progress).await
+    }
+
+    /// Claims values; all that was claimed before and is not among them is free again.
+    pub(super) async fn claim(
+        &self,
+        bound: &Bound<'_>,
+        keys: &[MatchKey],
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
         let mut names: Vec<String> = keys
-            .map(|(field, value)| {
+            .iter()
+            .map(|MatchKey { field, value }| {
                 let value = value.as_str().map_or_else(|| value.to_string(), scim_types::fold);
                 format!("org {}/{field}/{value}", bound.org.name())
             })
