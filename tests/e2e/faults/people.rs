@@ -206,7 +206,7 @@ impl Caller {
                 let answer = self.send("DELETE", path, None).await;
                 match answer.map(|answer| answer.status) {
                     Some(204) => gone(person),
-                    other => other(person, other, |person| person.exists.may_be(false)),
+                    other => not_done(person, other, |person| person.exists.may_be(false)),
                 }
             }
             1..=4 => {
@@ -214,7 +214,7 @@ impl Caller {
                 let answer = self.patch(path, replace("active", active)).await;
                 match answer {
                     Some(200) => person.active.is(active),
-                    other => other(person, other, |person| person.active.may_be(active)),
+                    other => not_done(person, other, |person| person.active.may_be(active)),
                 }
             }
             _ => {
@@ -229,7 +229,7 @@ impl Caller {
                         person.title.is(title);
                         person.family.is(family);
                     }
-                    other => other(person, other, |person| {
+                    other => not_done(person, other, |person| {
                         person.title.may_be(title);
                         person.family.may_be(family);
                     }),
@@ -247,7 +247,7 @@ impl Caller {
 }
 
 /// No success: an earlier delete or a withdrawn create has taken the person away, or nothing is known.
-fn other(person: &mut Known, status: Option<u16>, may: impl FnOnce(&mut Known)) {
+fn not_done(person: &mut Known, status: Option<u16>, may: impl FnOnce(&mut Known)) {
     match status {
         Some(404) => {
             assert!(person.exists.0.contains(&false), "{person:?} is gone");
