@@ -13,7 +13,7 @@ use super::{
 };
 
 /// How many changes are acknowledged between two stops.
-const BETWEEN_STOPS: u64 = 40;
+const BETWEEN_STOPS: u64 = 60;
 const STOPS: u64 = 2;
 
 /// Each call may be cut, locked, refused for the moment or late.
@@ -25,7 +25,7 @@ async fn storm(org: &Org) {
         ("GET", "/data/v*/query"),
     ] {
         for (kind, probability) in
-            [("cut-before-commit", 0.06), ("cut-after-commit", 0.08), ("status", 0.04), ("lock", 0.04)]
+            [("cut-before-commit", 0.06), ("cut-after-commit", 0.25), ("status", 0.02), ("lock", 0.04)]
         {
             org.fault(json!({"method": method, "path": path, "kind": kind, "status": 503,
                 "error_code": "SERVER_UNAVAILABLE", "probability": probability}))

@@ -97,7 +97,6 @@ impl Crowd {
                     chance: Chance::new(seed.wrapping_mul(1_000).wrapping_add(number)),
                     tool: current.clone(),
                     acknowledged: Arc::clone(&acknowledged),
-                    said: 0,
                 };
                 let people = (0..PEOPLE).map(|n| Known::new(format!("c{number}-{n}@acme.example"))).collect();
                 tokio::spawn(caller.run(people, Arc::clone(&stop)))
@@ -131,7 +130,6 @@ struct Caller {
     chance: Chance,
     tool: watch::Receiver<Tool>,
     acknowledged: Arc<AtomicU32>,
-    said: u32,
 }
 
 impl Caller {
@@ -164,9 +162,9 @@ impl Caller {
         None
     }
 
+    /// Few words: who is called as before is what is easily forgotten.
     fn word(&mut self) -> String {
-        self.said += 1;
-        format!("word {}", self.said)
+        ["Pilot", "Mate", "Master"][usize::try_from(self.chance.below(3)).unwrap()].to_owned()
     }
 
     async fn create(&mut self, person: &mut Known) {
