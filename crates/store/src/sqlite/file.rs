@@ -81,6 +81,8 @@ pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let doing = "open the database";
     connection.pragma_update(None, "journal_mode", "WAL").doing(doing)?;
     connection.pragma_update(None, "foreign_keys", true).doing(doing)?;
+    // What savepoints copy stays in memory; a batch is small.
+    connection.pragma_update(None, "temp_store", "MEMORY").doing(doing)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES).doing(doing)?;
     // Checkpoints are made beside the writer (checkpoint.rs).
     connection.pragma_update(None, "wal_autocheckpoint", 0).doing(doing)?;

@@ -298,6 +298,18 @@ fn write_links(
         match write {
             LinkWrite::Set(link) => {
                 let text = to_json("links", "a link", link)?;
+                let same_record = connection
+                    .prepare_cached(
+                        "UPDATE links SET link = ?4 WHERE resource = ?1 AND target = ?2 AND record_id = ?3",
+                    )
+                    .and_then(|mut update| {
+                        update.execute(params![key, link.target.as_str(), link.record_id.as_str(), text])
+                    })
+                    .doing("write links")?;
+                if same_record > 0 {
+                    // The index by record is not touched.
+                    continue;
+                }
                 connection
                     .prepare_cached(
                         "INSERT INTO links (resource, target, tenant, record_id, link)

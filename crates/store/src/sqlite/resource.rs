@@ -1,7 +1,7 @@
 //! Writing resources: the row, what is searched for, and the counter.
 
 use model::{ResourceId, ResourceKind, Timestamp, Version};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, ToSql as _, params};
 use scim_types::{Resource, fold, schema::ENTERPRISE_USER_URN};
 use serde_json::Value;
 
@@ -85,8 +85,11 @@ pub fn reserve(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let columns = Columns::of(kind, body)?;
-    let key = insert(connection, tenant, kind, id, &columns, &Visible::Pending { change }, at)?;
-    // E-mail addresses are not searched before it is recorded.
+    // Only its id and its name are searched before it is recorded.
+    let found_by_name =
+        Columns { external_id: None, display_name: None, employee_number: None, active: None, ..columns };
+    let key = insert(connection, tenant, kind, id, &found_by_name, &Visible::Pending { change }, at)?;
+    let columns = found_by_name;
     members::set(connection, tenant, key, &columns.members)
 }
 
@@ -227,27 +230,37 @@ fn insert(
         .doing(WRITE)
 }
 
+/// Writes the body, and what it is searched by where that differs: an index that is not touched is not written.
 fn update(connection: &Connection, key: i64, columns: &Columns) -> Result<(), StoreError> {
     connection
-        .prepare_cached(
-            "UPDATE resources SET display = ?2, user_name_key = ?3, external_id = ?4, display_name_key = ?5,
-                 employee_number_key = ?6, active = ?7, body = ?8
-             WHERE key = ?1",
-        )
-        .and_then(|mut update| {
-            update.execute(params![
-                key,
-                columns.display,
-                columns.user_name,
-                columns.external_id,
-                columns.display_name,
-                columns.employee_number,
-                columns.active,
-                columns.body
-            ])
-        })
-        .map(|_| ())
-        .doing(WRITE)
+        .prepare_cached("UPDATE resources SET display = ?2, body = ?3 WHERE key = ?1")
+        .and_then(|mut update| update.execute(params![key, columns.display, columns.body]))
+        .doing(WRITE)?;
+    for (sql, value) in [
+        (
+            "UPDATE resources SET user_name_key = ?2 WHERE key = ?1 AND user_name_key IS NOT ?2",
+            columns.user_name.to_sql(),
+        ),
+        (
+            "UPDATE resources SET external_id = ?2 WHERE key = ?1 AND external_id IS NOT ?2",
+            columns.external_id.to_sql(),
+        ),
+        (
+            "UPDATE resources SET display_name_key = ?2 WHERE key = ?1 AND display_name_key IS NOT ?2",
+            columns.display_name.to_sql(),
+        ),
+        (
+            "UPDATE resources SET employee_number_key = ?2 WHERE key = ?1 AND employee_number_key IS NOT ?2",
+            columns.employee_number.to_sql(),
+        ),
+        ("UPDATE resources SET active = ?2 WHERE key = ?1 AND active IS NOT ?2", columns.active.to_sql()),
+    ] {
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut update| update.execute(params![key, value?]))
+            .doing(WRITE)?;
+    }
+    Ok(())
 }
 
 /// What a body is searched by, and the body as it is stored.

@@ -259,11 +259,19 @@ impl Thread {
             self.durability = Some(durability);
         }
         self.execute("BEGIN IMMEDIATE").doing(doing)?;
-        let done = self.jobs(batch).and_then(|()| self.execute("COMMIT").doing("commit a transaction"));
+        let done = self.jobs(batch).and_then(|()| {
+            if self.connection.is_autocommit() {
+                // The only job has failed and was rolled back: there is nothing to commit.
+                return Ok(false);
+            }
+            self.execute("COMMIT").map(|()| true).doing("commit a transaction")
+        });
         if done.is_err() && !self.connection.is_autocommit() {
             let _ = self.execute("ROLLBACK");
         }
-        done?;
+        if !done? {
+            return Ok(());
+        }
         self.commits.all.fetch_add(1, Ordering::Relaxed);
         if durability == Durability::Power {
             self.commits.synced.fetch_add(1, Ordering::Relaxed);
@@ -272,6 +280,14 @@ impl Thread {
     }
 
     fn jobs(&self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        if let [alone] = batch {
+            // Nobody's work but its own can be lost, so the transaction itself is its savepoint: SQLite copies every page
+            // that a savepoint changes.
+            if !alone.run(&self.connection) && !self.connection.is_autocommit() {
+                self.execute("ROLLBACK").doing("roll back a transaction")?;
+            }
+            return Ok(());
+        }
         for job in batch {
             self.execute("SAVEPOINT job").doing("begin a savepoint")?;
             if !job.run(&self.connection) {
