@@ -78,7 +78,7 @@ async fn bare(listen: SocketAddr, body: PathBuf) -> Result<(), crate::Failure> {
 }
 
 async fn org(listen: SocketAddr, latency: u64) -> Result<(), crate::Failure> {
-    let _sim = salesforce_sim::Sim::start(salesforce_sim::SimConfig {
+    let sim = salesforce_sim::Sim::start(salesforce_sim::SimConfig {
         listen,
         client_id: "bench".into(),
         client_secret: "bench".into(),
@@ -87,6 +87,10 @@ async fn org(listen: SocketAddr, latency: u64) -> Result<(), crate::Failure> {
         ..salesforce_sim::SimConfig::default()
     })
     .await?;
+    // A seat for everybody who is created while it is measured.
+    if !sim.handle().set_licence_total("Salesforce", 10_000_000) {
+        return Err("the simulated org has no licence `Salesforce`".into());
+    }
     std::future::pending::<()>().await;
     Ok(())
 }

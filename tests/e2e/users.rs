@@ -249,3 +249,17 @@ async fn c74_versions_guard_against_lost_updates() {
     let fresh = tool.send("PATCH", &path, &[("if-match", &now)], Some(body.into_bytes())).await.unwrap();
     let _ = fresh.expect(200);
 }
+
+/// Removing `active` is saying nothing of it: who was locked out stays so.
+#[tokio::test(flavor = "multi_thread")]
+async fn removing_active_lets_nobody_in() {
+    let world = World::start().await;
+    let (tool, org) = (world.tool(), world.org());
+    let ada = tool.create("ada@acme.example").await.expect(201);
+    let path = format!("/Users/{}", ada.id());
+    let _ = tool.patch(&path, json!([{"op": "replace", "path": "active", "value": false}])).await.expect(200);
+    let _ = tool.patch(&path, json!([{"op": "remove", "path": "active"}])).await.expect(200);
+    let _ = tool.patch(&path, json!([{"op": "replace", "path": "title", "value": "Lady"}])).await.expect(200);
+    let ada = org.user("ada@acme.example").await;
+    assert_eq!((&ada["IsActive"], &ada["Title"]), (&json!(false), &json!("Lady")));
+}

@@ -164,7 +164,7 @@ impl UserChange {
     ) -> Result<(Decision, Vec<Note>), Stop> {
         let translation = match &turnover.wanted {
             Some(wanted) if bound.target.applies(wanted) => {
-                Some((self.translate(bound, wanted, link, progress).await?, wanted.active()))
+                Some((self.translate(bound, wanted, link, progress).await?, is_active(wanted, link)))
             }
             _ => None,
         };
@@ -305,6 +305,15 @@ fn known_link(bound: &Bound<'_>, stored: Option<&Link>, progress: &Progress) -> 
     let mut link = stored.cloned().or_else(made)?;
     link.written.extend(progress.read_back.clone());
     Some(link)
+}
+
+/// Whether the person may work. Where SCIM says nothing (any more), Salesforce is left as it is: removing `active` from somebody
+/// who was locked out does not let them in.
+fn is_active(wanted: &Resource, link: Option<&Link>) -> bool {
+    match (wanted.get("active"), link.and_then(|link| link.written.get("IsActive"))) {
+        (None, Some(written)) => written.as_bool().unwrap_or(true),
+        _ => wanted.active(),
+    }
 }
 
 fn list(records: &[RecordId]) -> String {

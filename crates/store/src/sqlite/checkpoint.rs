@@ -19,8 +19,8 @@ use rusqlite::Connection;
 use super::file;
 use crate::StoreError;
 
-/// Jobs between checkpoints: at about ten pages each, some 4 MiB of log.
-const JOBS: usize = 100;
+/// Jobs between checkpoints: at about eight pages each, some 12 MiB of log. A page that many of them change is moved once.
+const JOBS: usize = 400;
 
 /// Pages of log (4 KiB each: 64 MiB) at which the writer makes a checkpoint itself. Under unbroken load the
 /// passive ones never reach the end of a log that grows meanwhile.
