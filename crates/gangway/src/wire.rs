@@ -241,7 +241,13 @@ impl Gateway {
         self.provisioner.replace_tenants(tenants::provisioned(&config.tenants), orgs.clone());
         self.door.replace_tenants(tenants::served(&config.tenants));
         self.health.state.store(Arc::new(state(&config, &orgs, false)));
-        *current = Current { config, orgs };
+        let before = std::mem::replace(&mut *current, Current { config, orgs }).orgs;
+        for (name, org) in before {
+            if current.orgs.get(&name) != Some(&org) {
+                // What still runs on it has a token, or waits and then takes the new one.
+                tokio::spawn(async move { org.close().await });
+            }
+        }
         Ok(())
     }
 

@@ -385,15 +385,18 @@ impl UserChange {
             }
             return Ok(None);
         }
-        // One who has hung up does not hear it; the next one shall.
-        if self.is_awaited() {
-            self.inner.store.mark_answered(&earlier.id).await?;
-        }
         let kept =
             self.inner.store.get(&self.caller.tenant, self.request.kind, earlier.resource.as_str()).await?;
-        Ok(kept.map(|resource| {
-            Ok(Answer::Created(crate::Written { resource, warnings: Vec::new(), changed: true }))
-        }))
+        let Some(resource) = kept else { return Ok(None) };
+        // Under the lock, as in `out_of_time`: one whose time is just up, or who has hung up, does not hear it, and the
+        // next one shall.
+        let mut entry = self.entry.lock().await;
+        if self.is_awaited() {
+            self.inner.store.mark_answered(&earlier.id).await?;
+            *entry = Entry::Ended;
+        }
+        let written = crate::Written { resource, warnings: Vec::new(), changed: true };
+        Ok(Some(Ok(Answer::Created(written))))
     }
 
     /// Tells the caller, if it is still there and has not been told.

@@ -162,8 +162,9 @@ impl Org {
         self.0.tokens.parked()
     }
 
-    /// Ends the use of this org: waits for a login that is under way and lets no other one begin. Call it before
-    /// the vault is closed: the refresh token that a login brings must find its place.
+    /// Ends the use of this connection: waits for a login that is under way and lets no other one begin. Call it
+    /// before the vault is closed: the refresh token that a login brings must find its place. And when another
+    /// connection takes over: two that rotate one refresh token revoke it.
     pub async fn close(&self) {
         self.0.tokens.close().await;
     }
@@ -240,6 +241,13 @@ impl Org {
 
 fn not_sent(why: &str, retry_after: Option<Duration>) -> Trouble {
     Trouble::Final(CallError::NotSent { why: why.to_owned(), retry_after })
+}
+
+/// Whether it is the same connection, not only one to the same org.
+impl PartialEq for Org {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl std::fmt::Debug for Org {

@@ -191,7 +191,7 @@ impl Tokens {
             return Ok(session);
         }
         if desk.closed {
-            let why = "Gangway is stopping".to_owned();
+            let why = "this connection to the org is closed".to_owned();
             return Err(LoginError::Away { why, retry_after: AWAY_FOR });
         }
         let ended = self.logins.load(Ordering::Acquire);

@@ -271,3 +271,31 @@ async fn a_linked_user_who_is_protected_later_is_left_alone() {
     let _ = tool.delete(&path).await.expect(403);
     assert_eq!(org.user("ada@acme.example").await["IsActive"], true);
 }
+
+/// The end and the deadline fall together: whoever is told 503 gets the 201 by asking again, and nobody gets it twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_at_the_very_deadline_is_heard_once() {
+    let world = impatient().await;
+    let (tool, org) = (world.tool(), world.org());
+    let _ = tool.create("first@acme.example").await.expect(201);
+    // Twice as long as a caller waits, and a little less: who has joined meets the end at its own deadline.
+    org.fault(json!({"method": "POST", "path": "/data/v*/sobjects/User", "kind": "delay", "delay_ms": 1_985, "count": 24}))
+        .await;
+    let people: Vec<_> = (0..24).map(|n| format!("p{n}@acme.example")).collect();
+    let told = people.iter().map(|name| {
+        let tool = tool.clone();
+        async move {
+            let mut answer = tool.create(name).await;
+            while answer.status == 503 {
+                answer = tool.create(name).await;
+            }
+            answer.expect(201).id()
+        }
+    });
+    let told = futures::future::join_all(told).await;
+    for (name, id) in people.iter().zip(told) {
+        let found = tool.find_users(&format!("userName eq \"{name}\"")).await.expect(200).json();
+        assert_eq!(found["Resources"][0]["id"], id, "{name}");
+        let _ = tool.create(name).await.expect(409);
+    }
+}
