@@ -98,3 +98,20 @@ async fn a_name_that_is_taken_in_another_org_is_409_with_salesforces_words() {
         Value::from(0)
     );
 }
+
+/// Two identities with one `externalId`: a conflict that names the other, and nothing for a person to decide.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_identities_cannot_have_one_record() {
+    let world = World::start().await;
+    let (tool, org) = (world.tool(), world.org());
+    let mut body = person("ada@acme.example");
+    body["externalId"] = json!("E-1");
+    let ada = tool.post("/Users", &body).await.expect(201).id();
+    let mut body = person("bob@acme.example");
+    body["externalId"] = json!("E-1");
+    let refused = tool.post("/Users", &body).await.expect(409).json();
+    assert_eq!(refused["scimType"], "uniqueness");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains(&ada) && detail.contains("externalId") && !detail.contains("hold"), "{detail}");
+    assert_eq!(org.user("ada@acme.example").await["LastName"], "ada");
+}

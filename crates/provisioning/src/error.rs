@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{ChangeId, HoldId, OrgName, ResourceKind};
+use model::{ChangeId, HoldId, OrgName, ResourceId, ResourceKind};
 use salesforce_types::{RecordId, Refusal};
 use store::StoreError;
 use translation::FieldRefusal;
@@ -67,6 +67,19 @@ pub enum ProvisionError {
         why: String,
         /// The records it is about.
         candidates: Vec<RecordId>,
+    },
+    /// The record that matches is another identity's already.
+    #[error(
+        "the User {record} of the org {org} matches this identity and belongs to another one already, {identity}: two identities must not \
+         have the same externalId or username in Salesforce"
+    )]
+    LinkedElsewhere {
+        /// Which org.
+        org: OrgName,
+        /// The record.
+        record: RecordId,
+        /// Whose it is.
+        identity: ResourceId,
     },
     /// Nothing was sent, or all is known undone: a repeat is safe.
     #[error("{why}; nothing was changed, repeat the request later")]

@@ -14,8 +14,7 @@ use crate::{call::Call, error::Failure, limits::CURSOR_SECONDS, reply::Reply};
 
 /// `GET /ServiceProviderConfig`, and in the plural, as Salesforce has it (C-3).
 pub(crate) fn service_provider_config(call: &Call<'_>) -> Result<Reply, Failure> {
-    let facts =
-        Facts { documentation_uri: None, cursor_timeout_seconds: Some(CURSOR_SECONDS) };
+    let facts = Facts { documentation_uri: None, cursor_timeout_seconds: Some(CURSOR_SECONDS) };
     document(call, &discovery::service_provider_config(&call.base, &facts))
 }
 

@@ -98,7 +98,7 @@ pub(crate) fn scim_error(error: &ProvisionError) -> Error {
     let detail = error.to_string();
     match error {
         E::NotFound { .. } => Error::not_found(detail),
-        E::Taken { .. } => Error::uniqueness(detail),
+        E::Taken { .. } | E::LinkedElsewhere { .. } => Error::uniqueness(detail),
         E::VersionMismatch { .. } => Error::precondition_failed(detail),
         E::Invalid(error) => error.clone(),
         E::Untranslatable(_) => Error::invalid_value(detail),
@@ -144,6 +144,7 @@ fn retry_after(error: &ProvisionError) -> Option<Duration> {
         | E::Untranslatable(_)
         | E::NotAllowed { .. }
         | E::Held { .. }
+        | E::LinkedElsewhere { .. }
         | E::Misconfigured(_) => None,
     }
 }

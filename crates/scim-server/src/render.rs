@@ -110,9 +110,8 @@ impl<'a> View<'a> {
             full.insert(name.into(), json!(references));
         }
         let mut extension = Map::new();
-        let shows = |attribute| {
-            self.projection.names(self.resource_type, &format!("{}:{attribute}", self.extension))
-        };
+        let shows =
+            |attribute| self.projection.names(self.resource_type, &format!("{}:{attribute}", self.extension));
         if !said.warnings.is_empty() && shows("warnings") {
             extension.insert("warnings".into(), json!(said.warnings));
         }
@@ -324,7 +323,10 @@ mod tests {
         };
         let asked = Some("userName,urn:gangway:params:scim:schemas:extension:2.0:User");
         let untold = warned(&ada(), None, None, std::slice::from_ref(&warning));
-        assert!(untold.get(schema::GANGWAY_USER_URN).is_none(), "strict clients refuse what they did not ask for");
+        assert!(
+            untold.get(schema::GANGWAY_USER_URN).is_none(),
+            "strict clients refuse what they did not ask for"
+        );
         let told = warned(&ada(), asked, None, &[warning]);
         assert_eq!(told["schemas"][1], schema::GANGWAY_USER_URN);
         assert_eq!(

@@ -21,13 +21,6 @@ pub enum HoldKind {
         /// The record.
         record: RecordId,
     },
-    /// The one record that matches is linked to another identity.
-    LinkedElsewhere {
-        /// The record.
-        record: RecordId,
-        /// The identity that has it.
-        identity: ResourceId,
-    },
 }
 
 /// Something only a person can decide.

@@ -87,12 +87,8 @@ pub enum OnLeave {
     /// Deactivate the User.
     #[default]
     Disable,
-    /// Freeze the User: it cannot log in and keeps its licence.
-    Freeze,
-    /// Freeze at once, then deactivate.
+    /// Freeze at once, then deactivate. So far the User is deactivated at once, which locks it out as well.
     FreezeThenDeactivate,
-    /// Nothing.
-    None,
 }
 
 impl Mapping {

@@ -59,8 +59,5 @@ fn question(kind: &HoldKind) -> String {
             "the record that matches, {record}, is protected. Give the identity another userName, or take the record out of \
              `protected`."
         ),
-        HoldKind::LinkedElsewhere { record, identity } => {
-            format!("the record that matches, {record}, belongs to the identity {identity} already.")
-        }
     }
 }

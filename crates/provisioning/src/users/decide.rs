@@ -253,11 +253,10 @@ impl UserChange {
                 format!("the User {record} of the org {org} matches this identity and is protected"),
                 vec![record],
             ),
-            Obstacle::LinkedElsewhere(record, identity) => (
-                HoldKind::LinkedElsewhere { record: record.clone(), identity: identity.clone() },
-                format!("the User {record} of the org {org} matches and belongs to the identity {identity}"),
-                vec![record],
-            ),
+            // Two identities that claim one person: nothing to decide, the tool has to tell them apart.
+            Obstacle::LinkedElsewhere(record, identity) => {
+                return Ok(ProvisionError::LinkedElsewhere { org: org.clone(), record, identity });
+            }
         };
         let hold = Hold {
             id: self.inner.ids.hold(),

@@ -100,6 +100,7 @@ fn outcome_of(error: &ProvisionError) -> ChangeOutcome {
             ("refused", rule.status, format!("{} {}", refusal.code, refusal.fields.join(" ")))
         }
         ProvisionError::Held { hold, .. } => ("held", 409, hold.to_string()),
+        ProvisionError::LinkedElsewhere { record, .. } => ("refused", 409, record.to_string()),
         ProvisionError::Busy { why, .. } => ("withdrawn", 503, why.clone()),
         ProvisionError::Untranslatable(refusals) => {
             let fields: Vec<_> = refusals.iter().map(|refusal| refusal.field.as_str()).collect();

@@ -56,6 +56,18 @@ impl Holds for SqliteStore {
         target: &TargetName,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        // Every new link comes here and hardly any has a hold: looking costs less than writing.
+        let is_held = self.0.readers.read(|reader| {
+            let mut select = reader.statement(
+                "SELECT 1 FROM holds h JOIN tenants t ON t.tenant = h.tenant
+                 WHERE t.name = ?1 AND h.subject = ?2 AND h.target = ?3 AND h.closed_ms IS NULL",
+                READ,
+            )?;
+            select.exists(params![tenant.as_str(), subject, target.as_str()]).doing(READ)
+        })?;
+        if !is_held {
+            return Ok(());
+        }
         let (tenant, subject, target) = (tenant.clone(), subject.to_owned(), target.clone());
         self.write(Durability::Process, move |connection| {
             let Some(tenant) = tenant_key(connection, &tenant)? else { return Ok(()) };

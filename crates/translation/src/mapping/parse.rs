@@ -171,9 +171,15 @@ impl Reader {
         let Some(word) = self.string(item, "`on-leave`") else { return OnLeave::default() };
         match word.as_str() {
             "disable" => return OnLeave::Disable,
-            "freeze" => return OnLeave::Freeze,
             "freeze-then-deactivate" => return OnLeave::FreezeThenDeactivate,
-            "none" => return OnLeave::None,
+            "freeze" | "none" => self.refuse(
+                item.span(),
+                format!(
+                    "`{word}` is not in this version, which deactivates everybody who leaves; write `disable` or \
+                     `freeze-then-deactivate`"
+                ),
+                None,
+            ),
             "delete" => self.refuse(
                 item.span(),
                 "Salesforce deletes no Users; `delete` is for Contact and Lead",
