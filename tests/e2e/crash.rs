@@ -14,11 +14,7 @@ const CALLERS: usize = 16;
 type Acknowledged = Arc<Mutex<HashMap<String, String>>>;
 
 /// Callers create people without pause until the gateway is killed under them.
-async fn load(
-    process: &Process,
-    round: u64,
-    acknowledged: &Acknowledged,
-) -> Vec<tokio::task::JoinHandle<()>> {
+fn load(process: &Process, round: u64, acknowledged: &Acknowledged) -> Vec<tokio::task::JoinHandle<()>> {
     (0..CALLERS)
         .map(|caller| {
             let tool = process.tool();
@@ -46,7 +42,7 @@ async fn after_sigkill_under_load_every_acknowledged_user_is_there_exactly_once(
     let acknowledged = Acknowledged::default();
     for round in 0..ROUNDS {
         let enough = acknowledged.lock().await.len() + 20 + 13 * usize::try_from(round).unwrap();
-        let callers = load(&process, round, &acknowledged).await;
+        let callers = load(&process, round, &acknowledged);
         while acknowledged.lock().await.len() < enough {
             tokio::task::yield_now().await;
         }

@@ -39,7 +39,7 @@ async fn c22_pages_are_full_and_stable() {
     }
 }
 
-/// C-24: HelloID counts from zero; a client can be told so.
+/// C-24: `HelloID` counts from zero; a client can be told so.
 #[tokio::test(flavor = "multi_thread")]
 async fn c24_a_client_may_count_from_zero() {
     let world = World::with(|config| {

@@ -185,7 +185,7 @@ async fn a_record_that_is_being_made_for_one_identity_is_not_adopted_by_another(
     });
     until("ada has landed", async || org.users("ada@acme.example").await.len() == 1).await;
     let refused = tool.post("/Users", &with_number("bob@acme.example")).await.expect(409).json();
-    assert!(refused["detail"].as_str().unwrap().contains("belongs to the identity"), "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("belongs to another one already"), "{refused}");
     let _ = ada.await.unwrap().expect(201);
     assert_eq!(org.users("ada@acme.example").await.len(), 1);
     assert!(org.users("bob@acme.example").await.is_empty());
