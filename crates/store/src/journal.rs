@@ -198,8 +198,14 @@ pub trait Journal: Send + Sync {
     /// Makes a request (and its plan) durable: synced before it returns.
     async fn open(&self, change: NewChange) -> Result<Opened, StoreError>;
 
-    /// Replaces the plan of an open change, synced; state becomes [`ChangeState::Planned`].
-    async fn replan(&self, change: &ChangeId, plan: &Plan) -> Result<(), StoreError>;
+    /// Replaces the plan of an open change, synced; state becomes [`ChangeState::Planned`]. `rename` is what
+    /// [`NewChange::rename`] is: it takes the place of an earlier one. Where the name is taken nothing is written.
+    async fn replan(
+        &self,
+        change: &ChangeId,
+        plan: &Plan,
+        rename: Option<&str>,
+    ) -> Result<Opened, StoreError>;
 
     /// Ends a change with what landed: resource, links, audit entry and outcome, all or nothing. Readable by
     /// every later read when it returns.

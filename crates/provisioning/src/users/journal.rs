@@ -13,7 +13,12 @@ impl UserChange {
         let mut entry = self.entry.lock().await;
         match (*entry, plan) {
             (Entry::None, _) => {}
-            (Entry::Open, Some(plan)) => return Ok(self.inner.store.replan(&self.change, plan).await?),
+            (Entry::Open, Some(plan)) => {
+                return match self.inner.store.replan(&self.change, plan, rename.as_deref()).await? {
+                    Opened::Opened => Ok(()),
+                    Opened::UserNameTaken { by } => Err(self.taken(&by).await),
+                };
+            }
             (Entry::Open, None) | (Entry::Ended, _) => return Ok(()),
         }
         let request = serde_json::to_value(&self.request)

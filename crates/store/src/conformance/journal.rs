@@ -9,6 +9,7 @@ suite![
     an_open_change_survives_the_process,
     a_deeply_nested_request_is_read_back,
     a_plan_can_be_replaced,
+    a_name_can_be_reserved_when_the_turn_has_come,
     only_open_changes_can_be_planned_or_ended,
     recording_ends_a_change,
     a_stale_record_leaves_its_change_open,
@@ -81,7 +82,7 @@ async fn an_open_change_is_found_with_what_it_needs(world: &World<'_>) {
 async fn an_open_change_survives_the_process(world: &World<'_>) {
     let store = world.backend.fresh().await;
     ok(store.open(joiner("c1", &world.tenant, "ada", "ada")).await);
-    ok(store.replan(&ChangeId::from_text("c1"), &plan("a")).await);
+    ok(store.replan(&ChangeId::from_text("c1"), &plan("a"), None).await);
     let store = world.backend.reopen(store).await;
     let open = ok(store.open_changes(None).await);
     assert_eq!((open.len(), &open[0].plan), (1, &Some(plan("a"))));
@@ -103,10 +104,24 @@ async fn a_plan_can_be_replaced(world: &World<'_>) {
     let state = async || ok(world.store.change(&world.tenant, &id).await).map(|change| change.state);
     assert_eq!(state().await, Some(model::ChangeState::Accepted));
     for email in ["a", "b"] {
-        ok(world.store.replan(&id, &plan(email)).await);
+        ok(world.store.replan(&id, &plan(email), None).await);
         assert_eq!(state().await, Some(model::ChangeState::Planned));
         assert_eq!(ok(world.store.open_changes(None).await)[0].plan, Some(plan(email)));
     }
+}
+
+async fn a_name_can_be_reserved_when_the_turn_has_come(world: &World<'_>) {
+    world.user("ada").await;
+    world.user("bob").await;
+    world.open(change("c1", &world.tenant, "id-ada")).await;
+    let id = ChangeId::from_text("c1");
+    let bob = ResourceId::from_text("id-bob");
+    let taken = ok(world.store.replan(&id, &plan("a"), Some("BOB")).await);
+    assert_eq!(taken, Opened::UserNameTaken { by: bob });
+    assert_eq!(ok(world.store.open_changes(None).await)[0].plan, None);
+    assert_eq!(ok(world.store.replan(&id, &plan("a"), Some("Countess")).await), Opened::Opened);
+    let later = ok(world.store.open(joiner("c2", &world.tenant, "other", "countess")).await);
+    assert_eq!(later, Opened::UserNameTaken { by: ResourceId::from_text("id-ada") });
 }
 
 async fn only_open_changes_can_be_planned_or_ended(world: &World<'_>) {
@@ -118,7 +133,7 @@ async fn only_open_changes_can_be_planned_or_ended(world: &World<'_>) {
     world.open(change("c1", &world.tenant, "ada")).await;
     ok(world.store.withdraw(&ended, outcome("withdrawn"), true, at(1)).await);
     for id in [&unknown, &ended] {
-        not_open(world.store.replan(id, &plan("a")).await, id);
+        not_open(world.store.replan(id, &plan("a"), None).await.map(|_| ()), id);
         not_open(world.store.withdraw(id, outcome("refused"), false, at(2)).await, id);
         let write = ResourceWrite::Create(resource(user("ada")));
         let record = Record { change: Some(id.clone()), ..record(&world.tenant, USER, "ada", write) };

@@ -26,19 +26,17 @@ impl Journal for SqliteStore {
         self.write(Durability::Power, move |connection| open(connection, change)).await
     }
 
-    async fn replan(&self, change: &ChangeId, plan: &Plan) -> Result<(), StoreError> {
+    async fn replan(
+        &self,
+        change: &ChangeId,
+        plan: &Plan,
+        rename: Option<&str>,
+    ) -> Result<Opened, StoreError> {
         let change = change.clone();
+        let rename = rename.map(fold);
         let plan = to_json("changes", "a plan", plan)?;
-        self.write(Durability::Power, move |connection| {
-            let updated = connection
-                .prepare_cached("UPDATE changes SET plan = ?2, state = ?3 WHERE id = ?1 AND ended_ms IS NULL")
-                .and_then(|mut update| {
-                    update.execute(params![change.as_str(), plan, ChangeState::Planned.as_str()])
-                })
-                .doing(WRITE)?;
-            if updated == 1 { Ok(()) } else { Err(StoreError::NotOpen { change }) }
-        })
-        .await
+        self.write(Durability::Power, move |connection| replan(connection, change, &plan, rename.as_deref()))
+            .await
     }
 
     async fn record(&self, record: Record) -> Result<Recorded, StoreError> {
@@ -286,6 +284,34 @@ fn record(connection: &Connection, record: Record) -> Result<Recorded, StoreErro
         end(connection, change, ChangeState::Recorded, &record.outcome, record.answered, record.at)?;
     }
     Ok(Recorded::Recorded(version))
+}
+
+fn replan(
+    connection: &Connection,
+    change: ChangeId,
+    plan: &str,
+    rename: Option<&str>,
+) -> Result<Opened, StoreError> {
+    let open: Option<(i64, String)> = connection
+        .prepare_cached("SELECT tenant, resource FROM changes WHERE id = ?1 AND ended_ms IS NULL")
+        .and_then(|mut select| {
+            select.query_row([change.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
+        .doing(READ)?;
+    let Some((tenant, resource)) = open else { return Err(StoreError::NotOpen { change }) };
+    if let Some(name) = rename
+        && let Some(by) =
+            resource::name_taken(connection, TenantKey(tenant), name, &ResourceId::from_text(resource))?
+    {
+        return Ok(Opened::UserNameTaken { by });
+    }
+    connection
+        .prepare_cached("UPDATE changes SET plan = ?2, state = ?3, rename_key = ?4 WHERE id = ?1")
+        .and_then(|mut update| {
+            update.execute(params![change.as_str(), plan, ChangeState::Planned.as_str(), rename])
+        })
+        .doing(WRITE)?;
+    Ok(Opened::Opened)
 }
 
 fn write_links(

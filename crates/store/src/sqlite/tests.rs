@@ -259,7 +259,7 @@ async fn every_write_that_must_survive_a_power_failure_is_synced() {
         "replan",
         true,
         &mut Step(|s: SqliteStore| async move {
-            s.replan(&ChangeId::from_text("c1"), &salesforce_types::Plan::default()).await
+            s.replan(&ChangeId::from_text("c1"), &salesforce_types::Plan::default(), None).await.map(|_| ())
         }),
     )
     .await;
