@@ -14,8 +14,6 @@ def running_gateway():
         [
             gangway, "--output", "json", "demo", "--empty",
             "--listen", "127.0.0.1:0", "--org-listen", "127.0.0.1:0",
-            # A judge is one client, and faster than people are.
-            "--requests-per-second", "0",
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -45,8 +45,8 @@ pub(super) struct Arguments {
     /// Provision nobody.
     #[arg(long)]
     empty: bool,
-    /// How many requests a second the client may send; 0 is no limit.
-    #[arg(long, default_value_t = 200, value_name = "N")]
+    /// How many requests a second the client may send; 0 is no limit. A demo is there to be tried hard; `serve` has a limit.
+    #[arg(long, default_value_t = 0, value_name = "N")]
     requests_per_second: u32,
     /// Allow listening on other addresses than loopback.
     #[arg(long)]
