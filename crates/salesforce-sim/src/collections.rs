@@ -30,8 +30,9 @@ struct Item {
 
 pub(crate) fn create(org: &mut Org, request: &Request) -> Reply {
     each(org, request, |org, record, request| {
-        let outcome = typed(org, record)
-            .and_then(|object| rows::create(org, &object, record, Source(&request.source), request.actor));
+        let outcome = typed(org, record).and_then(|object| {
+            rows::create(org, &object, record, Source(&request.source), &request.headers, request.actor)
+        });
         Item { outcome, created: None, named: None }
     })
 }
@@ -45,7 +46,8 @@ pub(crate) fn update(org: &mut Org, request: &Request) -> Reply {
                 return Err(vec![Refusal::record("MISSING_ARGUMENT", message, &[])]);
             };
             let id = known_id(org, &object, id)?;
-            rows::update(org, &object, id, &fields, Source(&request.source), request.actor).map(|()| id)
+            rows::update(org, &object, id, &fields, Source(&request.source), &request.headers, request.actor)
+                .map(|()| id)
         });
         Item { outcome, created: None, named: None }
     })
@@ -77,8 +79,16 @@ pub(crate) fn upsert(org: &mut Org, name: &str, key: &str, request: &Request) ->
                 (Some(text), _) => sobjects::by_key(org, &object, &key, text),
             };
             match found.as_slice() {
-                [id] => rows::update(org, &object, *id, &fields, Source(&request.source), request.actor)
-                    .map(|()| *id),
+                [id] => rows::update(
+                    org,
+                    &object,
+                    *id,
+                    &fields,
+                    Source(&request.source),
+                    &request.headers,
+                    request.actor,
+                )
+                .map(|()| *id),
                 [] if text.is_none() && key.index != 0 => {
                     let message = format!("{} not specified", key.name);
                     Err(vec![Refusal::record("MISSING_ARGUMENT", message, &[])])
@@ -89,7 +99,14 @@ pub(crate) fn upsert(org: &mut Org, name: &str, key: &str, request: &Request) ->
                     if let (Some(text), false) = (&text, key.index == 0) {
                         fields.insert(key.name.clone(), json!(text));
                     }
-                    rows::create(org, &object, &fields, Source(&request.source), request.actor)
+                    rows::create(
+                        org,
+                        &object,
+                        &fields,
+                        Source(&request.source),
+                        &request.headers,
+                        request.actor,
+                    )
                 }
                 several => {
                     let message = format!("{} matches {} records", key.name, several.len());
@@ -112,7 +129,7 @@ pub(crate) fn delete(org: &mut Org, request: &Request) -> Reply {
             None => Err(vec![Refusal::malformed_id(&text)]),
             Some(id) => match org.object_of(id).cloned() {
                 Some(object) if org.table(&object).get(id).is_some() => {
-                    rows::delete(org, &object, id).map(|()| id)
+                    rows::delete(org, &object, id, request.actor).map(|()| id)
                 }
                 _ => Err(vec![Refusal::invalid_reference()]),
             },

@@ -230,6 +230,8 @@ fn headers(sent: Option<&Value>) -> Headers {
         if_none_match: header("If-None-Match"),
         if_modified_since: header("If-Modified-Since"),
         query_options: header("Sforce-Query-Options"),
+        auto_assign: header("Sforce-Auto-Assign"),
+        duplicate_rules: header("Sforce-Duplicate-Rule-Header"),
     }
 }
 

@@ -6,7 +6,7 @@
 //! struct confirms it.
 //!
 //! Every rule has one place: [`schema`] and `data/` say what objects look like, [`values`] what a
-//! field takes, [`rows`] what holds for every record, [`users`] what only users know, [`soql`] how
+//! field takes, [`rows`] what holds for every record, [`rules`] what single objects add, [`soql`] how
 //! queries work, [`oauth`] how tokens do, [`server`] what every call goes through.
 //!
 //! ```no_run
@@ -36,6 +36,7 @@ mod records;
 mod request;
 mod rest;
 mod rows;
+mod rules;
 mod schema;
 mod server;
 mod sobjects;

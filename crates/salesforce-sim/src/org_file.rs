@@ -15,6 +15,7 @@ use crate::{
     ids::Id,
     org::{Actor, Org},
     random::Random,
+    request::Headers,
     rows,
     schema::{CustomField, Schema, SchemaError},
     switches::Switches,
@@ -289,7 +290,7 @@ impl OrgFile {
             fill("UserRoleId", json!(id.to_string()));
         }
         let object = Arc::clone(&org.table_of("User").object);
-        let id = rows::create(org, &object, &body, Source(""), actor)
+        let id = rows::create(org, &object, &body, Source(""), &Headers::default(), actor)
             .map_err(|refusals| refused(&user.username, &refusals))?;
         let logins = Arc::clone(&org.table_of("UserLogin").object);
         let row = org.table(&logins).find_one(logins.at("UserId"), &Cell::Id(id)).map(|row| Row::clone(row));

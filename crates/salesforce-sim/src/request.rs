@@ -33,10 +33,15 @@ pub(crate) struct Request {
 
 /// The headers that mean something to a handler.
 #[derive(Clone, Default)]
+#[expect(dead_code, reason = "objects whose rules ask for all of it follow")]
 pub(crate) struct Headers {
     pub(crate) if_none_match: Option<String>,
     pub(crate) if_modified_since: Option<String>,
     pub(crate) query_options: Option<String>,
+    /// `Sforce-Auto-Assign`: FALSE, TRUE or the id of a rule.
+    pub(crate) auto_assign: Option<String>,
+    /// `Sforce-Duplicate-Rule-Header`: `allowSave=true`, ...
+    pub(crate) duplicate_rules: Option<String>,
 }
 
 /// Calls of the last 24 hours.

@@ -1,5 +1,5 @@
 //! The rules that hold for every record: what a body may say, what a field may hold, what a
-//! reference may point to. What only users know is in [`crate::users`].
+//! reference may point to. What single objects add is in [`crate::rules`].
 
 use std::sync::Arc;
 
@@ -10,8 +10,9 @@ use crate::{
     errors::{Refusal, Refusals},
     ids::Id,
     org::{Actor, Org},
+    request::Headers,
+    rules::{self, Write},
     schema::{Field, Object},
-    users,
     values::{self, Source},
 };
 
@@ -36,6 +37,7 @@ pub(crate) fn create(
     object: &Arc<Object>,
     body: &Map<String, Value>,
     source: Source<'_>,
+    headers: &Headers,
     actor: Actor,
 ) -> Result<Id, Refusals> {
     if !object.createable {
@@ -47,7 +49,7 @@ pub(crate) fn create(
     for field in &object.fields {
         row.set(field.index, field.default.clone());
     }
-    save(org, object, row, sent, Operation::Create, actor)
+    save(org, object, None, row, sent, headers, actor)
 }
 
 /// Changes what `body` names in the record `id`, which must be there.
@@ -57,6 +59,7 @@ pub(crate) fn update(
     id: Id,
     body: &Map<String, Value>,
     source: Source<'_>,
+    headers: &Headers,
     actor: Actor,
 ) -> Result<(), Refusals> {
     if !object.updateable {
@@ -67,15 +70,20 @@ pub(crate) fn update(
         return Err(vec![Refusal::not_found()]);
     };
     let sent = read_body(org, object, body, source, Operation::Update)?;
-    save(org, object, row, sent, Operation::Update, actor).map(|_| ())
+    save(org, object, Some(&row.clone()), row, sent, headers, actor).map(|_| ())
 }
 
 /// Deletes a record, which must be there.
-pub(crate) fn delete(org: &mut Org, object: &Arc<Object>, id: Id) -> Result<(), Refusals> {
+pub(crate) fn delete(org: &mut Org, object: &Arc<Object>, id: Id, actor: Actor) -> Result<(), Refusals> {
     if !object.deletable {
         let message = format!("entity type cannot be deleted: {}", object.label);
         return Err(vec![Refusal::record("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message, &[])]);
     }
+    let Some(row) = org.table(object).get(id).cloned() else {
+        return Err(vec![Refusal::not_found()]);
+    };
+    let rules = rules::of(object);
+    rules.check_delete(org, &row, actor)?;
     let in_use = org.schema.objects.iter().find(|other| {
         let references = |field: &&Field| field.reference_to.contains(&object.name);
         let table = org.table(other);
@@ -90,54 +98,44 @@ pub(crate) fn delete(org: &mut Org, object: &Arc<Object>, id: Id) -> Result<(), 
         return Err(vec![Refusal::record("DELETE_FAILED", message, &[])]);
     }
     org.remove(object, id);
+    rules.deleted(org, &row, actor);
     Ok(())
 }
 
+/// Checks and writes `row` with what was `sent`; `before` is what it was, `None` for a new record.
 fn save(
     org: &mut Org,
     object: &Arc<Object>,
+    before: Option<&Row>,
     mut row: Row,
     sent: Sent,
-    operation: Operation,
+    headers: &Headers,
     actor: Actor,
 ) -> Result<Id, Refusals> {
     check_writable(&sent)?;
-    let before = (operation == Operation::Update).then(|| row.clone());
+    let operation = if before.is_none() { Operation::Create } else { Operation::Update };
     let named: Vec<usize> = sent.cells.iter().map(|(field, _)| *field).collect();
     for (field, cell) in sent.cells {
         row.set(field, cell);
     }
-    let is_user = object.name == "User";
-    if is_user {
-        users::complete(org, &mut row, before.as_ref(), &named, actor);
-    }
+    let write = Write { object, before, named: &named, actor, headers };
+    let rules = rules::of(object);
+    rules.complete(org, &mut row, &write)?;
     check_required(object, &row, &named, operation)?;
     check_values(object, &row, &named)?;
-    if is_user {
-        users::check_syntax(org, &row, &named)?;
-    }
+    rules.check_syntax(org, &row, &write)?;
     check_references(org, object, &row, &named)?;
-    check_unique(org, object, &row, before.as_ref())?;
-    match object.name.as_str() {
-        "User" => users::check(org, &row, before.as_ref(), actor)?,
-        "UserLogin" => users::check_login(org, &row, before.as_ref(), actor)?,
-        _ => {}
-    }
-    let id = match &before {
-        Some(before) => before.get(0).as_id(),
-        None => None,
-    }
-    .unwrap_or_else(|| org.new_id(object));
+    check_unique(org, object, &row, before)?;
+    rules.check(org, &row, &write)?;
+    let id = before.and_then(|before| before.get(0).as_id()).unwrap_or_else(|| org.new_id(object));
     row.set(0, Cell::Id(id));
     stamp(org, object, &mut row, operation, actor);
-    if operation == Operation::Create {
+    if before.is_none() {
         org.insert(object, row.clone());
     } else {
         org.replace(object, row.clone());
     }
-    if is_user {
-        users::saved(org, &row, before.as_ref(), actor);
-    }
+    rules.saved(org, &row, &write)?;
     Ok(id)
 }
 
@@ -288,7 +286,7 @@ fn check_unique(org: &Org, object: &Object, row: &Row, before: Option<&Row>) -> 
         let other =
             slots.iter().filter_map(|slot| table.row(*slot)).find(|other| Some(other.get(0)) != own.as_ref());
         let other = other.and_then(|other| other.get(0).as_id());
-        if let Some(refusal) = users::duplicate(org, object, field, value, other) {
+        if let Some(refusal) = rules::of(object).duplicate(org, field, value, other) {
             return Err(vec![refusal]);
         }
         let Some(other) = other else { continue };
@@ -366,9 +364,9 @@ mod tests {
             let id = org.run_as;
             let before = org.table(&user).len();
             let done = if update {
-                super::update(&mut org, &user, id, &body, Source(""), actor)
+                super::update(&mut org, &user, id, &body, Source(""), &Headers::default(), actor)
             } else {
-                create(&mut org, &user, &body, Source(""), actor).map(|_| ())
+                create(&mut org, &user, &body, Source(""), &Headers::default(), actor).map(|_| ())
             };
             match done {
                 Ok(()) => prop_assert!(update || org.table(&user).len() == before + 1),

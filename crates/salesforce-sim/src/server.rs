@@ -106,6 +106,8 @@ fn incoming(request: &HttpRequest, body: Bytes) -> Incoming {
             if_none_match: text("if-none-match"),
             if_modified_since: text("if-modified-since"),
             query_options: text("sforce-query-options"),
+            auto_assign: text("sforce-auto-assign"),
+            duplicate_rules: text("sforce-duplicate-rule-header"),
         },
         base: base.into(),
         pretty: text("x-prettyprint").is_some_and(|value| value == "1"),

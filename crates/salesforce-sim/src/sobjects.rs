@@ -110,7 +110,7 @@ fn try_create(org: &mut Org, name: &str, request: &Request) -> Result<(Arc<Objec
     let object = object(org, name).map_err(|refusal| vec![refusal])?;
     let body = request.object_body().map_err(|refusal| vec![refusal])?;
     unlocked(request, None).map_err(|refusal| vec![refusal])?;
-    let id = rows::create(org, &object, body, Source(&request.source), request.actor)?;
+    let id = rows::create(org, &object, body, Source(&request.source), &request.headers, request.actor)?;
     Ok((object, id))
 }
 
@@ -145,7 +145,7 @@ fn try_update(org: &mut Org, name: &str, id: &str, request: &Request) -> Result<
     let id = record_id(org, &object, id).map_err(|refusal| vec![refusal])?;
     let body = request.object_body().map_err(|refusal| vec![refusal])?;
     unlocked(request, Some(id)).map_err(|refusal| vec![refusal])?;
-    rows::update(org, &object, id, body, Source(&request.source), request.actor)
+    rows::update(org, &object, id, body, Source(&request.source), &request.headers, request.actor)
 }
 
 pub(crate) fn delete(org: &mut Org, name: &str, id: &str, request: &Request) -> Reply {
@@ -160,7 +160,7 @@ pub(crate) fn delete(org: &mut Org, name: &str, id: &str, request: &Request) -> 
     let deleted = record_id(org, &object, id)
         .and_then(|id| unlocked(request, Some(id)).map(|()| id))
         .map_err(|refusal| vec![refusal])
-        .and_then(|id| rows::delete(org, &object, id));
+        .and_then(|id| rows::delete(org, &object, id, request.actor));
     match deleted {
         Ok(()) => Reply::empty(204),
         Err(refusals) => Reply::refusals(&refusals),
@@ -191,9 +191,17 @@ pub(crate) fn upsert(org: &mut Org, name: &str, key: &str, value: &str, request:
     let update_only = request.parameter("updateOnly") == Some("true");
     match by_key(org, &object, key, value).as_slice() {
         [id] => {
-            let done = unlocked(request, Some(*id))
-                .map_err(|refusal| vec![refusal])
-                .and_then(|()| rows::update(org, &object, *id, body, Source(&request.source), request.actor));
+            let done = unlocked(request, Some(*id)).map_err(|refusal| vec![refusal]).and_then(|()| {
+                rows::update(
+                    org,
+                    &object,
+                    *id,
+                    body,
+                    Source(&request.source),
+                    &request.headers,
+                    request.actor,
+                )
+            });
             match done {
                 Ok(()) => upserted(&object, *id, false, request),
                 Err(refusals) => Reply::refusals(&refusals),
@@ -203,9 +211,9 @@ pub(crate) fn upsert(org: &mut Org, name: &str, key: &str, value: &str, request:
         [] => {
             let mut body = body.clone();
             body.insert(key.name.clone(), Value::String(value.to_owned()));
-            let done = unlocked(request, None)
-                .map_err(|refusal| vec![refusal])
-                .and_then(|()| rows::create(org, &object, &body, Source(&request.source), request.actor));
+            let done = unlocked(request, None).map_err(|refusal| vec![refusal]).and_then(|()| {
+                rows::create(org, &object, &body, Source(&request.source), &request.headers, request.actor)
+            });
             match done {
                 Ok(id) => upserted(&object, id, true, request),
                 Err(refusals) => Reply::refusals(&refusals),

@@ -9,6 +9,7 @@ use crate::{
     errors::{Refusal, Refusals},
     ids::Id,
     org::{Actor, Org},
+    rules::{Rules, Write},
     schema::{Field, Object},
     values,
 };
@@ -22,6 +23,42 @@ pub(crate) const FEATURES: &str = "UserPermissions";
 
 /// Counts active users who may manage users and modify all data.
 const ACTIVE_ADMINS: &str = "active administrators";
+
+/// The rules of `User`.
+pub(crate) struct Users;
+
+impl Rules for Users {
+    fn complete(&self, org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
+        complete(org, row, write.before, write.named, write.actor);
+        Ok(())
+    }
+
+    fn check_syntax(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
+        check_syntax(org, row, write.named)
+    }
+
+    fn duplicate(&self, org: &Org, field: &Field, value: &Cell, other: Option<Id>) -> Option<Refusal> {
+        duplicate(org, field, value, other)
+    }
+
+    fn check(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
+        check(org, row, write.before, write.actor)
+    }
+
+    fn saved(&self, org: &mut Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
+        saved(org, row, write.before, write.actor);
+        Ok(())
+    }
+}
+
+/// The rules of `UserLogin`.
+pub(crate) struct Logins;
+
+impl Rules for Logins {
+    fn check(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
+        check_login(org, row, write.before, write.actor)
+    }
+}
 
 /// The numbers of the fields that the rules ask for by name.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +105,7 @@ pub(crate) fn blocker(name: &str) -> String {
 
 /// What Salesforce fills in or rewrites before it checks: lower-case username, full name, nickname,
 /// `IsActive` of a new user, an e-mail change that waits for its confirmation.
-pub(crate) fn complete(org: &mut Org, row: &mut Row, before: Option<&Row>, named: &[usize], actor: Actor) {
+fn complete(org: &mut Org, row: &mut Row, before: Option<&Row>, named: &[usize], actor: Actor) {
     let f = org.user_fields;
     if let Some(name) = row.get(f.username).as_text().map(str::to_lowercase) {
         row.set(f.username, Cell::text(&name));
@@ -101,7 +138,7 @@ pub(crate) fn complete(org: &mut Org, row: &mut Row, before: Option<&Row>, named
 }
 
 /// Usernames have the form of an e-mail address.
-pub(crate) fn check_syntax(org: &Org, row: &Row, named: &[usize]) -> Result<(), Refusals> {
+fn check_syntax(org: &Org, row: &Row, named: &[usize]) -> Result<(), Refusals> {
     let f = org.user_fields;
     let Some(username) = row.get(f.username).as_text().filter(|_| named.contains(&f.username)) else {
         return Ok(());
@@ -116,16 +153,7 @@ pub(crate) fn check_syntax(org: &Org, row: &Row, named: &[usize]) -> Result<(), 
 
 /// The texts for a value that another user has. Usernames are taken in every org at once, and
 /// inactive users keep theirs.
-pub(crate) fn duplicate(
-    org: &Org,
-    object: &Object,
-    field: &Field,
-    value: &Cell,
-    other: Option<Id>,
-) -> Option<Refusal> {
-    if object.name != "User" {
-        return None;
-    }
+fn duplicate(org: &Org, field: &Field, value: &Cell, other: Option<Id>) -> Option<Refusal> {
     match field.name.as_str() {
         "Username" => {
             let elsewhere = || value.as_text().is_some_and(|name| org.taken_usernames.contains(&fold(name)));
@@ -164,7 +192,7 @@ fn rights(org: &Org, user: &Row) -> Rights {
 }
 
 /// Everything else that a user is refused for.
-pub(crate) fn check(org: &Org, row: &Row, before: Option<&Row>, actor: Actor) -> Result<(), Refusals> {
+fn check(org: &Org, row: &Row, before: Option<&Row>, actor: Actor) -> Result<(), Refusals> {
     let f = org.user_fields;
     let active = row.get(f.is_active).as_bool();
     let was_active = before.is_some_and(|before| before.get(f.is_active).as_bool());
@@ -294,7 +322,7 @@ fn uses_feature(org: &Org, user: &Object, name: &str, row: &Row) -> bool {
 }
 
 /// After a user was written: seats are counted, and an active user has a `UserLogin`.
-pub(crate) fn saved(org: &mut Org, row: &Row, before: Option<&Row>, actor: Actor) {
+fn saved(org: &mut Org, row: &Row, before: Option<&Row>, actor: Actor) {
     if before.is_none_or(|before| counts_otherwise(org, before, row)) {
         recount(org, before, -1, actor);
         recount(org, Some(row), 1, actor);
@@ -364,7 +392,7 @@ pub(crate) fn add_login(org: &mut Org, user: Id, actor: Actor) {
 }
 
 /// Nobody freezes himself, and the API only unlocks passwords.
-pub(crate) fn check_login(org: &Org, row: &Row, before: Option<&Row>, actor: Actor) -> Result<(), Refusals> {
+fn check_login(org: &Org, row: &Row, before: Option<&Row>, actor: Actor) -> Result<(), Refusals> {
     let object = &org.table_of("UserLogin").object;
     let turned_on = |name: &str| {
         let at = object.at(name);
