@@ -177,7 +177,7 @@ fn summary(object: &Object, version: u16) -> Map<String, Value> {
         "hasSubtypes": false,
         "isInterface": false,
         "isSubtype": false,
-        "keyPrefix": object.key_prefix,
+        "keyPrefix": if object.key_prefix.is_empty() { Value::Null } else { json!(object.key_prefix) },
         "label": object.label,
         "labelPlural": object.label_plural,
         "layoutable": object.layoutable,
@@ -248,7 +248,7 @@ fn children(org: &Org, object: &Object) -> Vec<Value> {
                 "field": field.name,
                 "junctionIdListNames": [],
                 "junctionReferenceTo": [],
-                "relationshipName": null,
+                "relationshipName": field.child_relationship,
                 "restrictedDelete": false,
             }));
         }

@@ -90,6 +90,8 @@ pub(crate) struct Field {
     pub(crate) custom: bool,
     pub(crate) reference_to: Vec<String>,
     pub(crate) relationship: Option<String>,
+    /// What the other side calls the records that refer to it with this field: `Users` of a Profile.
+    pub(crate) child_relationship: Option<String>,
     pub(crate) picklist: Vec<PicklistValue>,
     pub(crate) default: Cell,
 }

@@ -19,6 +19,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("user_license", include_str!("../../data/fields/user_license.tsv")),
     ("user_role", include_str!("../../data/fields/user_role.tsv")),
     ("organization", include_str!("../../data/fields/organization.tsv")),
+    ("name", include_str!("../../data/fields/name.tsv")),
 ];
 const PICKLISTS: &[(&str, &str)] = &[
     ("time_zones", include_str!("../../data/picklists/time_zones.tsv")),
@@ -54,6 +55,9 @@ pub(crate) struct CustomField {
     pub(crate) restricted: bool,
     #[serde(default)]
     pub(crate) reference_to: Vec<String>,
+    /// Without its `__r`.
+    #[serde(default)]
+    pub(crate) child_relationship: Option<String>,
 }
 
 fn text() -> String {
@@ -196,6 +200,7 @@ impl Schema {
             custom: true,
             reference_to: custom.reference_to.clone(),
             relationship: kind.is_id().then(|| custom.name.replace("__c", "__r")),
+            child_relationship: custom.child_relationship.as_ref().map(|name| format!("{name}__r")),
             picklist: custom.values.iter().map(value).collect(),
             default: Cell::Null,
         };
@@ -273,6 +278,7 @@ fn field(line: &Line) -> Result<Field, SchemaError> {
         custom: false,
         reference_to: line.get("referenceTo").split('/').filter_map(some).collect(),
         relationship: some(line.get("relationshipName")),
+        child_relationship: some(line.get("childRelationshipName")),
         picklist: picklist(line.get("picklist")),
         default: default(kind, line.get("default")),
     })

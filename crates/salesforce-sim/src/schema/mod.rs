@@ -49,6 +49,17 @@ impl Schema {
         self.by_name.get(&name.to_ascii_lowercase()).map(|at| &self.objects[*at])
     }
 
+    /// The object and field behind a child relationship of `parent`, such as `Users` of Profile.
+    pub(crate) fn children(&self, parent: &str, name: &str) -> Option<(&Arc<Object>, &Field)> {
+        self.objects.iter().find_map(|object| {
+            let field = object.visible_fields().find(|field| {
+                field.child_relationship.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(name))
+                    && field.reference_to.iter().any(|target| target == parent)
+            })?;
+            Some((object, field))
+        })
+    }
+
     /// The key prefix of any object, held here or not.
     pub(crate) fn prefix_of(&self, object: &str) -> Option<&str> {
         match self.object(object) {
