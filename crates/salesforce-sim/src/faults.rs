@@ -162,12 +162,18 @@ impl Fault {
     /// The refusal of a `status` fault: an array from the data API, an object from the token endpoint.
     pub(crate) fn reply(&self) -> Reply {
         let status = self.status.unwrap_or(503);
-        let (code, message) = self.code_and_message(status);
-        if code == "HTML" {
+        if self.error_code.as_deref() == Some("HTML") {
             let page = "<html><head><title>Down for Maintenance</title></head><body>Down for Maintenance</body></html>";
             return Reply { status, body: Body::Html(page), headers: Vec::new() };
         }
-        Refusal::call(status, code, message).into()
+        self.refusal().into()
+    }
+
+    /// The refusal of a `status` fault, in any envelope.
+    pub(crate) fn refusal(&self) -> Refusal {
+        let status = self.status.unwrap_or(503);
+        let (code, message) = self.code_and_message(status);
+        Refusal::call(status, code, message)
     }
 
     pub(crate) fn token_reply(&self) -> Reply {

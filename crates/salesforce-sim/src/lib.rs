@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod admission;
 mod calls;
 mod cell;
 mod collections;
@@ -31,6 +32,7 @@ mod latency;
 mod oauth;
 mod org;
 mod org_file;
+mod passwords;
 mod random;
 mod records;
 mod request;
@@ -39,6 +41,7 @@ mod rows;
 mod rules;
 mod schema;
 mod server;
+mod soap;
 mod sobjects;
 mod soql;
 mod switches;

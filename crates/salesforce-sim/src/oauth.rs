@@ -176,6 +176,19 @@ impl OAuth {
         self.issue(org, call, user, rotated, true)
     }
 
+    /// A session for somebody who logged in with a password.
+    pub(crate) fn log_in(&self, org: &Org, user: Id, now: i64) -> String {
+        let token = format!("{}!{}", org.id.short(), self.random.text(TOKEN_ALPHABET, 96));
+        let access = Access { user, issued: now, used: now, from_refresh: false };
+        self.state().access.insert(token.clone(), access);
+        token
+    }
+
+    /// Ends one session.
+    pub(crate) fn end_session(&self, token: &str) {
+        self.state().access.remove(token);
+    }
+
     /// A new access token, in the recorded shape: `issued_at` is text, there is no `expires_in`.
     fn issue(
         &self,

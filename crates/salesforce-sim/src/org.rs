@@ -40,6 +40,8 @@ pub(crate) struct Org {
     pub(crate) feature_totals: HashMap<String, i64>,
     /// Why a user cannot be deactivated, in Salesforce's words.
     pub(crate) blockers: HashMap<Id, Vec<String>>,
+    /// Passwords of users that have one of their own.
+    pub(crate) passwords: HashMap<Id, String>,
     /// When describe last changed, in milliseconds.
     pub(crate) described_at: i64,
     pub(crate) described: crate::describe::Kept,
@@ -74,6 +76,7 @@ impl Org {
             taken_usernames: HashSet::new(),
             feature_totals: HashMap::new(),
             blockers: HashMap::new(),
+            passwords: HashMap::new(),
             described_at: now,
             described: crate::describe::Kept::default(),
             cursors: Mutex::default(),
@@ -104,6 +107,12 @@ impl Org {
     /// The record with this id, whatever its object.
     pub(crate) fn record(&self, id: Id) -> Option<&Arc<Row>> {
         self.table(self.object_of(id)?).get(id)
+    }
+
+    /// Whether the org is a sandbox.
+    pub(crate) fn is_sandbox(&self) -> bool {
+        let table = self.table_of("Organization");
+        table.get(self.id).is_some_and(|row| row.get(table.object.at("IsSandbox")).as_bool())
     }
 
     /// Room for many rows at once.

@@ -148,6 +148,9 @@ struct User {
     /// Why deactivating is refused: names of `data/deactivation_blockers.tsv`, or texts.
     #[serde(default)]
     blockers: Vec<String>,
+    /// For SOAP `login()` and the password grant; without it the `default-password` of the switches.
+    #[serde(default)]
+    password: Option<String>,
     /// Any other field, in Salesforce's spelling.
     #[serde(default)]
     fields: Map<String, Value>,
@@ -306,6 +309,9 @@ impl OrgFile {
             }
             _ => {}
         }
+        if let Some(password) = &user.password {
+            org.passwords.insert(id, password.clone());
+        }
         if !user.blockers.is_empty() {
             org.blockers.insert(id, user.blockers.iter().map(|name| users::blocker(name)).collect());
         }
@@ -369,6 +375,7 @@ impl OrgFile {
             frozen: false,
             login_row: true,
             blockers: Vec::new(),
+            password: None,
             fields: Map::from_iter([("FirstName".to_owned(), json!("Generated"))]),
         };
         let licences = Arc::clone(&org.table_of("UserLicense").object);

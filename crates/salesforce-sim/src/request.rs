@@ -90,6 +90,8 @@ pub(crate) enum Body {
     /// JSON still to be written, when no lock is held.
     Page(Box<Page>, u16),
     Html(&'static str),
+    /// Text of another media type.
+    Text(&'static str, String),
 }
 
 impl Body {
@@ -100,6 +102,7 @@ impl Body {
             Self::Shared(value) => Value::clone(&value),
             Self::Page(page, version) => page.into_json(version),
             Self::Html(text) => Value::String(text.to_owned()),
+            Self::Text(_, text) => Value::String(text),
         }
     }
 }

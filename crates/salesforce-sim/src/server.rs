@@ -1,6 +1,6 @@
 //! The HTTP side: what every call goes through before and after its handler.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc};
 
 use actix_http::{
     body::{BodySize, MessageBody},
@@ -16,13 +16,15 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::{
-    World, control,
+    World,
+    admission::{Denied, Outcome, admit, pause, session, strike},
+    control,
     errors::Refusal,
-    faults::{Fault, FaultKind},
+    faults::FaultKind,
+    ids::Id,
     oauth::{self, TokenCall},
-    org::Actor,
     request::{Body, Headers, Reply, Request, Usage, no_body, split_path, split_query},
-    rest, versions,
+    rest, soap, versions,
 };
 
 /// A longer URI is answered 414, a longer URI with headers 431.
@@ -46,13 +48,6 @@ pub(crate) struct Incoming {
     base: Arc<str>,
     pretty: bool,
     gzip: bool,
-}
-
-/// What is sent.
-enum Outcome {
-    Reply(Reply, Option<Usage>),
-    /// Nothing: the connection is closed.
-    Cut,
 }
 
 /// Takes every call to this server.
@@ -141,22 +136,12 @@ async fn answer(world: &World, incoming: &Incoming) -> Outcome {
     match parts.as_slice() {
         ["_sim", rest @ ..] => Outcome::Reply(control::answer(world, incoming, rest), None),
         ["services", "data", ..] => data(world, incoming, &path).await,
+        ["services", "Soap", letter, version, ..] if let Some(api) = soap::Api::of(letter) => {
+            soap(world, incoming, api, version).await
+        }
         ["services", "oauth2", endpoint] => token(world, incoming, endpoint, &path).await,
         ["id", org, user] => Outcome::Reply(identity(world, incoming, org, user), None),
         _ => Outcome::Reply(Refusal::not_found().into(), None),
-    }
-}
-
-/// Waits for the delay of a fault; hands back the fault itself unless it has already had its effect.
-async fn strike(world: &World, method: &str, path: &[String]) -> Result<Option<Fault>, Option<Fault>> {
-    let strike = world.faults.strike(method, path);
-    if !strike.delay.is_zero() {
-        tokio::time::sleep(strike.delay).await;
-    }
-    match strike.hit {
-        Some(fault) if fault.kind == FaultKind::CutBeforeCommit => Err(None),
-        Some(fault) if fault.kind == FaultKind::Status => Err(Some(fault)),
-        hit => Ok(hit),
     }
 }
 
@@ -173,28 +158,16 @@ async fn data(world: &World, incoming: &Incoming, path: &[String]) -> Outcome {
     let query = split_query(&incoming.query);
     let method = method(incoming, &query);
     world.calls.api(&method, &path[3..]);
-    let fault = match strike(world, &method, &path[1..]).await {
-        Ok(fault) => fault,
-        Err(None) => return Outcome::Cut,
-        Err(Some(fault)) => return plain(fault.reply()),
-    };
-    let now = world.now();
-    let (user, max) = match session(world, incoming, now) {
-        Ok(found) => found,
-        Err(refusal) => return plain(refusal.into()),
-    };
-    let usage = match world.calls.spend(max, now) {
-        Ok(usage) => usage,
-        Err(usage) => {
-            let refusal = Refusal::call(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
-            return Outcome::Reply(refusal.into(), Some(usage));
-        }
+    let admitted = match admit(world, &method, &path[1..], incoming.token()).await {
+        Ok(admitted) => admitted,
+        Err(Denied::Cut) => return Outcome::Cut,
+        Err(Denied::Fault(fault)) => return plain(fault.reply()),
+        Err(Denied::Refused(refusal, usage)) => return Outcome::Reply(refusal.into(), usage),
     };
     let (body, source) = match body(incoming, &method) {
         Ok(body) => body,
-        Err(refusal) => return Outcome::Reply(refusal.into(), Some(usage)),
+        Err(refusal) => return Outcome::Reply(refusal.into(), Some(admitted.usage)),
     };
-    let kind = fault.map(|fault| fault.kind);
     let request = Request {
         method,
         path: path[3..].to_vec(),
@@ -203,27 +176,45 @@ async fn data(world: &World, incoming: &Incoming, path: &[String]) -> Outcome {
         headers: incoming.headers.clone(),
         body,
         source,
-        actor: Actor { user, now },
-        usage,
+        actor: admitted.actor,
+        usage: admitted.usage,
         faults: Arc::clone(&world.faults),
         base: Arc::clone(&incoming.base),
-        locked: kind == Some(FaultKind::Lock),
+        locked: admitted.is_locked(),
     };
-    // Half before and half after: whoever gives up while it waits cannot know whether it was done.
-    let takes = world.latency.of(rest::records(&request), &world.random);
-    pause(takes / 2).await;
-    let reply = run(world, &request);
-    pause(takes / 2).await;
-    if kind == Some(FaultKind::CutAfterCommit) {
-        return Outcome::Cut;
-    }
-    Outcome::Reply(reply, Some(usage))
+    admitted.carry_out(world, rest::records(&request), || run(world, &request)).await
 }
 
-async fn pause(time: Duration) {
-    if !time.is_zero() {
-        tokio::time::sleep(time).await;
+/// A call of the SOAP API: the same way, with other words for what goes wrong.
+async fn soap(world: &World, incoming: &Incoming, api: soap::Api, version: &str) -> Outcome {
+    let plain = |reply: Reply| Outcome::Reply(reply, None);
+    let refused = |fault: &soap::Fault| plain(soap::fault_reply(api, fault));
+    let call = match soap::read(api, version, &incoming.method, &incoming.body) {
+        Ok(call) => call,
+        Err(fault) => return refused(&fault),
+    };
+    let path = call.path();
+    match call.operation() {
+        "login" => {
+            world.calls.token();
+            return authenticate(world, &incoming.method, &path, || call.login(world, &incoming.base)).await;
+        }
+        "logout" => return plain(call.logout(world)),
+        _ => {}
     }
+    world.calls.api("SOAP", &path[3..]);
+    let operation = match call.find() {
+        Ok(operation) => operation,
+        Err(fault) => return refused(&fault),
+    };
+    let admitted = match admit(world, "POST", &path, Ok(call.session().unwrap_or_default())).await {
+        Ok(admitted) => admitted,
+        Err(Denied::Cut) => return Outcome::Cut,
+        Err(Denied::Fault(fault)) => return refused(&fault.refusal().into()),
+        Err(Denied::Refused(refusal, _)) => return refused(&refusal.into()),
+    };
+    let work = || call.run(operation, &mut world.org_mut(), admitted.actor, admitted.usage);
+    admitted.carry_out(world, call.records(operation), work).await
 }
 
 /// One transaction, unless the handler makes several of it.
@@ -250,18 +241,18 @@ fn method(incoming: &Incoming, query: &[(String, String)]) -> String {
     }
 }
 
-/// The user behind the token, and how many calls the org allows in a day.
-fn session(world: &World, incoming: &Incoming, now: i64) -> Result<(crate::ids::Id, u64), Refusal> {
-    let refusal = |message: &'static str| Refusal::call(401, "INVALID_AUTH_HEADER", message);
-    let header = incoming.authorization.as_deref().ok_or_else(|| refusal("INVALID_AUTH_HEADER"))?;
-    let token = bearer(header).ok_or_else(|| refusal("INVALID_HEADER_TYPE"))?;
-    let expired = || Refusal::call(401, "INVALID_SESSION_ID", "Session expired or invalid");
-    let org = world.org();
-    let user = world.oauth.session(token, org.switches.access_token_seconds, now).ok_or_else(expired)?;
-    if !crate::users::may_log_in(&org, user) {
-        return Err(expired());
+impl Incoming {
+    /// The token of the `Authorization` header.
+    fn token(&self) -> Result<&str, Refusal> {
+        let refusal = |message: &'static str| Refusal::call(401, "INVALID_AUTH_HEADER", message);
+        let header = self.authorization.as_deref().ok_or_else(|| refusal("INVALID_AUTH_HEADER"))?;
+        bearer(header).ok_or_else(|| refusal("INVALID_HEADER_TYPE"))
     }
-    Ok((user, org.switches.daily_api_requests))
+
+    /// The user who calls.
+    fn user(&self, world: &World) -> Result<Id, Refusal> {
+        Ok(session(world, self.token()?, world.now())?.0)
+    }
 }
 
 /// The token of `Bearer x` or, as old clients write it, `OAuth x`.
@@ -297,14 +288,19 @@ async fn token(world: &World, incoming: &Incoming, endpoint: &str, path: &[Strin
     if endpoint == "token" {
         world.calls.token();
     }
-    let fault = match strike(world, &incoming.method, &path[1..]).await {
+    authenticate(world, &incoming.method, &path[1..], || token_reply(world, incoming, endpoint)).await
+}
+
+/// Calls that need no session because they make one: faults and latency, but no allowance.
+async fn authenticate(world: &World, method: &str, path: &[String], run: impl FnOnce() -> Reply) -> Outcome {
+    let fault = match strike(world, method, path).await {
         Ok(fault) => fault,
         Err(None) => return Outcome::Cut,
         Err(Some(fault)) => return Outcome::Reply(fault.token_reply(), None),
     };
     let takes = world.latency.of(0, &world.random);
     pause(takes / 2).await;
-    let reply = token_reply(world, incoming, endpoint);
+    let reply = run();
     pause(takes / 2).await;
     if fault.is_some_and(|fault| fault.kind == FaultKind::CutAfterCommit) {
         return Outcome::Cut;
@@ -315,8 +311,8 @@ async fn token(world: &World, incoming: &Incoming, endpoint: &str, path: &[Strin
 fn token_reply(world: &World, incoming: &Incoming, endpoint: &str) -> Reply {
     let org = world.org();
     if endpoint == "userinfo" {
-        return match session(world, incoming, world.now()) {
-            Ok((user, _)) => oauth::userinfo(&org, user, &incoming.base),
+        return match incoming.user(world) {
+            Ok(user) => oauth::userinfo(&org, user, &incoming.base),
             Err(_) => Reply { status: 403, body: Body::Html("Bad_OAuth_Token"), headers: Vec::new() },
         };
     }
@@ -348,7 +344,7 @@ fn token_reply(world: &World, incoming: &Incoming, endpoint: &str) -> Reply {
 }
 
 fn identity(world: &World, incoming: &Incoming, org_id: &str, user: &str) -> Reply {
-    match session(world, incoming, world.now()) {
+    match incoming.user(world) {
         Ok(_) => oauth::identity(&world.org(), org_id, user, &incoming.base),
         Err(_) => Reply { status: 403, body: Body::Html("Bad_OAuth_Token"), headers: Vec::new() },
     }
@@ -370,6 +366,10 @@ fn respond(reply: Reply, usage: Option<Usage>, world: &World, incoming: &Incomin
         Body::Empty => return response.finish(),
         Body::Html(text) => {
             response.insert_header((header::CONTENT_TYPE, "text/html;charset=UTF-8"));
+            return response.body(text);
+        }
+        Body::Text(kind, text) => {
+            response.insert_header((header::CONTENT_TYPE, kind));
             return response.body(text);
         }
         Body::Shared(value) => json_bytes(&value, incoming.pretty),

@@ -15,6 +15,14 @@ pub(crate) struct Switches {
     pub(crate) refresh_token_seconds: Option<u64>,
     /// Access tokens end this long after they were last used.
     pub(crate) access_token_seconds: u64,
+    /// The password of every user that the org file gives none.
+    pub(crate) default_password: String,
+    /// The security token of every user, which may stand behind the password.
+    pub(crate) security_token: String,
+    /// Callers are outside the trusted networks: the security token must stand behind the password.
+    pub(crate) security_token_required: bool,
+    /// The newest API version that has SOAP `login()`.
+    pub(crate) soap_login_newest: u16,
     /// Calls in 24 hours before `REQUEST_LIMIT_EXCEEDED`.
     pub(crate) daily_api_requests: u64,
     /// What token answers name as `instance_url`; without it the host that the caller used.
@@ -46,6 +54,10 @@ impl Default for Switches {
             revoke_family_on_reuse: false,
             refresh_token_seconds: None,
             access_token_seconds: 7_200,
+            default_password: "simulated-password".into(),
+            security_token: "simulatedtoken".into(),
+            security_token_required: false,
+            soap_login_newest: 66,
             daily_api_requests: 5_000_000,
             instance_url: None,
             is_active_default: true,

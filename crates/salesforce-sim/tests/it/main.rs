@@ -9,6 +9,7 @@ mod control;
 mod faults;
 mod oauth;
 mod rows;
+mod soap;
 mod soql;
 mod transport;
 mod users;
