@@ -15,7 +15,7 @@ use crate::{
     org::Org,
     records,
     request::{Body, Reply, Request},
-    schema::{Field, Kind, Object, PicklistValue},
+    schema::{Field, Kind, Object, OnDelete, PicklistValue},
 };
 
 /// Documents that are large and do not change, by their path.
@@ -242,14 +242,14 @@ fn children(org: &Org, object: &Object) -> Vec<Value> {
     for other in &org.schema.objects {
         for field in other.visible_fields().filter(|field| field.reference_to.contains(&object.name)) {
             children.push(json!({
-                "cascadeDelete": false,
+                "cascadeDelete": field.on_delete == OnDelete::Cascade,
                 "childSObject": other.name,
                 "deprecatedAndHidden": false,
                 "field": field.name,
                 "junctionIdListNames": [],
                 "junctionReferenceTo": [],
                 "relationshipName": field.child_relationship,
-                "restrictedDelete": false,
+                "restrictedDelete": field.on_delete == OnDelete::Restrict,
             }));
         }
     }
@@ -300,6 +300,7 @@ fn field(field: &Field) -> Value {
     };
     let picklist: Vec<Value> = field.picklist.iter().map(picklist_value).collect();
     let compound = match field.name.as_str() {
+        _ if field.compound.is_some() => json!(field.compound),
         "FirstName" | "LastName" | "MiddleName" | "Suffix" => json!("Name"),
         "Street" | "City" | "State" | "PostalCode" | "Country" | "StateCode" | "CountryCode" | "Latitude"
         | "Longitude" | "GeocodeAccuracy" => json!("Address"),

@@ -24,6 +24,7 @@ mod cell;
 mod collections;
 mod composite;
 mod control;
+mod crm;
 mod describe;
 mod errors;
 mod faults;

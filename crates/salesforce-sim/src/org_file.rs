@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     cell::{Cell, Row},
+    crm::lead_status::{self, LeadStatus},
     errors::Refusal,
     ids::Id,
     org::{Actor, Org},
@@ -86,6 +87,8 @@ pub(crate) struct OrgFile {
     picklists: BTreeMap<String, Vec<String>>,
     /// Usernames that other orgs use.
     usernames_elsewhere: Vec<String>,
+    /// The values of `Lead.Status`, in their order.
+    lead_statuses: Vec<LeadStatus>,
     generate: Generate,
 }
 
@@ -100,6 +103,8 @@ struct OrgFacts {
     language: Option<String>,
     locale: Option<String>,
     time_zone: Option<String>,
+    /// What an org may have switched on: `data-protection`, ... (the `feature` columns of `data/`).
+    features: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -192,6 +197,9 @@ impl OrgFile {
         self.profiles = merge(base.profiles, self.profiles, |profile| &profile.name);
         self.roles = merge(base.roles, self.roles, |role| &role.name);
         self.users = merge(base.users, self.users, |user| &user.username);
+        if self.lead_statuses.is_empty() {
+            self.lead_statuses = base.lead_statuses;
+        }
         let (own, base) = (self.org, base.org);
         self.org = OrgFacts {
             name: own.name.or(base.name),
@@ -202,6 +210,7 @@ impl OrgFile {
             language: own.language.or(base.language),
             locale: own.locale.or(base.locale),
             time_zone: own.time_zone.or(base.time_zone),
+            features: [own.features, base.features].concat(),
         };
         self
     }
@@ -209,12 +218,17 @@ impl OrgFile {
     /// Makes the org. Users are created under the rules of the org, so that no file can hold what no
     /// org could.
     pub(crate) fn build(&self, seed: u64, now: i64) -> Result<Org, OrgFileError> {
-        let mut schema = Schema::standard()?;
+        let mut schema = Schema::standard(&self.org.features)?;
         for field in &self.fields {
             schema.add_field(field)?;
         }
         for (path, values) in &self.picklists {
             schema.set_picklist(path, values)?;
+        }
+        let statuses: Vec<String> = self.lead_statuses.iter().map(|status| status.name.clone()).collect();
+        if let Some(default) = lead_status::default(&self.lead_statuses) {
+            schema.set_picklist("Lead.Status", &statuses)?;
+            schema.set_default("Lead.Status", &default.name)?;
         }
         for path in &self.hidden_fields {
             schema.set_hidden(path, true)?;
@@ -229,6 +243,17 @@ impl OrgFile {
         org.taken_usernames = self.usernames_elsewhere.iter().map(|name| name.to_lowercase()).collect();
         let actor = Actor { user: org.run_as, now };
         self.add_organization(&mut org, actor);
+        for (order, status) in (1..).zip(&self.lead_statuses) {
+            let default = lead_status::default(&self.lead_statuses).is_some_and(|d| d.name == status.name);
+            let cells = [
+                ("MasterLabel", Cell::text(&status.name)),
+                ("ApiName", Cell::text(&status.name)),
+                ("SortOrder", Cell::Int(order)),
+                ("IsDefault", Cell::Bool(default)),
+                ("IsConverted", Cell::Bool(status.converted)),
+            ];
+            add(&mut org, "LeadStatus", None, &cells, actor);
+        }
         for licence in &self.licences {
             add_licence(&mut org, licence, actor);
         }

@@ -23,18 +23,21 @@ pub(crate) fn attributes(object: &Object, row: &Row, version: u16) -> Value {
 pub(crate) fn field(object: &Object, row: &Row, field: &Field) -> Value {
     match (field.kind, row.get(field.index)) {
         (Kind::Boolean, Cell::Null) => Value::Bool(false),
-        (Kind::Address, _) => address(object, row),
+        (Kind::Address, _) => address(object, row, field.name.trim_end_matches("Address")),
         (_, cell) => cell.to_json(),
     }
 }
 
-fn address(object: &Object, row: &Row) -> Value {
+/// `Mailing` for the parts of `MailingAddress`; a User has one address without such a prefix.
+fn address(object: &Object, row: &Row, prefix: &str) -> Value {
     let parts =
         ["City", "Country", "GeocodeAccuracy", "Latitude", "Longitude", "PostalCode", "State", "Street"];
     let mut address = Map::new();
     let mut empty = true;
     for part in parts {
-        let value = object.field(part).map_or(Value::Null, |field| row.get(field.index).to_json());
+        let value = object
+            .field(&format!("{prefix}{part}"))
+            .map_or(Value::Null, |field| row.get(field.index).to_json());
         empty &= value.is_null();
         let name = part[..1].to_lowercase() + &part[1..];
         address.insert(name, value);

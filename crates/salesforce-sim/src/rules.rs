@@ -3,6 +3,7 @@
 
 use crate::{
     cell::{Cell, Row},
+    crm,
     errors::{Refusal, Refusals},
     ids::Id,
     org::{Actor, Org},
@@ -16,6 +17,13 @@ pub(crate) fn of(object: &Object) -> &'static dyn Rules {
     match object.name.as_str() {
         "User" => &users::Users,
         "UserLogin" => &users::Logins,
+        "Account" => &crm::Accounts,
+        "Contact" => &crm::Contacts,
+        "Lead" => &crm::Leads,
+        "Opportunity" => &crm::Opportunities,
+        "Case" => &crm::Cases,
+        "Individual" => &crm::Individuals,
+        "ContactPointTypeConsent" | "DataUsePurpose" => &crm::Owned,
         _ => &Plain,
     }
 }

@@ -45,6 +45,10 @@ pub(crate) struct Switches {
     pub(crate) name_duplicates: bool,
     /// A chain of managers may not come back to its start.
     pub(crate) refuse_manager_loops: bool,
+    /// The running user may change converted leads ("View and Edit Converted Leads").
+    pub(crate) edit_converted_leads: bool,
+    /// The running user may set `IsConverted` of a new lead ("Set Audit Fields upon Record Creation").
+    pub(crate) set_audit_fields: bool,
 }
 
 impl Default for Switches {
@@ -69,6 +73,8 @@ impl Default for Switches {
             user_delete_status: 405,
             name_duplicates: false,
             refuse_manager_loops: true,
+            edit_converted_leads: false,
+            set_audit_fields: false,
         }
     }
 }

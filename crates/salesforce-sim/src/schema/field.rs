@@ -53,6 +53,30 @@ impl Kind {
     }
 }
 
+/// What the end of a record means for one that refers to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnDelete {
+    /// Nothing is said: the record cannot be deleted while one refers to it.
+    Block,
+    /// The reference becomes null.
+    Clear,
+    /// This one is deleted too.
+    Cascade,
+    /// The record cannot be deleted, and the error lists those that refer to it.
+    Restrict,
+}
+
+impl OnDelete {
+    pub(crate) fn parse(name: &str) -> Self {
+        match name {
+            "clear" => Self::Clear,
+            "cascade" => Self::Cascade,
+            "restrict" => Self::Restrict,
+            _ => Self::Block,
+        }
+    }
+}
+
 /// One entry of a picklist.
 #[derive(Clone, Debug)]
 pub(crate) struct PicklistValue {
@@ -92,6 +116,10 @@ pub(crate) struct Field {
     pub(crate) relationship: Option<String>,
     /// What the other side calls the records that refer to it with this field: `Users` of a Profile.
     pub(crate) child_relationship: Option<String>,
+    /// What deleting the record that this field refers to does to this one.
+    pub(crate) on_delete: OnDelete,
+    /// The compound field that this is a part of, such as `MailingAddress`.
+    pub(crate) compound: Option<String>,
     pub(crate) picklist: Vec<PicklistValue>,
     pub(crate) default: Cell,
 }

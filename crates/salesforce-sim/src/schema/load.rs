@@ -3,11 +3,14 @@
 //! Tables are read by the names in their first line; a column that is missing has its usual value,
 //! so a recorded field table can be dropped in as it is.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use serde::Deserialize;
 
-use super::{Field, Kind, Object, PicklistValue, Schema};
+use super::{Field, Kind, Object, OnDelete, PicklistValue, Schema};
 use crate::cell::{Cell, parse_datetime};
 
 const OBJECTS: &str = include_str!("../../data/objects.tsv");
@@ -20,6 +23,16 @@ const FIELDS: &[(&str, &str)] = &[
     ("user_role", include_str!("../../data/fields/user_role.tsv")),
     ("organization", include_str!("../../data/fields/organization.tsv")),
     ("name", include_str!("../../data/fields/name.tsv")),
+    ("account", include_str!("../../data/fields/account.tsv")),
+    ("case", include_str!("../../data/fields/case.tsv")),
+    ("contact", include_str!("../../data/fields/contact.tsv")),
+    ("contact_point_type_consent", include_str!("../../data/fields/contact_point_type_consent.tsv")),
+    ("data_use_purpose", include_str!("../../data/fields/data_use_purpose.tsv")),
+    ("individual", include_str!("../../data/fields/individual.tsv")),
+    ("lead", include_str!("../../data/fields/lead.tsv")),
+    ("lead_status", include_str!("../../data/fields/lead_status.tsv")),
+    ("opportunity", include_str!("../../data/fields/opportunity.tsv")),
+    ("record_type", include_str!("../../data/fields/record_type.tsv")),
 ];
 const PICKLISTS: &[(&str, &str)] = &[
     ("time_zones", include_str!("../../data/picklists/time_zones.tsv")),
@@ -109,8 +122,8 @@ fn table(text: &str) -> impl Iterator<Item = Line<'_>> {
 }
 
 impl Schema {
-    /// The standard objects.
-    pub(crate) fn standard() -> Result<Self, SchemaError> {
+    /// The standard objects, with those objects and fields that `features` turn on.
+    pub(crate) fn standard(features: &[String]) -> Result<Self, SchemaError> {
         let mut schema = Self {
             objects: Vec::new(),
             by_name: HashMap::new(),
@@ -120,10 +133,19 @@ impl Schema {
                 .map(|(object, prefix)| (object.to_owned(), prefix.to_owned()))
                 .collect(),
         };
+        let mut known = HashSet::new();
         for line in table(OBJECTS) {
-            schema.push(object(&line)?);
+            let feature = line.get("feature");
+            known.insert(feature);
+            let object = object(&line, features, &mut known)?;
+            if is_on(feature, features) {
+                schema.push(object);
+            }
         }
-        Ok(schema)
+        match features.iter().find(|feature| !known.contains(feature.as_str())) {
+            Some(feature) => Err(SchemaError::Unknown(format!("feature {feature}"))),
+            None => Ok(schema),
+        }
     }
 
     fn push(&mut self, mut object: Object) {
@@ -166,6 +188,16 @@ impl Schema {
         Ok(())
     }
 
+    /// Gives a picklist such as `Lead.Status` another default.
+    pub(crate) fn set_default(&mut self, path: &str, value: &str) -> Result<(), SchemaError> {
+        let field = self.field_mut(path)?;
+        field.default = Cell::text(value);
+        for entry in &mut field.picklist {
+            entry.default = entry.value == value;
+        }
+        Ok(())
+    }
+
     /// Adds a custom field.
     pub(crate) fn add_field(&mut self, custom: &CustomField) -> Result<(), SchemaError> {
         if !custom.name.ends_with("__c") {
@@ -201,6 +233,8 @@ impl Schema {
             reference_to: custom.reference_to.clone(),
             relationship: kind.is_id().then(|| custom.name.replace("__c", "__r")),
             child_relationship: custom.child_relationship.as_ref().map(|name| format!("{name}__r")),
+            on_delete: OnDelete::Clear,
+            compound: None,
             picklist: custom.values.iter().map(value).collect(),
             default: Cell::Null,
         };
@@ -220,7 +254,16 @@ impl Object {
     }
 }
 
-fn object(line: &Line) -> Result<Object, SchemaError> {
+/// What needs no feature is always on.
+fn is_on(feature: &str, features: &[String]) -> bool {
+    feature.is_empty() || features.iter().any(|on| on == feature)
+}
+
+fn object<'a>(
+    line: &Line<'a>,
+    features: &[String],
+    known: &mut HashSet<&'a str>,
+) -> Result<Object, SchemaError> {
     let fields = line.get("fields");
     let text = FIELDS.iter().find(|(name, _)| *name == fields).map(|(_, text)| *text);
     let text = text.ok_or_else(|| SchemaError::Unknown(format!("field table {fields}")))?;
@@ -245,7 +288,11 @@ fn object(line: &Line) -> Result<Object, SchemaError> {
         by_relationship: HashMap::new(),
     };
     for line in table(text) {
-        object.push(field(&line)?);
+        let mut field = field(&line)?;
+        let feature = line.get("feature");
+        known.insert(feature);
+        field.hidden |= !is_on(feature, features);
+        object.push(field);
     }
     Ok(object)
 }
@@ -279,6 +326,8 @@ fn field(line: &Line) -> Result<Field, SchemaError> {
         reference_to: line.get("referenceTo").split('/').filter_map(some).collect(),
         relationship: some(line.get("relationshipName")),
         child_relationship: some(line.get("childRelationshipName")),
+        on_delete: OnDelete::parse(line.get("onDelete")),
+        compound: some(line.get("compoundFieldName")),
         picklist: picklist(line.get("picklist")),
         default: default(kind, line.get("default")),
     })
@@ -323,7 +372,7 @@ mod tests {
 
     #[test]
     fn the_required_fields_of_a_user_stand_in_the_recorded_order() {
-        let schema = Schema::standard().unwrap();
+        let schema = Schema::standard(&[]).unwrap();
         let user = schema.object("user").unwrap();
         let required: Vec<_> =
             user.visible_fields().filter(|f| f.required()).map(|f| f.name.as_str()).collect();
@@ -345,7 +394,7 @@ mod tests {
 
     #[test]
     fn names_are_found_in_any_case_and_hidden_fields_are_not() {
-        let schema = Schema::standard().unwrap();
+        let schema = Schema::standard(&[]).unwrap();
         let user = schema.object("USER").unwrap();
         assert_eq!(user.field("username").unwrap().name, "Username");
         assert_eq!(user.relationship("profile").unwrap().name, "ProfileId");
@@ -356,7 +405,7 @@ mod tests {
 
     #[test]
     fn the_org_file_can_only_change_what_there_is() {
-        let mut schema = Schema::standard().unwrap();
+        let mut schema = Schema::standard(&[]).unwrap();
         schema.set_hidden("User.MiddleName", false).unwrap();
         assert!(schema.object("User").unwrap().field("MiddleName").is_some());
         assert!(matches!(schema.set_hidden("User.Nope", true), Err(SchemaError::Unknown(_))));

@@ -6,7 +6,7 @@ mod load;
 
 use std::{collections::HashMap, sync::Arc};
 
-pub(crate) use field::{Field, Kind, PicklistValue};
+pub(crate) use field::{Field, Kind, OnDelete, PicklistValue};
 pub(crate) use load::CustomField;
 pub use load::SchemaError;
 

@@ -6,6 +6,7 @@
 
 mod composite;
 mod control;
+mod crm;
 mod faults;
 mod oauth;
 mod rows;

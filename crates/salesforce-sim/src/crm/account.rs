@@ -1,0 +1,23 @@
+//! `Account`: a company.
+
+use crate::{
+    cell::Row,
+    crm::owners,
+    errors::Refusals,
+    org::Org,
+    rules::{Rules, Write},
+};
+
+/// The rules of `Account`.
+pub(crate) struct Accounts;
+
+impl Rules for Accounts {
+    fn complete(&self, _org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
+        owners::complete(row, write);
+        Ok(())
+    }
+
+    fn check(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
+        owners::check(org, row, write)
+    }
+}

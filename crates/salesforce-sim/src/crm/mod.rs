@@ -1,0 +1,71 @@
+//! Customers and prospects: `Account`, `Contact`, `Lead`, `Case`, `Opportunity`, `Individual`.
+
+mod account;
+mod contact;
+mod lead;
+pub(crate) mod lead_status;
+mod opportunity;
+mod owners;
+mod people;
+
+pub(crate) use account::Accounts;
+pub(crate) use contact::Contacts;
+pub(crate) use lead::Leads;
+pub(crate) use opportunity::Opportunities;
+
+use crate::{
+    cell::Row,
+    errors::Refusals,
+    org::Org,
+    rules::{Rules, Write},
+};
+
+/// The rules of `Case`.
+pub(crate) struct Cases;
+
+impl Rules for Cases {
+    fn complete(&self, org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
+        if write.before.is_none() {
+            org.count("cases", 1);
+            let number = crate::cell::Cell::text(&format!("{:08}", 1_000 + org.counter("cases")));
+            row.set(write.object.at("CaseNumber"), number);
+        }
+        let closed = row.get(write.object.at("Status")).as_text() == Some("Closed");
+        row.set(write.object.at("IsClosed"), crate::cell::Cell::Bool(closed));
+        owners::complete(row, write);
+        Ok(())
+    }
+
+    fn check(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
+        owners::check(org, row, write)
+    }
+}
+
+/// The rules of `Individual`, the person behind contacts and leads.
+pub(crate) struct Individuals;
+
+impl Rules for Individuals {
+    fn complete(&self, org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
+        people::complete_name(org, row, write.object);
+        owners::complete(row, write);
+        Ok(())
+    }
+
+    fn check(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
+        owners::check(org, row, write)
+    }
+}
+
+/// The rules of records that have an owner and nothing else of their own.
+pub(crate) struct Owned;
+
+impl Rules for Owned {
+    fn complete(&self, _org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
+        owners::complete(row, write);
+        Ok(())
+    }
+
+    fn check(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
+        owners::check(org, row, write)
+    }
+}
