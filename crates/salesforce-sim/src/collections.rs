@@ -45,7 +45,7 @@ pub(crate) fn update(org: &mut Org, request: &Request) -> Reply {
                 let message = "Id not specified in an update call";
                 return Err(vec![Refusal::record("MISSING_ARGUMENT", message, &[])]);
             };
-            let id = known_id(org, &object, id)?;
+            let id = known_id(org, &object, id, request.actor.now)?;
             rows::update(org, &object, id, &fields, Source(&request.source), &request.headers, request.actor)
                 .map(|()| id)
         });
@@ -75,7 +75,7 @@ pub(crate) fn upsert(org: &mut Org, name: &str, key: &str, request: &Request) ->
             }
             let found = match (&text, key.index) {
                 (None, _) => Vec::new(),
-                (Some(text), 0) => vec![known_id(org, &object, text)?],
+                (Some(text), 0) => vec![known_id(org, &object, text, request.actor.now)?],
                 (Some(text), _) => sobjects::by_key(org, &object, &key, text),
             };
             match found.as_slice() {
@@ -130,6 +130,9 @@ pub(crate) fn delete(org: &mut Org, request: &Request) -> Reply {
             Some(id) => match org.object_of(id).cloned() {
                 Some(object) if org.table(&object).get(id).is_some() => {
                     rows::delete(org, &object, id, request.actor).map(|()| id)
+                }
+                Some(object) if org.table(&object).binned(id, request.actor.now).is_some() => {
+                    Err(vec![Refusal::deleted()])
                 }
                 _ => Err(vec![Refusal::invalid_reference()]),
             },
@@ -274,10 +277,12 @@ fn typed(org: &Org, record: &Map<String, Value>) -> Result<Arc<Object>, Refusals
     })
 }
 
-fn known_id(org: &Org, object: &Object, text: &str) -> Result<Id, Refusals> {
+fn known_id(org: &Org, object: &Object, text: &str, now: i64) -> Result<Id, Refusals> {
     let id = Id::parse(text).ok_or_else(|| vec![Refusal::malformed_id(text)])?;
-    match org.table(object).get(id) {
+    let table = org.table(object);
+    match table.get(id) {
         Some(_) => Ok(id),
+        None if table.binned(id, now).is_some() => Err(vec![Refusal::deleted()]),
         None => Err(vec![Refusal::invalid_reference()]),
     }
 }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
+use crate::{ids::Id, org::Org, schema::Object};
+
 /// One error of the data API. Bodies show it with `errorCode`, answers about one record of several
 /// with `statusCode`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,19 @@ impl Refusal {
     /// The resource of the path does not exist, or no such record.
     pub(crate) fn not_found() -> Self {
         Self::call(404, "NOT_FOUND", "The requested resource does not exist")
+    }
+
+    /// No such record: deleted ones say so as long as they are in the recycle bin.
+    pub(crate) fn gone(org: &Org, object: &Object, id: Id, now: i64) -> Self {
+        match org.table(object).binned(id, now) {
+            Some(_) => Self::deleted(),
+            None => Self::not_found(),
+        }
+    }
+
+    /// The record is in the recycle bin.
+    pub(crate) fn deleted() -> Self {
+        Self { status: 404, ..Self::record("ENTITY_IS_DELETED", "entity is deleted", &[]) }
     }
 
     /// The path ends in something that is neither an id nor a known key.

@@ -36,6 +36,7 @@ mod org_file;
 mod passwords;
 mod random;
 mod records;
+mod replication;
 mod request;
 mod rest;
 mod rows;

@@ -11,7 +11,7 @@ use crate::{
     schema::{Object, Schema},
     soql::Cursors,
     switches::Switches,
-    table::{Slot, Table},
+    table::{Slot, Table, Tombstone},
     users::UserFields,
 };
 
@@ -54,6 +54,7 @@ pub(crate) struct Org {
 /// How to take back one step.
 enum Undo {
     Row { table: usize, slot: Slot, before: Option<Arc<Row>> },
+    Bin { table: usize, slot: Slot, before: Option<Tombstone> },
     Counter { name: String, by: i64 },
 }
 
@@ -145,7 +146,16 @@ impl Org {
         }
     }
 
-    /// Takes a row away.
+    /// Takes a row away as a delete does: `row` is what the recycle bin keeps of it, `None` where there is
+    /// no bin.
+    pub(crate) fn bury(&mut self, object: &Object, id: Id, at: i64, row: Option<Row>) {
+        let Some(slot) = self.tables[object.index].slot(id) else { return };
+        self.put(object.index, slot, None);
+        let before = self.tables[object.index].bury(slot, Some(Tombstone::new(id, at, row)));
+        self.undo.push(Undo::Bin { table: object.index, slot, before });
+    }
+
+    /// Takes a row away without a trace.
     pub(crate) fn remove(&mut self, object: &Object, id: Id) {
         if let Some(slot) = self.tables[object.index].slot(id) {
             self.put(object.index, slot, None);
@@ -178,6 +188,9 @@ impl Org {
             match self.undo.pop() {
                 Some(Undo::Row { table, slot, before }) => {
                     self.tables[table].put(slot, before);
+                }
+                Some(Undo::Bin { table, slot, before }) => {
+                    self.tables[table].bury(slot, before);
                 }
                 Some(Undo::Counter { name, by }) => *self.counters.entry(name).or_default() -= by,
                 None => {}

@@ -4,6 +4,7 @@ use crate::{
     collections, composite, describe,
     errors::Refusal,
     org::Org,
+    replication,
     request::{Body, Reply, Request},
     sobjects, soql,
 };
@@ -23,6 +24,8 @@ pub(crate) fn read(org: &Org, request: &Request) -> Option<Reply> {
         ["limits", "recordCount"] => describe::record_count(org, request),
         ["sobjects"] => describe::global(org, request),
         ["sobjects", object] => describe::info(org, object, request),
+        ["sobjects", object, "updated"] => replication::updated(org, object, request),
+        ["sobjects", object, "deleted"] => replication::deleted(org, object, request),
         ["sobjects", object, "describe"] => describe::object(org, object, request),
         ["sobjects", object, id] => sobjects::read(org, object, id, request),
         ["sobjects", object, key, value] => sobjects::read_by_key(org, object, key, value, request),

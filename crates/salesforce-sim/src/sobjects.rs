@@ -22,11 +22,11 @@ pub(crate) fn object(org: &Org, name: &str) -> Result<Arc<Object>, Refusal> {
 
 /// The record that the last part of a path names: 400 for what looks like an id and is none, 404 for
 /// a record that is not there and for anything else.
-fn record_id(org: &Org, object: &Object, text: &str) -> Result<Id, Refusal> {
+fn record_id(org: &Org, object: &Object, text: &str, now: i64) -> Result<Id, Refusal> {
     let looks_like_id = matches!(text.len(), 15 | 18) && text.bytes().all(|b| b.is_ascii_alphanumeric());
     match Id::parse(text) {
         Some(id) if org.table(object).get(id).is_some() => Ok(id),
-        Some(_) => Err(Refusal::not_found()),
+        Some(id) => Err(Refusal::gone(org, object, id, now)),
         None if looks_like_id => Err(Refusal::malformed_id(text)),
         None => Err(Refusal::not_accessible(text)),
     }
@@ -45,9 +45,13 @@ pub(crate) fn by_key(org: &Org, object: &Object, key: &Field, value: &str) -> Ve
 }
 
 pub(crate) fn read(org: &Org, name: &str, id: &str, request: &Request) -> Reply {
-    let found = object(org, name).and_then(|object| Ok((record_id(org, &object, id)?, object)));
+    let found =
+        object(org, name).and_then(|object| Ok((record_id(org, &object, id, request.actor.now)?, object)));
     match found {
         Ok((id, object)) => show(org, &object, id, request),
+        Err(refusal) if refusal.code == "ENTITY_IS_DELETED" && !org.switches.read_says_deleted => {
+            Refusal::not_found().into()
+        }
         Err(refusal) => refusal.into(),
     }
 }
@@ -142,7 +146,7 @@ pub(crate) fn update(org: &mut Org, name: &str, id: &str, request: &Request) -> 
 
 fn try_update(org: &mut Org, name: &str, id: &str, request: &Request) -> Result<(), Refusals> {
     let object = object(org, name).map_err(|refusal| vec![refusal])?;
-    let id = record_id(org, &object, id).map_err(|refusal| vec![refusal])?;
+    let id = record_id(org, &object, id, request.actor.now).map_err(|refusal| vec![refusal])?;
     let body = request.object_body().map_err(|refusal| vec![refusal])?;
     unlocked(request, Some(id)).map_err(|refusal| vec![refusal])?;
     rows::update(org, &object, id, body, Source(&request.source), &request.headers, request.actor)
@@ -157,7 +161,7 @@ pub(crate) fn delete(org: &mut Org, name: &str, id: &str, request: &Request) -> 
         let refusal = Refusal::method("DELETE", "HEAD,GET,PATCH");
         return Refusal { status: org.switches.user_delete_status, ..refusal }.into();
     }
-    let deleted = record_id(org, &object, id)
+    let deleted = record_id(org, &object, id, request.actor.now)
         .and_then(|id| unlocked(request, Some(id)).map(|()| id))
         .map_err(|refusal| vec![refusal])
         .and_then(|id| rows::delete(org, &object, id, request.actor));

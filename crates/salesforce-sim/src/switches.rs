@@ -41,6 +41,8 @@ pub(crate) struct Switches {
     pub(crate) self_deactivation_code: String,
     /// The status with which `DELETE` of a User is refused: 405 is seen, others are reported.
     pub(crate) user_delete_status: u16,
+    /// A read of a deleted record by its id is `ENTITY_IS_DELETED`, not `NOT_FOUND`. Both are reported.
+    pub(crate) read_says_deleted: bool,
     /// A duplicate in a unique field names the record that has the value.
     pub(crate) name_duplicates: bool,
     /// A chain of managers may not come back to its start.
@@ -71,6 +73,7 @@ impl Default for Switches {
             deactivation_blocked_code: "FIELD_INTEGRITY_EXCEPTION".into(),
             self_deactivation_code: "FIELD_INTEGRITY_EXCEPTION".into(),
             user_delete_status: 405,
+            read_says_deleted: false,
             name_duplicates: false,
             refuse_manager_loops: true,
             edit_converted_leads: false,

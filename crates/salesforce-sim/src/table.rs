@@ -1,6 +1,9 @@
 //! The records of one object, found by id or by an indexed field without reading them all.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use crate::{
     cell::{Cell, Row},
@@ -11,11 +14,38 @@ use crate::{
 /// Where a row stands in its table. Rows keep their slot for life.
 pub(crate) type Slot = u32;
 
-/// The records of one object in the order in which they were made.
+/// How long a deleted record can still be read by `queryAll`.
+const BIN_MS: i64 = 15 * 24 * 3_600 * 1_000;
+
+/// A record that was deleted.
+#[derive(Clone, Debug)]
+pub(crate) struct Tombstone {
+    pub(crate) id: Id,
+    /// When, in milliseconds since 1970.
+    pub(crate) at: i64,
+    /// What it was, with `IsDeleted`; `None` where the object has no recycle bin.
+    row: Option<Arc<Row>>,
+}
+
+impl Tombstone {
+    pub(crate) fn new(id: Id, at: i64, row: Option<Row>) -> Self {
+        Self { id, at, row: row.map(Arc::new) }
+    }
+
+    /// The record, as long as it is in the recycle bin.
+    pub(crate) fn binned(&self, now: i64) -> Option<&Arc<Row>> {
+        self.row.as_ref().filter(|_| now - self.at < BIN_MS)
+    }
+}
+
+/// The records of one object in the order in which they were made. Deleted ones keep their slot, and
+/// are seen only by those who ask for them.
 pub(crate) struct Table {
     pub(crate) object: Arc<Object>,
     rows: Vec<Option<Arc<Row>>>,
     slots: HashMap<Id, Slot>,
+    deleted: BTreeMap<Slot, Tombstone>,
+    deleted_slots: HashMap<Id, Slot>,
     indexes: Vec<Index>,
     next_id: u64,
 }
@@ -45,7 +75,15 @@ impl Table {
                 slots: HashMap::new(),
             })
             .collect();
-        Self { object, rows: Vec::new(), slots: HashMap::new(), indexes, next_id: 1 }
+        Self {
+            object,
+            rows: Vec::new(),
+            slots: HashMap::new(),
+            deleted: BTreeMap::new(),
+            deleted_slots: HashMap::new(),
+            indexes,
+            next_id: 1,
+        }
     }
 
     /// An id that no row of this table had before.
@@ -82,6 +120,37 @@ impl Table {
     /// All rows, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &Arc<Row>)> {
         (0..).zip(&self.rows).filter_map(|(slot, row)| row.as_ref().map(|row| (slot, row)))
+    }
+
+    /// All records that were deleted, in the order in which they were made.
+    pub(crate) fn tombstones(&self) -> impl Iterator<Item = (Slot, &Tombstone)> {
+        self.deleted.iter().map(|(slot, tombstone)| (*slot, tombstone))
+    }
+
+    /// The record with this id, if it is in the recycle bin.
+    pub(crate) fn binned(&self, id: Id, now: i64) -> Option<&Arc<Row>> {
+        self.deleted.get(self.deleted_slots.get(&id)?)?.binned(now)
+    }
+
+    /// The row in a slot, be it deleted or not.
+    #[cfg_attr(not(test), expect(dead_code, reason = "queryAll follows"))]
+    pub(crate) fn row_or_binned(&self, slot: Slot) -> Option<&Arc<Row>> {
+        self.row(slot).or_else(|| self.deleted.get(&slot)?.row.as_ref())
+    }
+
+    /// Marks a slot as that of a deleted record, or takes the mark away; hands back what it was.
+    pub(crate) fn bury(&mut self, slot: Slot, tombstone: Option<Tombstone>) -> Option<Tombstone> {
+        let before = match tombstone {
+            Some(tombstone) => {
+                self.deleted_slots.insert(tombstone.id, slot);
+                self.deleted.insert(slot, tombstone)
+            }
+            None => self.deleted.remove(&slot),
+        };
+        if let Some(before) = before.as_ref().filter(|_| !self.deleted.contains_key(&slot)) {
+            self.deleted_slots.remove(&before.id);
+        }
+        before
     }
 
     /// Whether [`find`](Self::find) can answer for this field.
@@ -166,5 +235,39 @@ impl Index {
         if empty {
             self.slots.remove(&key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::org_file::OrgFile;
+
+    #[test]
+    fn a_deleted_record_is_found_only_by_those_who_ask_and_only_for_fifteen_days() {
+        let mut org = OrgFile::read(None).unwrap().build(1, 0).unwrap();
+        let roles = Arc::clone(&org.table_of("UserRole").object);
+        let (slot, row) = org.table(&roles).iter().next().map(|(slot, row)| (slot, Row::clone(row))).unwrap();
+        let id = row.get(0).as_id().unwrap();
+        let count = org.table(&roles).len();
+        let mark = org.mark();
+        org.bury(&roles, id, 1_000, Some(row));
+        let table = org.table(&roles);
+        assert_eq!(
+            (table.len(), table.get(id).is_none(), table.row(slot).is_none()),
+            (count - 1, true, true)
+        );
+        assert!(table.find_one(roles.at("Name"), &Cell::text("CEO")).is_none());
+        assert!(table.binned(id, 1_000 + BIN_MS - 1).is_some() && table.row_or_binned(slot).is_some());
+        assert!(table.binned(id, 1_000 + BIN_MS).is_none());
+        assert_eq!(
+            table.tombstones().map(|(_, stone)| (stone.id, stone.at)).collect::<Vec<_>>(),
+            [(id, 1_000)]
+        );
+        org.roll_back(mark);
+        let table = org.table(&roles);
+        assert_eq!((table.len(), table.tombstones().count()), (count, 0));
+        assert!(table.get(id).is_some() && table.binned(id, 1_000).is_none());
+        assert!(table.find_one(roles.at("Name"), &Cell::text("CEO")).is_some());
     }
 }

@@ -9,6 +9,7 @@ mod control;
 mod crm;
 mod faults;
 mod oauth;
+mod replication;
 mod rows;
 mod soap;
 mod soql;

@@ -1,8 +1,11 @@
 //! The rules that hold for every record: what a body may say, what a field may hold, what a
 //! reference may point to. What single objects add is in [`crate::rules`].
 
+mod delete;
+
 use std::sync::Arc;
 
+pub(crate) use delete::delete;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -67,39 +70,10 @@ pub(crate) fn update(
         return Err(vec![Refusal::record("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message, &[])]);
     }
     let Some(row) = org.table(object).get(id).map(|row| Row::clone(row)) else {
-        return Err(vec![Refusal::not_found()]);
+        return Err(vec![Refusal::gone(org, object, id, actor.now)]);
     };
     let sent = read_body(org, object, body, source, Operation::Update)?;
     save(org, object, Some(&row.clone()), row, sent, headers, actor).map(|_| ())
-}
-
-/// Deletes a record, which must be there.
-pub(crate) fn delete(org: &mut Org, object: &Arc<Object>, id: Id, actor: Actor) -> Result<(), Refusals> {
-    if !object.deletable {
-        let message = format!("entity type cannot be deleted: {}", object.label);
-        return Err(vec![Refusal::record("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message, &[])]);
-    }
-    let Some(row) = org.table(object).get(id).cloned() else {
-        return Err(vec![Refusal::not_found()]);
-    };
-    let rules = rules::of(object);
-    rules.check_delete(org, &row, actor)?;
-    let in_use = org.schema.objects.iter().find(|other| {
-        let references = |field: &&Field| field.reference_to.contains(&object.name);
-        let table = org.table(other);
-        other.fields.iter().filter(references).any(|field| {
-            let is_it = |row: &Arc<Row>| row.get(field.index).as_id() == Some(id);
-            table.iter().any(|(_, row)| is_it(row))
-        })
-    });
-    if in_use.is_some() {
-        let message =
-            format!("Your attempt to delete {} could not be completed because it is in use.", object.label);
-        return Err(vec![Refusal::record("DELETE_FAILED", message, &[])]);
-    }
-    org.remove(object, id);
-    rules.deleted(org, &row, actor);
-    Ok(())
 }
 
 /// Checks and writes `row` with what was `sent`; `before` is what it was, `None` for a new record.
