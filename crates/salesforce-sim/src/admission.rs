@@ -6,9 +6,9 @@ use crate::{
     World,
     errors::Refusal,
     faults::{Fault, FaultKind},
+    oauth::OAuth,
     org::Actor,
     request::{Reply, Usage},
-    users,
 };
 
 /// What is sent.
@@ -48,7 +48,13 @@ pub(crate) async fn admit(
     let now = world.now();
     let refused = |refusal| Denied::Refused(refusal, None);
     let token = token.map_err(refused)?;
-    let (user, max) = session(world, token, now).map_err(refused)?;
+    let (session, max) = {
+        let org = world.org();
+        let session = world.oauth.session(&org, token, now).map_err(refused)?;
+        (session, org.switches.daily_api_requests)
+    };
+    OAuth::for_data(&session).map_err(refused)?;
+    let user = session.user;
     let usage = world.calls.spend(max, now).map_err(|usage| {
         let refusal = Refusal::call(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
         Denied::Refused(refusal, Some(usage))
@@ -69,17 +75,6 @@ pub(crate) async fn strike(
         Some(fault) if fault.kind == FaultKind::Status => Err(Some(fault)),
         hit => Ok(hit),
     }
-}
-
-/// The user behind a token, and how many calls the org allows in a day.
-pub(crate) fn session(world: &World, token: &str, now: i64) -> Result<(crate::ids::Id, u64), Refusal> {
-    let expired = || Refusal::call(401, "INVALID_SESSION_ID", "Session expired or invalid");
-    let org = world.org();
-    let user = world.oauth.session(token, org.switches.access_token_seconds, now).ok_or_else(expired)?;
-    if !users::may_log_in(&org, user) {
-        return Err(expired());
-    }
-    Ok((user, org.switches.daily_api_requests))
 }
 
 impl Admitted {

@@ -1,7 +1,7 @@
 //! `/_sim/*`: what tests and demonstrations do to the org from outside. Loopback only, unless the
 //! caller has the control token.
 
-use std::{cmp::Ordering, time::Duration};
+use std::{cmp::Ordering, sync::Arc, time::Duration};
 
 use aws_lc_rs::constant_time;
 use serde_json::{Map, Value, json};
@@ -10,7 +10,7 @@ use crate::{
     World,
     cell::{Cell, Row},
     faults::Fault,
-    records,
+    oauth, records,
     request::{Reply, split_query},
     schema::Kind,
     server::{Incoming, bearer},
@@ -37,6 +37,9 @@ pub(crate) fn answer(world: &World, incoming: &Incoming, path: &[&str]) -> Reply
         }
         ("POST", ["clock"]) => advance(world, incoming),
         ("POST", ["tokens", "expire"]) => Ok(json!({"expired": world.oauth.expire_all()})),
+        ("POST", ["tokens", "revoke"]) => revoke(world, incoming),
+        ("POST", ["fields"]) => fields(world, incoming),
+        ("POST", ["seed"]) => seed(world, incoming),
         ("POST", ["licenses"]) => licenses(world, incoming),
         ("POST", ["switches"]) => switches(world, incoming),
         ("POST", ["reset"]) => match world.reset() {
@@ -119,6 +122,51 @@ fn advance(world: &World, incoming: &Incoming) -> Result<Value, String> {
     Ok(json!({"now": world.clock.now().to_string()}))
 }
 
+/// `{}` ends all tokens, `{"user": "ada@example.com"}` those of a user, `{"token": "..."}` one.
+fn revoke(world: &World, incoming: &Incoming) -> Result<Value, String> {
+    let body = object(incoming)?;
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let revoked = match (text("token"), text("user")) {
+        (Some(token), _) => usize::from(world.oauth.end(token)),
+        (None, Some(username)) => {
+            let user = oauth::user(&world.org(), username);
+            world.oauth.revoke_all(Some(user.ok_or_else(|| format!("there is no user {username}"))?))
+        }
+        (None, None) => world.oauth.revoke_all(None),
+    };
+    Ok(json!({"revoked": revoked}))
+}
+
+/// `{"hide": ["User.Division"], "show": ["User.MiddleName"]}`: all or none.
+fn fields(world: &World, incoming: &Incoming) -> Result<Value, String> {
+    let body = object(incoming)?;
+    let now = world.now();
+    let mut org = world.org_mut();
+    let before = Arc::clone(&org.schema);
+    for (key, hidden) in [("hide", true), ("show", false)] {
+        let Some(paths) = body.get(key) else { continue };
+        let paths = paths.as_array().ok_or_else(|| format!("{key} is a list of fields"))?;
+        for path in paths {
+            let done = org.set_hidden(path.as_str().unwrap_or_default(), hidden, now);
+            if let Err(error) = done {
+                org.set_schema(before, now);
+                return Err(error.to_string());
+            }
+        }
+    }
+    Ok(json!({}))
+}
+
+/// What is random from now on is as after a start with this seed. Records keep their ids.
+fn seed(world: &World, incoming: &Incoming) -> Result<Value, String> {
+    let seed = object(incoming)?.get("seed").and_then(Value::as_u64);
+    let seed = seed.ok_or("seed is a number, 0 or more")?;
+    world.random.reseed(seed);
+    world.oauth.reseed(seed);
+    world.faults.reseed(seed);
+    Ok(json!({"seed": seed}))
+}
+
 fn licenses(world: &World, incoming: &Incoming) -> Result<Value, String> {
     let totals = object(incoming)?;
     let mut org = world.org_mut();
@@ -159,7 +207,9 @@ fn state(world: &World) -> Value {
             Some((name, json!({"total": number(row, "TotalLicenses"), "used": number(row, "UsedLicenses")})))
         })
         .collect();
+    let (access, refresh) = world.oauth.count();
     json!({
+        "tokens": {"access": access, "refresh": refresh},
         "now": world.clock.now().to_string(),
         "organization_id": org.id.to_string(),
         "run_as": org.run_as.to_string(),

@@ -107,6 +107,11 @@ impl Faults {
         self.armed().clone()
     }
 
+    /// Likelihoods are those of a new start with this seed.
+    pub(crate) fn reseed(&self, seed: u64) {
+        self.random.reseed(seed);
+    }
+
     /// Every fitting `delay`, and the first fitting fault of another kind.
     pub(crate) fn strike(&self, method: &str, path: &[String]) -> Strike {
         self.take(|fault| fault.fits(method, path))

@@ -81,6 +81,10 @@ pub struct SimConfig {
     pub client_id: String,
     /// Its secret.
     pub client_secret: String,
+    /// Where it may have users sent back to, to the letter.
+    pub callbacks: Vec<String>,
+    /// The certificate or public key (PEM) with which its assertions are verified.
+    pub certificate: Option<String>,
     /// The refresh token it has from the start.
     pub refresh_token: String,
     /// How long a call takes, a tenth more or less.
@@ -99,12 +103,21 @@ pub struct SimConfig {
     pub clock: Clock,
 }
 
+/// The callback of the official command line client, and two that are easy to remember.
+const CALLBACKS: [&str; 3] = [
+    "http://localhost:1717/OauthRedirect",
+    "http://localhost:8765/callback",
+    "http://127.0.0.1:8765/callback",
+];
+
 impl Default for SimConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             client_id: "simulated-client".into(),
             client_secret: "simulated-secret".into(),
+            callbacks: CALLBACKS.map(ToOwned::to_owned).to_vec(),
+            certificate: None,
             refresh_token: "simulated-refresh-token".into(),
             latency: Duration::ZERO,
             latency_per_record: Duration::ZERO,
@@ -336,6 +349,21 @@ impl SimHandle {
     }
 }
 
+/// The org of the file, with the app that the configuration names first.
+fn build(config: &SimConfig, now: i64) -> Result<Org, OrgFileError> {
+    let mut org = OrgFile::read(config.org_file.as_deref())?.build(config.seed, now)?;
+    let declared = org.apps.iter().position(|app| app.client_id == config.client_id);
+    let app = match declared {
+        Some(at) => org.apps.remove(at),
+        None => oauth::App::configured(config, oauth::username(&org, org.run_as)),
+    };
+    if app.certificate.is_some() && app.key().is_none() {
+        return Err(OrgFileError::Certificate(app.client_id));
+    }
+    org.apps.insert(0, app);
+    Ok(org)
+}
+
 /// All that the server's threads share.
 pub(crate) struct World {
     org: RwLock<Org>,
@@ -352,9 +380,9 @@ pub(crate) struct World {
 impl World {
     fn new(config: SimConfig) -> Result<Self, OrgFileError> {
         let now = config.clock.now().as_millisecond();
-        let org = OrgFile::read(config.org_file.as_deref())?.build(config.seed, now)?;
-        let oauth = OAuth::new(&config.client_id, &config.client_secret, &config.refresh_token, config.seed);
-        oauth.reset(&org, now);
+        let org = build(&config, now)?;
+        let oauth = OAuth::new(config.seed);
+        oauth.reset(&org, &config.refresh_token, now);
         Ok(Self {
             org: RwLock::new(org),
             oauth,
@@ -384,10 +412,10 @@ impl World {
 
     pub(crate) fn reset(&self) -> Result<(), OrgFileError> {
         let now = self.now();
-        let org = OrgFile::read(self.config.org_file.as_deref())?.build(self.config.seed, now)?;
+        let org = build(&self.config, now)?;
         let mut current = self.org_mut();
         *current = org;
-        self.oauth.reset(&current, now);
+        self.oauth.reset(&current, &self.config.refresh_token, now);
         self.calls.reset();
         self.faults.clear();
         Ok(())

@@ -8,7 +8,8 @@ use std::{
 use crate::{
     cell::Row,
     ids::Id,
-    schema::{Object, Schema},
+    oauth::App,
+    schema::{Object, Schema, SchemaError},
     soql::Cursors,
     switches::Switches,
     table::{Slot, Table, Tombstone},
@@ -40,6 +41,10 @@ pub(crate) struct Org {
     pub(crate) feature_totals: HashMap<String, i64>,
     /// Why a user cannot be deactivated, in Salesforce's words.
     pub(crate) blockers: HashMap<Id, Vec<String>>,
+    /// Who may ask for tokens.
+    pub(crate) apps: Vec<App>,
+    /// Hosts that serve every org: they do not know which one a call without a user is for.
+    pub(crate) login_hosts: Vec<String>,
     /// Passwords of users that have one of their own.
     pub(crate) passwords: HashMap<Id, String>,
     /// When describe last changed, in milliseconds.
@@ -77,6 +82,8 @@ impl Org {
             taken_usernames: HashSet::new(),
             feature_totals: HashMap::new(),
             blockers: HashMap::new(),
+            apps: Vec::new(),
+            login_hosts: Vec::new(),
             passwords: HashMap::new(),
             described_at: now,
             described: crate::describe::Kept::default(),
@@ -114,6 +121,24 @@ impl Org {
     pub(crate) fn is_sandbox(&self) -> bool {
         let table = self.table_of("Organization");
         table.get(self.id).is_some_and(|row| row.get(table.object.at("IsSandbox")).as_bool())
+    }
+
+    /// Hides or shows a field such as `User.Division`, as a change of field-level security does.
+    pub(crate) fn set_hidden(&mut self, path: &str, hidden: bool, now: i64) -> Result<(), SchemaError> {
+        let mut schema = Schema::clone(&self.schema);
+        schema.set_hidden(path, hidden)?;
+        self.set_schema(Arc::new(schema), now);
+        Ok(())
+    }
+
+    /// Puts another view on the same fields in place; every describe is new.
+    pub(crate) fn set_schema(&mut self, schema: Arc<Schema>, now: i64) {
+        self.schema = schema;
+        for (table, object) in self.tables.iter_mut().zip(&self.schema.objects) {
+            table.object = Arc::clone(object);
+        }
+        self.described_at = now;
+        self.described = crate::describe::Kept::default();
     }
 
     /// Room for many rows at once.

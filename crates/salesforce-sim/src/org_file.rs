@@ -14,6 +14,7 @@ use crate::{
     crm::lead_status::{self, LeadStatus},
     errors::Refusal,
     ids::Id,
+    oauth::{self, App},
     org::{Actor, Org},
     random::Random,
     request::Headers,
@@ -54,6 +55,9 @@ pub enum OrgFileError {
         /// Its name.
         name: String,
     },
+    /// An app has a certificate that is none.
+    #[error("the certificate of the app {0} is no PEM of an RSA certificate or public key")]
+    Certificate(String),
     /// The org itself would refuse the user.
     #[error("the user {username} cannot be: {why}")]
     User {
@@ -78,6 +82,8 @@ pub(crate) struct OrgFile {
     profiles: Vec<Profile>,
     roles: Vec<Role>,
     users: Vec<User>,
+    /// Apps beside the one that the org is started with; one with the same consumer key replaces it.
+    apps: Vec<App>,
     /// Custom fields.
     fields: Vec<CustomField>,
     /// Fields to hide (`User.Division`) and to show (`User.MiddleName`).
@@ -100,6 +106,7 @@ struct OrgFacts {
     edition: Option<String>,
     sandbox: Option<bool>,
     run_as: Option<String>,
+    login_hosts: Option<Vec<String>>,
     language: Option<String>,
     locale: Option<String>,
     time_zone: Option<String>,
@@ -207,6 +214,7 @@ impl OrgFile {
             edition: own.edition.or(base.edition),
             sandbox: own.sandbox.or(base.sandbox),
             run_as: own.run_as.or(base.run_as),
+            login_hosts: own.login_hosts.or(base.login_hosts),
             language: own.language.or(base.language),
             locale: own.locale.or(base.locale),
             time_zone: own.time_zone.or(base.time_zone),
@@ -268,6 +276,7 @@ impl OrgFile {
         }
         self.add_managers(&mut org)?;
         self.choose_run_as(&mut org)?;
+        self.add_apps(&mut org)?;
         self.generate(&mut org, actor)?;
         for (feature, total) in &self.features {
             if !users::set_total(&mut org, feature, *total) {
@@ -378,6 +387,21 @@ impl OrgFile {
         if let Some(id) = id {
             org.run_as = id;
         }
+        Ok(())
+    }
+
+    fn add_apps(&self, org: &mut Org) -> Result<(), OrgFileError> {
+        for app in &self.apps {
+            if app.certificate.is_some() && app.key().is_none() {
+                return Err(OrgFileError::Certificate(app.name().to_owned()));
+            }
+            if let Some(name) = &app.run_as {
+                let of = format!("the app {}", app.name());
+                oauth::user(org, name).ok_or_else(|| missing(&of, "user", name))?;
+            }
+        }
+        org.apps.clone_from(&self.apps);
+        org.login_hosts = self.org.login_hosts.clone().unwrap_or_default();
         Ok(())
     }
 

@@ -12,6 +12,11 @@ impl Random {
         Self(Mutex::new(StdRng::seed_from_u64(seed)))
     }
 
+    /// Begins anew, as if made with this seed.
+    pub(crate) fn reseed(&self, seed: u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = StdRng::seed_from_u64(seed);
+    }
+
     /// From 0.0 to below 1.0.
     pub(crate) fn fraction(&self) -> f64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).random::<f64>()

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::{
     World,
-    admission::{Denied, Outcome, admit, pause, session, strike},
+    admission::{Denied, Outcome, admit, pause, strike},
     control,
     errors::Refusal,
     faults::FaultKind,
@@ -44,6 +44,7 @@ pub(crate) struct Incoming {
     pub(crate) control_token: Option<String>,
     pub(crate) is_local: bool,
     content_type: Option<String>,
+    accept: Option<String>,
     headers: Headers,
     base: Arc<str>,
     pretty: bool,
@@ -97,6 +98,7 @@ fn incoming(request: &HttpRequest, body: Bytes) -> Incoming {
         control_token: text("x-sim-control-token"),
         is_local: request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback()),
         content_type: text("content-type"),
+        accept: text("accept"),
         headers: Headers {
             if_none_match: text("if-none-match"),
             if_modified_since: text("if-modified-since"),
@@ -140,6 +142,7 @@ async fn answer(world: &World, incoming: &Incoming) -> Outcome {
             soap(world, incoming, api, version).await
         }
         ["services", "oauth2", endpoint] => token(world, incoming, endpoint, &path).await,
+        [".well-known", "openid-configuration"] => Outcome::Reply(oauth::discovery(&incoming.base), None),
         ["id", org, user] => Outcome::Reply(identity(world, incoming, org, user), None),
         _ => Outcome::Reply(Refusal::not_found().into(), None),
     }
@@ -251,7 +254,7 @@ impl Incoming {
 
     /// The user who calls.
     fn user(&self, world: &World) -> Result<Id, Refusal> {
-        Ok(session(world, self.token()?, world.now())?.0)
+        Ok(world.oauth.session(&world.org(), self.token()?, world.now())?.user)
     }
 }
 
@@ -313,13 +316,14 @@ fn token_reply(world: &World, incoming: &Incoming, endpoint: &str) -> Reply {
     if endpoint == "userinfo" {
         return match incoming.user(world) {
             Ok(user) => oauth::userinfo(&org, user, &incoming.base),
-            Err(_) => Reply { status: 403, body: Body::Html("Bad_OAuth_Token"), headers: Vec::new() },
+            Err(_) => oauth::bad_token(),
         };
     }
-    if !matches!(endpoint, "token" | "revoke" | "introspect") {
+    if !matches!(endpoint, "token" | "revoke" | "introspect" | "authorize") {
         return Refusal::not_found().into();
     }
-    if incoming.method != "POST" {
+    let is_get = matches!(incoming.method.as_str(), "GET" | "HEAD");
+    if !(incoming.method == "POST" || is_get && matches!(endpoint, "revoke" | "authorize")) {
         let body = serde_json::json!({"error": "invalid_request", "error_description": "must use HTTP POST"});
         return Reply::json(400, body);
     }
@@ -328,17 +332,22 @@ fn token_reply(world: &World, incoming: &Incoming, endpoint: &str) -> Reply {
         .content_type
         .as_deref()
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    let form = if is_form { String::from_utf8_lossy(&incoming.body) } else { Cow::Borrowed("") };
-    let form = split_query(&form);
+    let body = if is_form { String::from_utf8_lossy(&incoming.body) } else { Cow::Borrowed("") };
+    let mut form = split_query(&body);
+    if endpoint != "token" {
+        form.extend(split_query(&incoming.query));
+    }
     let call = TokenCall {
         form: &form,
         authorization: incoming.authorization.as_deref(),
+        accept: incoming.accept.as_deref(),
         base: &incoming.base,
         now: world.now(),
     };
     match endpoint {
         "token" => world.oauth.token(&org, &call),
         "revoke" => world.oauth.revoke(&call),
+        "authorize" => world.oauth.authorize(&org, &call, !is_get),
         _ => world.oauth.introspect(&org, &call),
     }
 }
@@ -346,7 +355,7 @@ fn token_reply(world: &World, incoming: &Incoming, endpoint: &str) -> Reply {
 fn identity(world: &World, incoming: &Incoming, org_id: &str, user: &str) -> Reply {
     match incoming.user(world) {
         Ok(_) => oauth::identity(&world.org(), org_id, user, &incoming.base),
-        Err(_) => Reply { status: 403, body: Body::Html("Bad_OAuth_Token"), headers: Vec::new() },
+        Err(_) => oauth::bad_token(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::oauth::RefreshPolicy;
+
 /// The switches of an org: in the org file under `[switches]`, at run time by `POST /_sim/switches`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -11,8 +13,16 @@ pub(crate) struct Switches {
     pub(crate) refresh_token_rotation: bool,
     /// The replay of a rotated refresh token ends its successors too.
     pub(crate) revoke_family_on_reuse: bool,
-    /// Refresh tokens end this long after they were issued.
+    /// When refresh tokens end.
+    pub(crate) refresh_token_policy: RefreshPolicy,
+    /// The time that belongs to the policies `inactivity` and `specific-lifetime`.
     pub(crate) refresh_token_seconds: Option<u64>,
+    /// Refresh tokens that one user and one app have; one more ends the oldest.
+    pub(crate) authorizations_per_user: usize,
+    /// Authorization codes end this long after they were issued.
+    pub(crate) authorization_code_seconds: u64,
+    /// Tokens that one user gets in an hour before `login rate exceeded`.
+    pub(crate) logins_per_hour: u64,
     /// Access tokens end this long after they were last used.
     pub(crate) access_token_seconds: u64,
     /// The password of every user that the org file gives none.
@@ -58,7 +68,11 @@ impl Default for Switches {
         Self {
             refresh_token_rotation: false,
             revoke_family_on_reuse: false,
+            refresh_token_policy: RefreshPolicy::Infinite,
             refresh_token_seconds: None,
+            authorizations_per_user: 5,
+            authorization_code_seconds: 900,
+            logins_per_hour: 3_600,
             access_token_seconds: 7_200,
             default_password: "simulated-password".into(),
             security_token: "simulatedtoken".into(),

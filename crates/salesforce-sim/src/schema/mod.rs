@@ -11,7 +11,7 @@ pub(crate) use load::CustomField;
 pub use load::SchemaError;
 
 /// All objects of the org.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Schema {
     pub(crate) objects: Vec<Arc<Object>>,
     by_name: HashMap<String, usize>,

@@ -193,7 +193,11 @@ impl Parsed {
             code: refused.soap_code().to_owned(),
             message: refused.soap_message().to_owned(),
         })?;
-        let session = world.oauth.log_in(&org, user, world.now());
+        let session = world.oauth.log_in(&org, user, world.now()).map_err(|refused| Fault {
+            kind: "LoginFault",
+            code: "INVALID_LOGIN".into(),
+            message: refused.1.into(),
+        })?;
         let instance = org.switches.instance_url.as_deref().unwrap_or(base);
         let soap =
             |letter| format!("{instance}/services/Soap/{letter}/{}.0/{}", self.version, org.id.short());
@@ -210,7 +214,7 @@ impl Parsed {
 
     /// `logout`: ends the session it is called with.
     pub(crate) fn logout(&self, world: &World) -> Reply {
-        world.oauth.end_session(self.session().unwrap_or_default());
+        world.oauth.end(self.session().unwrap_or_default());
         self.answer(&[], &[])
     }
 

@@ -87,6 +87,65 @@ async fn a_reset_is_a_new_org() {
     world.create("a@example.com", json!({})).await;
 }
 
+/// §9 "Test controls": token revocation.
+#[tokio::test]
+async fn tokens_of_one_user_or_of_all_can_be_revoked() {
+    let mut world = World::start().await;
+    let limits = format!("{V}/limits");
+    assert_eq!(world.post("/_sim/tokens/revoke", json!({"user": "nobody@example.com"})).await.status, 400);
+    let other = json!({"user": "admin@harbour-lights.example"});
+    assert_eq!(world.control("/tokens/revoke", other).await["revoked"], 0);
+    world.get(&limits).await.expect(200);
+    let token = json!({"token": world.token});
+    assert_eq!(world.control("/tokens/revoke", token).await["revoked"], 1);
+    world.get(&limits).await.expect(401);
+    world.refresh().await;
+    assert_eq!(world.get("/_sim/state").await.expect(200)["tokens"], json!({"access": 1, "refresh": 1}));
+    let user = json!({"user": "integration@harbour-lights.example"});
+    assert_eq!(world.control("/tokens/revoke", user).await["revoked"], 2);
+    world.get(&limits).await.expect(401);
+    world.token_call(&crate::world::refresh_form("simulated-refresh-token")).await.expect(400);
+    world.control("/reset", json!({})).await;
+    world.refresh().await;
+    assert_eq!(world.control("/tokens/revoke", json!({})).await["revoked"], 2);
+}
+
+/// §9 "Test controls": FLS switches. A hidden field vanishes from describe and row and is no field to a query.
+#[tokio::test]
+async fn fields_can_be_hidden_and_shown_while_the_org_runs() {
+    let world = World::start().await;
+    let id = world.create("a@example.com", json!({"Division": "Harbour"})).await;
+    let describe = format!("{V}/sobjects/User/describe");
+    let etag = world.get(&describe).await.header("etag").to_owned();
+    world.control("/fields", json!({"hide": ["User.Division"], "show": ["User.MiddleName"]})).await;
+    let user = world.user(&id).await;
+    assert!(!user.contains_key("Division") && user.contains_key("MiddleName"));
+    world.query_answer("SELECT Division FROM User").await.expect_error(400, "INVALID_FIELD");
+    let body = world.get(&describe).await;
+    assert_ne!(body.header("etag"), etag);
+    assert!(!body.text.contains("\"Division\""));
+    let path = format!("{V}/sobjects/User/{id}");
+    world.patch(&path, json!({"Division": "x"})).await.expect_error(400, "INVALID_FIELD");
+    let wrong = json!({"show": ["User.Division", "User.Nope"]});
+    assert_eq!(world.post("/_sim/fields", wrong).await.status, 400);
+    assert!(!world.user(&id).await.contains_key("Division"), "all or none");
+    world.control("/fields", json!({"show": ["User.Division"]})).await;
+    assert_eq!(world.user(&id).await["Division"], "Harbour");
+}
+
+/// §9 "Test controls": seed.
+#[tokio::test]
+async fn a_seed_makes_what_follows_repeatable() {
+    let mut world = World::start().await;
+    let mut run = async || {
+        world.control("/seed", json!({"seed": 5})).await;
+        world.refresh().await;
+        world.token.clone()
+    };
+    assert_eq!(run().await, run().await);
+    assert_eq!(world.post("/_sim/seed", json!({"seed": -1})).await.status, 400);
+}
+
 #[tokio::test]
 async fn switches_that_do_not_exist_are_refused() {
     let world = World::start().await;

@@ -1,5 +1,8 @@
 //! §9 "Transport/auth": tokens.
 
+mod assertions;
+mod browser;
+
 use std::time::Duration;
 
 use reqwest::Method;
@@ -65,8 +68,11 @@ async fn token_errors_are_objects_with_their_recorded_words() {
         let body = world.token_call(&form).await.expect(400);
         assert_eq!(body, json!({"error": error, "error_description": description}));
     }
-    let body = world.token_call(&[("grant_type", "password")]).await.expect(400);
-    assert_eq!(body["error"], "unsupported_grant_type");
+    let body = world.token_call(&[("grant_type", "magic")]).await.expect(400);
+    assert_eq!(
+        body,
+        json!({"error": "unsupported_grant_type", "error_description": "grant type not supported"})
+    );
 }
 
 /// §9: form bodies only.
@@ -138,7 +144,10 @@ async fn a_replay_can_end_the_whole_family() {
 
 #[tokio::test]
 async fn refresh_tokens_can_have_an_end() {
-    let world = World::from_file("[switches]\nrefresh-token-seconds = 60").await;
+    let world = World::from_file(
+        "[switches]\nrefresh-token-policy = \"specific-lifetime\"\nrefresh-token-seconds = 60",
+    )
+    .await;
     world.sim.handle().advance(Duration::from_secs(59));
     world.token_call(&refresh_form("simulated-refresh-token")).await.expect(200);
     world.sim.handle().advance(Duration::from_secs(1));
@@ -243,4 +252,206 @@ async fn a_header_that_is_no_bearer_is_another_401() {
     assert_eq!(basic.expect_error(401, "INVALID_AUTH_HEADER")["message"], "INVALID_HEADER_TYPE");
     let old = world.request(Method::GET, &format!("{V}/limits"));
     world.send(old.header("x", "y")).await.expect(200);
+}
+
+/// §9: login-rate hook.
+#[tokio::test]
+async fn too_many_logins_in_an_hour_are_refused() {
+    let world = World::from_file("[switches]\nlogins-per-hour = 2").await;
+    world.token_call(&refresh_form("simulated-refresh-token")).await.expect(200);
+    let refused = world.token_call(&refresh_form("simulated-refresh-token")).await.expect(400);
+    assert_eq!(refused, json!({"error": "invalid_grant", "error_description": "login rate exceeded"}));
+    world.control("/clock", json!({"advance_seconds": 3_600})).await;
+    world.token_call(&refresh_form("simulated-refresh-token")).await.expect(200);
+}
+
+fn of_app<'a>(grant: &'a str, id: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![("grant_type", grant), ("client_id", id), ("client_secret", "s")]
+}
+
+/// §1.4: the login hosts do not know which org a call is for.
+#[tokio::test]
+async fn client_credentials_need_the_orgs_own_domain_and_a_run_as_user() {
+    let file = "[[apps]]\nclient-id = \"none\"\nclient-secret = \"s\"\n\
+                [[apps]]\nclient-id = \"admin\"\nclient-secret = \"s\"\nrun-as = \"admin@harbour-lights.example\"";
+    let mut world = World::from_file(file).await;
+    let url = format!("{}/services/oauth2/token", world.sim.url());
+    for host in ["login.salesforce.com", "test.salesforce.com:443", "LOGIN.localhost:8090"] {
+        let request = world.http.post(&url).header("host", host);
+        let refused = world.send(request.form(&of_app("client_credentials", "admin"))).await.expect(400);
+        assert_eq!(refused["error_description"], "request not supported on this domain");
+    }
+    let refused = world.token_call(&of_app("client_credentials", "none")).await.expect(400);
+    let words = json!({"error": "invalid_grant", "error_description": "no client credentials user enabled"});
+    assert_eq!(refused, words);
+    let body = world.token_call(&of_app("client_credentials", "admin")).await.expect(200);
+    body["access_token"].as_str().unwrap().clone_into(&mut world.token);
+    let info = world.get("/services/oauth2/userinfo").await.expect(200);
+    assert_eq!(info["preferred_username"], "admin@harbour-lights.example");
+    let wrong = world.token_call(&[("grant_type", "client_credentials"), ("client_id", "admin")]).await;
+    assert_eq!(wrong.expect(400)["error"], "invalid_client");
+}
+
+#[tokio::test]
+async fn a_password_gives_a_token_without_refresh_token_and_scope() {
+    let world = World::start().await;
+    let form = |password| {
+        [
+            ("grant_type", "password"),
+            ("username", "admin@harbour-lights.example"),
+            ("password", password),
+            ("client_id", "simulated-client"),
+            ("client_secret", "simulated-secret"),
+        ]
+    };
+    let refused = world.token_call(&form("nope")).await.expect(400);
+    let words = json!({"error": "invalid_grant", "error_description": "authentication failure"});
+    assert_eq!(refused, words);
+    let body = world.token_call(&form("simulated-passwordsimulatedtoken")).await.expect(200);
+    let keys: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys, ["id", "issued_at", "token_type", "instance_url", "signature", "access_token"]);
+}
+
+#[tokio::test]
+async fn an_app_uses_only_the_flows_it_has() {
+    let file = "[[apps]]\nclient-id = \"a\"\nclient-secret = \"s\"\nflows = [\"refresh-token\"]\n\
+                run-as = \"admin@harbour-lights.example\"";
+    let world = World::from_file(file).await;
+    let refused = world.token_call(&of_app("client_credentials", "a")).await.expect(400);
+    assert_eq!(refused["error"], "unsupported_grant_type");
+    let refused = world.token_call(&of_app("refresh_token", "a")).await.expect(400);
+    assert_eq!(refused["error"], "invalid_grant");
+}
+
+/// Refresh tokens belong to their app, and an app may have to prove itself.
+#[tokio::test]
+async fn a_refresh_token_of_another_app_is_none() {
+    let file = "[[apps]]\nclient-id = \"a\"\nclient-secret = \"s\"\nrequire-secret = true";
+    let world = World::from_file(file).await;
+    let mut form = of_app("refresh_token", "a");
+    form.push(("refresh_token", "simulated-refresh-token"));
+    assert_eq!(
+        world.token_call(&form).await.expect(400)["error_description"],
+        "expired access/refresh token"
+    );
+    form.retain(|(name, _)| *name != "client_secret");
+    assert_eq!(world.token_call(&form).await.expect(400)["error"], "invalid_client");
+    let own = refresh_form("simulated-refresh-token");
+    world.token_call(&own[..3]).await.expect(200);
+}
+
+/// §1.3: the policies of refresh tokens.
+#[tokio::test]
+async fn refresh_tokens_end_as_their_policy_says() {
+    let world = World::start().await;
+    let set = |policy: &str| json!({"refresh-token-policy": policy, "refresh-token-seconds": 60});
+    let form = refresh_form("simulated-refresh-token");
+    let refresh = || world.token_call(&form);
+    world.control("/switches", set("inactivity")).await;
+    for _ in 0..3 {
+        world.control("/clock", json!({"advance_seconds": 59})).await;
+        refresh().await.expect(200);
+    }
+    world.control("/clock", json!({"advance_seconds": 60})).await;
+    assert_eq!(refresh().await.expect(400)["error_description"], "expired access/refresh token");
+    world.control("/reset", json!({})).await;
+    world.control("/switches", set("zero")).await;
+    refresh().await.expect(400);
+}
+
+/// A token that rotates keeps the age of its authorization.
+#[tokio::test]
+async fn rotation_does_not_lengthen_a_specific_lifetime() {
+    let world = World::start().await;
+    let switches = json!({
+        "refresh-token-policy": "specific-lifetime", "refresh-token-seconds": 60, "refresh-token-rotation": true,
+    });
+    world.control("/switches", switches).await;
+    world.control("/clock", json!({"advance_seconds": 40})).await;
+    let body = world.token_call(&refresh_form("simulated-refresh-token")).await.expect(200);
+    world.control("/clock", json!({"advance_seconds": 20})).await;
+    world.token_call(&refresh_form(body["refresh_token"].as_str().unwrap())).await.expect(400);
+}
+
+/// §1.2: the signature is an HMAC that a client can check.
+#[tokio::test]
+async fn the_signature_is_made_with_the_secret() {
+    use aws_lc_rs::hmac;
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    let world = World::start().await;
+    let body = world.token_call(&refresh_form("simulated-refresh-token")).await.expect(200);
+    let signed = format!("{}{}", body["id"].as_str().unwrap(), body["issued_at"].as_str().unwrap());
+    let tag = BASE64_STANDARD.decode(body["signature"].as_str().unwrap()).unwrap();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"simulated-secret");
+    hmac::verify(&key, signed.as_bytes(), &tag).unwrap();
+}
+
+/// §1.1: `format=json|xml|urlencoded`, or `Accept`.
+#[tokio::test]
+async fn answers_come_in_the_format_that_was_asked_for() {
+    let world = World::start().await;
+    let url = format!("{}/services/oauth2/token", world.sim.url());
+    let mut form = refresh_form("simulated-refresh-token").to_vec();
+    form.push(("format", "xml"));
+    let xml = world.token_call(&form).await;
+    assert_eq!(xml.header("content-type"), "application/xml;charset=UTF-8");
+    assert!(xml.text.contains("<OAuth><id>http") && xml.text.ends_with("</OAuth>"), "{}", xml.text);
+    let request = world.http.post(url).header("accept", "application/x-www-form-urlencoded");
+    let refused = world.send(request.form(&refresh_form("nope"))).await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.text, "error=invalid_grant&error_description=expired+access%2Frefresh+token");
+}
+
+/// §1.6: revoking a refresh token kills the access tokens that came from it, and no others.
+#[tokio::test]
+async fn a_revoked_refresh_token_takes_its_sessions_along() {
+    let world = World::start().await;
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "simulated-client"),
+        ("client_secret", "simulated-secret"),
+    ];
+    let other = world.token_call(&form).await.expect(200)["access_token"].as_str().unwrap().to_owned();
+    let url =
+        format!("{}/services/oauth2/revoke?token=simulated-refresh-token&callback=done", world.sim.url());
+    let answer = world.send(world.http.get(&url)).await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, "done({});"));
+    let again = world.send(world.http.get(&url)).await;
+    assert!(again.text.starts_with("done({\"error\":\"invalid_token\""), "{}", again.text);
+    world.get(&format!("{V}/limits")).await.expect_error(401, "INVALID_SESSION_ID");
+    let limits = world.http.get(format!("{}{V}/limits", world.sim.url())).bearer_auth(other);
+    world.send(limits).await.expect(200);
+}
+
+/// §9: per-user deactivation kills refresh.
+#[tokio::test]
+async fn a_deactivated_user_gets_no_more_tokens() {
+    let file = "[[users]]\nusername = \"bot@example.com\"\nprofile = \"System Administrator\"\n\
+                [[apps]]\nclient-id = \"bot\"\nclient-secret = \"s\"\nrun-as = \"bot@example.com\"";
+    let mut world = World::from_file(file).await;
+    let admin = world.token.clone();
+    let body = world.token_call(&of_app("client_credentials", "bot")).await.expect(200);
+    body["access_token"].as_str().unwrap().clone_into(&mut world.token);
+    let bot = world.query("SELECT Id FROM User WHERE Username = 'bot@example.com'").await;
+    let path = format!("{V}/sobjects/User/{}", bot[0]["Id"].as_str().unwrap());
+    let session = std::mem::replace(&mut world.token, admin);
+    world.patch(&path, json!({"IsActive": false})).await.expect(204);
+    let refused = world.token_call(&of_app("client_credentials", "bot")).await.expect(400);
+    assert_eq!(refused["error_description"], "no client credentials user enabled");
+    world.token = session;
+    world.get(&format!("{V}/limits")).await.expect_error(401, "INVALID_SESSION_ID");
+}
+
+#[tokio::test]
+async fn discovery_names_what_is_there() {
+    let world = World::start().await;
+    let url = format!("{}/.well-known/openid-configuration", world.sim.url());
+    let body = world.send(world.http.get(url)).await.expect(200);
+    assert_eq!(body["issuer"], world.sim.url());
+    for endpoint in
+        ["authorization_endpoint", "token_endpoint", "introspection_endpoint", "userinfo_endpoint"]
+    {
+        let answer = world.send(world.http.get(body[endpoint].as_str().unwrap())).await;
+        assert_ne!(answer.status, 404, "{endpoint}");
+    }
 }
