@@ -100,7 +100,7 @@ impl Cell {
         }
     }
 
-    fn as_double(&self) -> f64 {
+    pub(crate) fn as_double(&self) -> f64 {
         match self {
             Self::Double(n) => *n,
             #[expect(clippy::cast_precision_loss, reason = "compared as Salesforce numbers are: as doubles")]

@@ -307,7 +307,7 @@ fn field(field: &Field) -> Value {
         _ => Value::Null,
     };
     let shown = json!({
-        "aggregatable": field.kind != Kind::Boolean && field.kind != Kind::Address,
+        "aggregatable": field.is_aggregatable(),
         "byteLength": byte_length,
         "caseSensitive": field.case_sensitive,
         "compoundFieldName": compound,
@@ -319,7 +319,7 @@ fn field(field: &Field) -> Value {
         "externalId": field.external_id,
         "extraTypeInfo": if field.kind == Kind::TextArea { json!("plaintextarea") } else { Value::Null },
         "filterable": field.filterable,
-        "groupable": field.filterable && field.kind != Kind::DateTime,
+        "groupable": field.is_groupable(),
         "idLookup": field.id_lookup,
         "label": field.label,
         "length": length,
@@ -336,7 +336,7 @@ fn field(field: &Field) -> Value {
         "restrictedPicklist": field.restricted,
         "scale": 0,
         "soapType": soap_type(field.kind),
-        "sortable": field.filterable,
+        "sortable": field.is_sortable(),
         "type": field.kind_name,
         "unique": field.unique,
         "updateable": field.updateable,

@@ -34,6 +34,7 @@ mod oauth;
 mod org;
 mod org_file;
 mod passwords;
+mod queries;
 mod random;
 mod records;
 mod replication;

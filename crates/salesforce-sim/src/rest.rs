@@ -4,9 +4,9 @@ use crate::{
     collections, composite, describe,
     errors::Refusal,
     org::Org,
-    replication,
-    request::{Body, Reply, Request},
-    sobjects, soql,
+    queries, replication,
+    request::{Reply, Request},
+    sobjects,
 };
 
 /// Answers a call that changes nothing; `None` if it is one that may.
@@ -29,11 +29,7 @@ pub(crate) fn read(org: &Org, request: &Request) -> Option<Reply> {
         ["sobjects", object, "describe"] => describe::object(org, object, request),
         ["sobjects", object, id] => sobjects::read(org, object, id, request),
         ["sobjects", object, key, value] => sobjects::read_by_key(org, object, key, value, request),
-        ["query" | "queryAll"] => query(org, request),
-        ["query" | "queryAll", locator] => match soql::more(org, locator, request.actor) {
-            Ok(page) => Reply { status: 200, body: page_body(page, request), headers: Vec::new() },
-            Err(refusal) => refusal.into(),
-        },
+        ["query" | "queryAll", ..] | ["tooling", "query" | "queryAll", ..] => queries::answer(org, request),
         ["composite"] => composite::resources(request),
         ["composite", "sobjects", object] => collections::retrieve(org, object, request),
         ["composite", "sobjects"] => Refusal::method(&request.method, "POST,PATCH,DELETE").into(),
@@ -70,7 +66,9 @@ fn allowed(path: &[&str]) -> Option<&'static str> {
         ["sobjects", _] | ["composite"] | ["composite", "sobjects", _] => Some("GET,HEAD,POST"),
         ["composite", "sobjects"] => Some("POST,PATCH,DELETE"),
         ["composite", "sobjects", _, _] => Some("PATCH"),
-        [] | ["limits" | "query" | "queryAll" | "sobjects", ..] => Some("GET,HEAD"),
+        [] | ["limits" | "query" | "queryAll" | "sobjects", ..] | ["tooling", "query" | "queryAll", ..] => {
+            Some("GET,HEAD")
+        }
         _ => None,
     }
 }
@@ -88,26 +86,4 @@ pub(crate) fn records(request: &Request) -> usize {
         ["composite", "sobjects", ..] => array("records").max(array("ids")),
         _ => 0,
     }
-}
-
-fn query(org: &Org, request: &Request) -> Reply {
-    let Some(text) = request.parameter("q") else {
-        return Refusal::call(400, "MALFORMED_QUERY", "A query string has to be specified").into();
-    };
-    match soql::query(org, text, request.actor, page_size(request)) {
-        Ok(page) => Reply { status: 200, body: page_body(page, request), headers: Vec::new() },
-        Err(refusal) => refusal.into(),
-    }
-}
-
-fn page_body(page: soql::Page, request: &Request) -> Body {
-    Body::Page(Box::new(page), request.version)
-}
-
-/// `Sforce-Query-Options: batchSize=500`, from 200 to 2,000.
-fn page_size(request: &Request) -> usize {
-    let options = request.headers.query_options.as_deref().unwrap_or_default();
-    let size = options.split(',').find_map(|option| option.trim().strip_prefix("batchSize="));
-    size.and_then(|size| size.trim().parse::<usize>().ok())
-        .map_or(soql::PAGE, |size| size.clamp(200, soql::PAGE))
 }

@@ -133,7 +133,6 @@ impl Table {
     }
 
     /// The row in a slot, be it deleted or not.
-    #[cfg_attr(not(test), expect(dead_code, reason = "queryAll follows"))]
     pub(crate) fn row_or_binned(&self, slot: Slot) -> Option<&Arc<Row>> {
         self.row(slot).or_else(|| self.deleted.get(&slot)?.row.as_ref())
     }

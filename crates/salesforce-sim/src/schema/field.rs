@@ -42,6 +42,26 @@ impl Kind {
         })
     }
 
+    /// The name of the type, where no field has another for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Reference => "reference",
+            Self::Text => "string",
+            Self::TextArea => "textarea",
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Url => "url",
+            Self::Picklist => "picklist",
+            Self::Boolean => "boolean",
+            Self::Int => "int",
+            Self::Double => "double",
+            Self::Date => "date",
+            Self::DateTime => "datetime",
+            Self::Address => "address",
+        }
+    }
+
     /// Held as text.
     pub(crate) fn is_text(self) -> bool {
         matches!(self, Self::Text | Self::TextArea | Self::Email | Self::Phone | Self::Url | Self::Picklist)
@@ -128,6 +148,21 @@ impl Field {
     /// A create without it is refused.
     pub(crate) fn required(&self) -> bool {
         self.createable && !self.nillable && !self.defaulted_on_create && self.kind != Kind::Boolean
+    }
+
+    /// May stand in `ORDER BY`.
+    pub(crate) fn is_sortable(&self) -> bool {
+        self.filterable && self.kind != Kind::Address && self.kind_name != "multipicklist"
+    }
+
+    /// May stand in `GROUP BY`.
+    pub(crate) fn is_groupable(&self) -> bool {
+        self.is_sortable() && !matches!(self.kind, Kind::DateTime | Kind::Double)
+    }
+
+    /// May be counted, and have a least and a greatest value.
+    pub(crate) fn is_aggregatable(&self) -> bool {
+        self.is_sortable() && self.kind != Kind::Boolean
     }
 
     /// May stand in a path or be named by an upsert in place of the id.

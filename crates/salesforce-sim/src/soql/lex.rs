@@ -1,17 +1,17 @@
 //! SOQL text to tokens, each with its place.
 
-use super::error::{Spot, malformed};
+use super::error::malformed;
 use crate::errors::Refusal;
 
 /// A token and the byte at which it starts.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Token {
-    pub(super) at: usize,
-    pub(super) kind: TokenKind,
+pub(crate) struct Token {
+    pub(crate) at: usize,
+    pub(crate) kind: TokenKind,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum TokenKind {
+pub(crate) enum TokenKind {
     /// A name, keyword, number, date or date literal: whatever stands without quotes.
     Word(String),
     /// A string literal, unescaped; `pattern` keeps `\%` and `\_` for `LIKE`.
@@ -26,7 +26,7 @@ pub(super) enum TokenKind {
 
 impl Token {
     /// How an error text names the token.
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         match &self.kind {
             TokenKind::Word(word) => word.clone(),
             TokenKind::Text { plain, .. } => plain.clone(),
@@ -35,17 +35,17 @@ impl Token {
         }
     }
 
-    pub(super) fn is_word(&self, keyword: &str) -> bool {
+    pub(crate) fn is_word(&self, keyword: &str) -> bool {
         matches!(&self.kind, TokenKind::Word(word) if word.eq_ignore_ascii_case(keyword))
     }
 }
 
 const SIGNS: [&str; 10] = ["!=", "<>", "<=", ">=", "(", ")", ",", "=", "<", ">"];
 
-/// Splits a query into tokens; the last one is always [`TokenKind::End`].
-pub(super) fn lex(text: &str) -> Result<Vec<Token>, Refusal> {
+/// Splits a query into tokens, from a place on; the last one is always [`TokenKind::End`].
+pub(crate) fn lex(text: &str, from: usize) -> Result<Vec<Token>, Refusal> {
     let mut tokens = Vec::new();
-    let mut at = 0;
+    let mut at = from;
     while let Some(first) = text[at..].chars().next() {
         let rest = &text[at..];
         if first.is_whitespace() {
@@ -61,8 +61,7 @@ pub(super) fn lex(text: &str) -> Result<Vec<Token>, Refusal> {
         } else {
             let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
             if length == 0 {
-                let spot = Spot::new(text, at, "");
-                return Err(spot.refusal("MALFORMED_QUERY", &format!("unexpected token: '{first}'")));
+                return Err(malformed(text, at, &format!("unexpected token: '{first}'")));
             }
             tokens.push(Token { at, kind: TokenKind::Word(rest[..length].to_owned()) });
             at += length;

@@ -1,90 +1,81 @@
 //! SOQL: parse, look up, run, page.
 //!
-//! Here: fields, relationship paths, `COUNT`, `FIELDS`, `toLabel`, `WHERE` with `AND`, `OR`, `NOT`,
-//! comparisons, `LIKE`, `IN`, semi-joins and date literals, `ORDER BY`, `LIMIT`, `OFFSET`. Not here:
-//! child sub-queries, `GROUP BY`, `INCLUDES`, `TYPEOF`, currency and fiscal literals.
+//! [`parse`] reads text into [`ast`], [`resolve`] (with [`filter`] for `WHERE` and [`group`] for `GROUP BY`)
+//! looks the names up and makes a [`plan`], [`eval`] and [`aggregate`] run it, [`page`] takes rows and writes
+//! them.
+//!
+//! Not here: `DISTANCE` and `GEOLOCATION`, `convertCurrency`, `WITH DATA CATEGORY`.
 
+mod aggregate;
+pub(crate) mod ast;
+mod cursors;
 mod dates;
-mod error;
+mod describe;
+pub(crate) mod error;
 mod eval;
+mod filter;
+mod format;
+mod function;
+mod group;
 mod lex;
-mod parse;
-mod resolve;
+mod like;
+mod page;
+pub(crate) mod parse;
+mod plan;
+pub(crate) mod resolve;
+mod viewer;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::{
-    cell::Row,
     errors::Refusal,
     ids::Id,
     org::{Actor, Org},
-    records,
-    table::Slot,
 };
-use eval::{cell, matches, related};
-use resolve::{Output, Plan};
+use page::Rows;
+use plan::{Output, Plan};
+use resolve::Asked;
 
-/// How many rows a page has when nobody asks for another number.
-pub(crate) const PAGE: usize = 2_000;
-const CURSOR_IDLE_MS: i64 = 15 * 60 * 1_000;
-const CURSOR_LIFE_MS: i64 = 48 * 3_600 * 1_000;
-/// More open cursors than this end the oldest: a bound on memory.
-const MAX_CURSORS: usize = 100;
-
-/// The open cursors, by their number.
-#[derive(Default)]
-pub(crate) struct Cursors {
-    open: HashMap<Id, Cursor>,
-    made: u64,
-}
-
-#[derive(Clone)]
-struct Cursor {
-    plan: Arc<Plan>,
-    slots: Arc<[Slot]>,
-    page: usize,
-    opened: i64,
-    used: i64,
-}
-
-/// A row, and the record behind each relation of the query.
-type Found = (Arc<Row>, Vec<Option<Arc<Row>>>);
-
-/// A page of an answer, taken from the tables but not yet written as JSON, so that no lock is held
-/// while it is.
-pub(crate) struct Page {
-    plan: Arc<Plan>,
-    rows: Vec<Found>,
-    total: usize,
-    next: Option<String>,
-    /// The one row of `COUNT(Field)`.
-    aggregate: Option<Value>,
-}
+pub(crate) use cursors::Cursors;
+pub(crate) use page::{Cut, PAGE, Page};
 
 /// Runs a query and takes its first page.
-pub(crate) fn query(org: &Org, text: &str, actor: Actor, page: usize) -> Result<Page, Refusal> {
-    let query = parse::parse(text)?;
-    let plan = Arc::new(resolve::resolve(org, text, &query, actor)?);
-    let slots = matches(org, &plan);
-    let total = slots.len();
-    match &plan.output {
-        Output::Total => return Ok(Page { plan, rows: Vec::new(), total, next: None, aggregate: None }),
-        Output::Counts(counts) => {
-            let aggregate = Some(count(org, &plan, counts, &slots));
-            return Ok(Page { plan, rows: Vec::new(), total: 1, next: None, aggregate });
-        }
-        Output::Rows(_) => {}
+pub(crate) fn query(org: &Org, text: &str, cut: Cut, deleted: bool) -> Result<Page, Refusal> {
+    let plan = Arc::new(prepare(org, text, cut.actor, deleted)?);
+    if let Output::Groups(_) = &plan.output {
+        return groups(org, plan, cut);
     }
-    let rows = take(org, &plan, &slots[..total.min(page)]);
-    let next = (total > page).then(|| {
-        let cursor =
-            Cursor { plan: Arc::clone(&plan), slots: slots.into(), page, opened: actor.now, used: actor.now };
-        let id = cursors(org).open(org, cursor);
-        format!("{id}-{page}")
-    });
-    Ok(Page { plan, rows, total, next, aggregate: None })
+    let slots = eval::matches(org, &plan);
+    if let Output::Rows(_) = &plan.output {
+        return Ok(page::first(org, plan, slots, cut));
+    }
+    Ok(Page { rows: Rows::Found(Vec::new()), total: slots.len(), plan, next: None, tooling: false })
+}
+
+/// Groups come in one page or not at all.
+fn groups(org: &Org, mut plan: Arc<Plan>, cut: Cut) -> Result<Page, Refusal> {
+    // LIMIT and OFFSET count groups, not the rows that are grouped.
+    let (mut limit, mut offset) = (None, 0);
+    if let Some(plan) = Arc::get_mut(&mut plan) {
+        limit = plan.limit.take().and_then(|limit| usize::try_from(limit).ok());
+        offset = usize::try_from(std::mem::take(&mut plan.offset)).unwrap_or(usize::MAX);
+    }
+    let slots = eval::matches(org, &plan);
+    let Output::Groups(output) = &plan.output else { return Err(error::whole("no groups")) };
+    let found = aggregate::groups(org, &plan, output, &slots);
+    let found: Vec<_> = found.into_iter().skip(offset).take(limit.unwrap_or(usize::MAX)).collect();
+    if found.len() > cut.page {
+        let message = "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch";
+        return Err(Refusal::call(400, "EXCEEDED_ID_LIMIT", message));
+    }
+    Ok(Page { total: found.len(), rows: Rows::Groups(found), plan, next: None, tooling: false })
+}
+
+fn prepare(org: &Org, text: &str, actor: Actor, deleted: bool) -> Result<Plan, Refusal> {
+    let query = parse::parse(text)?;
+    resolve::resolve(Asked { org, text, actor, deleted }, &query)
 }
 
 /// Takes the page that a locator such as `01gXX00000abcdefAAA-2000` names.
@@ -93,128 +84,27 @@ pub(crate) fn more(org: &Org, locator: &str, actor: Actor) -> Result<Page, Refus
     let (id, from) = locator.split_once('-').ok_or_else(invalid)?;
     let id = Id::parse(id).ok_or_else(invalid)?;
     let from: usize = from.parse().map_err(|_| invalid())?;
-    let cursor = cursors(org).get(id, actor.now).ok_or_else(invalid)?;
-    let total = cursor.slots.len();
-    if from >= total {
-        return Err(invalid());
-    }
-    let to = total.min(from + cursor.page);
-    let rows = take(org, &cursor.plan, &cursor.slots[from..to]);
-    let next = (to < total).then(|| format!("{id}-{to}"));
-    Ok(Page { plan: cursor.plan, rows, total, next, aggregate: None })
+    let cursor = org.cursors.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(id, actor);
+    page::later(org, id, &cursor.ok_or_else(invalid)?, from, actor).ok_or_else(invalid)
 }
 
-fn cursors(org: &Org) -> std::sync::MutexGuard<'_, Cursors> {
-    org.cursors.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+/// What the columns of a query are, without running it.
+pub(crate) fn columns(org: &Org, text: &str, actor: Actor) -> Result<Value, Refusal> {
+    Ok(describe::columns(&prepare(org, text, actor, false)?))
 }
 
-impl Cursors {
-    fn open(&mut self, org: &Org, cursor: Cursor) -> Id {
-        if self.open.len() >= MAX_CURSORS {
-            let oldest = self.open.iter().min_by_key(|(id, cursor)| (cursor.used, **id)).map(|(id, _)| *id);
-            self.open.remove(&oldest.unwrap_or(org.id));
-        }
-        self.made += 1;
-        let id = Id::new("01g", org.instance, self.made);
-        self.open.insert(id, cursor);
-        id
-    }
-
-    fn get(&mut self, id: Id, now: i64) -> Option<Cursor> {
-        self.open.retain(|_, c| now - c.used <= CURSOR_IDLE_MS && now - c.opened <= CURSOR_LIFE_MS);
-        let cursor = self.open.get_mut(&id)?;
-        cursor.used = now;
-        Some(cursor.clone())
-    }
-}
-
-fn take(org: &Org, plan: &Plan, slots: &[Slot]) -> Vec<Found> {
-    let table = org.table(&plan.object);
-    let parents =
-        |row: &Row| (0..plan.relations.len()).map(|r| related(org, plan, r, row).cloned()).collect();
-    slots.iter().filter_map(|slot| table.row(*slot)).map(|row| (Arc::clone(row), parents(row))).collect()
-}
-
-fn count(org: &Org, plan: &Plan, counts: &[(String, resolve::Path)], slots: &[Slot]) -> Value {
-    let mut record = Map::new();
-    record.insert("attributes".into(), json!({"type": "AggregateResult"}));
-    let table = org.table(&plan.object);
-    for (name, path) in counts {
-        let rows = slots.iter().filter_map(|slot| table.row(*slot));
-        let count = rows.filter(|row| !cell(org, plan, path, row).is_null()).count();
-        record.insert(name.clone(), json!(count));
-    }
-    Value::Object(record)
-}
-
-impl Page {
-    /// The answer as REST bodies show it.
-    pub(crate) fn into_json(self, version: u16) -> Value {
-        let records: Vec<Value> = match self.aggregate {
-            Some(record) => vec![record],
-            None => {
-                self.rows.iter().map(|(row, parents)| record(&self.plan, row, parents, version)).collect()
-            }
-        };
-        let mut answer = Map::new();
-        answer.insert("totalSize".into(), json!(self.total));
-        answer.insert("done".into(), json!(self.next.is_none()));
-        if let Some(next) = self.next {
-            answer
-                .insert("nextRecordsUrl".into(), json!(format!("/services/data/v{version}.0/query/{next}")));
-        }
-        answer.insert("records".into(), Value::Array(records));
-        Value::Object(answer)
-    }
-}
-
-fn record(plan: &Plan, row: &Row, parents: &[Option<Arc<Row>>], version: u16) -> Value {
-    let mut record = Map::new();
-    record.insert("attributes".into(), records::attributes(&plan.object, row, version));
-    let Output::Rows(columns) = &plan.output else { return Value::Object(record) };
-    for column in columns {
-        let path = &column.path;
-        let row = match path.relation {
-            None => Some(row),
-            Some(relation) => parents[relation].as_deref(),
-        };
-        let Some(target) = nested(plan, &mut record, path.relation, parents, version) else { continue };
-        let Some(row) = row else { continue };
-        let mut value = records::field(&path.object, row, path.field());
-        if column.label {
-            let label = path.field().picklist.iter().find(|p| value == p.value).map(|p| p.label.clone());
-            value = label.map_or(value, Value::String);
-        }
-        target.insert(column.name.clone(), value);
-    }
-    Value::Object(record)
-}
-
-/// The object inside `record` into which a related field goes; `None`, and a null in its place, if
-/// there is no related record.
-fn nested<'a>(
-    plan: &Plan,
-    record: &'a mut Map<String, Value>,
-    relation: Option<usize>,
-    parents: &[Option<Arc<Row>>],
-    version: u16,
-) -> Option<&'a mut Map<String, Value>> {
-    let Some(relation) = relation else { return Some(record) };
-    let step = &plan.relations[relation];
-    let outer = nested(plan, record, step.parent, parents, version)?;
-    let inner = outer.entry(step.name.as_str()).or_insert_with(|| match &parents[relation] {
-        Some(row) => json!({"attributes": records::attributes(&step.object, row, version)}),
-        None => Value::Null,
-    });
-    inner.as_object_mut()
+/// How the org would find the rows of a query.
+pub(crate) fn explain(org: &Org, text: &str, actor: Actor) -> Result<Value, Refusal> {
+    Ok(describe::explain(org, &prepare(org, text, actor, false)?, text))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
-    use crate::org_file::OrgFile;
+    use crate::{cell::Row, org_file::OrgFile};
 
     fn word() -> impl Strategy<Value = String> {
         prop_oneof![
@@ -269,7 +159,7 @@ mod tests {
         fn no_query_is_a_panic(words in proptest::collection::vec(word(), 0..16)) {
             let org = OrgFile::read(None).unwrap().build(1, 0).unwrap();
             let actor = Actor { user: org.run_as, now: 1_700_000_000_000 };
-            match query(&org, &words.join(" "), actor, PAGE) {
+            match query(&org, &words.join(" "), Cut { page: PAGE, actor }, false) {
                 Ok(page) => prop_assert!(page.into_json(66)["done"].is_boolean()),
                 Err(refusal) => prop_assert!(refusal.status == 400 && !refusal.message.is_empty()),
             }
@@ -291,7 +181,7 @@ mod tests {
             let actor = Actor { user: org.run_as, now: 0 };
             for condition in [format!("= '{escaped}'"), format!("LIKE '{like}'"), format!("IN ('{escaped}')")] {
                 let soql = format!("SELECT Id FROM User WHERE LastName {condition}");
-                let page = query(&org, &soql, actor, PAGE).map_err(|refusal| refusal.message);
+                let page = query(&org, &soql, Cut { page: PAGE, actor }, false).map_err(|refusal| refusal.message);
                 let found = page.map(|page| page.into_json(66)["totalSize"].clone());
                 prop_assert_eq!(found, Ok(json!(1)), "{}", soql);
             }

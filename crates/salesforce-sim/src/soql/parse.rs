@@ -1,7 +1,13 @@
-//! Tokens to a query. Names are not looked up yet: see [`super::resolve`].
+//! Tokens to a query.
 
 use super::{
-    error::malformed,
+    ast::{
+        Alias, Condition, Expr, Grouping, Literal, LiteralValue, Name, Operator, Order, Query, Select,
+        Totals, TypeOf,
+    },
+    dates,
+    error::{malformed, whole},
+    function::Function,
     lex::{Token, TokenKind, lex},
 };
 use crate::errors::Refusal;
@@ -10,116 +16,61 @@ use crate::errors::Refusal;
 const MAX_DEPTH: usize = 64;
 const MAX_LENGTH: usize = 100_000;
 const MAX_LITERAL: usize = 4_000;
-pub(super) const MAX_OFFSET: u64 = 2_000;
+const MAX_OFFSET: u64 = 2_000;
 
-#[derive(Debug)]
-pub(super) struct Query {
-    pub(super) select: Vec<Select>,
-    pub(super) object: Name,
-    pub(super) condition: Option<Condition>,
-    pub(super) order: Vec<Order>,
-    pub(super) limit: Option<u64>,
-    pub(super) offset: u64,
-}
-
-/// A name or dotted path and where it stands.
-#[derive(Clone, Debug)]
-pub(super) struct Name {
-    pub(super) text: String,
-    pub(super) at: usize,
-}
-
-#[derive(Debug)]
-pub(super) enum Select {
-    Field(Name),
-    /// `toLabel(Field) alias`
-    Label(Name, Option<String>),
-    /// `COUNT()`
-    Rows,
-    /// `COUNT(Field) alias`
-    Count(Name, Option<String>),
-    /// `FIELDS(STANDARD)`
-    Fields(Name),
-}
-
-#[derive(Debug)]
-pub(super) enum Condition {
-    And(Vec<Condition>),
-    Or(Vec<Condition>),
-    Not(Box<Condition>),
-    Compare(Name, Operator, Literal),
-    In(Name, bool, Vec<Literal>),
-    SemiJoin(Name, bool, Box<Query>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-    Like,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Literal {
-    pub(super) at: usize,
-    pub(super) value: LiteralValue,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum LiteralValue {
-    Null,
-    Text {
-        plain: String,
-        pattern: String,
-    },
-    /// A boolean, number, date or date literal.
-    Bare(String),
-}
-
-#[derive(Debug)]
-pub(super) struct Order {
-    pub(super) field: Name,
-    pub(super) descending: bool,
-    pub(super) nulls_first: bool,
-}
+/// Words that are no names (SOQL and SOSL Reference, "Alias Notation"). `Group` is an object too.
+const RESERVED: [&str; 21] = [
+    "AND", "ASC", "DESC", "EXCLUDES", "FIRST", "FROM", "HAVING", "IN", "INCLUDES", "LAST", "LIKE", "LIMIT",
+    "NOT", "NULL", "NULLS", "OR", "SELECT", "USING", "WHERE", "WITH", "ORDER",
+];
+/// Words that may follow `FROM Object` and are no alias of it.
+const CLAUSES: [&str; 11] =
+    ["USING", "WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR", "UPDATE", "ALL"];
 
 /// Reads a whole query.
-pub(super) fn parse(text: &str) -> Result<Query, Refusal> {
+pub(crate) fn parse(text: &str) -> Result<Query, Refusal> {
     if text.trim().is_empty() {
-        let message = "SOQL statements cannot be empty or null";
-        return Err(Refusal::call(400, "MALFORMED_QUERY", message));
+        return Err(whole("SOQL statements cannot be empty or null"));
     }
     if text.chars().count() > MAX_LENGTH {
-        let message = format!("SOQL statement is longer than {MAX_LENGTH} characters");
-        return Err(Refusal::call(400, "MALFORMED_QUERY", message));
+        return Err(whole(format!("SOQL statements cannot be longer than {MAX_LENGTH} characters.")));
     }
-    let tokens = lex(text)?;
-    let mut parser = Parser { text, tokens, next: 0, depth: 0 };
+    let mut parser = Parser::new(text, 0)?;
     if !parser.peek().is_word("SELECT") {
-        let message = format!("unexpected token: '{}'", parser.peek().shown());
-        return Err(Refusal::call(400, "MALFORMED_QUERY", message));
+        return Err(whole(format!("unexpected token: '{}'", parser.peek().shown())));
     }
-    let query = parser.query()?;
-    match parser.peek().kind {
-        TokenKind::End => Ok(query),
-        _ => Err(parser.unexpected()),
-    }
+    let query = parser.query(Place::Outer)?;
+    parser.end()?;
+    Ok(query)
 }
 
-struct Parser<'a> {
-    text: &'a str,
+/// Where a query stands: each place allows other clauses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Outer,
+    Children,
+    SemiJoin,
+}
+
+pub(crate) struct Parser<'a> {
+    pub(crate) text: &'a str,
     tokens: Vec<Token>,
     next: usize,
     depth: usize,
 }
 
-impl Parser<'_> {
-    fn peek(&self) -> &Token {
-        &self.tokens[self.next.min(self.tokens.len() - 1)]
+impl<'a> Parser<'a> {
+    /// A parser of what stands behind a place.
+    pub(crate) fn new(text: &'a str, from: usize) -> Result<Self, Refusal> {
+        Ok(Self { text, tokens: lex(text, from)?, next: 0, depth: 0 })
+    }
+
+    pub(crate) fn peek(&self) -> &Token {
+        self.ahead(0)
+    }
+
+    fn ahead(&self, by: usize) -> &Token {
+        &self.tokens[(self.next + by).min(self.tokens.len() - 1)]
     }
 
     fn take(&mut self) -> Token {
@@ -128,42 +79,47 @@ impl Parser<'_> {
         token
     }
 
-    fn unexpected(&self) -> Refusal {
+    pub(crate) fn unexpected(&self) -> Refusal {
         let token = self.peek();
         malformed(self.text, token.at, &format!("unexpected token: '{}'", token.shown()))
     }
 
-    fn word(&mut self, keyword: &str) -> bool {
+    pub(crate) fn end(&self) -> Result<(), Refusal> {
+        if self.peek().kind == TokenKind::End { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    pub(crate) fn word(&mut self, keyword: &str) -> bool {
         let found = self.peek().is_word(keyword);
         self.next += usize::from(found);
         found
     }
 
-    fn sign(&mut self, sign: &str) -> bool {
-        let found = matches!(self.peek().kind, TokenKind::Sign(s) if s == sign);
+    pub(crate) fn sign(&mut self, sign: &str) -> bool {
+        let found = is_sign(self.peek(), sign);
         self.next += usize::from(found);
         found
     }
 
-    fn expect_word(&mut self, keyword: &str) -> Result<(), Refusal> {
+    pub(crate) fn expect_word(&mut self, keyword: &str) -> Result<(), Refusal> {
         if self.word(keyword) { Ok(()) } else { Err(self.unexpected()) }
     }
 
-    fn expect_sign(&mut self, sign: &str) -> Result<(), Refusal> {
+    pub(crate) fn expect_sign(&mut self, sign: &str) -> Result<(), Refusal> {
         if self.sign(sign) { Ok(()) } else { Err(self.unexpected()) }
     }
 
-    fn name(&mut self) -> Result<Name, Refusal> {
-        let token = self.peek();
+    pub(crate) fn name(&mut self) -> Result<Name, Refusal> {
         let is_name = |word: &str| {
-            word.starts_with(|c: char| c.is_ascii_alphabetic())
-                && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
-                && !word.ends_with('.')
-                && !word.contains("..")
+            let is_part = |part: &str| {
+                part.starts_with(|c: char| c.is_ascii_alphabetic())
+                    && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            };
+            word.split('.').all(is_part)
+                && !RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(word))
         };
-        match &token.kind {
+        match &self.peek().kind {
             TokenKind::Word(word) if is_name(word) => {
-                let name = Name { text: word.clone(), at: token.at };
+                let name = Name { text: word.clone(), at: self.peek().at };
                 self.next += 1;
                 Ok(name)
             }
@@ -171,9 +127,9 @@ impl Parser<'_> {
         }
     }
 
-    fn number(&mut self) -> Result<u64, Refusal> {
+    pub(crate) fn number(&mut self) -> Result<u64, Refusal> {
         let number = match &self.peek().kind {
-            TokenKind::Word(word) => word.parse().ok(),
+            TokenKind::Word(word) if word.bytes().all(|b| b.is_ascii_digit()) => word.parse().ok(),
             _ => None,
         };
         let number = number.ok_or_else(|| self.unexpected())?;
@@ -181,73 +137,216 @@ impl Parser<'_> {
         Ok(number)
     }
 
-    fn query(&mut self) -> Result<Query, Refusal> {
-        self.expect_word("SELECT")?;
-        let mut select = vec![self.select()?];
-        while self.sign(",") {
-            select.push(self.select()?);
+    fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Refusal::call(
+                400,
+                "QUERY_TOO_COMPLICATED",
+                "Query is too complicated: it is nested too deeply",
+            ));
         }
+        let read = read(self);
+        self.depth -= 1;
+        read
+    }
+
+    fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Result<T, Refusal>) -> Result<Vec<T>, Refusal> {
+        let mut items = vec![read(self)?];
+        while self.sign(",") {
+            items.push(read(self)?);
+        }
+        Ok(items)
+    }
+
+    pub(crate) fn query(&mut self, place: Place) -> Result<Query, Refusal> {
+        self.expect_word("SELECT")?;
+        let select = self.select_list()?;
         self.expect_word("FROM")?;
-        let object = self.name()?;
-        let mut query = Query { select, object, condition: None, order: Vec::new(), limit: None, offset: 0 };
+        let aliases = self.list(Self::source)?;
+        let mut query = Query {
+            select,
+            from: aliases[0].path.clone(),
+            aliases,
+            scope: None,
+            condition: None,
+            grouping: None,
+            order: Vec::new(),
+            limit: None,
+            offset: None,
+        };
+        if self.word("USING") {
+            self.expect_word("SCOPE")?;
+            query.scope = Some(self.name()?);
+        }
+        self.filters(&mut query)?;
+        if place == Place::SemiJoin && (!query.order.is_empty() || query.limit.is_some()) {
+            return Err(self.unexpected());
+        }
+        if place == Place::Outer {
+            self.purpose()?;
+        }
+        Ok(query)
+    }
+
+    /// From `WHERE` to `OFFSET`: also what stands behind the fields of an object in a search.
+    pub(crate) fn filters(&mut self, query: &mut Query) -> Result<(), Refusal> {
         if self.word("WHERE") {
             query.condition = Some(self.condition()?);
         }
+        if self.word("WITH") {
+            // Every query over REST runs as its user, so these say what is so already.
+            let known = ["SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE"];
+            if !known.iter().any(|mode| self.word(mode)) {
+                return Err(self.unexpected());
+            }
+        }
+        if self.word("GROUP") {
+            query.grouping = Some(self.grouping()?);
+        }
         if self.word("ORDER") {
             self.expect_word("BY")?;
-            query.order.push(self.order()?);
-            while self.sign(",") {
-                query.order.push(self.order()?);
-            }
+            query.order = self.list(Self::order)?;
         }
         if self.word("LIMIT") {
             query.limit = Some(self.number()?);
         }
         if self.word("OFFSET") {
-            query.offset = self.number()?;
-            if query.offset > MAX_OFFSET {
+            let offset = self.number()?;
+            if offset > MAX_OFFSET {
                 let message = format!("Maximum SOQL offset allowed is {MAX_OFFSET}");
                 return Err(Refusal::call(400, "NUMBER_OUTSIDE_VALID_RANGE", message));
             }
+            query.offset = Some(offset);
         }
-        Ok(query)
+        Ok(())
+    }
+
+    /// `FOR VIEW`, `FOR REFERENCE` and `UPDATE` only count views. `FOR UPDATE` and `ALL ROWS` are for Apex.
+    fn purpose(&mut self) -> Result<(), Refusal> {
+        if self.word("FOR") && !self.word("VIEW") && !self.word("REFERENCE") {
+            return Err(self.unexpected());
+        }
+        if self.word("UPDATE") && !self.word("TRACKING") && !self.word("VIEWSTAT") {
+            return Err(self.unexpected());
+        }
+        if self.peek().is_word("ALL") && self.ahead(1).is_word("ROWS") {
+            return Err(malformed(self.text, self.peek().at, "ALL ROWS not allowed in this context"));
+        }
+        Ok(())
+    }
+
+    /// `User`, `User u`, `c.Account a`.
+    fn source(&mut self) -> Result<Alias, Refusal> {
+        let path = self.name()?;
+        let explicit = self.word("AS");
+        let is_alias = match &self.peek().kind {
+            TokenKind::Word(word) => !CLAUSES.iter().any(|clause| clause.eq_ignore_ascii_case(word)),
+            _ => false,
+        };
+        let alias = if explicit || is_alias { Some(self.name()?.text) } else { None };
+        Ok(Alias { path, alias })
+    }
+
+    pub(crate) fn select_list(&mut self) -> Result<Vec<Select>, Refusal> {
+        self.list(Self::select)
     }
 
     fn select(&mut self) -> Result<Select, Refusal> {
-        let name = self.name()?;
-        if !self.sign("(") {
-            return Ok(Select::Field(name));
+        if is_sign(self.peek(), "(") && self.ahead(1).is_word("SELECT") {
+            self.next += 1;
+            let query = self.deeper(|parser| parser.query(Place::Children))?;
+            self.expect_sign(")")?;
+            return Ok(Select::Children(Box::new(query)));
         }
-        match name.text.to_ascii_lowercase().as_str() {
-            "count" if self.sign(")") => Ok(Select::Rows),
-            "count" => {
-                let field = self.name()?;
-                self.expect_sign(")")?;
-                Ok(Select::Count(field, self.alias()))
-            }
-            "tolabel" => {
-                let field = self.name()?;
-                self.expect_sign(")")?;
-                Ok(Select::Label(field, self.alias()))
-            }
-            "fields" => {
-                let which = self.name()?;
-                self.expect_sign(")")?;
-                Ok(Select::Fields(which))
-            }
-            _ => Err(malformed(self.text, name.at, &format!("unexpected token: '{}'", name.text))),
+        if self.peek().is_word("TYPEOF") && matches!(self.ahead(1).kind, TokenKind::Word(_)) {
+            return self.type_of().map(Select::TypeOf);
         }
+        let opens = is_sign(self.ahead(1), "(");
+        if opens && self.peek().is_word("COUNT") && is_sign(self.ahead(2), ")") {
+            self.next += 3;
+            return Ok(Select::Total);
+        }
+        if opens && self.peek().is_word("FIELDS") {
+            self.next += 2;
+            let which = self.name()?;
+            self.expect_sign(")")?;
+            return Ok(Select::Fields(which));
+        }
+        let value = self.expr()?;
+        Ok(Select::Value(value, self.alias()?))
     }
 
-    fn alias(&mut self) -> Option<String> {
-        if self.peek().is_word("FROM") {
-            return None;
+    /// A word between a value and the next comma or `FROM`.
+    fn alias(&mut self) -> Result<Option<Name>, Refusal> {
+        let TokenKind::Word(_) = self.peek().kind else { return Ok(None) };
+        let behind = self.ahead(1);
+        if !self.peek().is_word("FROM") && (behind.is_word("FROM") || is_sign(behind, ",")) {
+            return self.name().map(Some);
         }
-        self.name().ok().map(|name| name.text)
+        Ok(None)
+    }
+
+    fn type_of(&mut self) -> Result<TypeOf, Refusal> {
+        self.expect_word("TYPEOF")?;
+        let relation = self.name()?;
+        let mut arms = Vec::new();
+        while self.word("WHEN") {
+            let object = self.name()?;
+            self.expect_word("THEN")?;
+            arms.push((object, self.list(Self::name)?));
+        }
+        if arms.is_empty() {
+            return Err(self.unexpected());
+        }
+        let otherwise = if self.word("ELSE") { self.list(Self::name)? } else { Vec::new() };
+        self.expect_word("END")?;
+        Ok(TypeOf { relation, arms, otherwise })
+    }
+
+    /// A field, or a field inside functions.
+    fn expr(&mut self) -> Result<Expr, Refusal> {
+        let at = self.peek().at;
+        let mut functions = Vec::new();
+        while let (TokenKind::Word(word), true) = (&self.peek().kind, is_sign(self.ahead(1), "(")) {
+            let Some(function) = Function::parse(word) else { return Err(self.unexpected()) };
+            // An aggregate is never inside anything but FORMAT.
+            let inside = functions.last().is_some_and(|outer| *outer != Function::Format);
+            if functions.len() > 3 || inside && function.is_aggregate() {
+                return Err(self.unexpected());
+            }
+            functions.push(function);
+            self.next += 2;
+        }
+        let name = self.name()?;
+        for _ in &functions {
+            self.expect_sign(")")?;
+        }
+        Ok(Expr { functions, name, at })
+    }
+
+    fn grouping(&mut self) -> Result<Grouping, Refusal> {
+        self.expect_word("BY")?;
+        let opens = is_sign(self.ahead(1), "(");
+        let totals = match opens {
+            true if self.word("ROLLUP") => Totals::Rollup,
+            true if self.word("CUBE") => Totals::Cube,
+            _ => Totals::None,
+        };
+        let keys = if totals == Totals::None {
+            self.list(Self::expr)?
+        } else {
+            self.expect_sign("(")?;
+            let keys = self.list(Self::expr)?;
+            self.expect_sign(")")?;
+            keys
+        };
+        let having = if self.word("HAVING") { Some(self.condition()?) } else { None };
+        Ok(Grouping { totals, keys, having })
     }
 
     fn order(&mut self) -> Result<Order, Refusal> {
-        let field = self.name()?;
+        let value = self.expr()?;
         let descending = self.word("DESC");
         if !descending {
             self.word("ASC");
@@ -259,92 +358,83 @@ impl Parser<'_> {
                 self.expect_word("LAST")?;
             }
         }
-        Ok(Order { field, descending, nulls_first })
+        Ok(Order { value, descending, nulls_first })
     }
 
-    /// `AND` and `OR` side by side need parentheses.
-    fn condition(&mut self) -> Result<Condition, Refusal> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(Refusal::call(400, "QUERY_TOO_COMPLICATED", "The query is nested too deeply"));
-        }
-        let mut parts = vec![self.term()?];
-        let condition = if self.peek().is_word("AND") {
-            while self.word("AND") {
-                parts.push(self.term()?);
+    /// One condition, or several with one of `AND` and `OR` between them. Beside others, `NOT` needs
+    /// parentheres around it, and so do `AND` and `OR` among each other.
+    pub(crate) fn condition(&mut self) -> Result<Condition, Refusal> {
+        self.deeper(|parser| {
+            if parser.word("NOT") {
+                return Ok(Condition::Not(Box::new(parser.term()?)));
             }
-            Condition::And(parts)
-        } else {
-            while self.word("OR") {
-                parts.push(self.term()?);
+            let first = parser.term()?;
+            let Some(word) = ["AND", "OR"].into_iter().find(|word| parser.peek().is_word(word)) else {
+                return Ok(first);
+            };
+            let mut parts = vec![first];
+            while parser.word(word) {
+                parts.push(parser.term()?);
             }
-            Condition::Or(parts)
-        };
-        self.depth -= 1;
-        if self.peek().is_word("AND") || self.peek().is_word("OR") {
-            return Err(self.unexpected());
-        }
-        Ok(condition)
+            if parser.peek().is_word("AND") || parser.peek().is_word("OR") {
+                return Err(parser.unexpected());
+            }
+            Ok(if word == "AND" { Condition::And(parts) } else { Condition::Or(parts) })
+        })
     }
 
     fn term(&mut self) -> Result<Condition, Refusal> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(Refusal::call(400, "QUERY_TOO_COMPLICATED", "The query is nested too deeply"));
-        }
-        let term = if self.word("NOT") {
-            Condition::Not(Box::new(self.term()?))
-        } else if self.sign("(") {
+        if self.sign("(") {
             let condition = self.condition()?;
             self.expect_sign(")")?;
-            condition
-        } else {
-            self.comparison()?
-        };
-        self.depth -= 1;
-        Ok(term)
+            return Ok(condition);
+        }
+        self.comparison()
     }
 
     fn comparison(&mut self) -> Result<Condition, Refusal> {
-        let field = self.name()?;
+        let value = self.expr()?;
         if self.word("NOT") {
             self.expect_word("IN")?;
-            return self.list(field, true);
+            return self.values(value, true);
         }
         if self.word("IN") {
-            return self.list(field, false);
+            return self.values(value, false);
+        }
+        for (word, negated) in [("INCLUDES", false), ("EXCLUDES", true)] {
+            if self.word(word) {
+                self.expect_sign("(")?;
+                let literals = self.list(Self::literal)?;
+                self.expect_sign(")")?;
+                return Ok(Condition::Includes(value, negated, literals));
+            }
         }
         let operator = match &self.peek().kind {
-            TokenKind::Sign("=") => Operator::Equal,
-            TokenKind::Sign("!=") => Operator::NotEqual,
-            TokenKind::Sign("<") => Operator::Less,
-            TokenKind::Sign("<=") => Operator::LessOrEqual,
-            TokenKind::Sign(">") => Operator::Greater,
-            TokenKind::Sign(">=") => Operator::GreaterOrEqual,
-            TokenKind::Word(word) if word.eq_ignore_ascii_case("LIKE") => Operator::Like,
-            _ => return Err(self.unexpected()),
+            TokenKind::Sign(sign) => {
+                Operator::SIGNS.iter().find(|(known, _)| known == sign).map(|(_, operator)| *operator)
+            }
+            TokenKind::Word(word) if word.eq_ignore_ascii_case("LIKE") => Some(Operator::Like),
+            _ => None,
         };
+        let operator = operator.ok_or_else(|| self.unexpected())?;
         self.next += 1;
-        Ok(Condition::Compare(field, operator, self.literal()?))
+        Ok(Condition::Compare(value, operator, self.literal()?))
     }
 
-    fn list(&mut self, field: Name, negated: bool) -> Result<Condition, Refusal> {
+    fn values(&mut self, value: Expr, negated: bool) -> Result<Condition, Refusal> {
         self.expect_sign("(")?;
         if self.peek().is_word("SELECT") {
-            let query = self.query()?;
+            let query = self.deeper(|parser| parser.query(Place::SemiJoin))?;
             self.expect_sign(")")?;
-            return Ok(Condition::SemiJoin(field, negated, Box::new(query)));
+            return Ok(Condition::SemiJoin(value, negated, Box::new(query)));
         }
-        let mut values = vec![self.literal()?];
-        while self.sign(",") {
-            values.push(self.literal()?);
-        }
+        let literals = self.list(Self::literal)?;
         self.expect_sign(")")?;
-        Ok(Condition::In(field, negated, values))
+        Ok(Condition::In(value, negated, literals))
     }
 
     fn literal(&mut self) -> Result<Literal, Refusal> {
-        let token = self.take();
+        let token = self.peek().clone();
         let value = match token.kind {
             TokenKind::Text { plain, .. } if plain.chars().count() > MAX_LITERAL => {
                 let reason = format!("string literal is longer than {MAX_LITERAL} characters");
@@ -352,43 +442,92 @@ impl Parser<'_> {
             }
             TokenKind::Text { plain, pattern } => LiteralValue::Text { plain, pattern },
             TokenKind::Word(word) if word.eq_ignore_ascii_case("null") => LiteralValue::Null,
-            TokenKind::Word(word) => LiteralValue::Bare(word),
-            _ => {
-                self.next -= 1;
-                return Err(self.unexpected());
+            TokenKind::Word(word) if word.starts_with(':') => {
+                return Err(malformed(self.text, token.at, "Bind variables only allowed in Apex code"));
             }
+            TokenKind::Word(mut word) => {
+                // `LAST_N_DAYS: 3` may have a blank.
+                if let (true, TokenKind::Word(number)) = (word.ends_with(':'), &self.ahead(1).kind) {
+                    word.push_str(number);
+                    self.next += 1;
+                }
+                if !is_value(&word) {
+                    return Err(malformed(self.text, token.at, &format!("unexpected token: '{word}'")));
+                }
+                LiteralValue::Bare(word)
+            }
+            _ => return Err(self.unexpected()),
         };
-        Ok(Literal { at: token.at, value })
+        self.take();
+        Ok(Literal { value })
     }
+}
+
+fn is_sign(token: &Token, sign: &str) -> bool {
+    matches!(token.kind, TokenKind::Sign(s) if s == sign)
+}
+
+/// A boolean, a number with or without a currency, a date, or the name of a date.
+fn is_value(word: &str) -> bool {
+    let number = |word: &str| {
+        word.bytes().any(|b| b.is_ascii_digit()) && word.parse::<f64>().is_ok_and(f64::is_finite)
+    };
+    let currency = |word: &str| {
+        word.is_char_boundary(3) && word.len() > 3 && {
+            let (code, rest) = word.split_at(3);
+            code.bytes().all(|b| b.is_ascii_alphabetic()) && number(rest)
+        }
+    };
+    let date = word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('-');
+    word.eq_ignore_ascii_case("true")
+        || word.eq_ignore_ascii_case("false")
+        || number(word)
+        || currency(word)
+        || date
+        || dates::is_literal(word)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn end_of(text: &str) -> String {
+        parse(text).unwrap_err().message
+    }
+
     #[test]
-    fn and_beside_or_needs_parentheses() {
-        assert!(parse("SELECT Id FROM User WHERE (Id = null OR Id = null) AND NOT Id = null").is_ok());
-        let refusal = parse("SELECT Id FROM User WHERE A = 1 AND B = 2 OR C = 3").unwrap_err();
-        assert!(
-            refusal.message.ends_with("ERROR at Row:1:Column:43\nunexpected token: 'OR'"),
-            "{}",
-            refusal.message
-        );
+    fn and_or_and_not_need_parentheses_between_them() {
+        for good in [
+            "Id = null",
+            "NOT Id = null",
+            "NOT (Id = null AND Id = null)",
+            "(NOT Id = null) AND Id = null",
+            "(Id = null OR Id = null) AND Id = null AND (NOT Id = null)",
+        ] {
+            assert!(parse(&format!("SELECT Id FROM User WHERE {good}")).is_ok(), "{good}");
+        }
+        for (bad, token) in [
+            ("A = 1 AND B = 2 OR C = 3", "OR"),
+            ("A = 1 OR B = 2 AND C = 3", "AND"),
+            ("NOT A = 1 AND B = 2", "AND"),
+            ("A = 1 AND NOT B = 2", "NOT"),
+            ("NOT NOT A = 1", "NOT"),
+        ] {
+            let message = end_of(&format!("SELECT Id FROM User WHERE {bad}"));
+            assert!(message.ends_with(&format!("unexpected token: '{token}'")), "{bad}: {message}");
+        }
     }
 
     #[test]
     fn text_that_is_no_query_is_named_without_a_caret() {
-        let refusal = parse("invalid").unwrap_err();
-        assert_eq!(refusal.message, "unexpected token: 'invalid'");
-        assert_eq!(parse(" ").unwrap_err().message, "SOQL statements cannot be empty or null");
+        assert_eq!(end_of("invalid"), "unexpected token: 'invalid'");
+        assert_eq!(end_of(" "), "SOQL statements cannot be empty or null");
     }
 
     #[test]
     fn literals_are_unescaped() {
         let query = parse(r"SELECT Id FROM User WHERE Name = 'a\'\\\n\u00e9\%'").unwrap();
-        let Some(Condition::Or(parts)) = query.condition else { panic!() };
-        let Condition::Compare(_, Operator::Equal, literal) = &parts[0] else { panic!() };
+        let Some(Condition::Compare(_, Operator::Equal, literal)) = query.condition else { panic!() };
         let LiteralValue::Text { plain, pattern } = &literal.value else { panic!() };
         assert_eq!(plain, "a'\\\né%");
         assert_eq!(pattern, "a'\\\\\né\\%");
@@ -398,17 +537,36 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_refused_and_not_a_crash() {
-        let text = format!("SELECT Id FROM User WHERE {}", "(".repeat(20_000));
-        assert_eq!(parse(&text).unwrap_err().code, "QUERY_TOO_COMPLICATED");
-        let text = format!("SELECT Id FROM User WHERE {}", "NOT ".repeat(20_000));
-        assert_eq!(parse(&text).unwrap_err().code, "QUERY_TOO_COMPLICATED");
-        let text =
-            format!("SELECT Id FROM User WHERE {} 1", "Id IN (SELECT Id FROM User WHERE ".repeat(2_000));
-        assert_eq!(parse(&text).unwrap_err().code, "QUERY_TOO_COMPLICATED");
+        for text in [
+            format!("SELECT Id FROM User WHERE {}", "(".repeat(20_000)),
+            format!("SELECT Id FROM User WHERE {} 1", "Id IN (SELECT Id FROM User WHERE ".repeat(2_000)),
+            format!("SELECT {} 1", "(SELECT ".repeat(2_000)),
+        ] {
+            assert_eq!(parse(&text).unwrap_err().code, "QUERY_TOO_COMPLICATED");
+        }
     }
 
     #[test]
     fn offset_has_its_limit() {
         assert_eq!(parse("SELECT Id FROM User OFFSET 2001").unwrap_err().code, "NUMBER_OUTSIDE_VALID_RANGE");
+    }
+
+    #[test]
+    fn a_printed_query_reads_the_same() {
+        for text in [
+            "SELECT Id FROM User",
+            "select a.Name, toLabel(TimeZoneSidKey) z FROM User u, u.Profile a USING SCOPE mine WHERE (a.Name LIKE 'a\\'\\_%' \
+             OR Id NOT IN ('x', null)) AND (NOT Id IN (SELECT UserId FROM UserLogin)) LIMIT 3 OFFSET 4",
+            "SELECT COUNT() FROM User WHERE CreatedDate > LAST_N_DAYS: 3",
+            "SELECT FIELDS(ALL), (SELECT Id FROM Users ORDER BY Id DESC) FROM Profile LIMIT 200",
+            "SELECT TYPEOF Owner WHEN User THEN Id, Name WHEN Group THEN Id ELSE Name END FROM Lead",
+            "SELECT CALENDAR_YEAR(convertTimezone(CreatedDate)), FORMAT(MAX(Id)) x FROM User GROUP BY \
+             ROLLUP(CALENDAR_YEAR(convertTimezone(CreatedDate))) HAVING COUNT(Id) > 1 ORDER BY COUNT(Id) NULLS LAST",
+            "SELECT Id FROM User WHERE Tags__c INCLUDES ('a;b', 'c') AND Tags__c EXCLUDES ('d')",
+        ] {
+            let printed =
+                parse(text).map(|query| query.to_string()).map_err(|refusal| refusal.message).unwrap();
+            assert_eq!(parse(&printed).unwrap().to_string(), printed);
+        }
     }
 }

@@ -1,124 +1,97 @@
-//! A query against the schema: names to fields, literals to values, dates to instants.
+//! A query against the schema: which object, which fields.
 
-use std::{collections::HashSet, sync::Arc};
-
-use jiff::tz::TimeZone;
+use std::sync::Arc;
 
 use super::{
-    dates,
-    error::Spot,
-    eval,
-    parse::{Condition, Literal, LiteralValue, Name, Operator, Query, Select},
+    ast::{Condition, Expr, LiteralValue, Name, Operator, Order, Query, Select, TypeOf},
+    error::{Spot, whole},
+    function::Function,
+    plan::{Column, Content, Operand, OrderKey, Output, Path, Plan, Relation, Scalar, Test},
+    viewer::Viewer,
 };
 use crate::{
-    cell::{Cell, parse_datetime},
     errors::Refusal,
-    ids::Id,
     org::{Actor, Org},
-    schema::{Field, Kind, Object},
+    schema::{Field, Object},
 };
 
-/// A query that can be run.
-pub(crate) struct Plan {
-    pub(super) object: Arc<Object>,
-    pub(super) relations: Vec<Relation>,
-    pub(super) output: Output,
-    pub(super) condition: Option<Test>,
-    pub(super) order: Vec<OrderKey>,
-    pub(super) limit: Option<u64>,
-    pub(super) offset: u64,
-}
+/// How far a path of parents may lead.
+const MAX_PARENTS: usize = 5;
+/// How deeply sub-queries may be nested: five objects in all since v58.0, which this holds for all.
+const MAX_LEVELS: usize = 5;
+/// How many rows a query with `FIELDS(ALL)` or `FIELDS(CUSTOM)` may ask for.
+const MAX_UNBOUNDED: usize = 200;
 
-/// A step from a record to the one it refers to: `Profile` in `Profile.UserLicense.Name`.
-pub(super) struct Relation {
-    /// The step before this one; `None` from the queried record itself.
-    pub(super) parent: Option<usize>,
-    pub(super) field: usize,
-    pub(super) name: String,
-    pub(super) object: Arc<Object>,
-}
-
-/// A field of the queried record or of one behind a relation.
-pub(super) struct Path {
-    pub(super) relation: Option<usize>,
-    pub(super) object: Arc<Object>,
-    pub(super) field: usize,
-}
-
-impl Path {
-    pub(super) fn field(&self) -> &Field {
-        &self.object.fields[self.field]
-    }
-}
-
-pub(super) enum Output {
-    Rows(Vec<Column>),
-    /// `COUNT()`
-    Total,
-    /// `COUNT(Field)`: one row for each asked count.
-    Counts(Vec<(String, Path)>),
-}
-
-pub(super) struct Column {
-    pub(super) path: Path,
-    /// `toLabel`: the picklist label in place of the value.
-    pub(super) label: bool,
-    pub(super) name: String,
-}
-
-pub(super) struct OrderKey {
-    pub(super) path: Path,
-    pub(super) descending: bool,
-    pub(super) nulls_first: bool,
-}
-
-pub(super) enum Test {
-    And(Vec<Test>),
-    Or(Vec<Test>),
-    Not(Box<Test>),
-    Compare(Path, Operator, Wanted),
-    In(Path, bool, Vec<Wanted>),
-    Member(Path, bool, HashSet<Id>),
-}
-
-/// What a field is compared with.
-#[derive(Clone)]
-pub(super) enum Wanted {
-    Cell(Cell),
-    /// From the first to before the second, in milliseconds.
-    Times(i64, i64),
-    Days(jiff::civil::Date, jiff::civil::Date),
-    /// A folded `LIKE` pattern.
-    Pattern(String),
-}
-
-struct Resolver<'a> {
-    org: &'a Org,
-    text: &'a str,
-    actor: Actor,
-    object: Arc<Object>,
-    relations: Vec<Relation>,
+/// Where a query is asked, and by whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) org: &'a Org,
+    pub(crate) text: &'a str,
+    pub(crate) actor: Actor,
+    /// `queryAll`
+    pub(crate) deleted: bool,
 }
 
 /// Looks every name up; the first that does not exist is the error.
-pub(super) fn resolve(org: &Org, text: &str, query: &Query, actor: Actor) -> Result<Plan, Refusal> {
-    let Some(object) = org.schema.object(&query.object.text).filter(|object| object.queryable) else {
-        let name = &query.object.text;
-        let reason = format!(
-            "sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure to \
-             append the '__c' after the entity name. Please reference your WSDL or the describe call for the \
-             appropriate names."
-        );
-        return Err(Spot::new(text, query.object.at, "").refusal("INVALID_TYPE", &reason));
+pub(crate) fn resolve(asked: Asked<'_>, query: &Query) -> Result<Plan, Refusal> {
+    let object = queryable(asked, &query.from)?;
+    plan(asked, query, object, Viewer::of(asked.org, asked.actor), 1)
+}
+
+fn queryable(asked: Asked<'_>, from: &Name) -> Result<Arc<Object>, Refusal> {
+    match asked.org.schema.object(&from.text) {
+        None => Err(no_such_object(asked.text, from)),
+        Some(object) if !object.queryable => {
+            let message = format!("entity type {} does not support query", object.name);
+            Err(Refusal::call(400, "INVALID_TYPE_FOR_OPERATION", message))
+        }
+        Some(object) => Ok(Arc::clone(object)),
+    }
+}
+
+pub(crate) fn no_such_object(text: &str, name: &Name) -> Refusal {
+    let reason = format!(
+        "sObject type '{}' is not supported. If you are attempting to use a custom object, be sure to append the \
+         '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names.",
+        name.text
+    );
+    Spot::new(text, name.at).refusal("INVALID_TYPE", &reason)
+}
+
+fn plan(
+    asked: Asked<'_>,
+    query: &Query,
+    object: Arc<Object>,
+    viewer: Viewer,
+    level: usize,
+) -> Result<Plan, Refusal> {
+    let aliases =
+        query.aliases.iter().filter_map(|source| Some((source.alias.clone()?, source.path.text.clone())));
+    let mut resolver = Resolver {
+        asked,
+        aliases: aliases.collect(),
+        from: query.from.text.clone(),
+        object,
+        relations: Vec::new(),
+        viewer,
+        level,
     };
-    let mut resolver = Resolver { org, text, actor, object: Arc::clone(object), relations: Vec::new() };
+    for source in query.aliases.iter().skip(1) {
+        resolver.relation(&source.path)?;
+    }
     let output = resolver.output(query)?;
-    let condition = query.condition.as_ref().map(|condition| resolver.test(condition)).transpose()?;
-    let order = query.order.iter().map(|order| {
-        let path = resolver.path(&order.field)?;
-        Ok(OrderKey { path, descending: order.descending, nulls_first: order.nulls_first })
-    });
-    let order = order.collect::<Result<_, Refusal>>()?;
+    let mut condition = query.condition.as_ref().map(|condition| resolver.where_(condition)).transpose()?;
+    if let Some(scope) = &query.scope {
+        condition = resolver.scope(scope, condition)?;
+    }
+    let order = match &output {
+        Output::Rows(_) => resolver.order(&query.order)?,
+        Output::Total if !query.order.is_empty() => {
+            let name = &query.order[0].value;
+            return Err(whole(format!("Ordered field must be grouped or aggregated: {name}")));
+        }
+        Output::Total | Output::Groups(_) => Vec::new(),
+    };
     Ok(Plan {
         object: resolver.object,
         relations: resolver.relations,
@@ -126,46 +99,98 @@ pub(super) fn resolve(org: &Org, text: &str, query: &Query, actor: Actor) -> Res
         condition,
         order,
         limit: query.limit,
-        offset: query.offset,
+        offset: query.offset.unwrap_or(0),
+        bin: asked.deleted.then_some(asked.actor.now),
+        viewer: resolver.viewer,
     })
 }
 
+pub(super) struct Resolver<'a> {
+    pub(super) asked: Asked<'a>,
+    aliases: Vec<(String, String)>,
+    from: String,
+    pub(super) object: Arc<Object>,
+    pub(super) relations: Vec<Relation>,
+    pub(super) viewer: Viewer,
+    level: usize,
+}
+
 impl Resolver<'_> {
+    pub(super) fn refuse(&self, at: usize, code: &'static str, reason: &str) -> Refusal {
+        Spot::new(self.asked.text, at).refusal(code, reason)
+    }
+
     fn output(&mut self, query: &Query) -> Result<Output, Refusal> {
-        if let [Select::Rows] = query.select.as_slice() {
-            return Ok(Output::Total);
+        let is_grouped = |select: &Select| match select {
+            Select::Value(value, _) => value.functions.iter().any(|f| f.is_aggregate() || f.is_date()),
+            _ => false,
+        };
+        if let [Select::Total] = query.select.as_slice() {
+            return match &query.grouping {
+                None => Ok(Output::Total),
+                Some(_) => Err(whole("Grouped query cannot use COUNT(); use COUNT(fieldname) instead")),
+            };
         }
-        let (mut columns, mut counts) = (Vec::new(), Vec::new());
+        if query.select.iter().any(|select| matches!(select, Select::Total)) {
+            return Err(self.refuse(query.from.at, "MALFORMED_QUERY", "unexpected token: 'COUNT'"));
+        }
+        if query.grouping.is_some() || query.select.iter().any(is_grouped) {
+            return self.groups(query).map(|groups| Output::Groups(Box::new(groups)));
+        }
+        let mut columns: Vec<Column> = Vec::new();
         for select in &query.select {
-            match select {
-                Select::Field(name) => columns.push(self.column(name, None, false)?),
-                Select::Label(name, alias) => columns.push(self.column(name, alias.clone(), true)?),
-                Select::Count(name, alias) => {
-                    let alias = alias.clone().unwrap_or_else(|| format!("expr{}", counts.len()));
-                    counts.push((alias, self.path(name)?));
+            let more = match select {
+                Select::Value(value, alias) => vec![self.column(value, alias.as_ref())?],
+                Select::Fields(which) => self.all_fields(which, query)?,
+                Select::Children(children) => vec![self.children(children)?],
+                Select::TypeOf(type_of) => self.type_of(type_of)?,
+                Select::Total => Vec::new(),
+            };
+            for column in more {
+                if let Some(name) = duplicate(&columns, &column) {
+                    return Err(Refusal::call(
+                        400,
+                        "INVALID_FIELD",
+                        format!("duplicate field selected: {name}"),
+                    ));
                 }
-                Select::Fields(which) => columns.extend(self.all_fields(which, query)?),
-                Select::Rows => return Err(self.malformed(query.object.at, "unexpected token: 'COUNT'")),
+                columns.push(column);
             }
         }
-        match (columns.is_empty(), counts.is_empty()) {
-            (false, true) => Ok(Output::Rows(columns)),
-            (true, _) => Ok(Output::Counts(counts)),
-            (false, false) => {
-                let reason = "Field must be grouped or aggregated";
-                Err(Spot::new(self.text, query.object.at, "").refusal("MALFORMED_QUERY", reason))
-            }
+        if columns.is_empty() {
+            return Err(whole(
+                "'FIELDS(...)' expansion function must result in at least one field being selected.",
+            ));
         }
+        Ok(Output::Rows(columns))
     }
 
-    fn malformed(&self, at: usize, reason: &str) -> Refusal {
-        Spot::new(self.text, at, "").refusal("MALFORMED_QUERY", reason)
+    /// Aliases are for what functions make of a field.
+    fn column(&mut self, value: &Expr, alias: Option<&Name>) -> Result<Column, Refusal> {
+        let scalar = self.scalar(value)?;
+        if let (Some(alias), true) = (alias, scalar.functions.is_empty()) {
+            return Err(self.refuse(
+                alias.at,
+                "MALFORMED_QUERY",
+                "only aggregate expressions use field aliasing",
+            ));
+        }
+        let key = alias.map_or_else(|| scalar.path.field().name.clone(), |alias| alias.text.clone());
+        Ok(Column { key, content: Content::Value(scalar) })
     }
 
-    fn column(&mut self, name: &Name, alias: Option<String>, label: bool) -> Result<Column, Refusal> {
-        let path = self.path(name)?;
-        let name = alias.unwrap_or_else(|| path.field().name.clone());
-        Ok(Column { path, label, name })
+    pub(super) fn scalar(&mut self, value: &Expr) -> Result<Scalar, Refusal> {
+        let path = self.path(&value.name)?;
+        if let Some(function) = value.functions.iter().find(|function| !function.takes(path.field())) {
+            let field = &path.field().name;
+            let reason = if function.is_aggregate() {
+                format!("field {field} does not support aggregate operator {}", function.name())
+            } else {
+                format!("field {field} does not support the function {}", function.name())
+            };
+            return Err(self.refuse(value.name.at, "INVALID_FIELD", &reason));
+        }
+        Ok(Scalar { path, functions: value.functions.clone() })
     }
 
     fn all_fields(&self, which: &Name, query: &Query) -> Result<Vec<Column>, Refusal> {
@@ -173,231 +198,309 @@ impl Resolver<'_> {
             "standard" => Some(true),
             "custom" => Some(false),
             "all" => None,
-            other => return Err(self.malformed(which.at, &format!("unexpected token: '{other}'"))),
+            _ => {
+                let reason = format!("unexpected token: '{}'", which.text);
+                return Err(self.refuse(which.at, "MALFORMED_QUERY", &reason));
+            }
         };
-        if standard != Some(true) && query.limit.is_none_or(|limit| limit > 200) {
-            let reason = "The SOQL FIELDS function must have a LIMIT of at most 200";
-            return Err(Refusal::call(400, "MALFORMED_QUERY", reason));
+        let few = query.limit.is_some_and(|limit| limit <= MAX_UNBOUNDED as u64)
+            || query.condition.as_ref().is_some_and(names_few_ids);
+        if standard != Some(true) && !few {
+            return Err(whole(format!(
+                "The SOQL FIELDS function must have a LIMIT of at most {MAX_UNBOUNDED}"
+            )));
         }
         let wanted = |field: &&Field| standard.is_none_or(|standard| field.custom != standard);
         let column = |field: &Field| Column {
-            path: Path { relation: None, object: Arc::clone(&self.object), field: field.index },
-            label: false,
-            name: field.name.clone(),
+            key: field.name.clone(),
+            content: Content::Value(Scalar {
+                path: Path { relation: None, object: Arc::clone(&self.object), field: field.index },
+                functions: Vec::new(),
+            }),
         };
         Ok(self.object.visible_fields().filter(wanted).map(column).collect())
     }
 
-    fn path(&mut self, name: &Name) -> Result<Path, Refusal> {
-        let mut object = Arc::clone(&self.object);
-        let mut relation = None;
-        let mut parts: Vec<&str> = name.text.split('.').collect();
-        // `User.Name` in a query of User: the object's own name is no relation.
-        if parts.len() > 1
-            && parts[0].eq_ignore_ascii_case(&object.name)
-            && object.relationship(parts[0]).is_none()
-        {
-            parts.remove(0);
+    /// `(SELECT Id FROM Contacts)`
+    fn children(&mut self, query: &Query) -> Result<Column, Refusal> {
+        if self.level >= MAX_LEVELS {
+            let reason = format!(
+                "SOQL statements cannot query aggregate relationships more than {} levels away from the root \
+                 entity object.",
+                MAX_LEVELS - 1
+            );
+            return Err(self.refuse(query.from.at, "MALFORMED_QUERY", &reason));
         }
-        let last = parts.pop().unwrap_or_default();
-        for part in parts {
-            let target = object.relationship(part).and_then(|field| {
-                let target = field.reference_to.first().and_then(|target| self.org.schema.object(target))?;
-                Some((field.index, field.relationship.clone().unwrap_or_default(), Arc::clone(target)))
-            });
-            let Some((field, relation_name, target)) = target else {
-                return Err(self.no_relation(name, part, &object));
+        let written = self.without_own_name(&query.from.text);
+        let Some((object, reference)) = self.asked.org.schema.children(&self.object.name, &written) else {
+            let reason = format!(
+                "Didn't understand relationship '{written}' in FROM part of query call. If you are attempting to \
+                 use a custom relationship, be sure to append the '__r' after the custom relationship name. \
+                 Please reference your WSDL or the describe call for the appropriate names."
+            );
+            return Err(self.refuse(query.from.at, "INVALID_TYPE", &reason));
+        };
+        let key = reference.child_relationship.clone().unwrap_or_default();
+        let plan = plan(self.asked, query, Arc::clone(object), self.viewer.clone(), self.level + 1)?;
+        if !matches!(plan.output, Output::Rows(_)) {
+            let reason = "Aggregate queries are not supported in a nested query";
+            return Err(self.refuse(query.from.at, "MALFORMED_QUERY", reason));
+        }
+        let reference = reference.index;
+        Ok(Column { key, content: Content::Children { plan: Arc::new(plan), reference } })
+    }
+
+    fn type_of(&mut self, type_of: &TypeOf) -> Result<Vec<Column>, Refusal> {
+        let (before, last) = type_of.relation.text.rsplit_once('.').unwrap_or(("", &type_of.relation.text));
+        let at = type_of.relation.at;
+        let name = |text: &str| Name { text: text.to_owned(), at };
+        let (parent, object) = self.relation(&name(before))?;
+        let Some(field) = object.relationship(last).filter(|field| !field.hidden) else {
+            return Err(self.no_relation(at, last));
+        };
+        if field.reference_to.len() < 2 {
+            let reason = format!("TYPEOF can only be used with polymorphic relationships, not with '{last}'");
+            return Err(self.refuse(at, "MALFORMED_QUERY", &reason));
+        }
+        let mut columns = Vec::new();
+        let mut named = Vec::new();
+        for (arm, fields) in &type_of.arms {
+            let target = self.asked.org.schema.object(&arm.text);
+            let is_target = |target: &&Arc<Object>| field.reference_to.contains(&target.name);
+            let Some(target) = target.filter(is_target).map(Arc::clone) else {
+                return Err(no_such_object(self.asked.text, arm));
             };
-            let parent = relation;
-            let known = self.relations.iter().position(|r| r.parent == parent && r.field == field);
-            relation = Some(known.unwrap_or_else(|| {
-                let object = Arc::clone(&target);
-                self.relations.push(Relation { parent, field, name: relation_name, object });
-                self.relations.len() - 1
-            }));
-            object = target;
+            named.push(Arc::clone(&target));
+            let relation = self.push(Relation {
+                parent,
+                field: field.index,
+                name: field.relationship.clone().unwrap_or_default(),
+                object: target,
+                except: Vec::new(),
+                polymorphic: false,
+            });
+            self.arm(relation, fields, &mut columns)?;
         }
-        match object.field(last).map(|field| field.index) {
-            Some(field) => Ok(Path { relation, object, field }),
-            None => Err(self.no_column(name, last, &object)),
+        if !type_of.otherwise.is_empty() {
+            let relation = self.push(Relation {
+                parent,
+                field: field.index,
+                name: field.relationship.clone().unwrap_or_default(),
+                object: self.any_object(),
+                except: named,
+                polymorphic: true,
+            });
+            self.arm(relation, &type_of.otherwise, &mut columns)?;
+        }
+        Ok(columns)
+    }
+
+    fn arm(&mut self, relation: usize, fields: &[Name], columns: &mut Vec<Column>) -> Result<(), Refusal> {
+        for field in fields {
+            let object = Arc::clone(&self.relations[relation].object);
+            let path = self.walk(Some(relation), object, &field.text, field.at)?;
+            let key = path.field().name.clone();
+            columns.push(Column { key, content: Content::Value(Scalar { path, functions: Vec::new() }) });
+        }
+        Ok(())
+    }
+
+    /// What stands for a record of which only the reference is known.
+    fn any_object(&self) -> Arc<Object> {
+        Arc::clone(&self.asked.org.table_of("Name").object)
+    }
+
+    pub(super) fn path(&mut self, name: &Name) -> Result<Path, Refusal> {
+        let object = Arc::clone(&self.object);
+        let text = self.without_own_name(&name.text);
+        self.walk(None, object, &text, name.at)
+    }
+
+    /// The step to which a path of relationships leads, and the object there.
+    fn relation(&mut self, name: &Name) -> Result<(Option<usize>, Arc<Object>), Refusal> {
+        let text = self.without_own_name(&name.text);
+        let mut at = (None, Arc::clone(&self.object));
+        for part in text.split('.').filter(|part| !part.is_empty()) {
+            at = self.step(at.0, &at.1, part, name.at)?;
+        }
+        Ok(at)
+    }
+
+    /// `u.Name` and `User.Name` in a query of `User u` are `Name`; aliases of parents are their paths.
+    fn without_own_name(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        // An alias may be made of another; each is used up once.
+        for _ in 0..=self.aliases.len() {
+            let (first, rest) = text.split_once('.').unwrap_or((&text, ""));
+            let alias = self.aliases.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(first));
+            let own = self.from.eq_ignore_ascii_case(first) || self.object.name.eq_ignore_ascii_case(first);
+            let path = match alias {
+                Some((_, path)) if path.eq_ignore_ascii_case(&self.from) => "",
+                Some((_, path)) => path,
+                None if own && !rest.is_empty() && self.object.relationship(first).is_none() => "",
+                None => break,
+            };
+            text = if path.is_empty() || rest.is_empty() {
+                format!("{path}{rest}")
+            } else {
+                format!("{path}.{rest}")
+            };
+        }
+        text
+    }
+
+    fn walk(
+        &mut self,
+        from: Option<usize>,
+        object: Arc<Object>,
+        text: &str,
+        place: usize,
+    ) -> Result<Path, Refusal> {
+        let (steps, last) = text.rsplit_once('.').unwrap_or(("", text));
+        let mut at = (from, object);
+        for (n, part) in steps.split('.').filter(|part| !part.is_empty()).enumerate() {
+            if n == MAX_PARENTS {
+                let reason = format!(
+                    "SOQL statements cannot query parent relationships more than {MAX_PARENTS} levels away from \
+                     the root entity object."
+                );
+                return Err(self.refuse(place, "MALFORMED_QUERY", &reason));
+            }
+            at = self.step(at.0, &at.1, part, place)?;
+        }
+        match at.1.field(last).map(|field| field.index) {
+            Some(field) => Ok(Path { relation: at.0, object: at.1, field }),
+            None => Err(self.no_column(place, last, &at.1)),
         }
     }
 
-    fn no_column(&self, name: &Name, column: &str, object: &Object) -> Refusal {
+    fn step(
+        &mut self,
+        parent: Option<usize>,
+        object: &Arc<Object>,
+        part: &str,
+        place: usize,
+    ) -> Result<(Option<usize>, Arc<Object>), Refusal> {
+        let found = object.relationship(part).filter(|field| !field.hidden);
+        let Some(field) = found else { return Err(self.no_relation(place, part)) };
+        let known: Vec<_> =
+            field.reference_to.iter().filter_map(|name| self.asked.org.schema.object(name)).collect();
+        let polymorphic = field.reference_to.len() > 1;
+        let target = match known.first() {
+            _ if polymorphic => self.any_object(),
+            Some(target) => Arc::clone(target),
+            None => return Err(self.no_relation(place, part)),
+        };
+        let relation = self.push(Relation {
+            parent,
+            field: field.index,
+            name: field.relationship.clone().unwrap_or_default(),
+            object: Arc::clone(&target),
+            except: Vec::new(),
+            polymorphic,
+        });
+        Ok((Some(relation), target))
+    }
+
+    /// The number of a relation, which is there only once.
+    fn push(&mut self, relation: Relation) -> usize {
+        let same = |known: &Relation| {
+            known.parent == relation.parent
+                && known.field == relation.field
+                && known.object.index == relation.object.index
+                && known.except.len() == relation.except.len()
+        };
+        self.relations.iter().position(same).unwrap_or_else(|| {
+            self.relations.push(relation);
+            self.relations.len() - 1
+        })
+    }
+
+    fn no_column(&self, place: usize, column: &str, object: &Object) -> Refusal {
         let reason = format!(
             "No such column '{column}' on entity '{}'. If you are attempting to use a custom field, be sure to \
              append the '__c' after the custom field name. Please reference your WSDL or the describe call for \
              the appropriate names.",
             object.name
         );
-        Spot::new(self.text, name.at, "").refusal("INVALID_FIELD", &reason)
+        self.refuse(place, "INVALID_FIELD", &reason)
     }
 
-    fn no_relation(&self, name: &Name, part: &str, object: &Object) -> Refusal {
+    fn no_relation(&self, place: usize, part: &str) -> Refusal {
         let reason = format!(
             "Didn't understand relationship '{part}' in field path. If you are attempting to use a custom \
              relationship, be sure to append the '__r' after the custom relationship name. Please reference \
-             your WSDL or the describe call for the appropriate names. (entity '{}')",
-            object.name
+             your WSDL or the describe call for the appropriate names."
         );
-        Spot::new(self.text, name.at, "").refusal("INVALID_FIELD", &reason)
+        self.refuse(place, "INVALID_FIELD", &reason)
     }
 
-    fn test(&mut self, condition: &Condition) -> Result<Test, Refusal> {
-        Ok(match condition {
-            Condition::And(parts) => Test::And(self.tests(parts)?),
-            Condition::Or(parts) => Test::Or(self.tests(parts)?),
-            Condition::Not(part) => Test::Not(Box::new(self.test(part)?)),
-            Condition::Compare(name, operator, literal) => {
-                let path = self.filterable(name)?;
-                let wanted = self.wanted(&path, *operator, literal)?;
-                Test::Compare(path, *operator, wanted)
+    fn order(&mut self, order: &[Order]) -> Result<Vec<OrderKey>, Refusal> {
+        let mut keys = Vec::new();
+        for order in order {
+            if order.value.functions.iter().any(|f| *f != Function::ToLabel && *f != Function::Format) {
+                return Err(whole(format!("Ordered field must be grouped or aggregated: {}", order.value)));
             }
-            Condition::In(name, negated, literals) => {
-                let path = self.filterable(name)?;
-                let wanted = literals.iter().map(|literal| self.wanted(&path, Operator::Equal, literal));
-                let wanted = wanted.collect::<Result<_, _>>()?;
-                Test::In(path, *negated, wanted)
+            let scalar = self.scalar(&order.value)?;
+            let field = scalar.path.field();
+            if !field.is_sortable() {
+                let reason = format!("field '{}' can not be sorted in a query call", field.name);
+                return Err(self.refuse(order.value.name.at, "INVALID_FIELD", &reason));
             }
-            Condition::SemiJoin(name, negated, query) => {
-                let path = self.filterable(name)?;
-                let ids = self.semi_join(name, &path, query)?;
-                Test::Member(path, *negated, ids)
-            }
-        })
-    }
-
-    fn tests(&mut self, parts: &[Condition]) -> Result<Vec<Test>, Refusal> {
-        parts.iter().map(|part| self.test(part)).collect()
-    }
-
-    fn filterable(&mut self, name: &Name) -> Result<Path, Refusal> {
-        let path = self.path(name)?;
-        if path.field().filterable {
-            return Ok(path);
+            keys.push(OrderKey {
+                operand: Operand::Scalar(scalar),
+                descending: order.descending,
+                nulls_first: order.nulls_first,
+            });
         }
-        let reason = format!("field '{}' can not be filtered in a query call", path.field().name);
-        Err(Spot::new(self.text, name.at, "").refusal("INVALID_FIELD", &reason))
+        Ok(keys)
     }
 
-    /// `Id IN (SELECT UserId FROM UserLogin WHERE IsFrozen = true)`: both sides name the same object.
-    fn semi_join(&self, name: &Name, path: &Path, query: &Query) -> Result<HashSet<Id>, Refusal> {
-        let plan = resolve(self.org, self.text, query, self.actor)?;
-        let target = |object: &Object, field: &Field| match field.kind {
-            Kind::Id => Some(object.name.clone()),
-            Kind::Reference => field.reference_to.first().cloned(),
-            _ => None,
-        };
-        let Output::Rows(columns) = &plan.output else {
-            return Err(self.malformed(query.object.at, "an inner select needs one field"));
-        };
-        let [column] = columns.as_slice() else {
-            return Err(self.malformed(query.object.at, "an inner select needs one field"));
-        };
-        let inner = target(&column.path.object, column.path.field());
-        if inner.is_none() || inner != target(&path.object, path.field()) {
-            let message = format!(
-                "The selected field '{}' in the subquery and the left operand field in the where expression in \
-                 the outer query '{}' should point to the same object type",
-                column.path.field().name,
-                name.text
-            );
-            return Err(self.malformed(name.at, &message));
+    /// `USING SCOPE mine`; who sees everything has no other scopes here.
+    fn scope(&mut self, scope: &Name, condition: Option<Test>) -> Result<Option<Test>, Refusal> {
+        if scope.text.eq_ignore_ascii_case("everything") {
+            return Ok(condition);
         }
-        let table = self.org.table(&plan.object);
-        let rows = eval::matches(self.org, &plan).into_iter().filter_map(|slot| table.row(slot));
-        Ok(rows.filter_map(|row| eval::cell(self.org, &plan, &column.path, row).as_id()).collect())
-    }
-
-    fn wanted(&self, path: &Path, operator: Operator, literal: &Literal) -> Result<Wanted, Refusal> {
-        let field = path.field();
-        let wrong = |kind: &str, quotes: &str| {
-            let reason = format!(
-                "value of filter criterion for field '{}' must be of type {kind} and should {quotes}be enclosed \
-                 in quotes",
-                field.name
-            );
-            Err(Spot::new(self.text, literal.at, "").refusal("INVALID_FIELD", &reason))
+        let owner = self.object.field("OwnerId").map(|field| field.index);
+        let (Some(field), true) = (owner, scope.text.eq_ignore_ascii_case("mine")) else {
+            let reason = format!("Invalid scope: {}", scope.text);
+            return Err(self.refuse(scope.at, "MALFORMED_QUERY", &reason));
         };
-        let operator_error = |kind: &str| {
-            let reason = format!("invalid operator on {kind} field");
-            Err(Spot::new(self.text, literal.at, "").refusal("INVALID_QUERY_FILTER_OPERATOR", &reason))
-        };
-        if operator == Operator::Like && !field.kind.is_text() {
-            return operator_error(&field.kind_name);
-        }
-        let bare = match &literal.value {
-            LiteralValue::Null => return Ok(Wanted::Cell(Cell::Null)),
-            LiteralValue::Text { pattern, .. } if operator == Operator::Like => {
-                return Ok(Wanted::Pattern(crate::cell::fold(pattern)));
-            }
-            LiteralValue::Text { plain, .. } if field.kind.is_text() => {
-                let plain = plain.trim_end();
-                return Ok(Wanted::Cell(if plain.is_empty() { Cell::Null } else { Cell::text(plain) }));
-            }
-            LiteralValue::Text { plain, .. } if field.kind.is_id() => {
-                if plain.is_empty() {
-                    return Ok(Wanted::Cell(Cell::Null));
-                }
-                return Id::parse(plain).map(|id| Wanted::Cell(Cell::Id(id))).ok_or_else(|| {
-                    let reason = format!("invalid ID field: {plain}");
-                    Spot::new(self.text, literal.at, "").refusal("INVALID_QUERY_FILTER_OPERATOR", &reason)
-                });
-            }
-            LiteralValue::Text { .. } => return wrong(bare_kind(field.kind), "not "),
-            LiteralValue::Bare(text) => text,
-        };
-        let cell = match field.kind {
-            Kind::Boolean => match bare.to_ascii_lowercase().as_str() {
-                "true" => Some(Cell::Bool(true)),
-                "false" => Some(Cell::Bool(false)),
-                _ => None,
-            },
-            Kind::Int => bare.parse().ok().map(Cell::Int),
-            Kind::Double => bare.parse().ok().map(Cell::Double),
-            Kind::DateTime => match parse_datetime(bare) {
-                Some(millis) => Some(Cell::Time(millis)),
-                None => {
-                    return self.date_literal(field.kind, bare).map_or_else(|| wrong("dateTime", "not "), Ok);
-                }
-            },
-            Kind::Date => match bare.parse() {
-                Ok(date) => Some(Cell::Date(date)),
-                Err(_) => {
-                    return self.date_literal(field.kind, bare).map_or_else(|| wrong("date", "not "), Ok);
-                }
-            },
-            kind if kind.is_id() => return wrong("ID", ""),
-            _ => return wrong("string", ""),
-        };
-        cell.map_or_else(|| wrong(bare_kind(field.kind), "not "), |cell| Ok(Wanted::Cell(cell)))
-    }
-
-    /// Days begin at midnight where the running user is.
-    fn date_literal(&self, kind: Kind, text: &str) -> Option<Wanted> {
-        let users = self.org.table_of("User");
-        let user = users.get(self.actor.user);
-        let zone = user.and_then(|user| user.get(self.org.user_fields.time_zone).as_text());
-        let zone = zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
-        let now = jiff::Timestamp::from_millisecond(self.actor.now).ok()?.to_zoned(zone.clone());
-        let (from, to) = dates::range(text, now.date())?;
-        if kind == Kind::Date {
-            return Some(Wanted::Days(from, to));
-        }
-        let start =
-            |date: jiff::civil::Date| Some(date.to_zoned(zone.clone()).ok()?.timestamp().as_millisecond());
-        Some(Wanted::Times(start(from)?, start(to)?))
+        let path = Path { relation: None, object: Arc::clone(&self.object), field };
+        let operand = Operand::Scalar(Scalar { path, functions: Vec::new() });
+        let own = Test::Member(operand, false, [self.asked.actor.user].into());
+        Ok(Some(match condition {
+            None => own,
+            Some(condition) => Test::And(vec![own, condition]),
+        }))
     }
 }
 
-fn bare_kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Boolean => "boolean",
-        Kind::Int => "int",
-        Kind::Double => "double",
-        Kind::Date => "date",
-        Kind::DateTime => "dateTime",
-        Kind::Address => "address",
-        _ => "string",
+/// The path of a column that is selected already.
+fn duplicate(columns: &[Column], new: &Column) -> Option<String> {
+    let same = |known: &&Column| match (&known.content, &new.content) {
+        (Content::Value(known_value), Content::Value(value)) => {
+            known.key.eq_ignore_ascii_case(&new.key) && known_value.path.relation == value.path.relation
+        }
+        (Content::Children { .. }, Content::Children { .. }) => known.key == new.key,
+        _ => false,
+    };
+    columns.iter().find(same).map(|column| column.key.clone())
+}
+
+/// `Id IN (up to 200 ids)`, or as many `Id = '...'` joined by `OR`.
+fn names_few_ids(condition: &Condition) -> bool {
+    fn ids(condition: &Condition) -> Option<usize> {
+        let is_id = |value: &Expr| value.functions.is_empty() && value.name.text.eq_ignore_ascii_case("Id");
+        match condition {
+            Condition::In(value, false, literals) if is_id(value) => Some(literals.len()),
+            Condition::Compare(value, Operator::Equal, literal) if is_id(value) => {
+                matches!(literal.value, LiteralValue::Text { .. }).then_some(1)
+            }
+            Condition::Or(parts) => parts.iter().map(ids).sum(),
+            Condition::And(parts) => parts.iter().filter_map(ids).min(),
+            _ => None,
+        }
     }
+    ids(condition).is_some_and(|count| count <= MAX_UNBOUNDED)
 }

@@ -224,8 +224,8 @@ async fn errors_point_at_their_place() {
             "MALFORMED_QUERY",
             "unexpected token: 'OR'",
         ),
-        ("SELECT Id FROM User FOR UPDATE", "MALFORMED_QUERY", "unexpected token: 'FOR'"),
-        ("SELECT Id FROM User ALL ROWS", "MALFORMED_QUERY", "unexpected token: 'ALL'"),
+        ("SELECT Id FROM User FOR UPDATE", "MALFORMED_QUERY", "unexpected token: 'UPDATE'"),
+        ("SELECT Id FROM User ALL ROWS", "MALFORMED_QUERY", "ALL ROWS not allowed in this context"),
         ("SELECT Id FROM User WHERE Username = 'a\\q'", "MALFORMED_QUERY", "after backslash"),
         ("SELECT Id FROM User WHERE Username = 'open", "MALFORMED_QUERY", "unexpected token: '<EOF>'"),
         ("SELECT Id FROM User; DROP", "MALFORMED_QUERY", "unexpected token: ';'"),
@@ -255,8 +255,8 @@ async fn errors_point_at_their_place() {
             "INVALID_FIELD",
             "field 'AboutMe' can not be filtered in a query call",
         ),
-        ("SELECT Boss.Name FROM User", "INVALID_FIELD", "(entity 'User')"),
-        ("SELECT Id, COUNT(Id) FROM User", "MALFORMED_QUERY", "must be grouped or aggregated"),
+        ("SELECT Boss.Name FROM User", "INVALID_FIELD", "for the appropriate names."),
+        ("SELECT Id, COUNT(Id) FROM User", "MALFORMED_QUERY", "Field must be grouped or aggregated: Id"),
     ] {
         let error = world.query_answer(soql).await.expect_error(400, code);
         assert!(error["message"].as_str().unwrap().ends_with(end), "{soql}: {error}");
@@ -317,4 +317,138 @@ async fn a_page_has_2000_rows_unless_asked_for_less() {
     assert_eq!(rest["records"].as_array().unwrap().len(), 1);
     let body = world.get(&format!("{V}/queryAll?q=SELECT+Id+FROM+User+LIMIT+3")).await.expect(200);
     assert_eq!((&body["totalSize"], &body["done"]), (&json!(3), &json!(true)));
+}
+
+/// §9: Delete → recycle bin: queryAll visibility.
+#[tokio::test]
+async fn query_all_finds_what_was_deleted() {
+    let world = World::start().await;
+    let create = async |name: &str| {
+        let body = json!({"LastName": name, "FirstName": "Q", "Email": format!("{name}@example.com")});
+        let created = world.post(&format!("{V}/sobjects/Contact"), body).await.expect(201);
+        created["id"].as_str().unwrap().to_owned()
+    };
+    let (kept, gone) = (create("Kept").await, create("Gone").await);
+    world.delete(&format!("{V}/sobjects/Contact/{gone}")).await.expect(204);
+    let soql = "SELECT Id, IsDeleted FROM Contact WHERE FirstName = 'Q' ORDER BY LastName DESC";
+    let live = world.query(soql).await;
+    assert_eq!(live.iter().map(|row| row["Id"].as_str().unwrap()).collect::<Vec<_>>(), [&kept]);
+    let all = world.request(reqwest::Method::GET, &format!("{V}/queryAll")).query(&[("q", soql)]);
+    let all = world.send(all).await.expect(200);
+    let all = all["records"].as_array().unwrap();
+    assert_eq!(all.iter().map(|row| row["Id"].as_str().unwrap()).collect::<Vec<_>>(), [&kept, &gone]);
+    assert_eq!((&all[0]["IsDeleted"], &all[1]["IsDeleted"]), (&json!(false), &json!(true)));
+    let deleted = "SELECT COUNT() FROM Contact WHERE IsDeleted = true";
+    let count = world.request(reqwest::Method::GET, &format!("{V}/queryAll")).query(&[("q", deleted)]);
+    assert_eq!(world.send(count).await.expect(200)["totalSize"], 1);
+    assert_eq!(world.query_answer(deleted).await.expect(200)["totalSize"], 0);
+}
+
+/// §9: cursor paging. Ten cursors a user; an eleventh ends the first.
+#[tokio::test]
+async fn a_user_has_ten_cursors() {
+    let world = World::from_file("[generate]\nusers = 300").await;
+    let open = async || {
+        let request = world.request(reqwest::Method::GET, &format!("{V}/query"));
+        let request =
+            request.query(&[("q", "SELECT Id FROM User")]).header("Sforce-Query-Options", "batchSize=200");
+        let body = world.send(request).await.expect(200);
+        body["nextRecordsUrl"].as_str().unwrap().to_owned()
+    };
+    let first = open().await;
+    let second = open().await;
+    for _ in 0..9 {
+        open().await;
+    }
+    world.get(&first).await.expect_error(400, "INVALID_QUERY_LOCATOR");
+    world.get(&second).await.expect(200);
+}
+
+/// What the Salesforce CLI asks for before it prints a table.
+#[tokio::test]
+async fn columns_are_told_without_rows() {
+    let world = World::start().await;
+    let columns = async |soql: &str| {
+        let request = world.request(reqwest::Method::GET, &format!("{V}/query"));
+        world.send(request.query(&[("q", soql), ("columns", "true")])).await
+    };
+    let body = columns("SELECT Id, Name, Profile.UserLicense.Name, (SELECT Id FROM ManagedUsers) FROM User")
+        .await
+        .expect(200);
+    let keys: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys, ["columnMetadata", "entityName", "groupBy", "idSelected", "keyPrefix"]);
+    let names: Vec<_> =
+        body["columnMetadata"].as_array().unwrap().iter().map(|c| c["columnName"].clone()).collect();
+    assert_eq!(names, ["Id", "Name", "Profile", "ManagedUsers"]);
+    let profile = &body["columnMetadata"][2];
+    assert_eq!(profile["joinColumns"][0]["joinColumns"][0]["columnName"], "Name");
+    assert_eq!((&profile["aggregate"], &profile["foreignKeyName"]), (&json!(false), &json!("ProfileId")));
+    assert_eq!(body["columnMetadata"][3]["aggregate"], true);
+    let body =
+        columns("SELECT Title, COUNT(Id), MAX(CreatedDate) latest FROM User GROUP BY Title").await.expect(200);
+    let shown: Vec<_> = body["columnMetadata"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| (c["columnName"].clone(), c["displayName"].clone(), c["aggregate"].clone()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (json!("Title"), json!("Title"), json!(false)),
+            (json!("expr0"), json!("COUNT(Id)"), json!(true)),
+            (json!("latest"), json!("MAX(CreatedDate)"), json!(true)),
+        ]
+    );
+    assert_eq!(
+        (&body["groupBy"], &body["idSelected"], &body["keyPrefix"]),
+        (&json!(true), &json!(false), &json!("005"))
+    );
+    columns("SELECT Nope FROM User").await.expect_error(400, "INVALID_FIELD");
+}
+
+#[tokio::test]
+async fn a_query_can_be_explained() {
+    let world = World::start().await;
+    let explain = async |soql: &str| {
+        let request = world.request(reqwest::Method::GET, &format!("{V}/query"));
+        world.send(request.query(&[("explain", soql)])).await.expect(200)["plans"][0].clone()
+    };
+    let plan = explain("SELECT Id FROM User WHERE Username = 'nobody@example.com'").await;
+    assert_eq!((&plan["leadingOperationType"], &plan["cardinality"]), (&json!("Index"), &json!(0)));
+    assert_eq!(plan["fields"], json!(["Username"]));
+    let plan = explain("SELECT Id FROM User WHERE Title = 'x'").await;
+    assert_eq!((&plan["leadingOperationType"], &plan["sobjectType"]), (&json!("TableScan"), &json!("User")));
+}
+
+/// `sf data query --use-tooling-api`
+#[tokio::test]
+async fn the_tooling_api_answers_with_keys_of_its_own() {
+    let world = World::start().await;
+    let body = world.get(&format!("{V}/tooling/query?q=SELECT+Id+FROM+Organization")).await.expect(200);
+    let keys: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys, ["size", "totalSize", "done", "queryLocator", "entityTypeName", "records"]);
+    assert_eq!((&body["size"], &body["entityTypeName"]), (&json!(1), &json!("Organization")));
+    let url = body["records"][0]["attributes"]["url"].as_str().unwrap();
+    assert!(url.starts_with(&format!("{V}/tooling/sobjects/Organization/00D")), "{url}");
+    world
+        .get(&format!("{V}/tooling/query?q=SELECT+Id+FROM+ApexClass"))
+        .await
+        .expect_error(400, "INVALID_TYPE");
+    world
+        .post(&format!("{V}/query"), json!({"q": "SELECT Id FROM User"}))
+        .await
+        .expect_error(405, "METHOD_NOT_ALLOWED");
+}
+
+/// Looking up by an index reads no other row.
+#[tokio::test]
+async fn two_hundred_names_among_many_are_looked_up_not_searched_for() {
+    let world = World::from_file("[generate]\nusers = 2500").await;
+    let names: Vec<String> = (0..200).map(|n| format!("'USER{}@generated.example'", n * 7)).collect();
+    let soql = format!("SELECT Id FROM User WHERE Username IN ({})", names.join(","));
+    let request = world.request(reqwest::Method::GET, &format!("{V}/query"));
+    let plan = world.send(request.query(&[("explain", &soql)])).await.expect(200)["plans"][0].clone();
+    assert_eq!((&plan["leadingOperationType"], &plan["cardinality"]), (&json!("Index"), &json!(200)));
+    assert_eq!(world.query(&soql).await.len(), 200);
 }
