@@ -4,9 +4,12 @@ use serde_json::{Value, json};
 
 use crate::errors::Refusal;
 
-/// The versions that this org serves: Summer '21 to Spring '26.
-pub(crate) const OLDEST: u16 = 52;
+/// The versions that this org names: Summer '21 to Spring '26.
+const OLDEST: u16 = 52;
 pub(crate) const NEWEST: u16 = 66;
+/// Those from here to `OLDEST` are served, though not named: programs have old versions written into them
+/// (`@salesforce/core` asks v51.0 who it is, whatever version it then uses). Earlier ones answer an upsert differently.
+const SERVED_FROM: u16 = 46;
 /// Versions below are gone for good.
 const RETIRED_BELOW: u16 = 31;
 
@@ -32,7 +35,7 @@ fn release(version: u16) -> (&'static str, u16) {
 
 /// The number in `v66.0`, if this org serves it.
 pub(crate) fn supported(segment: &str) -> Option<u16> {
-    number(segment).filter(|version| (OLDEST..=NEWEST).contains(version))
+    number(segment).filter(|version| (SERVED_FROM..=NEWEST).contains(version))
 }
 
 fn number(segment: &str) -> Option<u16> {
@@ -65,6 +68,8 @@ mod tests {
     #[test]
     fn versions_that_are_not_served() {
         assert_eq!(supported("v66.0"), Some(66));
+        assert_eq!(supported("v51.0"), Some(51));
+        assert_eq!(supported("v45.0"), None);
         assert_eq!(supported("v67.0"), None);
         assert_eq!(supported("66.0"), None);
         assert_eq!(refusal("v30.0").status, 410);
