@@ -1,7 +1,7 @@
 //! Which case applies, and what the target allows in it.
 
 use model::{OrgName, TargetName};
-use salesforce_types::{Fields, Link, Plan, PlannedStep, RecordId, Step};
+use salesforce_types::{Fields, Link, Plan, PlannedStep, RecordId, References, Step};
 use serde_json::Value;
 use translation::{Desired, FieldRefusal, Target, Translation};
 
@@ -145,7 +145,7 @@ fn create(input: &Input<'_>, translation: &Translation, active: bool) -> Decisio
     // Always said: what Salesforce makes of a create without it differs between APIs.
     fields.insert("IsActive".to_owned(), Value::Bool(active));
     let link = LinkAfter { record_id: None, written: fields.clone(), adopted: false };
-    let step = Step::Create { object: input.target.object.clone(), fields };
+    let step = Step::Create { object: input.target.object.clone(), fields, refers: References::new() };
     Decision::Steps(Steps { plan: one(input, step, "no record has this name yet"), link })
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::SignedDuration;
 use model::{OrgName, Timestamp};
-use salesforce_client::{CallError, Org, soql};
+use salesforce_client::{CallError, Org, Purpose, soql};
 use salesforce_types::RecordId;
 use serde_json::Value;
 
@@ -60,7 +60,7 @@ impl Catalogue {
             Known::Ask => {}
         }
         let query = soql::Query::select("Profile", &["Id", "Name"]).expect("these are names");
-        let rows = org.query(&query).await?;
+        let rows = org.query(&query, Purpose::catalogue()).await?;
         let by_name: HashMap<String, RecordId> = rows
             .iter()
             .filter_map(|row| {

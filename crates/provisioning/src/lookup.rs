@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use model::TenantId;
 use planning::{Found, FoundRecord, MatchKey};
-use salesforce_client::{CallError, Org, soql};
+use salesforce_client::{CallError, Org, Purpose, soql};
 use salesforce_types::{Fields, Link, RecordId};
 use serde_json::{Map, Value};
 use store::{Directory, StoreError};
@@ -38,6 +38,7 @@ pub(crate) async fn look(
     object: &str,
     keys: &[MatchKey],
     fields: &[String],
+    purpose: Purpose<'_>,
 ) -> Result<Found, LookError> {
     if keys.is_empty() {
         return Ok(Found::Records(Vec::new()));
@@ -57,7 +58,7 @@ pub(crate) async fn look(
         .where_(soql::Condition::Or(any.collect::<Result<_, _>>()?))
         .order_by("Id", soql::Order::Ascending)?
         .limit(CANDIDATES);
-    let rows = org.query(&query).await?;
+    let rows = org.query(&query, purpose).await?;
     let us = if rows.is_empty() { None } else { Some(org.identity().await?.user_id) };
     let mut records = Vec::new();
     for row in rows {
@@ -107,9 +108,10 @@ pub(crate) async fn read_back(
     object: &str,
     id: &RecordId,
     fields: &Fields,
+    purpose: Purpose<'_>,
 ) -> Result<Option<Fields>, CallError> {
     let names: Vec<&str> = fields.keys().map(String::as_str).collect();
-    let row = org.read(object, id, &names).await?;
+    let row = org.read(object, id, &names, purpose).await?;
     Ok(row.map(|row| {
         fields.keys().map(|field| (field.clone(), row.get(field).cloned().unwrap_or_default())).collect()
     }))

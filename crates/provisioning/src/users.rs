@@ -21,7 +21,7 @@ use claim::Claims;
 use decide::Scene;
 use model::{ChangeId, ResourceId, Timestamp};
 use planning::Found;
-use salesforce_client::Ticket;
+use salesforce_client::{Asker, Ticket};
 use salesforce_types::{Fields, Plan, RecordId};
 use store::{Change, OpenChange, StoreError};
 use tokio::sync::oneshot;
@@ -197,7 +197,9 @@ impl UserChange {
             Wish::Create(resource) => Some(fingerprint::of(resource)),
             _ => None,
         };
-        let ticket = Ticket::new(wish.may_take_access_away());
+        let asker =
+            Asker { tenant: caller.tenant.clone(), client: caller.client.clone(), identity: id.clone() };
+        let ticket = Ticket::new(asker, wish.may_take_access_away());
         Ok(Self {
             scene: Scene::now(inner, &caller.tenant)?,
             inner: Arc::clone(inner),

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Pause after "too much at once": such calls are blocked for as long as the slow ones run, seconds.
-const SOON: Duration = Duration::from_secs(5);
+pub(crate) const SOON: Duration = Duration::from_secs(5);
 /// Pause when the calls of the rolling day are used up.
 const LATER: Duration = Duration::from_mins(15);
 
@@ -131,7 +131,7 @@ fn has_expired(refusal: &Refusal) -> bool {
 }
 
 /// Code and advice, without Salesforce's words: they may quote values.
-fn in_short(refusal: &Refusal) -> String {
+pub(crate) fn in_short(refusal: &Refusal) -> String {
     let rule = errors::rule(&refusal.code, &refusal.message);
     format!("{}: {}", refusal.code, rule.advice)
 }

@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use salesforce_types::ObjectDescription;
 
-use crate::{CallError, Org, limits::Cause, org::Errand, soql::Object, transport::Request};
+use crate::{CallError, Org, org::Purpose, soql::Object, transport::Request};
 
 /// How long a description is taken as it is. Fields change when an administrator changes them.
 const FRESH_FOR: Duration = Duration::from_hours(1);
@@ -70,9 +70,9 @@ impl Org {
         let path = self.path(&format!("/sobjects/{}/describe", object.as_str()));
         let request = Request {
             if_modified_since: kept.and_then(|kept| kept.last_modified.as_deref()),
-            ..Request::get(Cause::Describe, object.as_str(), path)
+            ..Request::get(Purpose::catalogue(), object.as_str(), path)
         };
-        let answer = self.send(&request, Errand::Read).await?;
+        let answer = self.fetch(&request, Purpose::catalogue()).await?;
         let fresh_until = after(now, FRESH_FOR);
         if let (304, Some(kept)) = (answer.status, kept) {
             return Ok(Kept { fresh_until, ..kept.clone() });

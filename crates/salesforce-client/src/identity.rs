@@ -3,7 +3,7 @@
 use salesforce_types::RecordId;
 use serde::Deserialize;
 
-use crate::{ApiUsage, CallError, Org, limits::Cause, org::Errand, transport::Request};
+use crate::{ApiUsage, CallError, Org, org::Purpose, transport::Request};
 
 /// The org and the integration user that the token belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +48,8 @@ impl Org {
     /// Asks who we are: the `UserInfo` endpoint, or without the scope for it the identity URL that came with the
     /// token.
     pub async fn identity(&self) -> Result<OrgIdentity, CallError> {
-        let request = Request::get(Cause::Identity, "userinfo", "/services/oauth2/userinfo".to_owned());
-        let asked = match self.send(&request, Errand::Read).await {
+        let request = Request::get(Purpose::catalogue(), "userinfo", "/services/oauth2/userinfo".to_owned());
+        let asked = match self.fetch(&request, Purpose::catalogue()).await {
             Ok(answer) => serde_json::from_slice::<UserInfo>(&answer.body)
                 .map_err(|_| CallError::not_sent("the answer of the UserInfo endpoint is not one")),
             Err(error) => Err(error),
@@ -71,8 +71,8 @@ impl Org {
     /// whether users can be seen. A few calls.
     pub async fn check(&self) -> Result<Checkup, CallError> {
         let identity = self.identity().await?;
-        let request = Request::get(Cause::Identity, "versions", "/services/data/".to_owned());
-        let answer = self.send(&request, Errand::Read).await?;
+        let request = Request::get(Purpose::catalogue(), "versions", "/services/data/".to_owned());
+        let answer = self.fetch(&request, Purpose::catalogue()).await?;
         let versions: Vec<ApiVersion> = serde_json::from_slice(&answer.body)
             .map_err(|_| CallError::not_sent("the list of API versions cannot be read"))?;
         let api_versions: Vec<String> =

@@ -10,6 +10,7 @@
 
 mod answer;
 mod describe;
+mod dispatch;
 mod error;
 mod identity;
 mod limits;
@@ -26,8 +27,8 @@ mod vault;
 
 pub use error::CallError;
 pub use identity::{Checkup, OrgIdentity};
-pub use limits::{ApiUsage, Calls, LimitError};
-pub use org::{Flow, Org, OrgConfig};
+pub use limits::{Account, ApiUsage, Calls, Cause, LimitError};
+pub use org::{Flow, Org, OrgConfig, Purpose};
 pub use query::MAX_ROWS;
-pub use ticket::Ticket;
+pub use ticket::{Asker, Ticket};
 pub use vault::{TokenVault, VaultError};

@@ -1,6 +1,7 @@
 //! How many API calls an org has left, and how many we made.
 
 use std::{
+    collections::HashMap,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -9,6 +10,9 @@ use std::{
 };
 
 use jiff::Timestamp;
+use model::{ClientName, TenantId};
+
+use crate::ticket::Asker;
 
 /// How old a number may be to hold changes back. Below the reserve nothing else would bring a newer
 /// one, so after this time one call goes out and asks.
@@ -90,52 +94,136 @@ impl Gauge {
 }
 
 /// What a call was for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// A login. Salesforce does not count these as API calls.
     Token,
-    Identity,
-    Describe,
-    Query,
-    Read,
+    /// What the org is and offers: descriptions, profiles, who the integration user is.
+    Catalogue,
+    /// Finding the record that a change is about.
+    Match,
+    /// Finding out what became of a write.
+    ReadBack,
+    /// Records, and what is granted in the same call.
     Write,
+    /// Only grants: permission sets, groups, licences.
+    Grant,
+}
+
+impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Token, Self::Catalogue, Self::Match, Self::ReadBack, Self::Write, Self::Grant];
+
+    /// As metrics and `gangway check` write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Catalogue => "catalogue",
+            Self::Match => "match",
+            Self::ReadBack => "read-back",
+            Self::Write => "write",
+            Self::Grant => "grant",
+        }
+    }
 }
 
 /// How many requests went to the org since the start, by what they were for; tries that found no
-/// connection are counted too.
+/// connection are counted too, and a Composite is one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Calls {
-    /// To the token endpoint; Salesforce does not count these as API calls.
-    pub token: u64,
-    /// Who the integration user is, and which API versions there are.
-    pub identity: u64,
-    /// Descriptions of objects.
-    pub describe: u64,
-    /// Pages of queries.
-    pub query: u64,
-    /// Single records read.
-    pub read: u64,
-    /// Creates and updates; a Composite is one.
-    pub write: u64,
+pub struct Calls([u64; 6]);
+
+impl Calls {
+    /// Those for one cause.
+    #[must_use]
+    pub fn of(self, cause: Cause) -> u64 {
+        self.0[cause as usize]
+    }
+
+    /// All that Salesforce counts as API calls.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        self.0.iter().sum::<u64>() - self.of(Cause::Token)
+    }
+}
+
+/// What one client's changes have cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Its client.
+    pub client: ClientName,
+    /// What for.
+    pub cause: Cause,
+    /// Calls, and parts of calls that were shared with others.
+    pub calls: f64,
+}
+
+/// For whom a call is made, with the number of their changes in it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shares(Vec<((TenantId, ClientName), f64)>);
+
+impl Shares {
+    pub(crate) fn of<'a>(askers: impl Iterator<Item = &'a Asker>) -> Self {
+        let mut shares: Vec<((TenantId, ClientName), f64)> = Vec::new();
+        for asker in askers {
+            let is_it = |(who, _): &&mut ((TenantId, ClientName), f64)| {
+                who.0 == asker.tenant && who.1 == asker.client
+            };
+            match shares.iter_mut().find(is_it) {
+                Some((_, changes)) => *changes += 1.0,
+                None => shares.push(((asker.tenant.clone(), asker.client.clone()), 1.0)),
+            }
+        }
+        Self(shares)
+    }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Counters([AtomicU64; 6]);
+pub(crate) struct Counters {
+    calls: [AtomicU64; 6],
+    accounts: Mutex<HashMap<(TenantId, ClientName), [f64; 6]>>,
+}
 
 impl Counters {
-    pub(crate) fn count(&self, cause: Cause) {
-        self.0[cause as usize].fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count(&self, cause: Cause, shares: &Shares) {
+        self.calls[cause as usize].fetch_add(1, Ordering::Relaxed);
+        if shares.0.is_empty() {
+            return;
+        }
+        let all: f64 = shares.0.iter().map(|(_, changes)| changes).sum();
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        for (who, changes) in &shares.0 {
+            if let Some(account) = accounts.get_mut(who) {
+                account[cause as usize] += changes / all;
+            } else {
+                accounts.entry(who.clone()).or_default()[cause as usize] += changes / all;
+            }
+        }
     }
 
     pub(crate) fn read(&self) -> Calls {
-        let of = |cause: Cause| self.0[cause as usize].load(Ordering::Relaxed);
-        Calls {
-            token: of(Cause::Token),
-            identity: of(Cause::Identity),
-            describe: of(Cause::Describe),
-            query: of(Cause::Query),
-            read: of(Cause::Read),
-            write: of(Cause::Write),
-        }
+        Calls(std::array::from_fn(|at| self.calls[at].load(Ordering::Relaxed)))
+    }
+
+    pub(crate) fn accounts(&self) -> Vec<Account> {
+        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<Account> = accounts
+            .iter()
+            .flat_map(|((tenant, client), calls)| {
+                Cause::ALL.into_iter().map(|cause| Account {
+                    tenant: tenant.clone(),
+                    client: client.clone(),
+                    cause,
+                    calls: calls[cause as usize],
+                })
+            })
+            .filter(|account| account.calls > 0.0)
+            .collect();
+        all.sort_by(|a, b| (&a.tenant, &a.client).cmp(&(&b.tenant, &b.client)));
+        all
     }
 }
 

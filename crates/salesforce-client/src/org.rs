@@ -8,7 +8,8 @@ use crate::{
     CallError, Ticket, TokenVault,
     answer::{Trouble, judge},
     describe::Descriptions,
-    limits::{ApiUsage, Calls},
+    dispatch::Dispatcher,
+    limits::{Account, ApiUsage, Calls, Cause, Shares},
     queue::{MAX_WAITING, Slots},
     retry::Pace,
     token::Tokens,
@@ -16,9 +17,9 @@ use crate::{
 };
 
 /// When to ask again if the reserve of API calls is reached: the rolling day moves on slowly.
-const RESERVE_FOR: Duration = Duration::from_mins(15);
+pub(crate) const RESERVE_FOR: Duration = Duration::from_mins(15);
 /// When to ask again if the queue is full.
-const QUEUE_FOR: Duration = Duration::from_secs(5);
+pub(crate) const QUEUE_FOR: Duration = Duration::from_secs(5);
 
 /// How an org is reached (`[orgs.x]`).
 #[derive(Clone, Debug)]
@@ -35,7 +36,8 @@ pub struct OrgConfig {
     pub reserve_calls: u64,
     /// The longest that one call may take, connecting included.
     pub call_timeout: Duration,
-    /// Calls in flight at once; one more is kept for changes that take access away.
+    /// Calls that write, in flight at once; one more is kept for changes that take access away. As many again may
+    /// read.
     pub max_in_flight: usize,
 }
 
@@ -69,36 +71,44 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) descriptions: Descriptions,
-    wire: Arc<Wire>,
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) dispatcher: Dispatcher,
+    /// The path of the configured API version, such as `/services/data/v66.0`.
+    pub(crate) base: String,
+    /// For reads.
     slots: Slots,
-    pace: Pace,
-    jitter: Ids,
+    pub(crate) pace: Pace,
+    pub(crate) jitter: Ids,
 }
 
-/// On whose behalf a request goes out.
-#[derive(Clone, Copy)]
-pub(crate) enum Errand<'a> {
-    /// It changes nothing.
-    Read,
-    /// A write that can still be withdrawn.
-    Write(&'a Ticket),
-    /// A write for a change of which something is under way already.
-    Follow(&'a Ticket),
+/// What a read is for, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Purpose<'a> {
+    pub(crate) cause: Cause,
+    pub(crate) ticket: Option<&'a Ticket>,
 }
 
-impl Errand<'_> {
-    fn takes_access_away(self) -> bool {
-        match self {
-            Self::Read => false,
-            Self::Write(ticket) | Self::Follow(ticket) => ticket.takes_access_away(),
-        }
+impl<'a> Purpose<'a> {
+    /// Finding the record that a change is about.
+    #[must_use]
+    pub fn matching(ticket: &'a Ticket) -> Self {
+        Self { cause: Cause::Match, ticket: Some(ticket) }
     }
 
-    /// Nothing had an effect yet: the change may be withdrawn.
-    pub(crate) fn rearm(self) {
-        if let Self::Write(ticket) = self {
-            ticket.rearm();
-        }
+    /// Finding out what became of a write.
+    #[must_use]
+    pub fn read_back(ticket: &'a Ticket) -> Self {
+        Self { cause: Cause::ReadBack, ticket: Some(ticket) }
+    }
+
+    /// What the org is and offers, for everybody.
+    #[must_use]
+    pub fn catalogue() -> Self {
+        Self { cause: Cause::Catalogue, ticket: None }
+    }
+
+    pub(crate) fn shares(self) -> Shares {
+        Shares::of(self.ticket.into_iter().map(Ticket::asker))
     }
 }
 
@@ -123,6 +133,8 @@ impl Org {
         ));
         let slots = Slots::new(config.max_in_flight, MAX_WAITING);
         Self(Arc::new(Inner {
+            dispatcher: Dispatcher::new(config.max_in_flight),
+            base: format!("/services/data/{}", config.api_version),
             config,
             clock,
             tokens,
@@ -175,72 +187,71 @@ impl Org {
         self.0.wire.counters.read()
     }
 
-    /// A path under the configured API version; `rest` starts with a slash.
-    pub(crate) fn path(&self, rest: &str) -> String {
-        format!("/services/data/{}{rest}", self.0.config.api_version)
+    /// The same by tenant and client. Whoever shares a call has a part of it.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<Account> {
+        self.0.wire.counters.accounts()
     }
 
-    /// Sends a request, and again where that is safe; gives back an answer that is 2xx or 304.
-    pub(crate) async fn send(&self, request: &Request<'_>, errand: Errand<'_>) -> Result<Answer, CallError> {
+    /// Changes that wait for a call.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.0.dispatcher.waiting()
+    }
+
+    /// A path under the configured API version; `rest` starts with a slash.
+    pub(crate) fn path(&self, rest: &str) -> String {
+        format!("{}{rest}", self.0.base)
+    }
+
+    /// Sends a request that changes nothing, and again where that helps; gives back an answer that is 2xx or 304.
+    pub(crate) async fn fetch(
+        &self,
+        request: &Request<'_>,
+        purpose: Purpose<'_>,
+    ) -> Result<Answer, CallError> {
         let pace = &self.0.pace;
         let mut renewed = false;
         let mut retry = 0;
         loop {
-            let trouble = match self.attempt(request, errand).await {
+            let trouble = match self.attempt(request, purpose).await {
                 Ok(answer) => return Ok(answer),
                 Err(trouble) => trouble,
             };
             let policy = match &trouble {
                 Trouble::Expired if !renewed => {
                     renewed = true;
-                    errand.rearm();
                     continue;
                 }
                 Trouble::Unsent { .. } => Some(pace.unreachable),
                 Trouble::Locked(_) => Some(pace.locked),
                 Trouble::Overloaded(_) => Some(pace.overloaded),
-                Trouble::Unclear { .. } if !request.writes() => Some(pace.cut),
-                Trouble::Unclear { .. } | Trouble::Expired | Trouble::Final(_) => None,
+                Trouble::Unclear { .. } => Some(pace.cut),
+                Trouble::Expired | Trouble::Final(_) => None,
             };
             retry += 1;
-            let pause = policy.and_then(|policy| policy.pause(retry, self.0.jitter.jitter()));
-            let Some(pause) = pause else {
-                let error = trouble.give_up(request.writes());
-                if !matches!(error, CallError::Unknown { .. }) {
-                    errand.rearm();
-                }
-                return Err(error);
-            };
-            // What is tried again had no effect, so until then the change can be withdrawn.
-            errand.rearm();
-            tokio::time::sleep(pause).await;
+            match policy.and_then(|policy| policy.pause(retry, self.0.jitter.jitter())) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(trouble.give_up(false)),
+            }
         }
     }
 
-    async fn attempt(&self, request: &Request<'_>, errand: Errand<'_>) -> Result<Answer, Trouble> {
-        let away = errand.takes_access_away();
-        if request.writes() && !away && self.reserve_reached() {
-            return Err(not_sent("reserve: the org's API calls are nearly used up", Some(RESERVE_FOR)));
-        }
-        let Some(_slot) = self.0.slots.take(away).await else {
-            return Err(not_sent("queue full: too many calls wait for this org", Some(QUEUE_FOR)));
+    async fn attempt(&self, request: &Request<'_>, purpose: Purpose<'_>) -> Result<Answer, Trouble> {
+        let leaver = purpose.ticket.is_some_and(Ticket::takes_access_away);
+        let Some(_slot) = self.0.slots.take(leaver).await else {
+            return Err(Trouble::Final(CallError::NotSent {
+                why: "queue full: too many calls wait for this org".to_owned(),
+                retry_after: Some(QUEUE_FOR),
+            }));
         };
         let session = self.0.tokens.session().await?;
-        if let Errand::Write(ticket) = errand
-            && !ticket.send()
-        {
-            return Err(not_sent("withdrawn", None));
-        }
         let judged = judge(self.0.wire.call(&session, request).await?);
         if matches!(judged, Err(Trouble::Expired)) {
             self.0.tokens.forget(&session);
         }
         judged
     }
-}
-
-fn not_sent(why: &str, retry_after: Option<Duration>) -> Trouble {
-    Trouble::Final(CallError::NotSent { why: why.to_owned(), retry_after })
 }
 
 /// Whether it is the same connection, not only one to the same org.

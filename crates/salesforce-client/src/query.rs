@@ -8,8 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     CallError, Org,
     answer::{Trouble, refusal_in, refused},
-    limits::Cause,
-    org::Errand,
+    org::Purpose,
     soql::Query,
     transport::Request,
 };
@@ -34,9 +33,13 @@ impl Org {
     /// # Errors
     ///
     /// More than [`MAX_ROWS`] rows are refused with `OPERATION_TOO_LARGE`; nothing is cut off in silence.
-    pub async fn query(&self, query: &Query) -> Result<Vec<Map<String, Value>>, CallError> {
+    pub async fn query(
+        &self,
+        query: &Query,
+        purpose: Purpose<'_>,
+    ) -> Result<Vec<Map<String, Value>>, CallError> {
         let object = query.object().as_str();
-        let mut page = self.first_page(query, object).await?;
+        let mut page = self.first_page(query, object, purpose).await?;
         let mut rows = Vec::new();
         loop {
             rows.append(&mut page.records);
@@ -48,7 +51,7 @@ impl Org {
             if !next.starts_with("/services/data/") {
                 return Err(CallError::not_sent("the next page of a query is not where pages are"));
             }
-            let answer = self.send(&Request::get(Cause::Query, object, next), Errand::Read).await?;
+            let answer = self.fetch(&Request::get(purpose, object, next), purpose).await?;
             page = parse(&answer.body)?;
         }
         for row in &mut rows {
@@ -57,25 +60,30 @@ impl Org {
         Ok(rows)
     }
 
-    async fn first_page(&self, query: &Query, object: &str) -> Result<Page, CallError> {
+    async fn first_page(&self, query: &Query, object: &str, purpose: Purpose<'_>) -> Result<Page, CallError> {
         let soql: String = url::form_urlencoded::byte_serialize(query.to_string().as_bytes()).collect();
         let path = self.path(&format!("/query?q={soql}"));
         if path.len() > MAX_URL {
-            return self.first_page_by_post(path, object).await;
+            return self.first_page_by_post(path, object, purpose).await;
         }
-        let answer = self.send(&Request::get(Cause::Query, object, path), Errand::Read).await?;
+        let answer = self.fetch(&Request::get(purpose, object, path), purpose).await?;
         parse(&answer.body)
     }
 
     /// There is no POST for queries; inside a Composite the URL may be as long as it likes.
-    async fn first_page_by_post(&self, path: String, object: &str) -> Result<Page, CallError> {
+    async fn first_page_by_post(
+        &self,
+        path: String,
+        object: &str,
+        purpose: Purpose<'_>,
+    ) -> Result<Page, CallError> {
         let item = json!({ "method": "GET", "url": path, "referenceId": "query" });
         let request = Request {
             method: Method::POST,
             body: Some(json!({ "compositeRequest": [item] }).to_string().into_bytes()),
-            ..Request::get(Cause::Query, object, self.path("/composite"))
+            ..Request::get(purpose, object, self.path("/composite"))
         };
-        let answer = self.send(&request, Errand::Read).await?;
+        let answer = self.fetch(&request, purpose).await?;
         let mut answer: Value = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
         let item = answer["compositeResponse"][0].take();
         let status =

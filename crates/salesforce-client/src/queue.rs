@@ -1,4 +1,4 @@
-//! How many calls are in flight, and who waits.
+//! How many reads are in flight, and who waits. Writes go through the dispatcher.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -3,10 +3,23 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
+use model::{ClientName, ResourceId, TenantId};
+
 const WAITING: u8 = 0;
 const SENT: u8 = 1;
 const WITHDRAWN: u8 = 2;
 const COMMITTED: u8 = 3;
+
+/// On whose behalf something is asked of an org: whose turn it is, and whose account it goes to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Asker {
+    /// The customer's environment.
+    pub tenant: TenantId,
+    /// The identity tool, feed or command.
+    pub client: ClientName,
+    /// The person it is about.
+    pub identity: ResourceId,
+}
 
 /// Who may still take a change back.
 ///
@@ -18,6 +31,7 @@ pub struct Ticket(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    asker: Asker,
     state: AtomicU8,
     takes_access_away: AtomicBool,
 }
@@ -26,11 +40,18 @@ impl Ticket {
     /// A ticket that waits. A change that takes access away (a deactivation, say) has a slot of
     /// its own and passes the reserve of API calls.
     #[must_use]
-    pub fn new(takes_access_away: bool) -> Self {
+    pub fn new(asker: Asker, takes_access_away: bool) -> Self {
         Self(Arc::new(Shared {
+            asker,
             state: AtomicU8::new(WAITING),
             takes_access_away: AtomicBool::new(takes_access_away),
         }))
+    }
+
+    /// On whose behalf.
+    #[must_use]
+    pub fn asker(&self) -> &Asker {
+        &self.0.asker
     }
 
     /// Notes that the change takes access away, where only its plan could tell.
@@ -100,14 +121,23 @@ impl Ticket {
 mod tests {
     use super::*;
 
+    fn a_ticket(takes_access_away: bool) -> Ticket {
+        let asker = Asker {
+            tenant: TenantId::new("acme", "prod").unwrap(),
+            client: ClientName::new("hr").unwrap(),
+            identity: ResourceId::from_text("1"),
+        };
+        Ticket::new(asker, takes_access_away)
+    }
+
     #[test]
     fn whoever_moves_first_wins() {
-        let ticket = Ticket::new(false);
+        let ticket = a_ticket(false);
         assert!(ticket.send());
         assert!(!ticket.withdraw());
         assert!(ticket.is_sent());
 
-        let ticket = Ticket::new(true);
+        let ticket = a_ticket(true);
         assert!(ticket.clone().withdraw());
         assert!(ticket.is_withdrawn());
         assert!(!ticket.send());
@@ -116,7 +146,7 @@ mod tests {
 
     #[test]
     fn after_a_try_without_effect_it_can_be_withdrawn_again() {
-        let ticket = Ticket::new(false);
+        let ticket = a_ticket(false);
         assert!(ticket.send());
         ticket.rearm();
         assert!(!ticket.is_sent());
@@ -127,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_may_have_had_an_effect_cannot_be_taken_back() {
-        let ticket = Ticket::new(false);
+        let ticket = a_ticket(false);
         assert!(ticket.send());
         ticket.commit();
         ticket.rearm();
@@ -135,7 +165,7 @@ mod tests {
         assert!(!ticket.withdraw());
         assert!(ticket.send(), "it may be sent again");
 
-        let ticket = Ticket::new(false);
+        let ticket = a_ticket(false);
         assert!(ticket.withdraw());
         ticket.commit();
         assert!(!ticket.send(), "a withdrawn ticket stays withdrawn");
@@ -144,7 +174,7 @@ mod tests {
     #[test]
     fn of_two_threads_exactly_one_wins() {
         for _ in 0..200 {
-            let ticket = Ticket::new(false);
+            let ticket = a_ticket(false);
             let sender = ticket.clone();
             let sent = std::thread::spawn(move || sender.send());
             let withdrawn = ticket.withdraw();

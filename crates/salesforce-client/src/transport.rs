@@ -10,7 +10,8 @@ use tracing::Instrument;
 use url::{Host, Url};
 
 use crate::{
-    limits::{Cause, Counters, Gauge},
+    limits::{Cause, Counters, Gauge, Shares},
+    org::Purpose,
     token::{LoginFailure, Session},
 };
 
@@ -33,16 +34,21 @@ pub(crate) struct Request<'a> {
     pub(crate) object: &'a str,
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) if_modified_since: Option<&'a str>,
+    /// For whom.
+    pub(crate) shares: Shares,
 }
 
 impl<'a> Request<'a> {
-    pub(crate) fn get(cause: Cause, object: &'a str, path: String) -> Self {
-        Self { cause, method: Method::GET, path, object, body: None, if_modified_since: None }
-    }
-
-    /// Whether it can change anything in the org.
-    pub(crate) fn writes(&self) -> bool {
-        self.cause == Cause::Write
+    pub(crate) fn get(purpose: Purpose<'_>, object: &'a str, path: String) -> Self {
+        Self {
+            cause: purpose.cause,
+            method: Method::GET,
+            path,
+            object,
+            body: None,
+            if_modified_since: None,
+            shares: purpose.shares(),
+        }
     }
 }
 
@@ -118,7 +124,8 @@ impl Wire {
             if let Some(body) = &request.body {
                 builder = builder.header(header::CONTENT_TYPE, "application/json").body(body.clone());
             }
-            self.exchange(request.cause, builder).await
+            self.counters.count(request.cause, &request.shares);
+            self.exchange(builder).await
         }
         .instrument(span)
         .await
@@ -141,7 +148,8 @@ impl Wire {
             let request =
                 reqwest::Request::try_from(request).map_err(|error| failure(error, self.timeout))?;
             let builder = reqwest::RequestBuilder::from_parts(self.client().await?.clone(), request);
-            let answer = self.exchange(Cause::Token, builder).await?;
+            self.counters.count(Cause::Token, &Shares::default());
+            let answer = self.exchange(builder).await?;
             oauth2::http::Response::builder().status(answer.status).body(answer.body).map_err(|_| {
                 let why = "the token endpoint answered with an impossible status".to_owned();
                 LoginFailure(Failure::Cut { why })
@@ -151,8 +159,7 @@ impl Wire {
         .await
     }
 
-    async fn exchange(&self, cause: Cause, builder: reqwest::RequestBuilder) -> Result<Answer, Failure> {
-        self.counters.count(cause);
+    async fn exchange(&self, builder: reqwest::RequestBuilder) -> Result<Answer, Failure> {
         let started = Instant::now();
         let answer = self.receive(builder).await;
         let span = tracing::Span::current();

@@ -10,12 +10,13 @@ use std::{
 };
 
 use salesforce_client::{
-    Ticket,
+    Purpose,
     soql::{Condition, Query},
 };
-use salesforce_types::Step;
+use salesforce_types::{References, Step};
 use script::{
-    COMPOSITE, QUERY, Record, Server, TOKEN, USERS, Vault, answer, clock, error, org_with, with_refresh_token,
+    COMPOSITE, QUERY, Record, Server, TOKEN, USERS, Vault, a_ticket, answer, clock, error, org_with,
+    with_refresh_token,
 };
 use serde_json::json;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -65,11 +66,13 @@ async fn a_call_is_logged_by_its_facts_and_never_by_its_contents() {
         clock(),
     );
     let fields = [("Username".to_owned(), json!("ada@example.com"))].into_iter().collect();
-    let step = Step::Create { object: "User".into(), fields };
-    let ticket = Ticket::new(false);
+    let step = Step::Create { object: "User".into(), fields, refers: References::new() };
+    let ticket = a_ticket(false);
     org.act(std::slice::from_ref(&step), &ticket).await;
     let condition = Condition::eq("Username", "ada@example.com").unwrap();
-    org.query(&Query::select("User", &["Id"]).unwrap().where_(condition)).await.unwrap();
+    org.query(&Query::select("User", &["Id"]).unwrap().where_(condition), Purpose::catalogue())
+        .await
+        .unwrap();
     org.act(&[step.clone(), step], &ticket).await;
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

@@ -13,7 +13,7 @@ use std::{
 };
 
 use salesforce_client::{
-    CallError, MAX_ROWS,
+    CallError, Cause, MAX_ROWS, Purpose,
     soql::{Condition, Query},
 };
 use script::{
@@ -52,10 +52,10 @@ async fn all_pages_are_brought_in_order() {
     .await;
     let org = org(config(&server.url));
     let query = users().where_(Condition::eq("Username", "o'hara+1@example.com").unwrap());
-    let rows = org.query(&query).await.unwrap();
+    let rows = org.query(&query, Purpose::catalogue()).await.unwrap();
     let rows: Vec<Value> = rows.into_iter().map(Value::Object).collect();
     assert_eq!(rows, [json!({"Id": 0}), json!({"Id": 1}), json!({"Id": 2})]);
-    assert_eq!(org.calls().query, 2);
+    assert_eq!(org.calls().of(Cause::Catalogue), 2);
     assert_eq!(
         server.seen(QUERY)[0].query,
         "q=SELECT+Id%2C+Username+FROM+User+WHERE+Username+%3D+%27o%5C%27hara%2B1%40example.com%27"
@@ -69,7 +69,7 @@ async fn a_query_without_end_is_refused() {
         _ => endless_page(),
     })
     .await;
-    let answered = org(config(&server.url)).query(&users()).await;
+    let answered = org(config(&server.url)).query(&users(), Purpose::catalogue()).await;
     assert!(matches!(answered, Err(CallError::Refused(refusal)) if refusal.code == "OPERATION_TOO_LARGE"));
     assert_eq!(server.record.all().len(), 1 + MAX_ROWS / 10_000 + 1);
 }
@@ -83,7 +83,10 @@ async fn the_token_does_not_follow_a_page_to_another_place() {
             _ => answer(200, &json!({"done": false, "records": [], "nextRecordsUrl": elsewhere})),
         })
         .await;
-        assert!(matches!(org(config(&server.url)).query(&users()).await, Err(CallError::NotSent { .. })));
+        assert!(matches!(
+            org(config(&server.url)).query(&users(), Purpose::catalogue()).await,
+            Err(CallError::NotSent { .. })
+        ));
         assert_eq!(server.record.all(), [TOKEN, QUERY]);
     }
 }
@@ -108,11 +111,11 @@ async fn a_query_too_long_for_a_url_goes_in_a_composite() {
     let ids = (0..1_000).map(|at| format!("0055f0000000{at:03}"));
     let query = users().where_(Condition::is_in("Id", ids).unwrap());
     let org = org(config(&server.url));
-    let rows = org.query(&query).await.unwrap();
+    let rows = org.query(&query, Purpose::catalogue()).await.unwrap();
     assert_eq!(rows[0]["Id"], json!(7));
     let sent = &server.seen(COMPOSITE)[0].json()["compositeRequest"][0];
     assert!(sent["url"].as_str().unwrap().starts_with("/services/data/v66.0/query?q=SELECT+Id"));
-    let answered = org.query(&query).await;
+    let answered = org.query(&query, Purpose::catalogue()).await;
     assert!(matches!(answered, Err(CallError::Refused(refusal)) if refusal.code == "MALFORMED_QUERY"));
 }
 
@@ -126,9 +129,9 @@ async fn a_bad_query_is_refused_and_a_bad_moment_is_not() {
     })
     .await;
     let org = org(config(&server.url));
-    assert!(matches!(org.query(&users()).await, Err(CallError::Refused(_))));
+    assert!(matches!(org.query(&users(), Purpose::catalogue()).await, Err(CallError::Refused(_))));
     for _ in 0..2 {
-        assert!(matches!(org.query(&users()).await, Err(CallError::NotSent { .. })));
+        assert!(matches!(org.query(&users(), Purpose::catalogue()).await, Err(CallError::NotSent { .. })));
     }
 }
 
@@ -212,7 +215,7 @@ async fn the_limits_header_is_read_from_every_answer() {
     })
     .await;
     let org = org(config(&server.url));
-    assert!(org.query(&users()).await.is_err());
+    assert!(org.query(&users(), Purpose::catalogue()).await.is_err());
     assert_eq!(org.usage().map(|usage| (usage.used, usage.max)), Some((71, 5_000_000)));
 }
 
@@ -224,6 +227,9 @@ async fn a_redirect_is_not_followed() {
         other => panic!("{other}"),
     })
     .await;
-    assert!(matches!(org(config(&server.url)).query(&users()).await, Err(CallError::NotSent { .. })));
+    assert!(matches!(
+        org(config(&server.url)).query(&users(), Purpose::catalogue()).await,
+        Err(CallError::NotSent { .. })
+    ));
     assert_eq!(server.record.all(), [TOKEN, QUERY]);
 }

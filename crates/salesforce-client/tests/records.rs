@@ -7,13 +7,13 @@ mod script;
 use std::time::Duration;
 
 use salesforce_client::{
-    CallError, Org, OrgConfig, Ticket,
+    CallError, Cause, Org, OrgConfig, Purpose, Ticket,
     retry::{Pace, Policy},
 };
-use salesforce_types::{RecordId, Step, StepOutcome};
+use salesforce_types::{RecordId, References, Step, StepOutcome};
 use script::{
-    COMPOSITE, Gate, PATIENCE, QUERY, Record, Reply, Server, TOKEN, USERS, Vault, answer, clock, config,
-    empty, error, html, org, org_with, token,
+    COMPOSITE, Gate, PATIENCE, QUERY, Record, Reply, Server, TOKEN, USERS, Vault, a_ticket, answer, clock,
+    config, empty, error, html, org, org_with, token,
 };
 use serde_json::{Value, json};
 
@@ -25,7 +25,11 @@ fn id() -> RecordId {
 }
 
 fn create(alias: &str) -> Step {
-    Step::Create { object: "User".into(), fields: [("Alias".to_owned(), json!(alias))].into_iter().collect() }
+    Step::Create {
+        object: "User".into(),
+        fields: [("Alias".to_owned(), json!(alias))].into_iter().collect(),
+        refers: References::new(),
+    }
 }
 
 fn deactivate() -> Step {
@@ -47,7 +51,7 @@ async fn answering(reply: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Se
 }
 
 async fn act_one(server: &Server, step: Step) -> (StepOutcome, Ticket) {
-    let ticket = Ticket::new(false);
+    let ticket = a_ticket(false);
     let mut outcomes = org(config(&server.url)).act(&[step], &ticket).await;
     assert_eq!(outcomes.len(), 1);
     (outcomes.remove(0), ticket)
@@ -95,7 +99,7 @@ async fn a_connection_that_is_cut_after_sending_leaves_it_unknown() {
 async fn an_answer_that_takes_too_long_leaves_it_unknown() {
     let server = answering(|_| Reply::Silence).await;
     let org = org(OrgConfig { call_timeout: Duration::from_millis(300), ..config(&server.url) });
-    let outcomes = org.act(&[create("ada")], &Ticket::new(false)).await;
+    let outcomes = org.act(&[create("ada")], &a_ticket(false)).await;
     match outcomes.as_slice() {
         [StepOutcome::Unknown { why }] => assert!(why.contains("300 ms"), "{why}"),
         other => panic!("{other:?}"),
@@ -107,19 +111,19 @@ async fn a_connection_that_is_refused_is_tried_three_times_and_not_sent() {
     let nowhere = closed_port().await;
     let server = Server::start(move |_, _| token(&nowhere, "access")).await;
     let org = org(config(&server.url));
-    let ticket = Ticket::new(false);
+    let ticket = a_ticket(false);
     let outcomes = org.act(&[create("ada")], &ticket).await;
     assert!(matches!(outcomes.as_slice(), [StepOutcome::NotSent { .. }]), "{outcomes:?}");
-    assert_eq!(org.calls().write, 3);
+    assert_eq!(org.calls().of(Cause::Write), 3);
     assert!(ticket.withdraw(), "nothing has left");
 }
 
 #[tokio::test]
 async fn a_login_host_that_refuses_connections_is_not_sent_either() {
     let org = org(config(&closed_port().await));
-    let outcomes = org.act(&[create("ada")], &Ticket::new(false)).await;
+    let outcomes = org.act(&[create("ada")], &a_ticket(false)).await;
     assert!(matches!(outcomes.as_slice(), [StepOutcome::NotSent { .. }]), "{outcomes:?}");
-    assert_eq!((org.calls().token, org.calls().write), (3, 0));
+    assert_eq!((org.calls().of(Cause::Token), org.calls().of(Cause::Write)), (3, 0));
 }
 
 /// The other side hangs up during the handshake: the client was made without anyone having installed a crypto
@@ -129,12 +133,12 @@ async fn https_is_tried_and_a_failed_handshake_is_not_sent() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let org = org(config(&format!("https://{}", listener.local_addr().unwrap())));
     tokio::spawn(async move { while listener.accept().await.is_ok() {} });
-    let outcomes = org.act(&[create("ada")], &Ticket::new(false)).await;
+    let outcomes = org.act(&[create("ada")], &a_ticket(false)).await;
     match outcomes.as_slice() {
         [StepOutcome::NotSent { why, .. }] => assert!(why.contains("could not be reached"), "{why}"),
         other => panic!("{other:?}"),
     }
-    assert_eq!((org.calls().token, org.calls().write), (3, 0));
+    assert_eq!((org.calls().of(Cause::Token), org.calls().of(Cause::Write)), (3, 0));
 }
 
 #[tokio::test]
@@ -172,7 +176,7 @@ async fn a_locked_row_is_tried_again_and_then_given_up() {
     let server = answering(move |_| locked()).await;
     let (outcome, ticket) = act_one(&server, create("ada")).await;
     assert!(matches!(outcome, StepOutcome::NotSent { retry_after: Some(_), .. }), "{outcome:?}");
-    assert_eq!(server.count(USERS), 6);
+    assert_eq!(server.count(USERS), 5, "the locked row alone, five times");
     assert!(ticket.withdraw());
 }
 
@@ -215,14 +219,14 @@ async fn an_expired_token_does_not_cost_the_change() {
 async fn a_withdrawn_ticket_lets_nothing_out() {
     let server = answering(|_| created()).await;
     let org = org(config(&server.url));
-    let ticket = Ticket::new(false);
+    let ticket = a_ticket(false);
     assert!(ticket.withdraw());
     let outcomes = org.act(&[create("ada"), create("bob")], &ticket).await;
     assert_eq!(outcomes.len(), 2);
     for outcome in outcomes {
         assert_eq!(outcome, StepOutcome::NotSent { why: "withdrawn".into(), retry_after: None });
     }
-    assert_eq!(server.record.all(), [TOKEN]);
+    assert!(server.record.all().is_empty());
 }
 
 #[tokio::test]
@@ -233,11 +237,11 @@ async fn a_change_can_be_withdrawn_while_it_waits_for_a_slot() {
     let org = org(OrgConfig { max_in_flight: 1, ..config(&server.url) });
     let first = tokio::spawn({
         let org = org.clone();
-        async move { org.act(&[create("ada")], &Ticket::new(false)).await }
+        async move { org.act(&[create("ada")], &a_ticket(false)).await }
     });
     server.record.wait_for(USERS).await;
 
-    let ticket = Ticket::new(false);
+    let ticket = a_ticket(false);
     let steps = [create("bob")];
     let mut second = std::pin::pin!(org.act(&steps, &ticket));
     assert!(futures::poll!(&mut second).is_pending());
@@ -246,7 +250,7 @@ async fn a_change_can_be_withdrawn_while_it_waits_for_a_slot() {
     // A leaver does not stand behind them.
     let leaving = tokio::spawn({
         let org = org.clone();
-        async move { org.act(&[deactivate()], &Ticket::new(true)).await }
+        async move { org.act(&[deactivate()], &a_ticket(true)).await }
     });
     server.record.wait_for(PATCH).await;
 
@@ -268,7 +272,7 @@ async fn a_change_can_be_withdrawn_in_the_pause_between_tries() {
         clock(),
         Pace { locked, ..Pace::without_pauses() },
     );
-    let ticket = Ticket::new(false);
+    let ticket = a_ticket(false);
     let acting = tokio::spawn({
         let ticket = ticket.clone();
         async move { org.act(&[create("ada")], &ticket).await }
@@ -295,19 +299,16 @@ async fn below_the_reserve_only_changes_that_take_access_away_go_out() {
         clock.clone(),
     );
     assert_eq!(org.usage(), None);
-    assert!(matches!(
-        org.act(&[create("a")], &Ticket::new(false)).await.as_slice(),
-        [StepOutcome::Done { .. }]
-    ));
+    assert!(matches!(org.act(&[create("a")], &a_ticket(false)).await.as_slice(), [StepOutcome::Done { .. }]));
     assert_eq!(org.usage().map(salesforce_client::ApiUsage::remaining), Some(50));
     assert!(org.reserve_reached());
 
-    match org.act(&[create("b")], &Ticket::new(false)).await.as_slice() {
+    match org.act(&[create("b")], &a_ticket(false)).await.as_slice() {
         [StepOutcome::NotSent { why, retry_after: Some(_) }] => assert!(why.starts_with("reserve"), "{why}"),
         other => panic!("{other:?}"),
     }
     assert_eq!(server.count(USERS), 1);
-    let outcomes = org.act(&[deactivate()], &Ticket::new(true)).await;
+    let outcomes = org.act(&[deactivate()], &a_ticket(true)).await;
     assert!(matches!(outcomes.as_slice(), [StepOutcome::Done { .. }]), "{outcomes:?}");
 
     clock.advance(Duration::from_mins(15));
@@ -315,7 +316,7 @@ async fn below_the_reserve_only_changes_that_take_access_away_go_out() {
 }
 
 fn item(at: usize, status: u16, body: &Value) -> Value {
-    json!({ "body": body, "httpHeaders": {}, "httpStatusCode": status, "referenceId": format!("step{at}") })
+    json!({ "body": body, "httpHeaders": {}, "httpStatusCode": status, "referenceId": format!("c0s{at}") })
 }
 
 fn fault(code: &str) -> Value {
@@ -352,7 +353,7 @@ async fn several_steps_are_one_composite_and_each_has_its_outcome() {
         create("g"),
         create("missing"),
     ];
-    let ticket = Ticket::new(false);
+    let ticket = a_ticket(false);
     let org = org(config(&server.url));
     let outcomes = org.act(&steps, &ticket).await;
     assert_eq!(outcomes[0], StepOutcome::Done { id: id() });
@@ -374,7 +375,7 @@ async fn several_steps_are_one_composite_and_each_has_its_outcome() {
         json!({
             "method": "PATCH",
             "url": "/services/data/v66.0/sobjects/User/0055f000005mc66AAA",
-            "referenceId": "step1",
+            "referenceId": "c0s1",
             "body": { "IsActive": false },
         })
     );
@@ -383,7 +384,7 @@ async fn several_steps_are_one_composite_and_each_has_its_outcome() {
 #[tokio::test]
 async fn a_composite_that_is_cut_leaves_every_step_unknown_and_stops_nothing_else() {
     let server = answering(|_| Reply::Cut).await;
-    let outcomes = org(config(&server.url)).act(&[create("a"), create("b")], &Ticket::new(false)).await;
+    let outcomes = org(config(&server.url)).act(&[create("a"), create("b")], &a_ticket(false)).await;
     assert!(outcomes.iter().all(|outcome| matches!(outcome, StepOutcome::Unknown { .. })), "{outcomes:?}");
 }
 
@@ -401,10 +402,10 @@ async fn a_change_of_which_a_part_has_landed_cannot_be_withdrawn() {
         _ => error(400, "UNABLE_TO_LOCK_ROW", ""),
     })
     .await;
-    let ticket = Ticket::new(false);
+    let ticket = a_ticket(false);
     let outcomes = org(config(&server.url)).act(&[create("a"), create("b")], &ticket).await;
     assert!(matches!(outcomes.as_slice(), [StepOutcome::Done { .. }, StepOutcome::NotSent { .. }]));
-    assert_eq!(server.count(USERS), 6);
+    assert_eq!(server.count(USERS), 5, "the locked row alone, five times");
     assert!(!ticket.withdraw());
 }
 
@@ -420,7 +421,7 @@ async fn a_composite_of_which_nothing_landed_can_be_withdrawn() {
         )
     })
     .await;
-    let ticket = Ticket::new(false);
+    let ticket = a_ticket(false);
     let outcomes = org(config(&server.url)).act(&[create("a"), create("b")], &ticket).await;
     assert!(matches!(outcomes.as_slice(), [StepOutcome::Refused(_), StepOutcome::NotSent { .. }]));
     assert!(ticket.withdraw());
@@ -429,17 +430,24 @@ async fn a_composite_of_which_nothing_landed_can_be_withdrawn() {
 #[tokio::test]
 async fn no_steps_are_no_call() {
     let server = answering(|_| created()).await;
-    assert_eq!(org(config(&server.url)).act(&[], &Ticket::new(false)).await, []);
+    assert_eq!(org(config(&server.url)).act(&[], &a_ticket(false)).await, []);
     assert_eq!(server.record.all().len(), 0);
 }
 
 #[tokio::test]
 async fn a_name_that_is_none_goes_nowhere() {
     let server = answering(|_| created()).await;
-    let step = Step::Create { object: "User/../Profile".into(), fields: [].into_iter().collect() };
+    let step = Step::Create {
+        object: "User/../Profile".into(),
+        fields: [].into_iter().collect(),
+        refers: References::new(),
+    };
     assert!(matches!(act_one(&server, step).await.0, StepOutcome::Refused(_)));
     let org = org(config(&server.url));
-    assert!(matches!(org.read("User", &id(), &["Id,Email"]).await, Err(CallError::Refused(_))));
+    assert!(matches!(
+        org.read("User", &id(), &["Id,Email"], Purpose::catalogue()).await,
+        Err(CallError::Refused(_))
+    ));
     assert!(matches!(org.describe("User/x").await, Err(CallError::Refused(_))));
     assert_eq!(server.record.all().len(), 0);
 }
@@ -448,16 +456,17 @@ async fn a_name_that_is_none_goes_nowhere() {
 async fn a_read_that_is_cut_is_tried_again_and_never_unknown() {
     let server =
         answering(|earlier| if earlier < 2 { Reply::Cut } else { answer(200, &json!({"Id": ID})) }).await;
-    let read = org(config(&server.url)).read("User", &id(), &["Id"]).await.unwrap().unwrap();
+    let read =
+        org(config(&server.url)).read("User", &id(), &["Id"], Purpose::catalogue()).await.unwrap().unwrap();
     assert_eq!(read["Id"], json!(ID));
 
     let server = answering(|_| html(503)).await;
-    let answered = org(config(&server.url)).read("User", &id(), &["Id"]).await;
+    let answered = org(config(&server.url)).read("User", &id(), &["Id"], Purpose::catalogue()).await;
     assert!(matches!(answered, Err(CallError::NotSent { .. })), "{answered:?}");
     assert_eq!(server.record.all().len(), 1 + 3);
 
     let server = answering(|_| error(404, "NOT_FOUND", "gone")).await;
-    assert_eq!(org(config(&server.url)).read("User", &id(), &["Id"]).await, Ok(None));
+    assert_eq!(org(config(&server.url)).read("User", &id(), &["Id"], Purpose::catalogue()).await, Ok(None));
     assert_eq!(server.count(QUERY), 0);
 }
 

@@ -6,11 +6,11 @@ mod script;
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use salesforce_client::{CallError, Ticket};
-use salesforce_types::{RecordId, Step, StepOutcome};
+use salesforce_client::{CallError, Cause, Purpose};
+use salesforce_types::{RecordId, References, Step, StepOutcome};
 use script::{
-    DESCRIBE, Gate, Record, Reply, Server, TOKEN, USERS, Vault, answer, clock, config, error, html, org,
-    org_with, token, with_refresh_token,
+    DESCRIBE, Gate, Record, Reply, Server, TOKEN, USERS, Vault, a_ticket, answer, clock, config, error, html,
+    org, org_with, token, with_refresh_token,
 };
 use serde_json::json;
 
@@ -47,11 +47,13 @@ async fn twenty_calls_at_once_log_in_once() {
     .await;
     let org = org(config(&server.url));
     let ids = vec![id(); 20];
-    let answers = futures::future::join_all(ids.iter().map(|id| org.read("User", id, &["Id"]))).await;
+    let answers =
+        futures::future::join_all(ids.iter().map(|id| org.read("User", id, &["Id"], Purpose::catalogue())))
+            .await;
     assert!(answers.iter().all(|answer| matches!(answer, Ok(Some(_)))));
     assert_eq!(server.count(TOKEN), 1);
     assert_eq!(server.count(READ), 20);
-    assert_eq!((org.calls().token, org.calls().read), (1, 20));
+    assert_eq!((org.calls().of(Cause::Token), org.calls().of(Cause::Catalogue)), (1, 20));
 }
 
 #[tokio::test]
@@ -59,7 +61,9 @@ async fn twenty_calls_at_once_share_a_login_that_fails() {
     let server = Server::start(|_, _| html(503)).await;
     let org = org(config(&server.url));
     let ids = vec![id(); 20];
-    let answers = futures::future::join_all(ids.iter().map(|id| org.read("User", id, &["Id"]))).await;
+    let answers =
+        futures::future::join_all(ids.iter().map(|id| org.read("User", id, &["Id"], Purpose::catalogue())))
+            .await;
     assert!(answers.iter().all(|answer| matches!(answer, Err(CallError::NotSent { .. }))));
     assert_eq!(server.count(TOKEN), 1);
 }
@@ -74,7 +78,9 @@ async fn an_expired_token_is_renewed_once_for_all_who_met_it() {
     .await;
     let org = org(config(&server.url));
     let ids = vec![id(); 20];
-    let answers = futures::future::join_all(ids.iter().map(|id| org.read("User", id, &["Id"]))).await;
+    let answers =
+        futures::future::join_all(ids.iter().map(|id| org.read("User", id, &["Id"], Purpose::catalogue())))
+            .await;
     assert!(answers.iter().all(|answer| matches!(answer, Ok(Some(_)))), "{answers:?}");
     assert_eq!(server.count(TOKEN), 2);
 }
@@ -94,10 +100,10 @@ async fn a_late_401_does_not_throw_away_the_newer_token() {
     let org = org(config(&server.url));
     let late = tokio::spawn({
         let org = org.clone();
-        async move { org.read("User", &OTHER.parse().unwrap(), &["Id"]).await }
+        async move { org.read("User", &OTHER.parse().unwrap(), &["Id"], Purpose::catalogue()).await }
     });
     server.record.wait_for(&READ.replace(ID, OTHER)).await;
-    org.read("User", &id(), &["Id"]).await.unwrap();
+    org.read("User", &id(), &["Id"], Purpose::catalogue()).await.unwrap();
     gate.open();
     late.await.unwrap().unwrap();
     assert_eq!(server.count(TOKEN), 2);
@@ -110,7 +116,7 @@ async fn a_token_that_is_always_expired_is_renewed_once_and_no_more() {
         _ => expired(),
     })
     .await;
-    let answered = org(config(&server.url)).read("User", &id(), &["Id"]).await;
+    let answered = org(config(&server.url)).read("User", &id(), &["Id"], Purpose::catalogue()).await;
     assert!(matches!(answered, Err(CallError::NotSent { .. })));
     assert_eq!((server.count(TOKEN), server.count(READ)), (2, 2));
 }
@@ -125,7 +131,7 @@ async fn the_two_other_texts_of_401_do_not_log_in_again() {
             _ => error(401, "INVALID_SESSION_ID", text),
         })
         .await;
-        let answered = org(config(&server.url)).read("User", &id(), &["Id"]).await;
+        let answered = org(config(&server.url)).read("User", &id(), &["Id"], Purpose::catalogue()).await;
         assert!(matches!(answered, Err(CallError::Refused(_))), "{text}");
         assert_eq!((server.count(TOKEN), server.count(READ)), (1, 1), "{text}");
     }
@@ -141,7 +147,7 @@ async fn a_rotated_token_is_saved_before_its_access_token_is_used() {
     .await;
     let vault = Vault::with(Some("first"), record_.clone());
     let org = org_with(with_refresh_token(&server.url, None), vault.clone(), clock());
-    org.read("User", &id(), &["Id"]).await.unwrap();
+    org.read("User", &id(), &["Id"], Purpose::catalogue()).await.unwrap();
     assert_eq!(record_.all(), [TOKEN, "save second", READ]);
     assert!(server.seen(TOKEN)[0].body.contains("refresh_token=first"));
 }
@@ -155,7 +161,7 @@ async fn a_token_that_stays_the_same_is_not_saved_again() {
     .await;
     let vault = Vault::with(Some("first"), server.record.clone());
     org_with(with_refresh_token(&server.url, Some("other")), vault, clock())
-        .read("User", &id(), &["Id"])
+        .read("User", &id(), &["Id"], Purpose::catalogue())
         .await
         .unwrap();
     assert_eq!(server.record.all(), [TOKEN, READ]);
@@ -174,12 +180,12 @@ async fn what_the_vault_cannot_keep_is_not_used_and_not_forgotten() {
     vault.broken.store(1, Ordering::SeqCst);
     let org = org_with(with_refresh_token(&server.url, None), vault.clone(), clock());
 
-    let answered = org.read("User", &id(), &["Id"]).await;
+    let answered = org.read("User", &id(), &["Id"], Purpose::catalogue()).await;
     assert!(matches!(answered, Err(CallError::NotSent { .. })), "{answered:?}");
     assert_eq!(server.count(READ), 0, "the access token is not used");
     assert_eq!(vault.token().as_deref(), Some("first"));
 
-    org.read("User", &id(), &["Id"]).await.unwrap();
+    org.read("User", &id(), &["Id"], Purpose::catalogue()).await.unwrap();
     assert_eq!(server.record.all(), [TOKEN, "save second", TOKEN, "save third", READ]);
 }
 
@@ -197,7 +203,7 @@ async fn a_caller_that_gives_up_does_not_lose_the_rotated_token() {
 
     let caller = tokio::spawn({
         let org = org.clone();
-        async move { org.read("User", &id(), &["Id"]).await }
+        async move { org.read("User", &id(), &["Id"], Purpose::catalogue()).await }
     });
     server.record.wait_for(TOKEN).await;
     caller.abort();
@@ -205,7 +211,7 @@ async fn a_caller_that_gives_up_does_not_lose_the_rotated_token() {
     gate.open();
     server.record.wait_for("save second").await;
 
-    org.read("User", &id(), &["Id"]).await.unwrap();
+    org.read("User", &id(), &["Id"], Purpose::catalogue()).await.unwrap();
     assert_eq!(server.record.all(), [TOKEN, "save second", READ]);
 }
 
@@ -223,7 +229,7 @@ async fn an_org_is_closed_when_its_login_has_ended_and_none_begins_afterwards() 
 
     let caller = tokio::spawn({
         let org = org.clone();
-        async move { org.read("User", &id(), &["Id"]).await }
+        async move { org.read("User", &id(), &["Id"], Purpose::catalogue()).await }
     });
     server.record.wait_for(TOKEN).await;
     caller.abort();
@@ -238,7 +244,10 @@ async fn an_org_is_closed_when_its_login_has_ended_and_none_begins_afterwards() 
     assert_eq!(vault.token().as_deref(), Some("second"));
 
     // The session is refused as expired, and would be renewed.
-    assert!(matches!(org.read("User", &id(), &["Id"]).await, Err(CallError::NotSent { .. })));
+    assert!(matches!(
+        org.read("User", &id(), &["Id"], Purpose::catalogue()).await,
+        Err(CallError::NotSent { .. })
+    ));
     assert_eq!(server.count(TOKEN), 1);
 }
 
@@ -256,7 +265,7 @@ async fn a_dead_token_parks_the_org_until_a_later_login_succeeds() {
     assert_eq!(org.parked(), None);
 
     for _ in 0..3 {
-        match org.read("User", &id(), &["Id"]).await {
+        match org.read("User", &id(), &["Id"], Purpose::catalogue()).await {
             Err(CallError::Parked { why, advice }) => {
                 assert!(why.contains("expired access/refresh token"), "{why}");
                 assert!(advice.contains("connect the org again"), "{advice}");
@@ -266,14 +275,15 @@ async fn a_dead_token_parks_the_org_until_a_later_login_succeeds() {
     }
     assert_eq!(server.count(TOKEN), 1, "a parked org is left alone");
     assert!(org.parked().unwrap().contains("connect the org again"));
-    let step = Step::Create { object: "User".into(), fields: [].into_iter().collect() };
+    let step =
+        Step::Create { object: "User".into(), fields: [].into_iter().collect(), refers: References::new() };
     assert!(matches!(
-        org.act(&[step], &Ticket::new(false)).await.as_slice(),
+        org.act(&[step], &a_ticket(false)).await.as_slice(),
         [StepOutcome::NotSent { retry_after: Some(_), .. }]
     ));
 
     clock.advance(Duration::from_mins(5));
-    org.read("User", &id(), &["Id"]).await.unwrap();
+    org.read("User", &id(), &["Id"], Purpose::catalogue()).await.unwrap();
     assert_eq!(server.count(TOKEN), 2);
     assert_eq!(org.parked(), None);
 }
@@ -288,7 +298,7 @@ async fn a_dead_token_in_the_vault_gives_way_to_a_new_one_in_the_configuration()
     .await;
     let vault = Vault::with(Some("dead"), server.record.clone());
     let org = org_with(with_refresh_token(&server.url, Some("new")), vault.clone(), clock());
-    org.read("User", &id(), &["Id"]).await.unwrap();
+    org.read("User", &id(), &["Id"], Purpose::catalogue()).await.unwrap();
     assert_eq!(server.record.all(), [TOKEN, TOKEN, "save new", READ]);
     assert_eq!(org.parked(), None);
 }
@@ -297,7 +307,10 @@ async fn a_dead_token_in_the_vault_gives_way_to_a_new_one_in_the_configuration()
 async fn without_any_refresh_token_nothing_is_asked() {
     let server = Server::start(|_, _| refused_login()).await;
     let org = org_with(with_refresh_token(&server.url, None), Vault::with(None, Record::default()), clock());
-    assert!(matches!(org.read("User", &id(), &[]).await, Err(CallError::Parked { .. })));
+    assert!(matches!(
+        org.read("User", &id(), &[], Purpose::catalogue()).await,
+        Err(CallError::Parked { .. })
+    ));
     assert_eq!(server.record.all().len(), 0);
 }
 
@@ -312,7 +325,7 @@ async fn calls_go_where_the_last_token_answer_says() {
     })
     .await;
     let org = org(config(&server.url));
-    org.read("User", &id(), &["Id"]).await.unwrap();
+    org.read("User", &id(), &["Id"], Purpose::catalogue()).await.unwrap();
     assert_eq!((server.count(READ), moved.count(READ)), (1, 1));
     assert_eq!(moved.seen(READ)[0].header("authorization"), Some("Bearer second"));
 }
@@ -320,10 +333,11 @@ async fn calls_go_where_the_last_token_answer_says() {
 #[tokio::test]
 async fn a_token_is_never_sent_in_the_clear() {
     let server = Server::start(|_, _| token("http://instance.example", "first")).await;
-    let answered = org(config(&server.url)).read("User", &id(), &["Id"]).await;
+    let answered = org(config(&server.url)).read("User", &id(), &["Id"], Purpose::catalogue()).await;
     assert!(matches!(answered, Err(CallError::NotSent { .. })), "{answered:?}");
 
-    let answered = org(config("http://acme.my.salesforce.com")).read("User", &id(), &["Id"]).await;
+    let answered =
+        org(config("http://acme.my.salesforce.com")).read("User", &id(), &["Id"], Purpose::catalogue()).await;
     assert!(matches!(answered, Err(CallError::Parked { .. })), "{answered:?}");
 }
 
@@ -331,8 +345,12 @@ async fn a_token_is_never_sent_in_the_clear() {
 async fn a_login_that_gets_no_token_answer_is_not_sent() {
     for reply in [|| html(503), || Reply::Cut, || html(200), || answer(200, &json!({"no": "token"}))] {
         let server = Server::start(move |_, _| reply()).await;
-        let ticket = Ticket::new(false);
-        let step = Step::Create { object: "User".into(), fields: [].into_iter().collect() };
+        let ticket = a_ticket(false);
+        let step = Step::Create {
+            object: "User".into(),
+            fields: [].into_iter().collect(),
+            refers: References::new(),
+        };
         let outcomes = org(config(&server.url)).act(&[step], &ticket).await;
         assert!(matches!(outcomes.as_slice(), [StepOutcome::NotSent { .. }]), "{outcomes:?}");
         assert_eq!(server.count(USERS), 0);
@@ -349,7 +367,7 @@ async fn too_many_logins_are_given_a_rest() {
     let clock = clock();
     let org = org_with(config(&server.url), Vault::with(None, Record::default()), clock.clone());
     for _ in 0..3 {
-        match org.read("User", &id(), &[]).await {
+        match org.read("User", &id(), &[], Purpose::catalogue()).await {
             Err(CallError::NotSent { retry_after, .. }) => {
                 assert_eq!(retry_after, Some(Duration::from_mins(15)));
             }
@@ -359,7 +377,7 @@ async fn too_many_logins_are_given_a_rest() {
     assert_eq!(server.count(TOKEN), 1);
     assert_eq!(org.parked(), None);
     clock.advance(Duration::from_mins(15));
-    assert!(org.read("User", &id(), &[]).await.is_err());
+    assert!(org.read("User", &id(), &[], Purpose::catalogue()).await.is_err());
     assert_eq!(server.count(TOKEN), 2);
 }
 

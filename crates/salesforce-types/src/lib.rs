@@ -10,5 +10,5 @@ mod record_id;
 
 pub use describe::{FieldDescription, FieldType, ObjectDescription, PicklistValue};
 pub use errors::{Retry, Rule};
-pub use plan::{Fields, Link, Plan, PlannedStep, Refusal, Step, StepOutcome};
+pub use plan::{Fields, Link, Plan, PlannedStep, References, Refusal, Step, StepOutcome};
 pub use record_id::{InvalidRecordId, RecordId};

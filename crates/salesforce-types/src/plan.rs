@@ -1,5 +1,7 @@
 //! The steps that make an org agree, and what came of them.
 
+use std::sync::LazyLock;
+
 use indexmap::IndexMap;
 use model::{OrgName, TargetName};
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,10 @@ use crate::RecordId;
 
 /// Salesforce field names and the values to write; JSON `null` clears a field.
 pub type Fields = IndexMap<String, Value>;
+
+/// Fields that hold the id of a record which an earlier step makes, each with that step's place among the steps of
+/// the change, counted from 0.
+pub type References = IndexMap<String, usize>;
 
 /// One write to one record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +26,9 @@ pub enum Step {
         object: String,
         /// All that is written.
         fields: Fields,
+        /// What is written besides: the ids of records that earlier steps make.
+        #[serde(default, skip_serializing_if = "References::is_empty")]
+        refers: References,
     },
     /// Changes a record; fields that are not named stay.
     Update {
@@ -30,6 +39,27 @@ pub enum Step {
         /// All that is written.
         fields: Fields,
     },
+    /// Changes the record with an external id, or makes one that has it. May be repeated: it never makes a second.
+    Upsert {
+        /// Such as `Contact`.
+        object: String,
+        /// The external id field.
+        key: String,
+        /// Its value.
+        value: String,
+        /// All that is written, the key left out.
+        fields: Fields,
+        /// What is written besides: the ids of records that earlier steps make.
+        #[serde(default, skip_serializing_if = "References::is_empty")]
+        refers: References,
+    },
+    /// Deletes a record. One that is gone already is as good.
+    Delete {
+        /// Such as `PermissionSetAssignment`.
+        object: String,
+        /// Which record.
+        id: RecordId,
+    },
 }
 
 impl Step {
@@ -37,15 +67,30 @@ impl Step {
     #[must_use]
     pub fn object(&self) -> &str {
         match self {
-            Self::Create { object, .. } | Self::Update { object, .. } => object,
+            Self::Create { object, .. }
+            | Self::Update { object, .. }
+            | Self::Upsert { object, .. }
+            | Self::Delete { object, .. } => object,
         }
     }
 
-    /// What is written.
+    /// What is written, references left out. Nothing for a delete.
     #[must_use]
     pub fn fields(&self) -> &Fields {
+        static NOTHING: LazyLock<Fields> = LazyLock::new(Fields::new);
         match self {
-            Self::Create { fields, .. } | Self::Update { fields, .. } => fields,
+            Self::Create { fields, .. } | Self::Update { fields, .. } | Self::Upsert { fields, .. } => fields,
+            Self::Delete { .. } => &NOTHING,
+        }
+    }
+
+    /// Which fields take the id of a record that an earlier step makes.
+    #[must_use]
+    pub fn refers(&self) -> &References {
+        static NONE: LazyLock<References> = LazyLock::new(References::new);
+        match self {
+            Self::Create { refers, .. } | Self::Upsert { refers, .. } => refers,
+            Self::Update { .. } | Self::Delete { .. } => &NONE,
         }
     }
 }

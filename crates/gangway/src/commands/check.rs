@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use async_trait::async_trait;
 use model::{Clock, OrgName};
 use salesforce_client::{
-    CallError, Org, TokenVault, VaultError,
+    CallError, Org, Purpose, TokenVault, VaultError,
     soql::{Condition, Query},
 };
 use secrecy::SecretString;
@@ -255,7 +255,7 @@ async fn check_profile(org: &Org, tenant: &TenantSettings, about: &str, report: 
     let field = if by_id { "Id" } else { "Name" };
     let asked = match Query::select("Profile", &["Id", "Name"]) {
         Ok(query) => match Condition::eq(field, profile) {
-            Ok(condition) => org.query(&query.where_(condition)).await,
+            Ok(condition) => org.query(&query.where_(condition), Purpose::catalogue()).await,
             Err(error) => Err(error.into()),
         },
         Err(error) => Err(error.into()),
@@ -275,7 +275,7 @@ async fn check_profile(org: &Org, tenant: &TenantSettings, about: &str, report: 
 async fn check_seats(org: &Org, about: &str, report: &mut Report) {
     let fields = ["Name", "TotalLicenses", "UsedLicenses", "Status"];
     let asked = match Query::select("UserLicense", &fields) {
-        Ok(query) => org.query(&query).await,
+        Ok(query) => org.query(&query, Purpose::catalogue()).await,
         Err(error) => Err(error.into()),
     };
     let licences = match asked {

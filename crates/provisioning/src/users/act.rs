@@ -1,6 +1,7 @@
 //! Act: send the steps, and find out what became of those that nobody answered for.
 
 use planning::{Found, MatchKey, Steps, same_value};
+use salesforce_client::Purpose;
 use salesforce_types::{Fields, Link, Plan, RecordId, Refusal, Step, StepOutcome};
 use serde_json::Value;
 use translation::Note;
@@ -86,7 +87,8 @@ impl UserChange {
             .contains(&refusal.code.as_str());
         if duplicate && link.is_none() && matches!(step, Step::Create { .. }) && progress.looks < MAX_LOOKS {
             let keys = keys_of(bound, step.fields());
-            self.look(bound, &keys, &Fields::new(), progress).await?;
+            let purpose = Purpose::matching(&self.ticket);
+            self.look(bound, &keys, &Fields::new(), purpose, progress).await?;
             let found_one = matches!(&progress.found, Found::Records(records) if !records.is_empty());
             if found_one {
                 return Err(Stop::Again);
@@ -107,6 +109,7 @@ impl UserChange {
         bound: &Bound<'_>,
         keys: &[MatchKey],
         more: &Fields,
+        purpose: Purpose<'_>,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
         progress.looks += 1;
@@ -114,7 +117,8 @@ impl UserChange {
         fields.extend(["IsActive", "CreatedById"].map(str::to_owned));
         fields.extend(more.keys().cloned());
         let object = &bound.target.object;
-        let found = lookup::look(bound.org, &*self.inner.store, bound.tenant, object, keys, &fields).await;
+        let found =
+            lookup::look(bound.org, &*self.inner.store, bound.tenant, object, keys, &fields, purpose).await;
         progress.found = found.map_err(|error| match error {
             LookError::Call(call) => call_failed(call),
             LookError::Store(store) => store.into(),
@@ -130,13 +134,14 @@ impl UserChange {
         plan: &Plan,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
+        let purpose = Purpose::read_back(&self.ticket);
         for planned in &plan.steps {
             match &planned.step {
                 Step::Create { fields, .. } => {
                     let keys = keys_of(bound, fields);
                     // After a crash nobody has claimed them yet, and another one may be about to adopt our record.
                     self.claim(bound, &keys, progress).await?;
-                    self.look(bound, &keys, fields, progress).await?;
+                    self.look(bound, &keys, fields, purpose, progress).await?;
                     progress.looks = 0;
                     self.recognise(bound, fields, progress).await?;
                 }
@@ -146,16 +151,19 @@ impl UserChange {
                         // It was about to be adopted; read as it is now. By its id: what it was found by need not be
                         // among the fields that were to be written.
                         let itself = MatchKey { field: "Id".to_owned(), value: Value::from(id.as_str()) };
-                        self.look(bound, &[itself], fields, progress).await?;
+                        self.look(bound, &[itself], fields, purpose, progress).await?;
                         continue;
                     }
-                    let actual =
-                        lookup::read_back(bound.org, object, id, fields).await.map_err(call_failed)?;
+                    let actual = lookup::read_back(bound.org, object, id, fields, purpose)
+                        .await
+                        .map_err(call_failed)?;
                     let actual = actual.unwrap_or_default();
                     progress.landed =
                         if has(|field| actual.get(field), fields) { fields.clone() } else { Fields::new() };
                     progress.read_back.extend(actual);
                 }
+                // Sent again, they do no harm: an upsert finds its own record, and what is deleted stays deleted.
+                Step::Upsert { .. } | Step::Delete { .. } => {}
             }
         }
         Ok(())

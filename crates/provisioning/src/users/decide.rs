@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{ResourceKind, TenantId};
 use planning::{Decision, Input, Obstacle, Steps, Wanted};
-use salesforce_client::{CallError, Org};
+use salesforce_client::{CallError, Org, Purpose};
 use salesforce_types::{Fields, Link, RecordId};
 use scim_types::{Registry, Resource};
 use store::{Hold, HoldKind, StoredResource};
@@ -95,7 +95,8 @@ impl UserChange {
                 if self.is_create() {
                     self.open(None, None).await?;
                 }
-                self.look(&bound, &keys, &Fields::new(), progress).await?;
+                let purpose = Purpose::matching(&self.ticket);
+                self.look(&bound, &keys, &Fields::new(), purpose, progress).await?;
                 Err(Stop::Again)
             }
             Decision::Hold(obstacle) => Err(self.hold(&bound, &turnover, obstacle).await?.into()),

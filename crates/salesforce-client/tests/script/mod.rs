@@ -10,8 +10,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::{Clock, OrgName};
-use salesforce_client::{Flow, Org, OrgConfig, TokenVault, VaultError, retry::Pace};
+use model::{ClientName, Clock, OrgName, ResourceId};
+use salesforce_client::{Asker, Flow, Org, OrgConfig, Ticket, TokenVault, VaultError, retry::Pace};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::{
@@ -19,6 +19,21 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, Semaphore},
 };
+
+/// A ticket of somebody.
+pub fn a_ticket(takes_access_away: bool) -> Ticket {
+    ticket_of("acme/prod", "hr", "1", takes_access_away)
+}
+
+/// A ticket of a tenant's client for an identity.
+pub fn ticket_of(tenant: &str, client: &str, identity: &str, takes_access_away: bool) -> Ticket {
+    let asker = Asker {
+        tenant: tenant.parse().unwrap(),
+        client: ClientName::new(client).unwrap(),
+        identity: ResourceId::from_text(identity),
+    };
+    Ticket::new(asker, takes_access_away)
+}
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! Changes from acceptance to their end.
 
-use salesforce_types::{Plan, PlannedStep, Step};
+use salesforce_types::{Plan, PlannedStep, References, Step};
 
 use super::*;
 
@@ -35,6 +35,7 @@ fn plan(email: &str) -> Plan {
             step: Step::Create {
                 object: "User".to_owned(),
                 fields: Fields::from_iter([("Email".to_owned(), json!(email))]),
+                refers: References::new(),
             },
             leading: true,
             reason: "no record yet".to_owned(),

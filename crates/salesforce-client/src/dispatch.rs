@@ -1,0 +1,405 @@
+//! The dispatcher: the one way in which changes are written to an org.
+//!
+//! While calls are in flight the next ones fill up. When nothing is in flight a change leaves at once, alone, as one
+//! Composite whose later rows refer to earlier ones. A crowd shares calls: records in collections of up to 200, five
+//! of them in a Composite, and what follows from these records in the next call. A call takes its share of what waits
+//! (waiting ÷ free slots), so that one slot does not take everything and leave the others empty.
+//!
+//! `line` says whose turn it is, `change` how far a change is, `batch` what goes in one call, `call` how that is
+//! written and read, `size` how large it may be. All of these are pure; the rest is here.
+
+mod batch;
+mod call;
+mod change;
+mod line;
+mod size;
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use salesforce_types::{Step, StepOutcome};
+
+use self::{
+    batch::{Batch, Shape},
+    change::Change,
+    line::Line,
+    size::Size,
+};
+use crate::{
+    CallError, Org, Ticket,
+    answer::{SOON, Trouble, judge},
+    limits::Shares,
+    org::{QUEUE_FOR, RESERVE_FOR},
+    transport::Request,
+};
+
+/// How many changes may wait for one org. At five seconds for a thousand records, more would wait for minutes: the
+/// caller is told to come back.
+const MOST_WAITING: usize = 20_000;
+
+/// What waits for an org, and how many calls are in flight.
+#[derive(Debug)]
+pub(crate) struct Dispatcher(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// Changes that take access away: before all others, and with a slot of their own.
+    leavers: Waiting,
+    others: Waiting,
+    /// Slots that nobody has.
+    free: usize,
+    /// The slot kept for changes that take access away.
+    kept: bool,
+    /// No call in flight carries group, role or territory steps.
+    sharing: bool,
+    size: Size,
+}
+
+/// Changes of one class.
+#[derive(Debug, Default)]
+struct Waiting {
+    line: Line,
+    /// Those whose next step is about groups, roles or territories: one call at a time takes from here.
+    sharing: Line,
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        self.line.len() + self.sharing.len()
+    }
+
+    fn put(&mut self, change: Change) {
+        if change.is_about_sharing() { self.sharing.put(change) } else { self.line.put(change) }
+    }
+
+    /// What goes in the next call, if `free` slots are to share what waits.
+    fn choose(&mut self, free: usize, size: &Size, sharing: bool) -> Option<Batch> {
+        // All of them at once: no other slot may help.
+        let about_sharing = self.sharing.len();
+        if sharing && about_sharing > 0 {
+            let batch = batch::choose(&mut self.sharing, about_sharing, size.limit(), true);
+            if batch.is_some() {
+                return batch;
+            }
+        }
+        let share = self.line.len().div_ceil(free.max(1));
+        batch::choose(&mut self.line, share, size.limit(), sharing)
+    }
+}
+
+/// The slot of a call in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    Open,
+    Kept,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(slots: usize) -> Self {
+        Self(Mutex::new(State {
+            leavers: Waiting::default(),
+            others: Waiting::default(),
+            free: slots.max(1),
+            kept: true,
+            sharing: true,
+            size: Size::default(),
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes that wait for a call.
+    pub(crate) fn waiting(&self) -> usize {
+        let state = self.state();
+        state.leavers.len() + state.others.len()
+    }
+}
+
+impl State {
+    fn class(&mut self, leaver: bool) -> &mut Waiting {
+        if leaver { &mut self.leavers } else { &mut self.others }
+    }
+
+    /// The next call, with its slot taken. `None`: nothing to do, or no slot to do it in.
+    fn next(&mut self) -> Option<(Batch, Slot)> {
+        let slot = if self.free > 0 { Slot::Open } else { Slot::Kept };
+        let mut batch = None;
+        if self.free > 0 || self.kept {
+            let free = self.free + usize::from(self.kept);
+            batch = self.leavers.choose(free, &self.size, self.sharing);
+        }
+        if batch.is_none() && self.free > 0 {
+            batch = self.others.choose(self.free, &self.size, self.sharing);
+        }
+        let batch = batch?;
+        match slot {
+            Slot::Open => self.free -= 1,
+            Slot::Kept => self.kept = false,
+        }
+        if batch.sharing {
+            self.sharing = false;
+        }
+        Some((batch, slot))
+    }
+}
+
+impl Org {
+    /// Sends the steps of a change and tells what came of each, in the same order.
+    ///
+    /// Steps are done in order and each for itself: one that is refused stops no other but those that refer to its
+    /// record. How many calls they take, and who else's steps are in the same calls, makes no difference to what becomes of
+    /// them. The ticket is taken directly before the first byte goes out; if it is withdrawn by then, every step is
+    /// [`StepOutcome::NotSent`] and nothing leaves. While no step has had an effect, the ticket waits again.
+    ///
+    /// Tried again is only what certainly had no effect: connections that did not come about, an expired token, locked
+    /// rows (those alone), 503 in Salesforce's own words. That a name is taken, or a record gone, is the caller's to decide
+    /// about. After a step of unknown end nothing more of the change is sent.
+    ///
+    /// Dropping the future before anything is sent withdraws the change; afterwards its outcome stays unknown.
+    pub async fn act(&self, steps: &[Step], ticket: &Ticket) -> Vec<StepOutcome> {
+        let (mut change, outcomes) = Change::new(steps, ticket);
+        if !change.goes_on() {
+            change.answer();
+        } else if let Err(mut change) = self.enqueue(change) {
+            change.end_waiting("queue full: too many changes wait for this org", Some(QUEUE_FOR));
+            change.answer();
+        }
+        outcomes.await.unwrap_or_else(|_| {
+            // The task that carried it is gone: the process is going down.
+            vec![StepOutcome::Unknown { why: "Gangway is stopping".to_owned() }; steps.len()]
+        })
+    }
+
+    /// Puts a change in line and sends what can be sent.
+    fn enqueue(&self, change: Change) -> Result<(), Change> {
+        {
+            let mut state = self.0.dispatcher.state();
+            let class = state.class(change.ticket.takes_access_away());
+            if class.len() >= MOST_WAITING && !change.is_under_way() {
+                return Err(change);
+            }
+            class.put(change);
+        }
+        self.pump();
+        Ok(())
+    }
+
+    /// Fills the free slots.
+    fn pump(&self) {
+        loop {
+            let next = self.0.dispatcher.state().next();
+            let Some((batch, slot)) = next else { break };
+            let held = Held { org: self.clone(), slot, sharing: batch.sharing };
+            let org = self.clone();
+            tokio::spawn(async move { org.carry(batch, held).await });
+        }
+    }
+
+    /// Sends a batch, and its parts apart where one of them spoils it for the others.
+    async fn carry(&self, batch: Batch, held: Held) {
+        let mut batches = vec![batch];
+        while let Some(Batch { mut changes, shape, sharing }) = batches.pop() {
+            match self.send(&mut changes, shape).await {
+                Ok(()) => self.settle(changes, None),
+                Err(Trouble::Final(CallError::Refused(refusal)))
+                    if refusal.status == 400 && changes.len() > 1 =>
+                {
+                    tracing::debug!(code = refusal.code, "a call with several changes is taken apart");
+                    batches.extend(self.halves(changes, sharing));
+                }
+                Err(trouble) => self.fail(changes, trouble),
+            }
+        }
+        drop(held);
+    }
+
+    /// One call. `Ok`: every step in it has its landing.
+    async fn send(&self, changes: &mut [Change], mut shape: Shape) -> Result<(), Trouble> {
+        let inner = &self.0;
+        let mut renewed = false;
+        loop {
+            if self.reserve_reached() && !changes.iter().any(|change| change.ticket.takes_access_away()) {
+                return Err(not_sent("reserve: the org's API calls are nearly used up", Some(RESERVE_FOR)));
+            }
+            let session = inner.tokens.session().await?;
+            // With slot and token at hand: the last moment in which a caller may withdraw.
+            shape.retain(|change| changes[change].ticket.send());
+            if shape.records() == 0 {
+                return Ok(());
+            }
+            for (change, step) in shape.places() {
+                changes[change].send(step);
+            }
+            let call = call::write(&inner.base, changes, &shape);
+            let request = Request {
+                cause: call.cause,
+                method: call.method,
+                path: call.path,
+                object: &call.object,
+                body: call.body,
+                if_modified_since: None,
+                shares: Shares::of(changes.iter().map(Change::asker)),
+            };
+            let started = Instant::now();
+            let answer = inner.wire.call(&session, &request).await.map_err(Trouble::from);
+            let judged = answer.and_then(judge);
+            if matches!(judged, Err(Trouble::Expired)) {
+                inner.tokens.forget(&session);
+                if !renewed {
+                    renewed = true;
+                    changes.iter_mut().for_each(Change::take_back);
+                    continue;
+                }
+            }
+            let landings = match judged {
+                Ok(answer) => {
+                    inner.dispatcher.state().size.learn(shape.records(), started.elapsed());
+                    call::read(&answer, changes, &shape)
+                }
+                Err(trouble) => vec![call::read_refusal(trouble, changes, &shape)?],
+            };
+            for ((change, step), landing) in landings {
+                changes[change].land(step, landing);
+            }
+            return Ok(());
+        }
+    }
+
+    /// Answers for the changes that have an end, and puts the others back in line: at once, or after a pause where rows
+    /// were locked or a policy asks for one.
+    fn settle(&self, changes: Vec<Change>, pause: Option<Duration>) {
+        let jitter = self.0.jitter.jitter();
+        let mut later: Vec<Change> = Vec::new();
+        let mut longest = pause.unwrap_or_default();
+        for mut change in changes {
+            if !change.goes_on() {
+                change.answer();
+                continue;
+            }
+            if change.is_abandoned() {
+                change.end_waiting("withdrawn", None);
+                change.answer();
+                continue;
+            }
+            let Some(why) = change.locked.take() else {
+                match pause {
+                    Some(_) => later.push(change),
+                    None => self.put(change),
+                }
+                continue;
+            };
+            change.tries.locked += 1;
+            if let Some(pause) = self.0.pace.locked.pause(change.tries.locked, jitter) {
+                longest = longest.max(pause);
+                later.push(change);
+            } else {
+                change.end_waiting(&why, Some(SOON));
+                change.answer();
+            }
+        }
+        if !later.is_empty() {
+            self.put_later(later, longest);
+        }
+    }
+
+    /// The whole call came to nothing, or nobody knows to what.
+    fn fail(&self, mut changes: Vec<Change>, trouble: Trouble) {
+        let pace = &self.0.pace;
+        let policy = match &trouble {
+            Trouble::Unsent { .. } => Some(pace.unreachable),
+            Trouble::Overloaded(_) => Some(pace.overloaded),
+            Trouble::Unclear { .. } => {
+                self.0.dispatcher.state().size.lost();
+                None
+            }
+            Trouble::Expired | Trouble::Locked(_) | Trouble::Final(_) => None,
+        };
+        let jitter = self.0.jitter.jitter();
+        let end = StepOutcome::from(trouble.give_up(true));
+        let mut longest = Duration::ZERO;
+        for change in &mut changes {
+            change.tries.calls += 1;
+            match (policy.and_then(|policy| policy.pause(change.tries.calls, jitter)), &end) {
+                (Some(pause), _) => {
+                    longest = longest.max(pause);
+                    change.take_back();
+                }
+                (None, StepOutcome::NotSent { why, retry_after }) => {
+                    change.take_back();
+                    change.end_waiting(why, *retry_after);
+                }
+                (None, end) => change.end_sent(end),
+            }
+        }
+        self.settle(changes, policy.map(|_| longest));
+    }
+
+    fn put(&self, change: Change) {
+        let mut state = self.0.dispatcher.state();
+        state.class(change.ticket.takes_access_away()).put(change);
+    }
+
+    /// Together, as they were sent together: whoever had to wait for a lock need not pay with a call of its own.
+    fn put_later(&self, changes: Vec<Change>, pause: Duration) {
+        let org = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            for change in changes {
+                org.put(change);
+            }
+            org.pump();
+        });
+    }
+
+    /// Two batches of the changes of one; what no longer fits goes back in line.
+    fn halves(&self, mut changes: Vec<Change>, sharing: bool) -> Vec<Batch> {
+        changes.iter_mut().for_each(Change::take_back);
+        let second = changes.split_off(changes.len() / 2);
+        let mut batches = Vec::new();
+        for half in [changes, second] {
+            let mut line = Line::default();
+            for change in half {
+                line.put(change);
+            }
+            batches.extend(batch::choose(&mut line, usize::MAX, usize::MAX, sharing));
+            while let Some(change) = line.take() {
+                self.put(change);
+            }
+        }
+        batches
+    }
+}
+
+fn not_sent(why: &str, retry_after: Option<Duration>) -> Trouble {
+    Trouble::Final(CallError::NotSent { why: why.to_owned(), retry_after })
+}
+
+/// Gives the slot back when the call is over, however it ends, and fills it again.
+struct Held {
+    org: Org,
+    slot: Slot,
+    sharing: bool,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        {
+            let mut state = self.org.0.dispatcher.state();
+            match self.slot {
+                Slot::Open => state.free += 1,
+                Slot::Kept => state.kept = true,
+            }
+            if self.sharing {
+                state.sharing = true;
+            }
+        }
+        // Not when the runtime is going down: there is nobody to carry anything.
+        if tokio::runtime::Handle::try_current().is_ok() {
+            self.org.pump();
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What goes in one call: whose steps, and in which form. Pure.
+
+use salesforce_types::Step;
+
+use super::{
+    change::{Change, Form},
+    line::Line,
+};
+
+/// Sub-requests of one Composite (REST API Developer Guide, "Composite").
+const MOST_ROWS: usize = 25;
+/// Of those, collections.
+const MOST_LANES: usize = 5;
+/// Records of one collection.
+const LANE_SIZE: usize = 200;
+
+/// The changes whose steps go in one call, and how.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) changes: Vec<Change>,
+    pub(super) shape: Shape,
+    /// The call carries group, role or territory steps.
+    pub(super) sharing: bool,
+}
+
+/// A step: the number of its change in the batch, and its own in the change.
+pub(super) type Place = (usize, usize);
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Row after row.
+    Rows(Vec<Place>),
+    /// Collections, each of one object and one operation.
+    Lanes(Vec<Lane>),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Lane {
+    pub(super) kind: Kind,
+    pub(super) places: Vec<Place>,
+}
+
+/// What the records of one collection have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Create { object: String },
+    Update { object: String },
+    Upsert { object: String, key: String },
+    Delete { object: String },
+}
+
+impl Kind {
+    fn of(step: &Step) -> Self {
+        let object = step.object().to_owned();
+        match step {
+            Step::Create { .. } => Self::Create { object },
+            Step::Update { .. } => Self::Update { object },
+            Step::Upsert { key, .. } => Self::Upsert { object, key: key.clone() },
+            Step::Delete { .. } => Self::Delete { object },
+        }
+    }
+}
+
+impl Shape {
+    pub(super) fn records(&self) -> usize {
+        match self {
+            Self::Rows(places) => places.len(),
+            Self::Lanes(lanes) => lanes.iter().map(|lane| lane.places.len()).sum(),
+        }
+    }
+
+    /// Leaves out the steps of some changes.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+        let mut kept = std::collections::HashMap::new();
+        let mut keep = |place: &Place| *kept.entry(place.0).or_insert_with(|| keep(place.0));
+        match self {
+            Self::Rows(places) => places.retain(&mut keep),
+            Self::Lanes(lanes) => {
+                for lane in &mut *lanes {
+                    lane.places.retain(&mut keep);
+                }
+                lanes.retain(|lane| !lane.places.is_empty());
+            }
+        }
+    }
+
+    pub(super) fn places(&self) -> Vec<Place> {
+        match self {
+            Self::Rows(places) => places.clone(),
+            Self::Lanes(lanes) => lanes.iter().flat_map(|lane| lane.places.iter().copied()).collect(),
+        }
+    }
+}
+
+/// Takes changes from a line: `share` of them at most, with `limit` records at most, as far as they fit in one call.
+/// `None` if nothing waits that could be sent. Without `sharing` no group, role or territory step goes along.
+pub(super) fn choose(line: &mut Line, share: usize, limit: usize, sharing: bool) -> Option<Batch> {
+    let mut changes: Vec<Change> = Vec::new();
+    let mut rows: Vec<Place> = Vec::new();
+    let mut lanes = Lanes::default();
+    let mut by_rows = false;
+    while changes.len() < share.max(1) {
+        let Some(mut change) = line.take() else { break };
+        if change.is_abandoned() {
+            change.end_waiting("withdrawn", None);
+            change.answer();
+            continue;
+        }
+        let own = change.sendable(Form::Rows, sharing);
+        let number = changes.len();
+        let first = changes.is_empty();
+        let fits = if change.goes_alone() {
+            first
+        } else if by_rows || (first && change.by_rows) {
+            first || rows.len() + own.len() <= MOST_ROWS
+        } else {
+            !change.by_rows && (first || lanes.records < limit)
+        };
+        if own.is_empty() || !fits {
+            line.put_back(change);
+            break;
+        }
+        by_rows |= change.by_rows || change.goes_alone();
+        let room = limit.saturating_sub(lanes.records).max(1);
+        let placed = lanes.add(&change, number, &change.sendable(Form::Lanes, sharing), room);
+        if placed == 0 && !by_rows {
+            line.put_back(change);
+            break;
+        }
+        rows.extend(own.into_iter().map(|step| (number, step)));
+        let alone = change.goes_alone();
+        changes.push(change);
+        if alone || (by_rows && rows.len() >= MOST_ROWS) {
+            break;
+        }
+    }
+    if changes.is_empty() {
+        return None;
+    }
+    // Rows where they spare a call: for one change, and where something follows from what is made in the same call.
+    let everything_fits = lanes.records == rows.len();
+    let form = if by_rows || (rows.len() <= MOST_ROWS && (changes.len() == 1 || !everything_fits)) {
+        rows.truncate(MOST_ROWS);
+        Shape::Rows(rows)
+    } else {
+        Shape::Lanes(lanes.lanes)
+    };
+    let takes_lock = |(change, step): &Place| changes[*change].takes_sharing_lock(*step);
+    let sharing = form.places().iter().any(takes_lock);
+    Some(Batch { changes, shape: form, sharing })
+}
+
+/// Collections as they fill up.
+#[derive(Default)]
+struct Lanes {
+    lanes: Vec<Lane>,
+    records: usize,
+}
+
+impl Lanes {
+    /// Places steps of a change, in order, as far as there is room. A step never stands before an earlier one of its
+    /// change: Salesforce does the collections of a Composite one after the other, and their records in order.
+    fn add(&mut self, change: &Change, number: usize, steps: &[usize], room: usize) -> usize {
+        let mut placed = 0;
+        let mut from = 0;
+        for step in steps.iter().take(room) {
+            let kind = Kind::of(change.step(*step));
+            let has_room = |lane: &Lane| lane.kind == kind && lane.places.len() < LANE_SIZE;
+            let at = match self.lanes.iter().skip(from).position(has_room) {
+                Some(at) => from + at,
+                None if self.lanes.len() < MOST_LANES => {
+                    self.lanes.push(Lane { kind, places: Vec::new() });
+                    self.lanes.len() - 1
+                }
+                None => break,
+            };
+            self.lanes[at].places.push((number, *step));
+            from = at;
+            placed += 1;
+        }
+        self.records += placed;
+        placed
+    }
+}

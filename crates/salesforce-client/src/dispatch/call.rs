@@ -1,0 +1,374 @@
+//! One call of the data API that carries the steps of a batch: how it is written, and what its answer says of each step.
+//! Pure. (REST API Developer Guide, "sObject Rows", "Composite", "sObject Collections".)
+
+use std::fmt::Write as _;
+
+use reqwest::Method;
+use salesforce_types::{Fields, RecordId, Step, StepOutcome};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    batch::{Kind, Lane, Place, Shape},
+    change::{Change, Landing},
+};
+use crate::{
+    CallError,
+    answer::{Trouble, refusal_in, refused},
+    limits::Cause,
+    transport::Answer,
+};
+
+/// Objects whose assignment rules would overwrite the owner.
+const ASSIGNED: [&str; 3] = ["Lead", "Case", "Account"];
+/// Objects that give somebody something.
+const GRANTS: [&str; 8] = [
+    "PermissionSetAssignment",
+    "PermissionSetLicenseAssign",
+    "GroupMember",
+    "UserPackageLicense",
+    "UserTerritory2Association",
+    "Group",
+    "UserRole",
+    "QueueSobject",
+];
+
+/// Method, path under the API version, body.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) path: String,
+    /// For the log.
+    pub(super) object: String,
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) cause: Cause,
+}
+
+/// Writes the call. `base` is such as `/services/data/v66.0`.
+pub(super) fn write(base: &str, changes: &[Change], shape: &Shape) -> Call {
+    let step = |place: &Place| changes[place.0].step(place.1);
+    let is_grant =
+        |place: &Place| GRANTS.iter().any(|object| step(place).object().eq_ignore_ascii_case(object));
+    let cause = if shape.places().iter().all(is_grant) { Cause::Grant } else { Cause::Write };
+    let items = match shape {
+        Shape::Rows(places) if places.len() == 1 => {
+            let row = row(base, changes, places[0]);
+            let body = row.body.map(|body| to_bytes(&body));
+            let object = step(&places[0]).object().to_owned();
+            return Call { method: row.method, path: row.path, object, body, cause };
+        }
+        Shape::Rows(places) => places.iter().map(|place| row_item(base, changes, *place)).collect(),
+        Shape::Lanes(lanes) => {
+            lanes.iter().enumerate().map(|(at, lane)| lane_item(base, changes, at, lane)).collect::<Vec<_>>()
+        }
+    };
+    Call {
+        method: Method::POST,
+        path: format!("{base}/composite"),
+        object: "composite".to_owned(),
+        body: Some(to_bytes(&json!({ "allOrNone": false, "compositeRequest": items }))),
+        cause,
+    }
+}
+
+fn to_bytes(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("JSON values under text keys can be written")
+}
+
+fn reference((change, step): Place) -> String {
+    format!("c{change}s{step}")
+}
+
+fn lane_reference(at: usize) -> String {
+    format!("lane{at}")
+}
+
+struct Row {
+    method: Method,
+    path: String,
+    body: Option<Fields>,
+}
+
+fn row(base: &str, changes: &[Change], (number, at): Place) -> Row {
+    let change = &changes[number];
+    let step = change.step(at);
+    let object = step.object();
+    let made_here = |earlier: usize| format!("@{{{}.id}}", reference((number, earlier)));
+    let path = match step {
+        Step::Create { .. } => format!("{base}/sobjects/{object}"),
+        Step::Update { id, .. } | Step::Delete { id, .. } => format!("{base}/sobjects/{object}/{id}"),
+        Step::Upsert { key, value, .. } => {
+            format!("{base}/sobjects/{object}/{key}/{}", percent_encoded(value))
+        }
+    };
+    let (method, body) = match step {
+        Step::Create { .. } => (Method::POST, Some(change.body(at, made_here))),
+        Step::Update { .. } | Step::Upsert { .. } => (Method::PATCH, Some(change.body(at, made_here))),
+        Step::Delete { .. } => (Method::DELETE, None),
+    };
+    Row { method, path, body }
+}
+
+fn row_item(base: &str, changes: &[Change], place: Place) -> Value {
+    let row = row(base, changes, place);
+    let mut item = json!({
+        "method": row.method.as_str(),
+        "url": row.path,
+        "referenceId": reference(place),
+    });
+    if let Some(body) = row.body {
+        item["body"] = json!(body);
+    }
+    own_the_owner(&mut item, changes[place.0].step(place.1).object());
+    item
+}
+
+fn lane_item(base: &str, changes: &[Change], at: usize, lane: &Lane) -> Value {
+    let url = format!("{base}/composite/sobjects");
+    let record = |(number, at): &Place, object: &str| {
+        let change = &changes[*number];
+        let mut record = Map::new();
+        record.insert("attributes".to_owned(), json!({ "type": object }));
+        match change.step(*at) {
+            Step::Update { id, .. } => {
+                record.insert("id".to_owned(), json!(id.as_str()));
+            }
+            Step::Upsert { key, value, .. } => {
+                record.insert(key.clone(), json!(value));
+            }
+            Step::Create { .. } | Step::Delete { .. } => {}
+        }
+        // What a step of a collection refers to has landed: it is chosen so.
+        record.extend(change.body(*at, |_| String::new()));
+        Value::Object(record)
+    };
+    let records = |object: &str| -> Value {
+        let all: Vec<Value> = lane.places.iter().map(|place| record(place, object)).collect();
+        json!({ "allOrNone": false, "records": all })
+    };
+    let (method, url, body, object) = match &lane.kind {
+        Kind::Create { object } => (Method::POST, url, Some(records(object)), object),
+        Kind::Update { object } => (Method::PATCH, url, Some(records(object)), object),
+        Kind::Upsert { object, key } => {
+            (Method::PATCH, format!("{url}/{object}/{key}"), Some(records(object)), object)
+        }
+        Kind::Delete { object } => {
+            let mut url = format!("{url}?allOrNone=false&ids=");
+            for (n, (number, at)) in lane.places.iter().enumerate() {
+                if let Step::Delete { id, .. } = changes[*number].step(*at) {
+                    let comma = if n == 0 { "" } else { "," };
+                    let _ = write!(url, "{comma}{id}");
+                }
+            }
+            (Method::DELETE, url, None, object)
+        }
+    };
+    let mut item = json!({ "method": method.as_str(), "url": url, "referenceId": lane_reference(at) });
+    if let Some(body) = body {
+        item["body"] = body;
+    }
+    own_the_owner(&mut item, object);
+    item
+}
+
+/// The header of the outer call is not known to reach the parts, so they say it themselves.
+fn own_the_owner(item: &mut Value, object: &str) {
+    if ASSIGNED.iter().any(|assigned| object.eq_ignore_ascii_case(assigned)) {
+        item["httpHeaders"] = json!({ "Sforce-Auto-Assign": "FALSE" });
+    }
+}
+
+/// Everything but letters, digits, `-`, `_` and `~` (RFC 3986 §2.3, without the dot, which the edge may read as a
+/// file extension).
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CompositeAnswer {
+    composite_response: Vec<CompositeItem>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CompositeItem {
+    #[serde(default)]
+    body: Value,
+    http_status_code: u16,
+    reference_id: String,
+}
+
+/// What the answer, of status 2xx, says of every step of the call.
+pub(super) fn read(answer: &Answer, changes: &[Change], shape: &Shape) -> Vec<(Place, Landing)> {
+    let step = |place: Place| changes[place.0].step(place.1);
+    if let Shape::Rows(places) = shape
+        && let [place] = places.as_slice()
+    {
+        let body = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+        return vec![(*place, Landing::Ended(landed(step(*place), answer.status, &body)))];
+    }
+    let items = serde_json::from_slice::<CompositeAnswer>(&answer.body)
+        .map(|answer| answer.composite_response)
+        .unwrap_or_default();
+    let item = |reference: &str| items.iter().find(|item| item.reference_id == reference);
+    let lacking = || Landing::Ended(unknown("the answer of a Composite lacks this step".to_owned()));
+    match shape {
+        Shape::Rows(places) => places
+            .iter()
+            .map(|place| {
+                let landing =
+                    item(&reference(*place)).map_or_else(lacking, |item| row_landing(step(*place), item));
+                (*place, landing)
+            })
+            .collect(),
+        Shape::Lanes(lanes) => lanes
+            .iter()
+            .enumerate()
+            .flat_map(|(at, lane)| {
+                let item = item(&lane_reference(at));
+                lane.places.iter().enumerate().map(move |(n, place)| {
+                    (*place, item.map_or_else(lacking, |item| lane_landing(step(*place), n, lane, item)))
+                })
+            })
+            .collect(),
+    }
+}
+
+/// What an error of the whole call says of its step, if there is only one; otherwise it is no step's.
+pub(super) fn read_refusal(
+    trouble: Trouble,
+    changes: &[Change],
+    shape: &Shape,
+) -> Result<(Place, Landing), Trouble> {
+    let Shape::Rows(places) = shape else { return Err(trouble) };
+    let [place] = places.as_slice() else { return Err(trouble) };
+    let landing = match trouble {
+        Trouble::Locked(refusal) => Landing::Locked(refusal),
+        Trouble::Final(CallError::Refused(refusal)) => match changes[place.0].step(place.1) {
+            Step::Delete { id, .. } if is_gone(&refusal.code) => {
+                Landing::Ended(StepOutcome::Done { id: id.clone() })
+            }
+            _ => Landing::Ended(StepOutcome::Refused(refusal)),
+        },
+        trouble => return Err(trouble),
+    };
+    Ok((*place, landing))
+}
+
+fn row_landing(step: &Step, item: &CompositeItem) -> Landing {
+    let status = item.http_status_code;
+    if (200..300).contains(&status) {
+        return Landing::Ended(landed(step, status, &item.body));
+    }
+    failed(step, status, &item.body)
+}
+
+fn lane_landing(step: &Step, n: usize, lane: &Lane, item: &CompositeItem) -> Landing {
+    let status = item.http_status_code;
+    if !(200..300).contains(&status) {
+        return match refusal_in(status, &item.body).map(|refusal| (refused(refusal.clone()), refusal)) {
+            Some((Trouble::Locked(_), refusal)) => Landing::Locked(refusal),
+            Some((Trouble::Final(_), refusal)) => Landing::WithOthers(refusal),
+            Some((trouble, _)) => Landing::Ended(trouble.give_up(true).into()),
+            None => {
+                Landing::Ended(unknown(format!("status {status} for a collection, without an explanation")))
+            }
+        };
+    }
+    match item.body.as_array() {
+        Some(results) if results.len() == lane.places.len() => {
+            let result = &results[n];
+            if result.get("success") == Some(&Value::Bool(true)) {
+                return Landing::Ended(landed(step, 200, result));
+            }
+            failed(step, 400, result)
+        }
+        _ => Landing::Ended(unknown(
+            "the answer of a collection has not one result for each record".to_owned(),
+        )),
+    }
+}
+
+/// A step that Salesforce says it did not do.
+fn failed(step: &Step, status: u16, body: &Value) -> Landing {
+    let Some(refusal) = refusal_in(status, body) else {
+        return Landing::Ended(unknown(format!("status {status} in a Composite, without an explanation")));
+    };
+    match (step, refusal.code.as_str()) {
+        (_, "PROCESSING_HALTED" | "ALL_OR_NONE_OPERATION_ROLLED_BACK") if !step.refers().is_empty() => {
+            return Landing::Halted;
+        }
+        (_, code @ ("PROCESSING_HALTED" | "ALL_OR_NONE_OPERATION_ROLLED_BACK")) => {
+            let why = format!("{code}: another step of the same call failed");
+            return Landing::Ended(StepOutcome::NotSent { why, retry_after: None });
+        }
+        (Step::Delete { id, .. }, code) if is_gone(code) => {
+            return Landing::Ended(StepOutcome::Done { id: id.clone() });
+        }
+        _ => {}
+    }
+    match refused(refusal.clone()) {
+        Trouble::Locked(_) => Landing::Locked(refusal),
+        trouble => Landing::Ended(trouble.give_up(true).into()),
+    }
+}
+
+/// What Salesforce says of a record that somebody else has deleted.
+fn is_gone(code: &str) -> bool {
+    matches!(code, "NOT_FOUND" | "ENTITY_IS_DELETED" | "INVALID_CROSS_REFERENCE_KEY")
+}
+
+fn unknown(why: String) -> StepOutcome {
+    StepOutcome::Unknown { why }
+}
+
+/// The outcome of a record that was answered with 2xx.
+fn landed(step: &Step, status: u16, body: &Value) -> StepOutcome {
+    if body.get("success") == Some(&Value::Bool(false))
+        && let Some(refusal) = refusal_in(400, body)
+    {
+        return match refused(refusal) {
+            Trouble::Final(error) => error.into(),
+            trouble => trouble.give_up(true).into(),
+        };
+    }
+    let named = body.get("id").and_then(Value::as_str).map(RecordId::parse);
+    match (step, named) {
+        (Step::Update { id, .. } | Step::Delete { id, .. }, _) => StepOutcome::Done { id: id.clone() },
+        (Step::Create { .. } | Step::Upsert { .. }, Some(Ok(id))) => StepOutcome::Done { id },
+        (Step::Create { .. } | Step::Upsert { .. }, _) => {
+            unknown(format!("status {status}, but the answer names no record"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step() -> Step {
+        let fields = [("Title".to_owned(), json!("a"))].into_iter().collect();
+        Step::Create { object: "User".into(), fields, refers: salesforce_types::References::new() }
+    }
+
+    #[test]
+    fn a_success_without_an_id_is_not_believed() {
+        for body in [json!({}), json!({"id": "short", "success": true}), json!("<html>"), Value::Null] {
+            assert!(matches!(landed(&step(), 201, &body), StepOutcome::Unknown { .. }), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_key_stays_one_segment_of_the_path() {
+        assert_eq!(percent_encoded("a/b.c é?"), "a%2Fb%2Ec%20%C3%A9%3F");
+        assert_eq!(percent_encoded("0b0-4_F~"), "0b0-4_F~");
+    }
+}

@@ -1,0 +1,328 @@
+//! One change on its way: which of its steps have an end, and which may go next. Pure.
+
+use salesforce_types::{Fields, RecordId, Refusal, Step, StepOutcome};
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::{
+    CallError, Ticket,
+    answer::in_short,
+    soql::{Field, Object},
+    ticket::Asker,
+};
+
+/// A step is halted with the one that it refers to, which may be locked for a while; more often than that makes no sense.
+const MOST_HALTS: u32 = 1_000;
+
+/// The steps of one change, in order.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) ticket: Ticket,
+    steps: Vec<Step>,
+    progress: Vec<Progress>,
+    reply: Option<oneshot::Sender<Vec<StepOutcome>>>,
+    /// How often something was tried again, by what went wrong.
+    pub(super) tries: Tries,
+    /// Why, if a step of the last call met a locked row.
+    pub(super) locked: Option<String>,
+    /// A collection was refused as a whole, and one of its records may be why: rows from now on.
+    pub(super) by_rows: bool,
+}
+
+/// Tries that had no effect.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tries {
+    pub(super) locked: u32,
+    /// Whole calls: no connection, or Salesforce overloaded.
+    pub(super) calls: u32,
+    pub(super) halted: u32,
+}
+
+/// How far a step is.
+#[derive(Debug)]
+enum Progress {
+    Waiting,
+    UnderWay,
+    Ended(StepOutcome),
+}
+
+/// What came of a step in one call.
+#[derive(Debug)]
+pub(super) enum Landing {
+    Ended(StepOutcome),
+    /// `UNABLE_TO_LOCK_ROW`: no effect, and worth another try.
+    Locked(Refusal),
+    /// The step that it refers to did not land: no effect.
+    Halted,
+    /// The collection that it was in was refused as a whole: no effect.
+    WithOthers(Refusal),
+}
+
+/// How steps are put into a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One by one, so that later ones can refer to earlier ones.
+    Rows,
+    /// In collections with the steps of other changes: nothing can refer to a step of the same call.
+    Lanes,
+}
+
+impl Change {
+    /// A change, and where its outcomes are told. Steps that Salesforce could not even parse have ended here.
+    pub(super) fn new(steps: &[Step], ticket: &Ticket) -> (Self, oneshot::Receiver<Vec<StepOutcome>>) {
+        let (reply, outcomes) = oneshot::channel();
+        let progress = steps.iter().map(|step| match checked(step) {
+            Ok(()) => Progress::Waiting,
+            Err(error) => Progress::Ended(error.into()),
+        });
+        let change = Self {
+            ticket: ticket.clone(),
+            progress: progress.collect(),
+            steps: steps.to_vec(),
+            reply: Some(reply),
+            tries: Tries::default(),
+            locked: None,
+            by_rows: false,
+        };
+        (change, outcomes)
+    }
+
+    pub(super) fn asker(&self) -> &Asker {
+        self.ticket.asker()
+    }
+
+    pub(super) fn step(&self, at: usize) -> &Step {
+        &self.steps[at]
+    }
+
+    /// Whether a step may have had an effect, so that there is no way back.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.progress.iter().any(|progress| match progress {
+            Progress::Waiting => false,
+            Progress::UnderWay => true,
+            Progress::Ended(outcome) => may_have_landed(outcome),
+        })
+    }
+
+    /// Nobody waits for it any more, and nothing was sent.
+    pub(super) fn is_abandoned(&self) -> bool {
+        let unheard = self.reply.as_ref().is_none_or(oneshot::Sender::is_closed);
+        !self.is_under_way() && (self.ticket.is_withdrawn() || unheard)
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = usize> {
+        let waits = |progress: &Progress| matches!(progress, Progress::Waiting);
+        self.progress.iter().enumerate().filter(move |(_, progress)| waits(progress)).map(|(at, _)| at)
+    }
+
+    /// Whether the next step takes the lock that all changes of groups, roles and territories share.
+    pub(super) fn is_about_sharing(&self) -> bool {
+        self.waiting().next().is_some_and(|at| takes_sharing_lock(&self.steps[at]))
+    }
+
+    pub(super) fn takes_sharing_lock(&self, at: usize) -> bool {
+        takes_sharing_lock(&self.steps[at])
+    }
+
+    /// Whether the next step cannot be in a Composite: there `@{ref.id}` means a value of an earlier step, and a
+    /// person's title that looks like that must stay a title.
+    pub(super) fn goes_alone(&self) -> bool {
+        self.waiting().next().is_some_and(|at| is_literal(&self.steps[at]))
+    }
+
+    /// The steps that may go now, in order; at least one if any waits and the sharing lock is not in the way.
+    pub(super) fn sendable(&self, form: Form, sharing: bool) -> Vec<usize> {
+        let mut sendable = Vec::new();
+        for at in self.waiting() {
+            let step = &self.steps[at];
+            let is_ready = step.refers().values().all(|earlier| match &self.progress[*earlier] {
+                Progress::Ended(_) => true,
+                Progress::Waiting | Progress::UnderWay => form == Form::Rows && sendable.contains(earlier),
+            });
+            if !is_ready || (takes_sharing_lock(step) && !sharing) {
+                break;
+            }
+            if is_literal(step) {
+                if sendable.is_empty() {
+                    sendable.push(at);
+                }
+                break;
+            }
+            sendable.push(at);
+        }
+        sendable
+    }
+
+    /// What a step writes, with the ids of the records that it refers to: those that are there already, and for those
+    /// that are made in the same call what `reference` says of the step.
+    pub(super) fn body(&self, at: usize, reference: impl Fn(usize) -> String) -> Fields {
+        let step = &self.steps[at];
+        let mut fields = step.fields().clone();
+        for (field, earlier) in step.refers() {
+            let id = match self.landed(*earlier) {
+                Some(id) => id.as_str().to_owned(),
+                None => reference(*earlier),
+            };
+            fields.insert(field.clone(), Value::String(id));
+        }
+        fields
+    }
+
+    fn landed(&self, at: usize) -> Option<&RecordId> {
+        match self.progress.get(at) {
+            Some(Progress::Ended(StepOutcome::Done { id })) => Some(id),
+            _ => None,
+        }
+    }
+
+    pub(super) fn send(&mut self, at: usize) {
+        self.progress[at] = Progress::UnderWay;
+    }
+
+    /// Takes what came of a step. What had no effect waits again.
+    pub(super) fn land(&mut self, at: usize, landing: Landing) {
+        self.progress[at] = match landing {
+            Landing::Ended(outcome) => Progress::Ended(outcome),
+            Landing::Locked(refusal) => {
+                self.locked = Some(in_short(&refusal));
+                Progress::Waiting
+            }
+            Landing::Halted if self.tries.halted < MOST_HALTS => {
+                self.tries.halted += 1;
+                Progress::Waiting
+            }
+            Landing::Halted => {
+                let why = "Salesforce goes on halting it for another step".to_owned();
+                Progress::Ended(StepOutcome::NotSent { why, retry_after: None })
+            }
+            Landing::WithOthers(refusal) if self.by_rows => Progress::Ended(StepOutcome::Refused(refusal)),
+            Landing::WithOthers(_) => {
+                self.by_rows = true;
+                Progress::Waiting
+            }
+        };
+    }
+
+    /// The steps under way had no effect: they wait again.
+    pub(super) fn take_back(&mut self) {
+        for progress in &mut self.progress {
+            if matches!(progress, Progress::UnderWay) {
+                *progress = Progress::Waiting;
+            }
+        }
+        self.rearm();
+    }
+
+    /// While nothing has had an effect the caller may withdraw.
+    fn rearm(&self) {
+        if !self.is_under_way() {
+            self.ticket.rearm();
+        }
+    }
+
+    /// Ends the steps that are under way with one outcome, and so what waits behind them.
+    pub(super) fn end_sent(&mut self, outcome: &StepOutcome) {
+        for progress in &mut self.progress {
+            if matches!(progress, Progress::UnderWay) {
+                *progress = Progress::Ended(outcome.clone());
+            }
+        }
+    }
+
+    /// Ends the steps that still wait: they were never sent, or had no effect.
+    pub(super) fn end_waiting(&mut self, why: &str, retry_after: Option<std::time::Duration>) {
+        for progress in &mut self.progress {
+            if matches!(progress, Progress::Waiting) {
+                let outcome = StepOutcome::NotSent { why: why.to_owned(), retry_after };
+                *progress = Progress::Ended(outcome);
+            }
+        }
+    }
+
+    /// After a call: ends what can no longer be sent. `true` if something waits to be sent.
+    pub(super) fn goes_on(&mut self) -> bool {
+        for at in 0..self.steps.len() {
+            if !matches!(self.progress[at], Progress::Waiting) {
+                continue;
+            }
+            let dead = self.steps[at].refers().values().any(|earlier| match self.progress.get(*earlier) {
+                Some(Progress::Ended(outcome)) => !matches!(outcome, StepOutcome::Done { .. }),
+                Some(_) => false,
+                None => true,
+            });
+            // What nobody knows the end of is read back first; the rest is decided anew after that.
+            let unclear = self.progress[..at]
+                .iter()
+                .any(|progress| matches!(progress, Progress::Ended(StepOutcome::Unknown { .. })));
+            let why = match (dead, unclear) {
+                (true, _) => "the record that it refers to was not made",
+                (false, true) => "the end of an earlier step is not known",
+                (false, false) => continue,
+            };
+            self.progress[at] =
+                Progress::Ended(StepOutcome::NotSent { why: why.to_owned(), retry_after: None });
+        }
+        self.rearm();
+        self.waiting().next().is_some()
+    }
+
+    /// Tells the caller what came of every step.
+    pub(super) fn answer(mut self) {
+        let outcomes = self.progress.drain(..).map(|progress| match progress {
+            Progress::Ended(outcome) => outcome,
+            Progress::Waiting | Progress::UnderWay => {
+                StepOutcome::Unknown { why: "the dispatcher lost this step".to_owned() }
+            }
+        });
+        let outcomes = outcomes.collect();
+        if let Some(reply) = self.reply.take() {
+            // A caller that hung up wants to know nothing.
+            let _ = reply.send(outcomes);
+        }
+    }
+}
+
+fn may_have_landed(outcome: &StepOutcome) -> bool {
+    matches!(outcome, StepOutcome::Done { .. } | StepOutcome::Unknown { .. })
+}
+
+/// Names that stand in a path have to be names.
+fn checked(step: &Step) -> Result<(), CallError> {
+    Object::new(step.object())?;
+    if let Step::Upsert { key, .. } = step {
+        Field::new(key)?;
+    }
+    Ok(())
+}
+
+/// Changes of groups, roles and territories make Salesforce compute sharing anew, under one lock of the whole org:
+/// two at once end as `UNABLE_TO_LOCK_ROW`.
+fn takes_sharing_lock(step: &Step) -> bool {
+    const GUARDED: [&str; 6] =
+        ["Group", "GroupMember", "UserRole", "Territory2", "UserTerritory2Association", "QueueSobject"];
+    let named = |names: &[&str]| names.iter().any(|name| step.object().eq_ignore_ascii_case(name));
+    let role = step.fields().get("UserRoleId").or_else(|| step.fields().get("userRoleId"));
+    named(&GUARDED) || (named(&["User"]) && role.is_some_and(|role| !created_without(step, role)))
+}
+
+/// A new user without a role is no change of roles.
+fn created_without(step: &Step, role: &Value) -> bool {
+    role.is_null() && matches!(step, Step::Create { .. })
+}
+
+fn is_literal(step: &Step) -> bool {
+    let key = match step {
+        Step::Upsert { value, .. } => value.contains("@{"),
+        _ => false,
+    };
+    key || step.fields().values().any(holds_reference)
+}
+
+fn holds_reference(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains("@{"),
+        Value::Array(values) => values.iter().any(holds_reference),
+        Value::Object(values) => values.values().any(holds_reference),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}

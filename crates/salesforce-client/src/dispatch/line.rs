@@ -1,0 +1,113 @@
+//! Who waits for a call, and whose turn it is.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::Hash,
+};
+
+use model::{ClientName, ResourceId, TenantId};
+
+use super::change::Change;
+
+/// Changes that wait, one class of them. Round robin by tenant, then client, then identity: one tenant's ten thousand
+/// joiners do not starve another's one.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    tenants: Ring<TenantId, Ring<ClientName, Ring<ResourceId, VecDeque<Change>>>>,
+    len: usize,
+}
+
+impl Line {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Takes a place behind the others of the same tenant and client; what is under way already goes before them, so
+    /// that what was begun ends before more is begun.
+    pub(super) fn put(&mut self, change: Change) {
+        self.len += 1;
+        let (first, asker) = (change.is_under_way(), change.asker().clone());
+        self.tenants.with(asker.tenant, false, |clients| {
+            clients.with(asker.client, false, |identities| {
+                identities.with(asker.identity, first, |changes| {
+                    if first { changes.push_front(change) } else { changes.push_back(change) }
+                });
+            });
+        });
+    }
+
+    /// Takes the change back to the head of its tenant's and client's line: it was looked at and did not fit.
+    pub(super) fn put_back(&mut self, change: Change) {
+        self.len += 1;
+        let asker = change.asker().clone();
+        self.tenants.with(asker.tenant, true, |clients| {
+            clients.with(asker.client, true, |identities| {
+                identities.with(asker.identity, true, |changes| changes.push_front(change));
+            });
+        });
+    }
+
+    /// The change whose turn it is.
+    pub(super) fn take(&mut self) -> Option<Change> {
+        let change = self.tenants.next()?;
+        self.len -= 1;
+        Some(change)
+    }
+}
+
+/// Keys in the order of their turns, and what waits under each.
+#[derive(Debug)]
+struct Ring<K, V> {
+    turns: VecDeque<K>,
+    waiting: HashMap<K, V>,
+}
+
+impl<K, V> Default for Ring<K, V> {
+    fn default() -> Self {
+        Self { turns: VecDeque::new(), waiting: HashMap::new() }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Default> Ring<K, V> {
+    /// Adds under a key; a key that is new, or is to be `first`, has its turn last or next.
+    fn with(&mut self, key: K, first: bool, add: impl FnOnce(&mut V)) {
+        if !self.waiting.contains_key(&key) {
+            if first { self.turns.push_front(key.clone()) } else { self.turns.push_back(key.clone()) }
+        }
+        add(self.waiting.entry(key).or_default());
+    }
+}
+
+/// Something to take changes from, one by one.
+trait Turns {
+    fn next(&mut self) -> Option<Change>;
+    fn is_empty(&self) -> bool;
+}
+
+impl Turns for VecDeque<Change> {
+    fn next(&mut self) -> Option<Change> {
+        self.pop_front()
+    }
+
+    fn is_empty(&self) -> bool {
+        VecDeque::is_empty(self)
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Turns> Turns for Ring<K, V> {
+    fn next(&mut self) -> Option<Change> {
+        let key = self.turns.pop_front()?;
+        let below = self.waiting.get_mut(&key)?;
+        let change = below.next();
+        if below.is_empty() {
+            self.waiting.remove(&key);
+        } else {
+            self.turns.push_back(key);
+        }
+        change
+    }
+
+    fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+}
