@@ -11,6 +11,7 @@
     reason = "shares and rates of what was counted; nobody counts to 2^52"
 )]
 
+mod crowd;
 mod load;
 mod process;
 mod reads;
@@ -18,7 +19,7 @@ mod report;
 mod servers;
 mod writes;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
@@ -52,6 +53,21 @@ enum What {
         #[arg(long, default_value_t = 5)]
         seconds: u64,
     },
+    /// Joiners with grants through the dispatcher: calls for each, alone, queued and over connections that wait.
+    Crowd {
+        /// How many join.
+        #[arg(long, default_value_t = 10_000)]
+        joiners: usize,
+        /// How many wait for an answer at once.
+        #[arg(long, default_value_t = 200)]
+        connections: usize,
+        /// The org's own latency, in milliseconds.
+        #[arg(long, default_value_t = 200)]
+        latency: u64,
+        /// How much longer for each record, in milliseconds.
+        #[arg(long, default_value_t = 10)]
+        per_record: u64,
+    },
     /// Everything, at the sizes of the budgets that take minutes.
     All,
     #[command(hide = true)]
@@ -63,8 +79,17 @@ fn main() -> ExitCode {
         What::Serve(serve) => return servers::serve(serve),
         What::Reads { identities, seconds } => reads::measure(&identities, seconds),
         What::Writes { latency, connections, seconds } => writes::measure(&latency, &connections, seconds),
+        What::Crowd { joiners, connections, latency, per_record } => crowd::measure(
+            joiners,
+            connections,
+            Duration::from_millis(latency),
+            Duration::from_millis(per_record),
+        ),
         What::All => reads::measure(&[10_000, 100_000, 1_000_000], 5)
-            .and_then(|()| writes::measure(&[0, 100], &[1, 16, 200], 5)),
+            .and_then(|()| writes::measure(&[0, 100], &[1, 16, 200], 5))
+            .and_then(|()| {
+                crowd::measure(10_000, 200, Duration::from_millis(200), Duration::from_millis(10))
+            }),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,6 +11,8 @@
 mod batch;
 mod call;
 mod change;
+#[cfg(test)]
+mod laws;
 mod line;
 mod size;
 

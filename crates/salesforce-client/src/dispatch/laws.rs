@@ -1,0 +1,339 @@
+//! Laws of batches, over random changes: how they are sent makes no difference to what becomes of them.
+
+use std::collections::HashMap;
+
+use model::{ClientName, ResourceId};
+use proptest::prelude::*;
+use salesforce_types::{Fields, RecordId, References, Refusal, Step, StepOutcome};
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::{
+    batch::{self, Batch, Shape},
+    change::{Change, Landing},
+    line::Line,
+};
+use crate::{Asker, Ticket};
+
+/// What becomes of a step when it is sent.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Lands,
+    Refused,
+    /// Locked so often, then it lands.
+    Locked(u32),
+}
+
+/// A change by its number, with the fate of each of its steps.
+#[derive(Clone, Debug)]
+struct Story {
+    steps: Vec<Step>,
+    fates: Vec<Fate>,
+}
+
+fn object() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        Just("User"),
+        Just("PermissionSetAssignment"),
+        Just("GroupMember"),
+        Just("Contact"),
+        Just("UserLogin"),
+        Just("Lead"),
+        Just("Account"),
+    ]
+}
+
+fn story() -> impl Strategy<Value = Story> {
+    let fate = prop_oneof![
+        6 => Just(Fate::Lands),
+        1 => Just(Fate::Refused),
+        1 => (1_u32..3).prop_map(Fate::Locked),
+    ];
+    // Object, operation, the step referred to (taken modulo), whether the title looks like a reference.
+    let step = (object(), 0_u8..5, any::<usize>(), proptest::bool::weighted(0.05), fate);
+    proptest::collection::vec(step, 1..9).prop_map(|drawn| {
+        let mut story = Story { steps: Vec::new(), fates: Vec::new() };
+        for (at, (object, operation, other, literal, fate)) in drawn.into_iter().enumerate() {
+            let title = if literal { "@{c0s0.id}" } else { "Captain" };
+            let fields: Fields = [("Title".to_owned(), json!(title))].into_iter().collect();
+            let mut refers = References::new();
+            if at > 0 && operation < 3 {
+                refers.insert("OtherId".to_owned(), other % at);
+            }
+            let object = object.to_owned();
+            story.steps.push(match operation {
+                0..=2 => Step::Create { object, fields, refers },
+                3 => Step::Update { object, id: id(9_999), fields },
+                _ => Step::Delete { object, id: id(9_999) },
+            });
+            story.fates.push(fate);
+        }
+        story
+    })
+}
+
+fn id(n: usize) -> RecordId {
+    RecordId::parse(&format!("0055f000{n:07}")).unwrap()
+}
+
+fn ticket(tenant: usize, identity: usize) -> Ticket {
+    let asker = Asker {
+        tenant: format!("tenant{tenant}/prod").parse().unwrap(),
+        client: ClientName::new("hr").unwrap(),
+        identity: ResourceId::from_text(identity.to_string()),
+    };
+    Ticket::new(asker, false)
+}
+
+/// An org that does what the fates say, and checks what it is sent.
+struct Org<'a> {
+    stories: &'a [Story],
+    locked: HashMap<(usize, usize), u32>,
+    sent: HashMap<usize, Vec<usize>>,
+    outcomes: Vec<Option<oneshot::Receiver<Vec<StepOutcome>>>>,
+}
+
+impl<'a> Org<'a> {
+    fn new(stories: &'a [Story], tenants: usize) -> (Self, Line) {
+        let mut line = Line::default();
+        let mut outcomes = Vec::new();
+        for (n, story) in stories.iter().enumerate() {
+            let (mut change, outcome) = Change::new(&story.steps, &ticket(n % tenants, n));
+            assert!(change.goes_on());
+            line.put(change);
+            outcomes.push(Some(outcome));
+        }
+        (Self { stories, locked: HashMap::new(), sent: HashMap::new(), outcomes }, line)
+    }
+
+    /// Sends a batch; what goes on is back in line.
+    fn send(&mut self, mut batch: Batch, line: &mut Line, allowed: bool) {
+        assert!(allowed || !batch.sharing, "group steps in a second call");
+        self.check(&batch);
+        for (change, step) in batch.shape.places() {
+            batch.changes[change].send(step);
+        }
+        let mut landed: Vec<(usize, usize)> = Vec::new();
+        for (at, step) in batch.shape.places() {
+            let number: usize = batch.changes[at].asker().identity.as_str().parse().unwrap();
+            self.sent.entry(number).or_default().push(step);
+            let story = &self.stories[number];
+            let here = |earlier: &usize| {
+                batch.shape.places().contains(&(at, *earlier)) && !landed.contains(&(at, *earlier))
+            };
+            let landing = if story.steps[step].refers().values().any(here) {
+                Landing::Halted
+            } else {
+                self.fate(number, step)
+            };
+            if matches!(landing, Landing::Ended(StepOutcome::Done { .. })) {
+                landed.push((at, step));
+            }
+            batch.changes[at].land(step, landing);
+        }
+        for mut change in batch.changes {
+            change.locked = None;
+            if change.goes_on() { line.put(change) } else { change.answer() }
+        }
+    }
+
+    fn fate(&mut self, number: usize, step: usize) -> Landing {
+        let refusal = |code: &str| Refusal {
+            status: 400,
+            code: code.to_owned(),
+            message: String::new(),
+            fields: Vec::new(),
+        };
+        match self.stories[number].fates[step] {
+            Fate::Lands => Landing::Ended(StepOutcome::Done { id: id(number * 10 + step) }),
+            Fate::Refused => Landing::Ended(StepOutcome::Refused(refusal("STRING_TOO_LONG"))),
+            Fate::Locked(times) => {
+                let tries = self.locked.entry((number, step)).or_default();
+                *tries += 1;
+                if *tries <= times {
+                    Landing::Locked(refusal("UNABLE_TO_LOCK_ROW"))
+                } else {
+                    Landing::Ended(StepOutcome::Done { id: id(number * 10 + step) })
+                }
+            }
+        }
+    }
+
+    /// What Salesforce allows in one call.
+    fn check(&self, batch: &Batch) {
+        let step = |(change, step): &(usize, usize)| batch.changes[*change].step(*step);
+        let literal = |place: &(usize, usize)| {
+            step(place).fields().values().any(|value| value.as_str().is_some_and(|text| text.contains("@{")))
+        };
+        match &batch.shape {
+            Shape::Rows(places) => {
+                assert!((1..=25).contains(&places.len()));
+                assert!(places.len() == 1 || !places.iter().any(literal), "a title became a reference");
+            }
+            Shape::Lanes(lanes) => {
+                assert!((1..=5).contains(&lanes.len()));
+                for lane in lanes {
+                    assert!((1..=200).contains(&lane.places.len()));
+                    assert!(!lane.places.iter().any(literal));
+                    let first = step(&lane.places[0]);
+                    for place in &lane.places {
+                        assert_eq!(step(place).object(), first.object());
+                        assert_eq!(
+                            std::mem::discriminant(step(place)),
+                            std::mem::discriminant(first),
+                            "one operation in one collection"
+                        );
+                        for earlier in step(place).refers().values() {
+                            let same_call = batch.shape.places().contains(&(place.0, *earlier));
+                            assert!(!same_call, "a record of a collection cannot refer to this call");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn outcomes(mut self) -> Vec<Vec<StepOutcome>> {
+        self.outcomes.iter_mut().map(|outcome| outcome.take().unwrap().try_recv().unwrap()).collect()
+    }
+}
+
+/// One by one: nobody shares a call with anybody.
+fn alone(stories: &[Story]) -> Vec<Vec<StepOutcome>> {
+    let (mut org, mut line) = Org::new(stories, 1);
+    while let Some(batch) = batch::choose(&mut line, 1, 1_000, true) {
+        org.send(batch, &mut line, true);
+    }
+    org.outcomes()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Lone and crowd end alike, and in a crowd the steps of one change keep their order.
+    #[test]
+    fn lone_and_crowd_end_alike(
+        stories in proptest::collection::vec(story(), 1..60),
+        tenants in 1_usize..4,
+        calls in proptest::collection::vec((1_usize..80, 25_usize..400, any::<bool>()), 1..20),
+    ) {
+        let expected = alone(&stories);
+        let (mut org, mut line) = Org::new(&stories, tenants);
+        let mut calls = calls.into_iter().cycle();
+        let mut stuck = 0;
+        while line.len() > 0 {
+            let (share, limit, sharing) = calls.next().unwrap();
+            // Nothing but group steps may wait while another call has them.
+            let sharing = sharing || stuck > 5;
+            match batch::choose(&mut line, share, limit, sharing) {
+                Some(batch) => {
+                    stuck = 0;
+                    prop_assert!(batch.changes.len() <= share);
+                    org.send(batch, &mut line, sharing);
+                }
+                None => stuck += 1,
+            }
+        }
+        for sent in org.sent.values() {
+            // A step may be sent again after a lock, together with what it held up; but nothing goes before its turn the first
+            // time.
+            let mut first = Vec::new();
+            for step in sent {
+                if !first.contains(step) {
+                    first.push(*step);
+                }
+            }
+            prop_assert!(first.is_sorted(), "{sent:?}");
+        }
+        prop_assert_eq!(org.outcomes(), expected);
+    }
+}
+
+fn create(object: &str) -> Step {
+    Step::Create { object: object.into(), fields: Fields::new(), refers: References::new() }
+}
+
+fn follow(object: &str) -> Step {
+    let refers = [("AssigneeId".to_owned(), 0)].into_iter().collect();
+    Step::Create { object: object.into(), fields: Fields::new(), refers }
+}
+
+fn joiner() -> Vec<Step> {
+    vec![
+        create("User"),
+        follow("PermissionSetAssignment"),
+        follow("PermissionSetAssignment"),
+        follow("PermissionSetAssignment"),
+        follow("GroupMember"),
+        follow("GroupMember"),
+    ]
+}
+
+fn line_of(changes: usize, steps: &[Step], tenants: usize) -> Line {
+    let mut line = Line::default();
+    for n in 0..changes {
+        line.put(Change::new(steps, &ticket(n % tenants, n)).0);
+    }
+    line
+}
+
+/// A receiver that is gone means that nobody waits, so tests keep them.
+fn waiting_line(changes: usize, steps: &[Step]) -> (Line, Vec<oneshot::Receiver<Vec<StepOutcome>>>) {
+    let mut line = Line::default();
+    let mut receivers = Vec::new();
+    for n in 0..changes {
+        let (change, receiver) = Change::new(steps, &ticket(0, n));
+        line.put(change);
+        receivers.push(receiver);
+    }
+    (line, receivers)
+}
+
+#[test]
+fn a_lone_joiner_is_one_composite_of_rows() {
+    let (mut line, _receivers) = waiting_line(1, &joiner());
+    let batch = batch::choose(&mut line, 1, 200, true).unwrap();
+    assert_eq!(batch.shape, Shape::Rows((0..6).map(|step| (0, step)).collect()));
+    assert!(batch.sharing);
+}
+
+#[test]
+fn four_joiners_still_fit_in_one_composite_and_five_go_in_collections() {
+    let (mut line, _receivers) = waiting_line(4, &joiner());
+    let batch = batch::choose(&mut line, 9, 200, true).unwrap();
+    assert!(matches!(&batch.shape, Shape::Rows(places) if places.len() == 24));
+    let (mut line, _receivers) = waiting_line(5, &joiner());
+    let batch = batch::choose(&mut line, 9, 200, true).unwrap();
+    assert!(matches!(&batch.shape, Shape::Lanes(lanes) if lanes.len() == 1 && lanes[0].places.len() == 5));
+    assert!(!batch.sharing, "the groups come in the next call");
+}
+
+#[test]
+fn a_thousand_records_go_in_one_call() {
+    let (mut line, _receivers) = waiting_line(3_000, &[create("User")]);
+    let batch = batch::choose(&mut line, 3_000, 1_000, true).unwrap();
+    assert!(matches!(&batch.shape, Shape::Lanes(lanes) if lanes.iter().all(|lane| lane.places.len() == 200)));
+    assert_eq!(batch.shape.records(), 1_000);
+    assert_eq!(line.len(), 2_000);
+}
+
+#[test]
+fn one_tenants_crowd_does_not_starve_another() {
+    let mut line = Line::default();
+    let mut receivers = Vec::new();
+    for n in 0..10_001 {
+        let (change, receiver) = Change::new(&[create("User")], &ticket(usize::from(n == 10_000), n));
+        line.put(change);
+        receivers.push(receiver);
+    }
+    let batch = batch::choose(&mut line, 200, 200, true).unwrap();
+    let late = batch.changes.iter().position(|change| change.asker().identity.as_str() == "10000");
+    assert_eq!(late, Some(1), "the other tenant's turn comes second");
+}
+
+#[test]
+fn whom_nobody_waits_for_is_not_sent() {
+    let mut line = line_of(3, &[create("User")], 1);
+    assert!(batch::choose(&mut line, 10, 200, true).is_none());
+    assert_eq!(line.len(), 0);
+}
