@@ -109,7 +109,7 @@ impl<'a> Org<'a> {
     /// Sends a batch; what goes on is back in line.
     fn send(&mut self, mut batch: Batch, line: &mut Line, allowed: bool) {
         assert!(allowed || !batch.sharing, "group steps in a second call");
-        self.check(&batch);
+        check(&batch);
         for (change, step) in batch.shape.places() {
             batch.changes[change].send(step);
         }
@@ -159,42 +159,42 @@ impl<'a> Org<'a> {
         }
     }
 
-    /// What Salesforce allows in one call.
-    fn check(&self, batch: &Batch) {
-        let step = |(change, step): &(usize, usize)| batch.changes[*change].step(*step);
-        let literal = |place: &(usize, usize)| {
-            step(place).fields().values().any(|value| value.as_str().is_some_and(|text| text.contains("@{")))
-        };
-        match &batch.shape {
-            Shape::Rows(places) => {
-                assert!((1..=25).contains(&places.len()));
-                assert!(places.len() == 1 || !places.iter().any(literal), "a title became a reference");
-            }
-            Shape::Lanes(lanes) => {
-                assert!((1..=5).contains(&lanes.len()));
-                for lane in lanes {
-                    assert!((1..=200).contains(&lane.places.len()));
-                    assert!(!lane.places.iter().any(literal));
-                    let first = step(&lane.places[0]);
-                    for place in &lane.places {
-                        assert_eq!(step(place).object(), first.object());
-                        assert_eq!(
-                            std::mem::discriminant(step(place)),
-                            std::mem::discriminant(first),
-                            "one operation in one collection"
-                        );
-                        for earlier in step(place).refers().values() {
-                            let same_call = batch.shape.places().contains(&(place.0, *earlier));
-                            assert!(!same_call, "a record of a collection cannot refer to this call");
-                        }
+    fn outcomes(mut self) -> Vec<Vec<StepOutcome>> {
+        self.outcomes.iter_mut().map(|outcome| outcome.take().unwrap().try_recv().unwrap()).collect()
+    }
+}
+
+/// What Salesforce allows in one call.
+fn check(batch: &Batch) {
+    let step = |(change, step): &(usize, usize)| batch.changes[*change].step(*step);
+    let literal = |place: &(usize, usize)| {
+        step(place).fields().values().any(|value| value.as_str().is_some_and(|text| text.contains("@{")))
+    };
+    match &batch.shape {
+        Shape::Rows(places) => {
+            assert!((1..=25).contains(&places.len()));
+            assert!(places.len() == 1 || !places.iter().any(literal), "a title became a reference");
+        }
+        Shape::Lanes(lanes) => {
+            assert!((1..=5).contains(&lanes.len()));
+            for lane in lanes {
+                assert!((1..=200).contains(&lane.places.len()));
+                assert!(!lane.places.iter().any(literal));
+                let first = step(&lane.places[0]);
+                for place in &lane.places {
+                    assert_eq!(step(place).object(), first.object());
+                    assert_eq!(
+                        std::mem::discriminant(step(place)),
+                        std::mem::discriminant(first),
+                        "one operation in one collection"
+                    );
+                    for earlier in step(place).refers().values() {
+                        let same_call = batch.shape.places().contains(&(place.0, *earlier));
+                        assert!(!same_call, "a record of a collection cannot refer to this call");
                     }
                 }
             }
         }
-    }
-
-    fn outcomes(mut self) -> Vec<Vec<StepOutcome>> {
-        self.outcomes.iter_mut().map(|outcome| outcome.take().unwrap().try_recv().unwrap()).collect()
     }
 }
 
