@@ -9,9 +9,13 @@ use serde_json::{Map, Value, json};
 use crate::{
     World,
     cell::{Cell, Row},
+    crm::convert::{self, LeadConvert},
+    errors::Refusal,
     faults::Fault,
-    oauth, records,
-    request::{Reply, split_query},
+    oauth,
+    org::Actor,
+    records,
+    request::{Headers, Reply, split_query},
     schema::Kind,
     server::{Incoming, bearer},
     users, values, versions,
@@ -41,6 +45,7 @@ pub(crate) fn answer(world: &World, incoming: &Incoming, path: &[&str]) -> Reply
         ("POST", ["fields"]) => fields(world, incoming),
         ("POST", ["seed"]) => seed(world, incoming),
         ("POST", ["licenses"]) => licenses(world, incoming),
+        ("POST", ["convert-lead"]) => convert_lead(world, incoming),
         ("POST", ["switches"]) => switches(world, incoming),
         ("POST", ["reset"]) => match world.reset() {
             Ok(()) => Ok(json!({})),
@@ -177,6 +182,34 @@ fn licenses(world: &World, incoming: &Incoming) -> Result<Value, String> {
     }
     org.commit();
     set.map(|()| json!({})).map_err(|name| format!("\"{name}\" is no licence, or its number is none"))
+}
+
+/// Lead conversion as the running user, for whoever has no SOAP at hand. The arguments are those of SOAP.
+fn convert_lead(world: &World, incoming: &Incoming) -> Result<Value, String> {
+    let wanted: LeadConvert =
+        serde_json::from_slice(&incoming.body).map_err(|error| format!("no such conversion: {error}"))?;
+    let mut org = world.org_mut();
+    let mark = org.mark();
+    let actor = Actor { user: org.run_as, now: world.now() };
+    let converted = convert::convert(&mut org, &wanted, &Headers::default(), actor);
+    if converted.is_err() {
+        org.roll_back(mark);
+    }
+    org.commit();
+    Ok(match converted {
+        Ok(converted) => json!({
+            "accountId": converted.account.to_string(),
+            "contactId": converted.contact.to_string(),
+            "leadId": converted.lead.to_string(),
+            "opportunityId": converted.opportunity.map(|id| id.to_string()),
+            "success": true,
+            "errors": [],
+        }),
+        Err(refusals) => json!({
+            "success": false,
+            "errors": refusals.iter().map(Refusal::to_item).collect::<Vec<_>>(),
+        }),
+    })
 }
 
 fn switches(world: &World, incoming: &Incoming) -> Result<Value, String> {

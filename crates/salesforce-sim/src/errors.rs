@@ -15,6 +15,8 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// `None` where the real body has no `fields` at all.
     pub(crate) fields: Option<Vec<String>>,
+    /// More members of the error body, behind the others.
+    pub(crate) detail: Option<Box<Map<String, Value>>>,
 }
 
 /// Several errors about one record; never empty.
@@ -28,12 +30,21 @@ impl Refusal {
         fields: &[&str],
     ) -> Self {
         let fields = fields.iter().map(ToString::to_string).collect();
-        Self { status: 400, code: code.into(), message: message.into(), fields: Some(fields) }
+        Self { status: 400, code: code.into(), message: message.into(), fields: Some(fields), detail: None }
+    }
+
+    /// The same with more members in its body.
+    pub(crate) fn with_detail(self, detail: Value) -> Self {
+        let detail = match detail {
+            Value::Object(detail) => Some(Box::new(detail)),
+            _ => None,
+        };
+        Self { detail, ..self }
     }
 
     /// A refused call: no `fields`.
     pub(crate) fn call(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { status, code: code.into(), message: message.into(), fields: None }
+        Self { status, code: code.into(), message: message.into(), fields: None, detail: None }
     }
 
     /// The resource of the path does not exist, or no such record.
@@ -93,6 +104,9 @@ impl Refusal {
         }
         if let Some(fields) = &self.fields {
             body.insert("fields".into(), json!(fields));
+        }
+        if let Some(detail) = &self.detail {
+            body.extend(detail.iter().map(|(name, value)| (name.clone(), value.clone())));
         }
         Value::Object(body)
     }

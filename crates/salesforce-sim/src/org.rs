@@ -47,6 +47,7 @@ pub(crate) struct Org {
     pub(crate) login_hosts: Vec<String>,
     /// Passwords of users that have one of their own.
     pub(crate) passwords: HashMap<Id, String>,
+    pub(crate) crm: crate::crm::Settings,
     /// When describe last changed, in milliseconds.
     pub(crate) described_at: i64,
     pub(crate) described: crate::describe::Kept,
@@ -85,6 +86,7 @@ impl Org {
             apps: Vec::new(),
             login_hosts: Vec::new(),
             passwords: HashMap::new(),
+            crm: crate::crm::Settings::default(),
             described_at: now,
             described: crate::describe::Kept::default(),
             cursors: Mutex::default(),

@@ -11,7 +11,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     cell::{Cell, Row},
-    crm::lead_status::{self, LeadStatus},
+    crm::{
+        assignment::{AssignmentRule, Step},
+        lead_status::{self, LeadStatus},
+    },
     errors::Refusal,
     ids::Id,
     oauth::{self, App},
@@ -95,6 +98,9 @@ pub(crate) struct OrgFile {
     usernames_elsewhere: Vec<String>,
     /// The values of `Lead.Status`, in their order.
     lead_statuses: Vec<LeadStatus>,
+    assignment_rules: Vec<AssignmentRule>,
+    /// Where conversion carries a field of Lead, beside the standard mapping: `Region__c = ["Contact.Region__c"]`.
+    lead_mapping: BTreeMap<String, Vec<String>>,
     generate: Generate,
 }
 
@@ -275,6 +281,8 @@ impl OrgFile {
             self.add_user(&mut org, user, actor)?;
         }
         self.add_managers(&mut org)?;
+        self.add_assignment_rules(&mut org, actor)?;
+        self.add_lead_mapping(&mut org)?;
         self.choose_run_as(&mut org)?;
         self.add_apps(&mut org)?;
         self.generate(&mut org, actor)?;
@@ -367,6 +375,42 @@ impl OrgFile {
             if let Some(mut row) = find(org, &user.username) {
                 row.set(f.manager, Cell::Id(id));
                 org.replace(&object, row);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_assignment_rules(&self, org: &mut Org, actor: Actor) -> Result<(), OrgFileError> {
+        for rule in &self.assignment_rules {
+            let who = format!("the assignment rule {}", rule.name);
+            let object =
+                org.schema.object(&rule.object).filter(|o| matches!(o.name.as_str(), "Lead" | "Case"));
+            let object = object.cloned().ok_or_else(|| missing(&who, "object", &rule.object))?;
+            let step =
+                |entry| Step::new(org, &object, entry).map_err(|name| missing(&who, "field or owner", &name));
+            let steps = rule.entries.iter().map(step).collect::<Result<_, _>>()?;
+            let cells = [
+                ("Name", Cell::text(&rule.name)),
+                ("SobjectType", Cell::text(&object.name)),
+                ("Active", Cell::Bool(rule.active)),
+            ];
+            let id = add(org, "AssignmentRule", None, &cells, actor);
+            org.crm.assignment.insert(id, steps);
+        }
+        Ok(())
+    }
+
+    fn add_lead_mapping(&self, org: &mut Org) -> Result<(), OrgFileError> {
+        for (from, targets) in &self.lead_mapping {
+            for target in targets {
+                let unknown = |name: &str| missing("lead-mapping", "field", name);
+                let (object, to) = target.split_once('.').ok_or_else(|| unknown(target))?;
+                let field = |object: &str, name: &str| {
+                    let found = org.schema.object(object).and_then(|object| object.field(name));
+                    found.map(|field| field.name.clone()).ok_or_else(|| unknown(&format!("{object}.{name}")))
+                };
+                let mapped = (field("Lead", from)?, object.to_owned(), field(object, to)?);
+                org.crm.lead_mapping.push(mapped);
             }
         }
         Ok(())

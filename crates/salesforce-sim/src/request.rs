@@ -33,7 +33,6 @@ pub(crate) struct Request {
 
 /// The headers that mean something to a handler.
 #[derive(Clone, Default)]
-#[expect(dead_code, reason = "objects whose rules ask for all of it follow")]
 pub(crate) struct Headers {
     pub(crate) if_none_match: Option<String>,
     pub(crate) if_modified_since: Option<String>,

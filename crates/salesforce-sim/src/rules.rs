@@ -29,7 +29,6 @@ pub(crate) fn of(object: &Object) -> &'static dyn Rules {
 }
 
 /// A record on its way into a table.
-#[expect(dead_code, reason = "objects whose rules ask for all of it follow")]
 pub(crate) struct Write<'a> {
     pub(crate) object: &'a Object,
     /// What it was; `None` for a new record.

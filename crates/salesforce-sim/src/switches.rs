@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::crm::duplicates::Action;
 use crate::oauth::RefreshPolicy;
 
 /// The switches of an org: in the org file under `[switches]`, at run time by `POST /_sim/switches`.
@@ -61,6 +62,8 @@ pub(crate) struct Switches {
     pub(crate) edit_converted_leads: bool,
     /// The running user may set `IsConverted` of a new lead ("Set Audit Fields upon Record Creation").
     pub(crate) set_audit_fields: bool,
+    /// What the standard duplicate rules of accounts, contacts and leads do: `off`, `alert`, `block`.
+    pub(crate) duplicate_rules: Action,
 }
 
 impl Default for Switches {
@@ -92,6 +95,7 @@ impl Default for Switches {
             refuse_manager_loops: true,
             edit_converted_leads: false,
             set_audit_fields: false,
+            duplicate_rules: Action::Alert,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     cell::Row,
-    crm::owners,
+    crm::{duplicates, owners},
     errors::Refusals,
     org::Org,
     rules::{Rules, Write},
@@ -18,6 +18,7 @@ impl Rules for Accounts {
     }
 
     fn check(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
-        owners::check(org, row, write)
+        owners::check(org, row, write)?;
+        duplicates::check(org, row, write)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     cell::Row,
-    crm::{owners, people},
+    crm::{duplicates, owners, people},
     errors::Refusals,
     org::Org,
     rules::{Rules, Write},
@@ -19,6 +19,7 @@ impl Rules for Contacts {
     }
 
     fn check(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
-        owners::check(org, row, write)
+        owners::check(org, row, write)?;
+        duplicates::check(org, row, write)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     cell::{Cell, Row},
-    crm::{owners, people},
+    crm::{assignment, duplicates, owners, people},
     errors::{Refusal, Refusals},
     org::Org,
     rules::{Rules, Write},
@@ -25,6 +25,7 @@ impl Rules for Leads {
             return Err(vec![Refusal::record("INVALID_FIELD_FOR_INSERT_UPDATE", message, &["IsConverted"])]);
         }
         people::complete_name(org, row, write.object);
+        assignment::complete(org, row, write)?;
         owners::complete(row, write);
         // Reading a lead in the user interface clears it; a new owner has not read it.
         let owner = write.object.at("OwnerId");
@@ -35,7 +36,8 @@ impl Rules for Leads {
     }
 
     fn check(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
-        owners::check(org, row, write)
+        owners::check(org, row, write)?;
+        duplicates::check(org, row, write)
     }
 }
 

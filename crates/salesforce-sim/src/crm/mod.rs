@@ -1,7 +1,10 @@
 //! Customers and prospects: `Account`, `Contact`, `Lead`, `Case`, `Opportunity`, `Individual`.
 
 mod account;
+pub(crate) mod assignment;
 mod contact;
+pub(crate) mod convert;
+pub(crate) mod duplicates;
 mod lead;
 pub(crate) mod lead_status;
 mod opportunity;
@@ -13,12 +16,26 @@ pub(crate) use contact::Contacts;
 pub(crate) use lead::Leads;
 pub(crate) use opportunity::Opportunities;
 
+use std::collections::HashMap;
+
 use crate::{
-    cell::Row,
+    cell::{Cell, Row},
     errors::Refusals,
+    ids::Id,
     org::Org,
     rules::{Rules, Write},
 };
+
+/// What the org file says about customers that no record tells.
+#[derive(Default)]
+pub(crate) struct Settings {
+    /// The steps of each `AssignmentRule`.
+    pub(crate) assignment: HashMap<Id, Vec<assignment::Step>>,
+    /// Field of Lead, object, its field: the org's own mapping, beside the standard one.
+    pub(crate) lead_mapping: Vec<(String, String, String)>,
+    /// The lead that is being converted.
+    pub(crate) converting: Option<Id>,
+}
 
 /// The rules of `Case`.
 pub(crate) struct Cases;
@@ -27,11 +44,12 @@ impl Rules for Cases {
     fn complete(&self, org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
         if write.before.is_none() {
             org.count("cases", 1);
-            let number = crate::cell::Cell::text(&format!("{:08}", 1_000 + org.counter("cases")));
+            let number = Cell::text(&format!("{:08}", 1_000 + org.counter("cases")));
             row.set(write.object.at("CaseNumber"), number);
         }
         let closed = row.get(write.object.at("Status")).as_text() == Some("Closed");
-        row.set(write.object.at("IsClosed"), crate::cell::Cell::Bool(closed));
+        row.set(write.object.at("IsClosed"), Cell::Bool(closed));
+        assignment::complete(org, row, write)?;
         owners::complete(row, write);
         Ok(())
     }

@@ -296,6 +296,11 @@ fn stamp(org: &mut Org, object: &Object, row: &mut Row, operation: Operation, ac
     set("SystemModstamp", &at);
 }
 
+/// The system fields of a change that no caller asked for.
+pub(crate) fn stamp_update(org: &mut Org, object: &Object, row: &mut Row, actor: Actor) {
+    stamp(org, object, row, Operation::Update, actor);
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

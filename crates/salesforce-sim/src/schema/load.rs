@@ -24,6 +24,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("organization", include_str!("../../data/fields/organization.tsv")),
     ("name", include_str!("../../data/fields/name.tsv")),
     ("account", include_str!("../../data/fields/account.tsv")),
+    ("assignment_rule", include_str!("../../data/fields/assignment_rule.tsv")),
     ("case", include_str!("../../data/fields/case.tsv")),
     ("contact", include_str!("../../data/fields/contact.tsv")),
     ("contact_point_type_consent", include_str!("../../data/fields/contact_point_type_consent.tsv")),

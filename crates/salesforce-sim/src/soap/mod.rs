@@ -3,6 +3,7 @@
 //!
 //! To add an operation: a line in [`OPERATIONS`] and a function that makes its `<result>` elements.
 
+mod convert_lead;
 mod envelope;
 mod user_info;
 
@@ -25,10 +26,8 @@ pub(crate) struct Call<'a> {
     pub(crate) org: &'a mut Org,
     pub(crate) actor: Actor,
     /// The header: `SessionHeader`, `AssignmentRuleHeader`, `AllOrNoneHeader`, ...
-    #[expect(dead_code, reason = "operations that write records follow")]
     pub(crate) header: &'a Element,
     /// The element that names the operation; its children are the arguments.
-    #[expect(dead_code, reason = "operations that write records follow")]
     pub(crate) operation: &'a Element,
 }
 
@@ -42,6 +41,7 @@ pub(crate) struct Operation {
 }
 
 const OPERATIONS: &[Operation] = &[
+    Operation { name: "convertLead", records: convert_lead::records, run: convert_lead::run },
     Operation { name: "getUserInfo", records: |_| 0, run: |call| Ok(vec![user_info::result(call)]) },
     Operation { name: "getServerTimestamp", records: |_| 0, run: |call| Ok(vec![timestamp(call)]) },
 ];

@@ -7,6 +7,8 @@
 mod composite;
 mod control;
 mod crm;
+mod crm_convert;
+mod crm_duplicates;
 mod faults;
 mod oauth;
 mod replication;

@@ -384,8 +384,9 @@ async fn columns_are_told_without_rows() {
     assert_eq!(profile["joinColumns"][0]["joinColumns"][0]["columnName"], "Name");
     assert_eq!((&profile["aggregate"], &profile["foreignKeyName"]), (&json!(false), &json!("ProfileId")));
     assert_eq!(body["columnMetadata"][3]["aggregate"], true);
-    let body =
-        columns("SELECT Title, COUNT(Id), MAX(CreatedDate) latest FROM User GROUP BY Title").await.expect(200);
+    let body = columns("SELECT Title, COUNT(Id), MAX(CreatedDate) latest FROM User GROUP BY Title")
+        .await
+        .expect(200);
     let shown: Vec<_> = body["columnMetadata"]
         .as_array()
         .unwrap()
