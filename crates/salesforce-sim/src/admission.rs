@@ -1,12 +1,15 @@
 //! What every call to the data API and to SOAP goes through before its work, and around it.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use crate::{
     World,
+    calls::Running,
     errors::Refusal,
     faults::{Fault, FaultKind},
-    oauth::OAuth,
+    footprint::Footprint,
+    locks::Lock,
+    oauth::{OAuth, Session},
     org::Actor,
     request::{Reply, Usage},
 };
@@ -18,8 +21,9 @@ pub(crate) enum Outcome {
     Cut,
 }
 
-/// A call that may do its work.
-pub(crate) struct Admitted {
+/// A call that may do its work, and runs until this is dropped.
+pub(crate) struct Admitted<'a> {
+    running: Running<'a>,
     pub(crate) actor: Actor,
     pub(crate) usage: Usage,
     fault: Option<FaultKind>,
@@ -34,12 +38,12 @@ pub(crate) enum Denied {
 
 /// Strikes a call with its faults, finds its session and takes it from the day's allowance, in the
 /// order in which Salesforce does: a call without a session costs nothing.
-pub(crate) async fn admit(
-    world: &World,
+pub(crate) async fn admit<'a>(
+    world: &'a World,
     method: &str,
     path: &[String],
     token: Result<&str, Refusal>,
-) -> Result<Admitted, Denied> {
+) -> Result<Admitted<'a>, Denied> {
     let fault = match strike(world, method, path).await {
         Ok(fault) => fault,
         Err(None) => return Err(Denied::Cut),
@@ -48,18 +52,53 @@ pub(crate) async fn admit(
     let now = world.now();
     let refused = |refusal| Denied::Refused(refusal, None);
     let token = token.map_err(refused)?;
-    let (session, max) = {
-        let org = world.org();
-        let session = world.oauth.session(&org, token, now).map_err(refused)?;
-        (session, org.switches.daily_api_requests)
-    };
+    let session = world.oauth.session(&world.org(), token, now).map_err(refused)?;
     OAuth::for_data(&session).map_err(refused)?;
-    let user = session.user;
-    let usage = world.calls.spend(max, now).map_err(|usage| {
+    let writes = !matches!(method, "GET" | "HEAD");
+    check_concurrency(world, writes, now).map_err(refused)?;
+    let usage = spend(world, &session, now).map_err(|usage| {
         let refusal = Refusal::call(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
         Denied::Refused(refusal, Some(usage))
     })?;
-    Ok(Admitted { actor: Actor { user, now }, usage, fault: fault.map(|fault| fault.kind) })
+    let actor = Actor { user: session.user, now };
+    Ok(Admitted {
+        running: world.calls.begin(writes, now),
+        actor,
+        usage,
+        fault: fault.map(|fault| fault.kind),
+    })
+}
+
+/// A call counts as long-running from here on.
+const LONG_MS: i64 = 20_000;
+/// A transaction does.
+const LONG_TRANSACTION_MS: i64 = 5_000;
+
+/// While too many calls run long, no other is let in.
+fn check_concurrency(world: &World, writes: bool, now: i64) -> Result<(), Refusal> {
+    let (calls, transactions) = {
+        let org = world.org();
+        let usual = if org.is_developer() { 5 } else { 25 };
+        (org.switches.concurrent_requests.unwrap_or(usual), org.switches.concurrent_long_transactions)
+    };
+    let refusal = |message: &'static str| Err(Refusal::call(403, "REQUEST_LIMIT_EXCEEDED", message));
+    if world.calls.running_for(LONG_MS, false, now) >= calls {
+        return refusal("ConcurrentRequests (Concurrent API Requests) Limit exceeded.");
+    }
+    let long = || world.calls.running_for(LONG_TRANSACTION_MS, true, now);
+    if writes && transactions.is_some_and(|limit| long() >= limit) {
+        return refusal("ConcurrentPerOrgLongTxn Limit exceeded.");
+    }
+    Ok(())
+}
+
+/// Takes one call from the allowance.
+fn spend(world: &World, session: &Session, now: i64) -> Result<Usage, Usage> {
+    let org = world.org();
+    let index = org.apps.iter().position(|app| app.client_id == session.client_id);
+    let app = org.switches.per_app_api_usage.zip(index);
+    let app = app.map(|(max, index)| (session.client_id.as_str(), index, max));
+    world.calls.spend(org.switches.daily_api_requests, app, now)
 }
 
 /// Waits for the delay of a fault; hands back the fault itself unless it has already had its effect.
@@ -77,24 +116,28 @@ pub(crate) async fn strike(
     }
 }
 
-impl Admitted {
+impl Admitted<'_> {
     /// Somebody else holds the row that this call writes first.
     pub(crate) fn is_locked(&self) -> bool {
         self.fault == Some(FaultKind::Lock)
     }
 
-    /// Does the work in the middle of the time that a call with so many records takes: a caller who gives up
-    /// while it waits cannot know whether it was done.
+    /// Does the work in the middle of the time that a call of this size takes: a caller who gives up while it
+    /// waits cannot know whether it was done. Its locks are its own from the beginning to the end.
     pub(crate) async fn carry_out(
         &self,
         world: &World,
-        records: usize,
-        run: impl FnOnce() -> Reply,
+        footprint: Footprint,
+        run: impl FnOnce(&HashSet<Lock>) -> Reply,
     ) -> Outcome {
-        let takes = world.latency.of(records, &world.random);
+        self.running.is(footprint.writes, footprint.locks.contains(&Lock::Sharing));
+        let patience = world.org().switches.patience();
+        let held = world.locks.take(footprint.locks, patience).await;
+        let takes = world.latency.of(footprint.records, &world.random);
         pause(takes / 2).await;
-        let reply = run();
+        let reply = run(&held.contended);
         pause(takes / 2).await;
+        drop(held);
         if self.fault == Some(FaultKind::CutAfterCommit) {
             return Outcome::Cut;
         }

@@ -38,11 +38,6 @@ struct Done {
     body: Value,
 }
 
-/// The records that the parts write or fetch.
-pub(crate) fn records(request: &Request) -> usize {
-    parts(request).map_or(0, |parts| parts.0.len())
-}
-
 /// Runs the parts in their order. The answer is 200 as soon as the envelope could be read.
 pub(crate) fn run(org: &mut Org, request: &Request) -> Reply {
     let (parts, all_or_none) = match parts(request) {

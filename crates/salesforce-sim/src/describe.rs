@@ -34,13 +34,18 @@ pub(crate) fn resources(org: &Org, request: &Request) -> Reply {
 }
 
 /// `GET /limits`
-pub(crate) fn limits(request: &Request) -> Reply {
+pub(crate) fn limits(org: &Org, request: &Request) -> Reply {
     let limit = |max: u64, used: u64| json!({"Max": max, "Remaining": max.saturating_sub(used)});
+    let mut daily = limit(request.usage.max, request.usage.used);
+    if let Some((usage, app)) = request.usage.app.and_then(|usage| Some((usage, org.apps.get(usage.index)?)))
+    {
+        daily[app.name()] = limit(usage.max, usage.used);
+    }
     Reply::json(
         200,
         json!({
             "ConcurrentAsyncGetReportInstances": limit(200, 0),
-            "DailyApiRequests": limit(request.usage.max, request.usage.used),
+            "DailyApiRequests": daily,
             "DailyAsyncApexExecutions": limit(250_000, 0),
             "DailyBulkApiBatches": limit(15_000, 0),
             "DailyBulkV2QueryFileStorageMB": limit(976_562, 0),

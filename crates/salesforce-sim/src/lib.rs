@@ -28,8 +28,10 @@ mod crm;
 mod describe;
 mod errors;
 mod faults;
+mod footprint;
 mod ids;
 mod latency;
+mod locks;
 mod oauth;
 mod org;
 mod org_file;
@@ -66,7 +68,8 @@ use model::Clock;
 use serde_json::{Map, Value};
 
 use crate::{
-    calls::Calls, faults::Faults, latency::Latency, oauth::OAuth, org::Org, org_file::OrgFile, random::Random,
+    calls::Calls, faults::Faults, latency::Latency, locks::Locks, oauth::OAuth, org::Org, org_file::OrgFile,
+    random::Random,
 };
 
 pub use faults::{Fault, FaultKind};
@@ -372,6 +375,7 @@ pub(crate) struct World {
     pub(crate) calls: Calls,
     pub(crate) faults: Arc<Faults>,
     pub(crate) latency: Latency,
+    pub(crate) locks: Locks,
     /// Jitter and request ids.
     pub(crate) random: Random,
     pub(crate) clock: Clock,
@@ -389,6 +393,7 @@ impl World {
             oauth,
             calls: Calls::default(),
             faults: Arc::new(Faults::new(config.seed)),
+            locks: Locks::default(),
             latency: Latency { per_call: config.latency, per_record: config.latency_per_record },
             random: Random::new(config.seed),
             clock: config.clock.clone(),

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     cell::Row,
     ids::Id,
+    locks::Lock,
     oauth::App,
     schema::{Object, Schema, SchemaError},
     soql::Cursors,
@@ -41,6 +42,8 @@ pub(crate) struct Org {
     pub(crate) feature_totals: HashMap<String, i64>,
     /// Why a user cannot be deactivated, in Salesforce's words.
     pub(crate) blockers: HashMap<Id, Vec<String>>,
+    /// What the call that writes could not have for itself.
+    pub(crate) contended: HashSet<Lock>,
     /// Who may ask for tokens.
     pub(crate) apps: Vec<App>,
     /// Hosts that serve every org: they do not know which one a call without a user is for.
@@ -83,6 +86,7 @@ impl Org {
             taken_usernames: HashSet::new(),
             feature_totals: HashMap::new(),
             blockers: HashMap::new(),
+            contended: HashSet::new(),
             apps: Vec::new(),
             login_hosts: Vec::new(),
             passwords: HashMap::new(),
@@ -123,6 +127,13 @@ impl Org {
     pub(crate) fn is_sandbox(&self) -> bool {
         let table = self.table_of("Organization");
         table.get(self.id).is_some_and(|row| row.get(table.object.at("IsSandbox")).as_bool())
+    }
+
+    /// Whether its edition is the free one with lower limits.
+    pub(crate) fn is_developer(&self) -> bool {
+        let table = self.table_of("Organization");
+        let edition = table.get(self.id).map(|row| row.get(table.object.at("OrganizationType")));
+        edition.and_then(|edition| edition.as_text()).is_some_and(|edition| edition.starts_with("Developer"))
     }
 
     /// Hides or shows a field such as `User.Division`, as a change of field-level security does.

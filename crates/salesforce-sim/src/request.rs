@@ -44,10 +44,21 @@ pub(crate) struct Headers {
 }
 
 /// Calls of the last 24 hours.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     pub(crate) used: u64,
     pub(crate) max: u64,
+    /// The part of the app that calls, where apps are counted each by itself.
+    pub(crate) app: Option<AppUsage>,
+}
+
+/// Calls of one app in the last 24 hours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AppUsage {
+    pub(crate) used: u64,
+    pub(crate) max: u64,
+    /// Which of the org's apps.
+    pub(crate) index: usize,
 }
 
 impl Request {

@@ -20,7 +20,7 @@ pub(crate) fn read(org: &Org, request: &Request) -> Option<Reply> {
     }
     Some(match path.as_slice() {
         [] => describe::resources(org, request),
-        ["limits"] => describe::limits(request),
+        ["limits"] => describe::limits(org, request),
         ["limits", "recordCount"] => describe::record_count(org, request),
         ["sobjects"] => describe::global(org, request),
         ["sobjects", object] => describe::info(org, object, request),
@@ -70,20 +70,5 @@ fn allowed(path: &[&str]) -> Option<&'static str> {
             Some("GET,HEAD")
         }
         _ => None,
-    }
-}
-
-/// How many records a call writes or fetches one by one: what the latency per record is for.
-pub(crate) fn records(request: &Request) -> usize {
-    let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
-    let array =
-        |name: &str| request.body.as_ref().and_then(|body| body.get(name)?.as_array()).map_or(0, Vec::len);
-    match path.as_slice() {
-        ["sobjects", _] if request.method == "POST" => 1,
-        ["sobjects", _, last] if *last != "describe" => 1,
-        ["sobjects", _, _, _] => 1,
-        ["composite"] => composite::records(request),
-        ["composite", "sobjects", ..] => array("records").max(array("ids")),
-        _ => 0,
     }
 }

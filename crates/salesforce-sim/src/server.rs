@@ -1,6 +1,6 @@
 //! The HTTP side: what every call goes through before and after its handler.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use actix_http::{
     body::{BodySize, MessageBody},
@@ -21,9 +21,11 @@ use crate::{
     control,
     errors::Refusal,
     faults::FaultKind,
+    footprint,
     ids::Id,
+    locks::Lock,
     oauth::{self, TokenCall},
-    request::{Body, Headers, Reply, Request, Usage, no_body, split_path, split_query},
+    request::{AppUsage, Body, Headers, Reply, Request, Usage, no_body, split_path, split_query},
     rest, soap, versions,
 };
 
@@ -185,7 +187,8 @@ async fn data(world: &World, incoming: &Incoming, path: &[String]) -> Outcome {
         base: Arc::clone(&incoming.base),
         locked: admitted.is_locked(),
     };
-    admitted.carry_out(world, rest::records(&request), || run(world, &request)).await
+    let footprint = footprint::of(&world.org(), &request);
+    admitted.carry_out(world, footprint, |contended| run(world, &request, contended)).await
 }
 
 /// A call of the SOAP API: the same way, with other words for what goes wrong.
@@ -216,21 +219,30 @@ async fn soap(world: &World, incoming: &Incoming, api: soap::Api, version: &str)
         Err(Denied::Fault(fault)) => return refused(&fault.refusal().into()),
         Err(Denied::Refused(refusal, _)) => return refused(&refusal.into()),
     };
-    let work = || call.run(operation, &mut world.org_mut(), admitted.actor, admitted.usage);
-    admitted.carry_out(world, call.records(operation), work).await
+    let footprint = call.footprint(operation);
+    let work = |contended: &HashSet<Lock>| {
+        let mut org = world.org_mut();
+        org.contended.clone_from(contended);
+        let reply = call.run(operation, &mut org, admitted.actor, admitted.usage);
+        org.contended.clear();
+        reply
+    };
+    admitted.carry_out(world, footprint, work).await
 }
 
 /// One transaction, unless the handler makes several of it.
-fn run(world: &World, request: &Request) -> Reply {
+fn run(world: &World, request: &Request, contended: &HashSet<Lock>) -> Reply {
     if let Some(reply) = rest::read(&world.org(), request) {
         return reply;
     }
     let mut org = world.org_mut();
+    org.contended.clone_from(contended);
     let mark = org.mark();
     let reply = rest::answer(&mut org, request);
     if !reply.is_success() {
         org.roll_back(mark);
     }
+    org.contended.clear();
     org.commit();
     reply
 }
@@ -426,8 +438,21 @@ fn common_headers(
     if status == StatusCode::NO_CONTENT {
         response.insert_header((header::CONTENT_SECURITY_POLICY, "upgrade-insecure-requests"));
     }
-    if let Some(Usage { used, max }) = usage {
-        response.insert_header(("Sforce-Limit-Info", format!("api-usage={used}/{max}")));
+    if let Some(Usage { used, max, app }) = usage {
+        let mut text = format!("api-usage={used}/{max}");
+        if let Some(AppUsage { used, max, index }) = app {
+            let name = world.org().apps.get(index).map_or_else(String::new, |app| app.name().to_owned());
+            text.push_str("; per-app-api-usage=");
+            text.extend([
+                used.to_string(),
+                "/".into(),
+                max.to_string(),
+                "(appName=".into(),
+                name,
+                ")".into(),
+            ]);
+        }
+        response.insert_header(("Sforce-Limit-Info", text));
     }
 }
 

@@ -1,9 +1,10 @@
 //! What differs from org to org, or what nobody outside Salesforce knows for sure.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::crm::duplicates::Action;
-use crate::oauth::RefreshPolicy;
+use crate::{crm::duplicates::Action, locks::Patience, oauth::RefreshPolicy};
 
 /// The switches of an org: in the org file under `[switches]`, at run time by `POST /_sim/switches`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,6 +37,16 @@ pub(crate) struct Switches {
     pub(crate) soap_login_newest: u16,
     /// Calls in 24 hours before `REQUEST_LIMIT_EXCEEDED`.
     pub(crate) daily_api_requests: u64,
+    /// What each app may use of them, shown as `per-app-api-usage`; without it apps are not counted.
+    pub(crate) per_app_api_usage: Option<u64>,
+    /// Calls that run for 20 seconds before no other is let in; without it by the edition.
+    pub(crate) concurrent_requests: Option<usize>,
+    /// Writes that run for 5 seconds before no other is let in: where every write runs Apex.
+    pub(crate) concurrent_long_transactions: Option<usize>,
+    /// How long a call waits for a row that another one writes.
+    pub(crate) lock_wait_ms: u64,
+    /// How long it waits for the sharing lock; without it as long as for a row.
+    pub(crate) sharing_lock_wait_ms: Option<u64>,
     /// What token answers name as `instance_url`; without it the host that the caller used.
     pub(crate) instance_url: Option<String>,
     /// A user created without `IsActive`. Sources disagree.
@@ -82,6 +93,11 @@ impl Default for Switches {
             security_token_required: false,
             soap_login_newest: 66,
             daily_api_requests: 5_000_000,
+            per_app_api_usage: None,
+            concurrent_requests: None,
+            concurrent_long_transactions: None,
+            lock_wait_ms: 10_000,
+            sharing_lock_wait_ms: None,
             instance_url: None,
             is_active_default: true,
             email_change_needs_confirmation: false,
@@ -97,5 +113,12 @@ impl Default for Switches {
             set_audit_fields: false,
             duplicate_rules: Action::Alert,
         }
+    }
+}
+
+impl Switches {
+    pub(crate) fn patience(&self) -> Patience {
+        let sharing = self.sharing_lock_wait_ms.unwrap_or(self.lock_wait_ms);
+        Patience { sharing: Duration::from_millis(sharing), row: Duration::from_millis(self.lock_wait_ms) }
     }
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::Map;
+
 use crate::{
     cell::{Cell, Row},
     errors::{Refusal, Refusals},
     ids::Id,
+    locks,
     org::{Actor, Org},
     rules,
     schema::{Field, Object},
@@ -20,6 +23,7 @@ pub(crate) fn delete(org: &mut Org, object: &Arc<Object>, id: Id, actor: Actor) 
     let Some(row) = org.table(object).get(id).cloned() else {
         return Err(vec![Refusal::gone(org, object, id, actor.now)]);
     };
+    locks::check(org, object, Some(id), &Map::new())?;
     let rules = rules::of(object);
     rules.check_delete(org, &row, actor)?;
     if references(org, object, id).next().is_some() {

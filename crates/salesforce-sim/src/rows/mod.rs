@@ -12,6 +12,7 @@ use crate::{
     cell::{Cell, Row},
     errors::{Refusal, Refusals},
     ids::Id,
+    locks,
     org::{Actor, Org},
     request::Headers,
     rules::{self, Write},
@@ -47,6 +48,7 @@ pub(crate) fn create(
         let message = format!("entity type cannot be inserted: {}", object.label);
         return Err(vec![Refusal::record("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message, &[])]);
     }
+    locks::check(org, object, None, body)?;
     let sent = read_body(org, object, body, source, Operation::Create)?;
     let mut row = Row::default();
     for field in &object.fields {
@@ -72,6 +74,7 @@ pub(crate) fn update(
     let Some(row) = org.table(object).get(id).map(|row| Row::clone(row)) else {
         return Err(vec![Refusal::gone(org, object, id, actor.now)]);
     };
+    locks::check(org, object, Some(id), body)?;
     let sent = read_body(org, object, body, source, Operation::Update)?;
     save(org, object, Some(&row.clone()), row, sent, headers, actor).map(|_| ())
 }

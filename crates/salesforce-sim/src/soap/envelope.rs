@@ -1,11 +1,15 @@
 //! SOAP 1.1 envelopes: a small tree of elements, read without regard to prefixes and written with those
 //! that Salesforce uses, because some clients look for `sf:exceptionCode` as text.
 
+use std::collections::BTreeSet;
+
 use quick_xml::{
     Reader, XmlVersion,
     escape::{escape, resolve_predefined_entity},
     events::{BytesStart, Event},
 };
+
+use crate::{ids::Id, locks::Lock};
 
 /// Deeper bodies are refused: no operation has more levels than a handful.
 const MAX_DEPTH: usize = 64;
@@ -55,6 +59,12 @@ impl Element {
     /// The text of the first child of this name; `None` if there is no such child, or it is nil.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.child(name).filter(|child| !child.nil).map(|child| child.text.as_str())
+    }
+
+    /// Every record id below this element.
+    pub(super) fn ids(&self, found: &mut BTreeSet<Lock>) {
+        found.extend(Id::parse(&self.text).map(Lock::Row));
+        self.children.iter().for_each(|child| child.ids(found));
     }
 
     fn write(&self, out: &mut String) {

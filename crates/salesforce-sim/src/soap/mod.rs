@@ -15,6 +15,7 @@ use envelope::Envelope;
 use crate::{
     World,
     errors::Refusal,
+    footprint::Footprint,
     org::{Actor, Org},
     passwords,
     request::{Body, Reply, Usage},
@@ -35,7 +36,7 @@ pub(crate) struct Call<'a> {
 pub(crate) struct Operation {
     name: &'static str,
     /// How many records it writes.
-    pub(crate) records: fn(&Element) -> usize,
+    records: fn(&Element) -> usize,
     /// Makes the `<result>` elements.
     run: fn(&mut Call) -> Result<Vec<Element>, Fault>,
 }
@@ -152,9 +153,14 @@ impl Parsed {
         })
     }
 
-    /// How many records the operation writes.
-    pub(crate) fn records(&self, operation: &Operation) -> usize {
-        (operation.records)(&self.envelope.operation)
+    /// What the operation will touch: the records whose ids stand in its arguments.
+    pub(crate) fn footprint(&self, operation: &Operation) -> Footprint {
+        let records = (operation.records)(&self.envelope.operation);
+        let mut footprint = Footprint { records, writes: records, ..Footprint::default() };
+        if records > 0 {
+            self.envelope.operation.ids(&mut footprint.locks);
+        }
+        footprint
     }
 
     /// Carries an operation out, as one transaction.

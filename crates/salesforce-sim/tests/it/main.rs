@@ -5,6 +5,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "tests hand `json!` over as it is")]
 
 mod composite;
+mod concurrency;
 mod control;
 mod crm;
 mod crm_convert;

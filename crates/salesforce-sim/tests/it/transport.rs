@@ -70,6 +70,32 @@ async fn the_daily_limit_is_counted_and_enforced() {
     assert_eq!(answer.header("retry-after"), "");
 }
 
+/// §2.7: the allowance is that of a rolling 24 hours.
+#[tokio::test]
+async fn what_was_used_a_day_ago_can_be_used_again() {
+    let mut world = World::from_file("[switches]\ndaily-api-requests = 2").await;
+    let missing = format!("{V}/sobjects/Nope");
+    world.get(&missing).await.expect(404);
+    for (hours, status, used) in [(12, 404, 2), (11, 403, 2), (1, 404, 2), (11, 403, 2), (1, 404, 2)] {
+        world.control("/clock", json!({"advance_seconds": hours * 3_600})).await;
+        world.refresh().await;
+        let answer = world.get(&missing).await;
+        assert_eq!(answer.header("sforce-limit-info"), format!("api-usage={used}/2"));
+        answer.expect(status);
+    }
+}
+
+/// §2.2: `per-app-api-usage`; §2.7: `DailyApiRequests` nests per app.
+#[tokio::test]
+async fn apps_can_be_counted_each_by_itself() {
+    let world = World::from_file("[switches]\nper-app-api-usage = 250").await;
+    let answer = world.get(&format!("{V}/limits")).await;
+    let usage = "api-usage=1/5000000; per-app-api-usage=1/250(appName=simulated-client)";
+    assert_eq!(answer.header("sforce-limit-info"), usage);
+    let app = json!({"Max": 250, "Remaining": 249});
+    assert_eq!(answer.json()["DailyApiRequests"]["simulated-client"], app);
+}
+
 /// §9: array error envelope, both key orders.
 #[tokio::test]
 async fn not_found_has_its_keys_the_other_way_round() {
