@@ -11,7 +11,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     cell::Cell,
+    crm::record_types,
     errors::Refusal,
+    ids::Id,
     org::Org,
     records,
     request::{Body, Reply, Request},
@@ -108,7 +110,7 @@ pub(crate) fn info(org: &Org, name: &str, request: &Request) -> Reply {
 pub(crate) fn object(org: &Org, name: &str, request: &Request) -> Reply {
     match org.schema.object(name) {
         None => Refusal::not_found().into(),
-        Some(object) => kept(org, request, |version| full(org, object, version)),
+        Some(object) => kept(org, request, |version| full(org, object, request.actor.user, version)),
     }
 }
 
@@ -204,7 +206,7 @@ fn summary(object: &Object, version: u16) -> Map<String, Value> {
     }
 }
 
-fn full(org: &Org, object: &Object, version: u16) -> Value {
+fn full(org: &Org, object: &Object, user: Id, version: u16) -> Value {
     let mut describe = summary(object, version);
     let fields: Vec<Value> = object.visible_fields().map(field).collect();
     let more = json!({
@@ -221,16 +223,7 @@ fn full(org: &Org, object: &Object, version: u16) -> Value {
         "lookupLayoutable": null,
         "namedLayoutInfos": [],
         "networkScopeFieldName": null,
-        "recordTypeInfos": [{
-            "active": true,
-            "available": true,
-            "defaultRecordTypeMapping": true,
-            "developerName": "Master",
-            "master": true,
-            "name": "Master",
-            "recordTypeId": "012000000000000AAA",
-            "urls": {"layout": format!("/services/data/v{version}.0/sobjects/{}/describe/layouts/012000000000000AAA", object.name)},
-        }],
+        "recordTypeInfos": record_types::infos(org, object, user, version),
         "searchLayoutable": object.searchable,
         "sobjectDescribeOption": "FULL",
         "supportedScopes": [{"label": "All", "name": "everything"}],

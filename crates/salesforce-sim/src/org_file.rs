@@ -14,6 +14,7 @@ use crate::{
     crm::{
         assignment::{AssignmentRule, Step},
         lead_status::{self, LeadStatus},
+        record_types::{Assigned, RecordType},
     },
     errors::Refusal,
     ids::Id,
@@ -99,6 +100,7 @@ pub(crate) struct OrgFile {
     /// The values of `Lead.Status`, in their order.
     lead_statuses: Vec<LeadStatus>,
     assignment_rules: Vec<AssignmentRule>,
+    record_types: Vec<RecordType>,
     /// Where conversion carries a field of Lead, beside the standard mapping: `Region__c = ["Contact.Region__c"]`.
     lead_mapping: BTreeMap<String, Vec<String>>,
     generate: Generate,
@@ -244,6 +246,9 @@ impl OrgFile {
             schema.set_picklist("Lead.Status", &statuses)?;
             schema.set_default("Lead.Status", &default.name)?;
         }
+        for kind in &self.record_types {
+            schema.set_hidden(&format!("{}.RecordTypeId", kind.object), false)?;
+        }
         for path in &self.hidden_fields {
             schema.set_hidden(path, true)?;
         }
@@ -276,6 +281,9 @@ impl OrgFile {
         }
         for role in &self.roles {
             add_role(&mut org, role, actor)?;
+        }
+        for kind in &self.record_types {
+            add_record_type(&mut org, kind, actor)?;
         }
         for user in &self.users {
             self.add_user(&mut org, user, actor)?;
@@ -602,6 +610,24 @@ fn add_profile(org: &mut Org, profile: &Profile, actor: Actor) -> Result<(), Org
         cells.push((name, Cell::Bool(true)));
     }
     add(org, "Profile", None, &cells, actor);
+    Ok(())
+}
+
+fn add_record_type(org: &mut Org, kind: &RecordType, actor: Actor) -> Result<(), OrgFileError> {
+    let who = format!("the record type {}", kind.name);
+    let object = org.schema.object(&kind.object).map(|object| object.name.clone());
+    let object = object.ok_or_else(|| missing(&who, "object", &kind.object))?;
+    let profile = |name| find(org, "Profile", name).ok_or_else(|| missing(&who, "profile", name));
+    let profiles = kind.profiles.iter().map(|name| profile(name)).collect::<Result<_, _>>()?;
+    let developer_name = kind.developer_name.clone().unwrap_or_else(|| kind.name.replace(' ', "_"));
+    let cells = [
+        ("Name", Cell::text(&kind.name)),
+        ("DeveloperName", Cell::text(&developer_name)),
+        ("SobjectType", Cell::text(&object)),
+        ("IsActive", Cell::Bool(kind.active)),
+    ];
+    let id = add(org, "RecordType", None, &cells, actor);
+    org.crm.record_types.insert(id, Assigned { profiles, default: kind.default });
     Ok(())
 }
 

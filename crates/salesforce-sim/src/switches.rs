@@ -73,6 +73,8 @@ pub(crate) struct Switches {
     pub(crate) edit_converted_leads: bool,
     /// The running user may set `IsConverted` of a new lead ("Set Audit Fields upon Record Creation").
     pub(crate) set_audit_fields: bool,
+    /// The owner of a partner's or customer's account has a role, or its contacts become no users.
+    pub(crate) portal_account_owner_needs_role: bool,
     /// What the standard duplicate rules of accounts, contacts and leads do: `off`, `alert`, `block`.
     pub(crate) duplicate_rules: Action,
 }
@@ -111,6 +113,7 @@ impl Default for Switches {
             refuse_manager_loops: true,
             edit_converted_leads: false,
             set_audit_fields: false,
+            portal_account_owner_needs_role: true,
             duplicate_rules: Action::Alert,
         }
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     cell::{Cell, Row, fold},
+    crm::portal,
     errors::{Refusal, Refusals},
     ids::Id,
     org::{Actor, Org},
@@ -30,6 +31,7 @@ pub(crate) struct Users;
 impl Rules for Users {
     fn complete(&self, org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
         complete(org, row, write.before, write.named, write.actor);
+        portal::complete_user(org, row, write);
         Ok(())
     }
 
@@ -42,7 +44,8 @@ impl Rules for Users {
     }
 
     fn check(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
-        check(org, row, write.before, write.actor)
+        check(org, row, write.before, write.actor)?;
+        portal::check_user(org, row, write)
     }
 
     fn saved(&self, org: &mut Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {

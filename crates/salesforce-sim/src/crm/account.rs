@@ -2,7 +2,7 @@
 
 use crate::{
     cell::Row,
-    crm::{duplicates, owners},
+    crm::{duplicates, owners, record_types},
     errors::Refusals,
     org::Org,
     rules::{Rules, Write},
@@ -12,7 +12,8 @@ use crate::{
 pub(crate) struct Accounts;
 
 impl Rules for Accounts {
-    fn complete(&self, _org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
+    fn complete(&self, org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
+        record_types::complete(org, row, write)?;
         owners::complete(row, write);
         Ok(())
     }

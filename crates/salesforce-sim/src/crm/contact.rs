@@ -2,9 +2,9 @@
 
 use crate::{
     cell::Row,
-    crm::{duplicates, owners, people},
+    crm::{duplicates, owners, people, portal, record_types},
     errors::Refusals,
-    org::Org,
+    org::{Actor, Org},
     rules::{Rules, Write},
 };
 
@@ -14,6 +14,7 @@ pub(crate) struct Contacts;
 impl Rules for Contacts {
     fn complete(&self, org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
         people::complete_name(org, row, write.object);
+        record_types::complete(org, row, write)?;
         owners::complete(row, write);
         Ok(())
     }
@@ -21,5 +22,18 @@ impl Rules for Contacts {
     fn check(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
         owners::check(org, row, write)?;
         duplicates::check(org, row, write)
+    }
+
+    fn saved(&self, org: &mut Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
+        let account = write.object.at("AccountId");
+        let moved = write.before.is_some_and(|before| before.get(account) != row.get(account));
+        if let Some(id) = row.get(0).as_id().filter(|_| moved) {
+            portal::follow_contact(org, id, row.get(account));
+        }
+        Ok(())
+    }
+
+    fn check_delete(&self, org: &Org, row: &Row, _actor: Actor) -> Result<(), Refusals> {
+        portal::check_contact_delete(org, row)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     cell::{Cell, Row},
-    crm::{assignment, duplicates, owners, people},
+    crm::{assignment, duplicates, owners, people, record_types},
     errors::{Refusal, Refusals},
     org::Org,
     rules::{Rules, Write},
@@ -25,6 +25,7 @@ impl Rules for Leads {
             return Err(vec![Refusal::record("INVALID_FIELD_FOR_INSERT_UPDATE", message, &["IsConverted"])]);
         }
         people::complete_name(org, row, write.object);
+        record_types::complete(org, row, write)?;
         assignment::complete(org, row, write)?;
         owners::complete(row, write);
         // Reading a lead in the user interface clears it; a new owner has not read it.

@@ -10,6 +10,8 @@ pub(crate) mod lead_status;
 mod opportunity;
 mod owners;
 mod people;
+pub(crate) mod portal;
+pub(crate) mod record_types;
 
 pub(crate) use account::Accounts;
 pub(crate) use contact::Contacts;
@@ -33,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) assignment: HashMap<Id, Vec<assignment::Step>>,
     /// Field of Lead, object, its field: the org's own mapping, beside the standard one.
     pub(crate) lead_mapping: Vec<(String, String, String)>,
+    /// For whom each `RecordType` is.
+    pub(crate) record_types: HashMap<Id, record_types::Assigned>,
     /// The lead that is being converted.
     pub(crate) converting: Option<Id>,
 }
@@ -49,6 +53,7 @@ impl Rules for Cases {
         }
         let closed = row.get(write.object.at("Status")).as_text() == Some("Closed");
         row.set(write.object.at("IsClosed"), Cell::Bool(closed));
+        record_types::complete(org, row, write)?;
         assignment::complete(org, row, write)?;
         owners::complete(row, write);
         Ok(())

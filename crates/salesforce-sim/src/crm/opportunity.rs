@@ -2,7 +2,7 @@
 
 use crate::{
     cell::{Cell, Row},
-    crm::owners,
+    crm::{owners, record_types},
     errors::Refusals,
     org::Org,
     rules::{Rules, Write},
@@ -15,7 +15,8 @@ const STAGES: &str = include_str!("../../data/opportunity_stages.tsv");
 pub(crate) struct Opportunities;
 
 impl Rules for Opportunities {
-    fn complete(&self, _org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
+    fn complete(&self, org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
+        record_types::complete(org, row, write)?;
         owners::complete(row, write);
         let at = |name: &str| write.object.at(name);
         let stage = at("StageName");

@@ -10,6 +10,7 @@ mod control;
 mod crm;
 mod crm_convert;
 mod crm_duplicates;
+mod crm_portal;
 mod faults;
 mod oauth;
 mod replication;
