@@ -15,25 +15,31 @@ enum Format {
 }
 
 impl Format {
-    fn of(call: &TokenCall) -> Self {
+    fn of(call: &TokenCall, default: Self) -> Self {
         let accept = call.accept.unwrap_or_default();
         match call.get("format") {
+            Some("json") => Self::Json,
             Some("xml") => Self::Xml,
             Some("urlencoded") => Self::Form,
+            None if accept.starts_with("application/json") => Self::Json,
             None if accept.starts_with("application/xml") => Self::Xml,
             None if accept.starts_with("application/x-www-form-urlencoded") => Self::Form,
-            _ => Self::Json,
+            _ => default,
         }
     }
 }
 
 /// An answer of one level.
 pub(super) fn write(call: &TokenCall, status: u16, body: Map<String, Value>) -> Reply {
+    write_as(Format::of(call, Format::Json), status, body)
+}
+
+fn write_as(format: Format, status: u16, body: Map<String, Value>) -> Reply {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let written = match Format::of(call) {
+    let written = match format {
         Format::Json => Body::Json(Value::Object(body)),
         Format::Xml => {
             let elements: Vec<String> = body
@@ -55,10 +61,17 @@ pub(super) fn write(call: &TokenCall, status: u16, body: Map<String, Value>) -> 
 
 /// An error: 400, with an object of two keys.
 pub(super) fn refuse(call: &TokenCall, refused: &Refused) -> Reply {
-    let Refused(error, description) = refused;
-    let body = json!({"error": error, "error_description": description});
-    let Value::Object(body) = body else { return Reply::empty(400) };
-    write(call, 400, body)
+    write(call, 400, error(refused))
+}
+
+/// An error of `revoke`, which is a form unless the caller asks for something else: `jsforce` reads it so.
+pub(super) fn refuse_revoking(call: &TokenCall, refused: &Refused) -> Reply {
+    write_as(Format::of(call, Format::Form), 400, error(refused))
+}
+
+fn error(Refused(error, description): &Refused) -> Map<String, Value> {
+    let pair = [("error", error), ("error_description", description)];
+    pair.map(|(name, text)| (name.to_owned(), json!(text))).into_iter().collect()
 }
 
 /// JSONP: the answer as the argument of a function, always 200 because a script tag sees no status.

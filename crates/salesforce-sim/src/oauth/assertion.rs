@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, Validation};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{Refused, app};
@@ -11,6 +11,10 @@ use crate::org::Org;
 /// An assertion may not live longer than this.
 const LONGEST_MS: i64 = 3 * 60 * 1_000;
 
+/// An `exp` from here on is no number of seconds (they reach it in the year 5138) but of milliseconds. The official CLI
+/// writes `Date.now() + 300`, and Salesforce takes it: the longest life is not asked of it.
+const MILLISECONDS_FROM: f64 = 1e11;
+
 /// The claims that count.
 #[derive(Debug, Deserialize)]
 pub(super) struct Claims {
@@ -18,10 +22,24 @@ pub(super) struct Claims {
     pub(super) sub: String,
     /// One audience, or a list of them.
     aud: Value,
-    /// Seconds; some libraries write a fraction.
+    /// Seconds; some libraries write a fraction, some a text (`simple-salesforce`).
+    #[serde(deserialize_with = "seconds")]
     exp: f64,
     #[serde(default)]
     pub(super) jti: Option<String>,
+}
+
+fn seconds<'de, D: Deserializer<'de>>(input: D) -> Result<f64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Seconds {
+        Number(f64),
+        Text(String),
+    }
+    match Seconds::deserialize(input)? {
+        Seconds::Number(number) => Ok(number),
+        Seconds::Text(text) => text.parse().map_err(serde::de::Error::custom),
+    }
 }
 
 impl Claims {
@@ -62,7 +80,7 @@ pub(super) fn verify(org: &Org, text: &str, audiences: &[String], now: i64) -> R
         return Err(Refused("invalid_grant", "Audience validation failed"));
     }
     let left = claims.ends() - now;
-    if left <= 0 || left > LONGEST_MS {
+    if left <= 0 || (left > LONGEST_MS && claims.exp < MILLISECONDS_FROM) {
         return Err(Refused("invalid_grant", "expired authorization code"));
     }
     Ok(claims)

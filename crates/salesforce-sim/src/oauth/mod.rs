@@ -207,16 +207,15 @@ impl OAuth {
     pub(crate) fn revoke(&self, call: &TokenCall) -> Reply {
         let done = match call.get("token") {
             Some(token) if self.tokens.revoke(token) => Ok(()),
-            Some(_) => Err(Refused("invalid_token", "invalid token")),
+            Some(_) => Err(Refused("unsupported_token_type", "this token type is not supported")),
             None => Err(Refused("invalid_request", "token is required")),
         };
-        let reply = match &done {
-            Ok(()) => Reply::empty(200),
-            Err(refused) => answer::refuse(call, refused),
-        };
-        match call.get("callback") {
-            Some(function) if is_identifier(function) => answer::script(function, reply),
-            _ => reply,
+        let function = call.get("callback").filter(|function| is_identifier(function));
+        match (done, function) {
+            (Ok(()), None) => Reply::empty(200),
+            (Ok(()), Some(function)) => answer::script(function, Reply::empty(200)),
+            (Err(refused), None) => answer::refuse_revoking(call, &refused),
+            (Err(refused), Some(function)) => answer::script(function, answer::refuse(call, &refused)),
         }
     }
 

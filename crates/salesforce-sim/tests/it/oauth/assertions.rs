@@ -123,6 +123,28 @@ async fn an_earlier_approval_is_enough() {
     assert_refused(&body, "invalid_grant", "user hasn't approved this consumer");
 }
 
+/// `simple-salesforce` writes the end as text.
+#[tokio::test]
+async fn an_assertion_may_write_its_end_as_text() {
+    let world = world().await;
+    let mut claims = claims(&world).await;
+    claims["exp"] = json!(claims["exp"].to_string());
+    ask(&world, &sign(&claims, KEY)).await.expect(200);
+    claims["exp"] = json!("soon");
+    assert_refused(&ask(&world, &sign(&claims, KEY)).await.expect(400), "invalid_grant", "invalid assertion");
+}
+
+/// `@salesforce/core` writes milliseconds.
+#[tokio::test]
+async fn an_assertion_may_write_its_end_in_milliseconds() {
+    let world = world().await;
+    let mut claims = claims(&world).await;
+    claims["exp"] = json!(now(&world).await * 1_000 + 300);
+    ask(&world, &sign(&claims, KEY)).await.expect(200);
+    claims["exp"] = json!(now(&world).await + 3_600);
+    ask(&world, &sign(&claims, KEY)).await.expect(400);
+}
+
 /// §1.1: `client_assertion` in place of a secret.
 #[tokio::test]
 async fn an_app_can_sign_in_place_of_its_secret() {
