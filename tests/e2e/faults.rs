@@ -1,7 +1,6 @@
 //! What must hold when anything fails at any moment (design §3, §13): by seed where chance is needed.
 
 mod chance;
-mod crowd;
 mod journal;
 mod kill;
 mod people;

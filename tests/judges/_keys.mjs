@@ -20,7 +20,7 @@ export const strangersKey = pair().privateKey;
 
 /** The judges' org file, with an app that knows a key; answers where it is. */
 export function writeOrgFile(base) {
-  const app = `\n[[apps]]\nclient-id = "${APP}"\nclient-secret = "judged-secret"\ncallbacks = ["${CALLBACK}"]\ncertificate = """${publicKey}"""\n`;
+  const app = `\n[[apps]]\nclient-id = "${APP}"\nclient-secret = "judged-secret"\ncallbacks = ["${CALLBACK}"]\napproved-profiles = ["System Administrator"]\ncertificate = """${publicKey}"""\n`;
   const path = join(mkdtempSync(join(tmpdir(), 'judges-')), 'org.toml');
   writeFileSync(path, readFileSync(base, 'utf8') + app);
   return path;

@@ -40,6 +40,7 @@ def org_file(key, more=""):
 client-id = "{APP}"
 client-secret = "{APP_SECRET}"
 callbacks = ["{CALLBACK}"]
+approved-profiles = ["System Administrator"]
 certificate = """{public_pem(key)}"""
 
 {more}

@@ -164,6 +164,8 @@ def a_key_is_enough(tally, cli, key):
 
 
 def what_it_has_not(tally, cli, key):
+    token = cli.org.token()["access_token"]
+    cli.json("org", "login", "access-token", "--instance-url", cli.org.url, "--no-prompt", "--set-default", SF_ACCESS_TOKEN=token)
     done = cli.json("data", "export", "bulk", "--query", "SELECT Id FROM User", "--output-file", "users.csv", "--wait", "1")
     tally.note(done["status"] != 0 and "The requested resource does not exist" in json.dumps(done), "data export bulk says that there is no Bulk API", done)
 

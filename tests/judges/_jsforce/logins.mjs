@@ -103,8 +103,7 @@ async function consent(authorizeUrl, user, decision = /approve|allow/i) {
   for (const [tag] of form.matchAll(/<input[^>]*>/gi)) {
     if (attribute(tag, 'type') === 'hidden') body.set(attribute(tag, 'name'), attribute(tag, 'value') ?? '');
   }
-  const select = form.match(/<select[^>]*>/i)?.[0];
-  if (select) body.set(attribute(select, 'name'), [...form.matchAll(/<option([^>]*)>([^<]*)/gi)].map(([, tag, text]) => [attribute(tag, 'value') ?? text, text]).find(([value, text]) => value === user || text.includes(user))[0]);
+  body.set('user', user);
   const button = [...form.matchAll(/<button([^>]*)>([^<]*)/gi)].find(([, tag, text]) => decision.test(text) || decision.test(tag));
   if (button && attribute(button[1], 'name')) body.set(attribute(button[1], 'name'), attribute(button[1], 'value') ?? '');
   const target = new URL(attribute(form, 'action') ?? authorizeUrl, authorizeUrl);

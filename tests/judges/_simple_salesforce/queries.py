@@ -84,7 +84,7 @@ def values(tally, org, sf):
     tally.note(found("CreatedDate = TODAY") == {made, empty}, "TODAY is today")
     tally.note(found("CreatedDate = LAST_N_DAYS:2") == {made, empty}, "and within the last days")
     tally.note(found("(LastName = 'valued' OR LastName = 'nobody')") == {made}, "text compares without case")
-    tally.note(found("NOT (LastName = 'Valued')") == {empty}, "NOT turns it round")
+    tally.note(found("(NOT LastName = 'Valued')") == {empty}, "NOT turns it round")
     tally.note(found("Id IN {}", [made[:15]]) == {made}, "an id of 15 characters finds its record")
     tally.note(found("LastName NOT IN {}", ["Valued"]) == {empty}, "NOT IN leaves out")
 
