@@ -35,7 +35,7 @@ pub struct Fault {
     #[serde(default)]
     pub status: Option<u16>,
     /// For `status`: the `errorCode`; without it the usual one of the status. `HTML` answers a
-    /// maintenance page in place of JSON.
+    /// maintenance page in place of JSON, and so do 420 and 502, which come from the edge.
     #[serde(default)]
     pub error_code: Option<String>,
     /// For `status`: the text of the error.
@@ -167,7 +167,9 @@ impl Fault {
     /// The refusal of a `status` fault: an array from the data API, an object from the token endpoint.
     pub(crate) fn reply(&self) -> Reply {
         let status = self.status.unwrap_or(503);
-        if self.error_code.as_deref() == Some("HTML") {
+        // 420 and 502 come from the edge, which speaks no JSON.
+        let from_edge = matches!(status, 420 | 502) && self.error_code.is_none();
+        if from_edge || self.error_code.as_deref() == Some("HTML") {
             let page = "<html><head><title>Down for Maintenance</title></head><body>Down for Maintenance</body></html>";
             return Reply { status, body: Body::Html(page), headers: Vec::new() };
         }
@@ -184,7 +186,7 @@ impl Fault {
     pub(crate) fn token_reply(&self) -> Reply {
         let status = self.status.unwrap_or(503);
         let code = self.error_code.clone().unwrap_or_else(|| "server_error".into());
-        if code == "HTML" {
+        if code == "HTML" || matches!(status, 420 | 502) && self.error_code.is_none() {
             return self.reply();
         }
         let mut body = json!({"error": code});

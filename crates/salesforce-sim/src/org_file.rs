@@ -212,6 +212,7 @@ impl OrgFile {
         self.profiles = merge(base.profiles, self.profiles, |profile| &profile.name);
         self.roles = merge(base.roles, self.roles, |role| &role.name);
         self.users = merge(base.users, self.users, |user| &user.username);
+        self.apps = merge(base.apps, self.apps, |app| &app.client_id);
         if self.lead_statuses.is_empty() {
             self.lead_statuses = base.lead_statuses;
         }

@@ -2,16 +2,7 @@
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
-use actix_http::{
-    body::{BodySize, MessageBody},
-    encoding::Encoder,
-};
-use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder,
-    body::BoxBody,
-    http::{StatusCode, header, header::ContentEncoding},
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -25,7 +16,8 @@ use crate::{
     ids::Id,
     locks::Lock,
     oauth::{self, TokenCall},
-    request::{AppUsage, Body, Headers, Reply, Request, Usage, no_body, split_path, split_query},
+    request::{Headers, Reply, Request, no_body, split_path, split_query},
+    response::{self, respond},
     rest, soap, versions,
 };
 
@@ -33,8 +25,6 @@ use crate::{
 const MAX_URI: usize = 16_384;
 /// A larger body is answered 413.
 pub(crate) const MAX_BODY: usize = 50 * 1024 * 1024;
-/// Smaller answers are not worth compressing.
-const GZIP_FROM: usize = 2_048;
 
 /// A call as it came, without ties to the connection: it is carried out even if the caller leaves.
 pub(crate) struct Incoming {
@@ -49,8 +39,8 @@ pub(crate) struct Incoming {
     accept: Option<String>,
     headers: Headers,
     base: Arc<str>,
-    pretty: bool,
-    gzip: bool,
+    pub(crate) pretty: bool,
+    pub(crate) gzip: bool,
 }
 
 /// Takes every call to this server.
@@ -79,7 +69,7 @@ pub(crate) async fn entry(
     });
     match task.await {
         Ok(Some(response)) => response,
-        Ok(None) => HttpResponse::with_body(StatusCode::OK, BoxBody::new(Cut)),
+        Ok(None) => response::cut(),
         Err(_) => HttpResponse::InternalServerError().finish(),
     }
 }
@@ -160,6 +150,7 @@ async fn data(world: &World, incoming: &Incoming, path: &[String]) -> Outcome {
         });
     };
     let Some(version) = versions::supported(segment) else { return plain(versions::refusal(segment).into()) };
+    let path = &without_extension(path);
     let query = split_query(&incoming.query);
     let method = method(incoming, &query);
     world.calls.api(&method, &path[3..]);
@@ -189,6 +180,18 @@ async fn data(world: &World, incoming: &Incoming, path: &[String]) -> Outcome {
     };
     let footprint = footprint::of(&world.org(), &request);
     admitted.carry_out(world, footprint, |contended| run(world, &request, contended)).await
+}
+
+/// `limits.json` is `limits`; the value of a key field may end as it likes.
+fn without_extension(path: &[String]) -> Vec<String> {
+    let mut path = path.to_vec();
+    let is_value = path.get(3).is_some_and(|first| first == "sobjects") && path.len() > 6;
+    if let Some(last) = path.last_mut().filter(|_| !is_value)
+        && let Some(name) = last.strip_suffix(".json")
+    {
+        *last = name.to_owned();
+    }
+    path
 }
 
 /// A call of the SOAP API: the same way, with other words for what goes wrong.
@@ -368,110 +371,5 @@ fn identity(world: &World, incoming: &Incoming, org_id: &str, user: &str) -> Rep
     match incoming.user(world) {
         Ok(_) => oauth::identity(&world.org(), org_id, user, &incoming.base),
         Err(_) => oauth::bad_token(),
-    }
-}
-
-/// Writes a reply with the headers that every answer has.
-fn respond(reply: Reply, usage: Option<Usage>, world: &World, incoming: &Incoming) -> HttpResponse {
-    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = HttpResponse::build(status);
-    if incoming.path.starts_with("/_sim") {
-        response.insert_header((header::CACHE_CONTROL, "no-store"));
-    } else {
-        common_headers(&mut response, status, usage, world, incoming);
-    }
-    for (name, value) in reply.headers {
-        response.insert_header((name, value));
-    }
-    let body = match reply.body {
-        Body::Empty => return response.finish(),
-        Body::Html(text) => {
-            response.insert_header((header::CONTENT_TYPE, "text/html;charset=UTF-8"));
-            return response.body(text);
-        }
-        Body::Text(kind, text) => {
-            response.insert_header((header::CONTENT_TYPE, kind));
-            return response.body(text);
-        }
-        Body::Shared(value) => json_bytes(&value, incoming.pretty),
-        body => json_bytes(&body.into_json(), incoming.pretty),
-    };
-    response.insert_header((header::CONTENT_TYPE, "application/json;charset=UTF-8"));
-    let compress = incoming.gzip && body.len() >= GZIP_FROM;
-    let response = response.body(body);
-    if compress {
-        return response.map_body(|head, body| Encoder::response(ContentEncoding::Gzip, head, body).boxed());
-    }
-    response
-}
-
-fn json_bytes(value: &Value, pretty: bool) -> Vec<u8> {
-    let bytes = if pretty { serde_json::to_vec_pretty(value) } else { serde_json::to_vec(value) };
-    bytes.unwrap_or_default()
-}
-
-fn common_headers(
-    response: &mut HttpResponseBuilder,
-    status: StatusCode,
-    usage: Option<Usage>,
-    world: &World,
-    incoming: &Incoming,
-) {
-    let is_token = incoming.path.starts_with("/services/oauth2");
-    let caching =
-        if is_token { "no-cache, no-store" } else { "no-cache,must-revalidate,max-age=0,no-store,private" };
-    response.insert_header((header::CACHE_CONTROL, caching));
-    if is_token {
-        response.insert_header((header::PRAGMA, "no-cache"));
-    }
-    response.insert_header((header::VARY, "Accept-Encoding"));
-    response.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-    response.insert_header(("X-Robots-Tag", "none"));
-    response.insert_header((header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"));
-    response.insert_header((header::SERVER, "sfdcedge"));
-    let id = world.random.text(b"0123456789abcdef", 32);
-    response.insert_header(("X-SFDC-Request-Id", id.as_str()));
-    response.insert_header(("X-Request-Id", id));
-    if status == StatusCode::UNAUTHORIZED {
-        response.insert_header((header::WWW_AUTHENTICATE, "Token"));
-    }
-    if status == StatusCode::NO_CONTENT {
-        response.insert_header((header::CONTENT_SECURITY_POLICY, "upgrade-insecure-requests"));
-    }
-    if let Some(Usage { used, max, app }) = usage {
-        let mut text = format!("api-usage={used}/{max}");
-        if let Some(AppUsage { used, max, index }) = app {
-            let name = world.org().apps.get(index).map_or_else(String::new, |app| app.name().to_owned());
-            text.push_str("; per-app-api-usage=");
-            text.extend([
-                used.to_string(),
-                "/".into(),
-                max.to_string(),
-                "(appName=".into(),
-                name,
-                ")".into(),
-            ]);
-        }
-        response.insert_header(("Sforce-Limit-Info", text));
-    }
-}
-
-/// A body that fails before its first byte. The server then closes the connection, and as nothing
-/// was flushed yet the caller sees no answer at all.
-struct Cut;
-
-impl MessageBody for Cut {
-    type Error = std::io::Error;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Bytes, Self::Error>>> {
-        let error = std::io::Error::new(std::io::ErrorKind::ConnectionAborted, "cut by a fault");
-        std::task::Poll::Ready(Some(Err(error)))
     }
 }

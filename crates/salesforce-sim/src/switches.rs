@@ -47,6 +47,8 @@ pub(crate) struct Switches {
     pub(crate) lock_wait_ms: u64,
     /// How long it waits for the sharing lock; without it as long as for a row.
     pub(crate) sharing_lock_wait_ms: Option<u64>,
+    /// Which key of an error comes first.
+    pub(crate) error_key_order: KeyOrder,
     /// What token answers name as `instance_url`; without it the host that the caller used.
     pub(crate) instance_url: Option<String>,
     /// A user created without `IsActive`. Sources disagree.
@@ -79,6 +81,18 @@ pub(crate) struct Switches {
     pub(crate) duplicate_rules: Action,
 }
 
+/// Which key of an error of the data API comes first.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum KeyOrder {
+    /// `errorCode` in `NOT_FOUND`, `message` in all others.
+    Recorded,
+    MessageFirst,
+    CodeFirst,
+    /// Either, by the seed.
+    Mixed,
+}
+
 impl Default for Switches {
     fn default() -> Self {
         Self {
@@ -98,6 +112,7 @@ impl Default for Switches {
             per_app_api_usage: None,
             concurrent_requests: None,
             concurrent_long_transactions: None,
+            error_key_order: KeyOrder::Recorded,
             lock_wait_ms: 10_000,
             sharing_lock_wait_ms: None,
             instance_url: None,

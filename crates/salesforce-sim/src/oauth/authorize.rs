@@ -30,8 +30,8 @@ struct Wish<'a> {
 }
 
 impl OAuth {
-    /// `GET` shows the page; `POST` is the form on it.
-    pub(crate) fn authorize(&self, org: &Org, call: &TokenCall, decided: bool) -> Reply {
+    /// Shows the page; `may_decide` says whether this may be the form on it, which is a `POST`.
+    pub(crate) fn authorize(&self, org: &Org, call: &TokenCall, may_decide: bool) -> Reply {
         // Until app and redirect are known to belong together nobody is sent anywhere.
         let wish = match wish(org, call) {
             Ok(wish) => wish,
@@ -41,7 +41,8 @@ impl OAuth {
             Ok(session) => session,
             Err(refused) => return wish.refuse(&refused),
         };
-        if !decided {
+        let decided = call.get("approve").is_some() || call.get("deny").is_some();
+        if !may_decide || !decided {
             return page(200, &consent_page(org, call, wish.app, &session.scopes));
         }
         if call.get("deny").is_some() {

@@ -4,7 +4,7 @@ use super::Refused;
 
 /// What an app may ask for unless its declaration says otherwise.
 pub(super) fn usual() -> Vec<String> {
-    ["refresh_token", "api", "id"].map(ToOwned::to_owned).to_vec()
+    ["refresh_token", "api", "id", "web"].map(ToOwned::to_owned).to_vec()
 }
 
 /// The scopes of a token: those asked for, or all that the app has.
@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn a_token_has_what_was_asked_for_and_no_more() {
         let app = usual();
-        assert_eq!(grant(&app, None).unwrap(), "refresh_token api id");
+        assert_eq!(grant(&app, None).unwrap(), "refresh_token api id web");
         assert_eq!(grant(&app, Some("api  offline_access")).unwrap(), "api offline_access");
         assert_eq!(grant(&app, Some("api full")).unwrap_err().0, "invalid_scope");
         assert!(has_refresh("api offline_access") && !has_refresh("api"));

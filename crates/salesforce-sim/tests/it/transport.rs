@@ -149,7 +149,7 @@ async fn bad_json_says_where() {
     world.send(deep.header("content-type", "application/json")).await.expect_error(400, "JSON_PARSER_ERROR");
 }
 
-/// §9: gzip request and response; pretty-printed bodies.
+/// §9: gzip response; pretty-printed bodies.
 #[tokio::test]
 async fn bodies_can_be_compressed_and_pretty() {
     let world = World::start().await;
@@ -162,6 +162,42 @@ async fn bodies_can_be_compressed_and_pretty() {
     assert!(response.bytes().await.unwrap().len() * 5 < plain.text.len());
     let pretty = world.request(Method::GET, &format!("{V}/limits")).header("X-PrettyPrint", "1");
     assert!(world.send(pretty).await.text.starts_with("{\n  \""));
+}
+
+/// §9: pretty-printed bodies, in the recorded form.
+#[tokio::test]
+async fn pretty_is_what_salesforce_calls_so() {
+    let world = World::start().await;
+    let request = world.request(Method::DELETE, &format!("{V}/sobjects/Nope/x")).header("X-PrettyPrint", "1");
+    let expected = "[ {\n  \"errorCode\" : \"NOT_FOUND\",\n  \"message\" : \"The requested resource does not exist\"\n} ]";
+    assert_eq!(world.send(request).await.text, expected);
+}
+
+/// A gzip member whose one block is stored as it is (RFC 1951 §3.2.4, RFC 1952).
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).unwrap();
+    let crc = bytes.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(
+            crc ^ u32::from(*byte),
+            |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 },
+        )
+    });
+    let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+    out.extend(length.to_le_bytes().into_iter().chain((!length).to_le_bytes()).chain(bytes.iter().copied()));
+    out.extend((!crc).to_le_bytes().into_iter().chain(u32::from(length).to_le_bytes()));
+    out
+}
+
+/// §9: gzip request.
+#[tokio::test]
+async fn a_compressed_body_is_read() {
+    let world = World::start().await;
+    let body = serde_json::to_vec(&json!({"ids": ["005000000000001AAA"], "fields": ["Id"]})).unwrap();
+    let request = world.request(Method::POST, &format!("{V}/composite/sobjects/User"));
+    let gzipped = gzip(&body);
+    let request = request.header("content-encoding", "gzip").header("content-type", "application/json");
+    let rows = world.send(request.body(gzipped)).await.expect(200);
+    assert_eq!(rows, json!([null]));
 }
 
 #[tokio::test]
@@ -238,4 +274,74 @@ async fn record_counts_leave_out_empty_objects() {
     let world = World::start().await;
     let body = world.get(&format!("{V}/limits/recordCount?sObjects=User,Nope")).await.expect(200);
     assert_eq!(body, json!({"sObjects": [{"count": 2, "name": "User"}]}));
+}
+
+/// §9: both key orders.
+#[tokio::test]
+async fn errors_can_have_either_key_first() {
+    let world = World::start().await;
+    let first = async |path: &str| {
+        let error = world.get(path).await.json();
+        error[0].as_object().unwrap().keys().next().unwrap().clone()
+    };
+    let (missing, malformed) = (format!("{V}/nope"), format!("{V}/query?q=x"));
+    for (order, expected) in [("message-first", "message"), ("code-first", "errorCode")] {
+        world.control("/switches", json!({"error-key-order": order})).await;
+        assert_eq!((first(&missing).await.as_str(), first(&malformed).await.as_str()), (expected, expected));
+    }
+    world.control("/switches", json!({"error-key-order": "mixed"})).await;
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..64 {
+        seen.insert(first(&missing).await);
+    }
+    assert_eq!(seen.len(), 2);
+}
+
+/// §9: 204 with truly empty body.
+#[tokio::test]
+async fn a_204_is_truly_empty() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let world = World::start().await;
+    let id = world.create("a@example.com", json!({})).await;
+    let body = "{\"Title\": \"x\"}";
+    let head = format!(
+        "PATCH {V}/sobjects/User/{id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+         Content-Type: application/json; charset=UTF-8\r\nContent-Length: {}\r\n\r\n{body}",
+        world.token,
+        body.len()
+    );
+    let mut stream = tokio::net::TcpStream::connect(world.sim.addr).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let answer = answer.to_lowercase();
+    assert!(answer.starts_with("http/1.1 204 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+    for header in ["\ncontent-type:", "\ntransfer-encoding:"] {
+        assert!(!answer.contains(header), "{answer}");
+    }
+    assert!(answer.contains("content-security-policy: upgrade-insecure-requests"), "{answer}");
+}
+
+/// Clients join URLs carelessly, and some name the format.
+#[tokio::test]
+async fn doubled_slashes_and_extensions_do_no_harm() {
+    let world = World::start().await;
+    for path in [format!("/{V}/limits"), format!("{V}/limits.json"), format!("{V}/limits/")] {
+        world.get(&path).await.expect(200);
+    }
+    let id = world.create("a@example.json", json!({})).await;
+    let path = format!("{V}/sobjects/User/Username/a@example.json");
+    assert_eq!(world.get(&path).await.expect(200)["Id"], id);
+    world.get(&format!("{V}/sobjects/User/{id}.json?fields=Id")).await.expect(200);
+}
+
+/// §2.3: what the edge says is no JSON.
+#[tokio::test]
+async fn the_edge_answers_420_and_502_with_a_page() {
+    let world = World::start().await;
+    for status in [420, 502] {
+        world.control("/faults", json!({"kind": "status", "status": status, "count": 1})).await;
+        let page = world.get(&format!("{V}/limits")).await;
+        assert_eq!((page.status, page.header("content-type")), (status, "text/html;charset=UTF-8"));
+    }
 }

@@ -116,6 +116,9 @@ async fn the_page_lists_users_and_carries_what_was_asked() {
     assert!(page.text.contains(&format!("<option value=\"{ADMIN}\">")));
     assert!(page.text.contains("value=\"&quot;&gt;&lt;script&gt;\""), "{}", page.text);
     assert!(!page.text.contains("frozen@example.com"));
+    let url = format!("{}/services/oauth2/authorize", world.sim.url());
+    let posted = world.send(world.http.post(url).form(&query)).await;
+    assert_eq!(posted.text, page.text, "some apps post what they ask for");
     let nobody = approve(&world, &[("user", "frozen@example.com")]).await;
     assert_eq!(nobody.status(), 400);
 }
@@ -131,7 +134,7 @@ async fn a_code_is_good_for_one_exchange_with_the_same_callback() {
     let refused = exchange(&world, &first, &[("client_secret", "nope")]).await;
     assert_refused(refused, "invalid_client", "invalid client credentials");
     let body = exchange(&world, &first, &[]).await.expect(200);
-    assert_eq!(body["scope"], "refresh_token api id");
+    assert_eq!(body["scope"], "refresh_token api id web");
     assert!(body["id"].as_str().unwrap().contains("/id/00D"));
     assert_refused(exchange(&world, &first, &[]).await, "invalid_grant", "expired authorization code");
     world.token = body["access_token"].as_str().unwrap().to_owned();

@@ -461,3 +461,33 @@ async fn discovery_names_what_is_there() {
         assert_ne!(answer.status, 404, "{endpoint}");
     }
 }
+
+/// However many ask at once with one token, it works once.
+#[tokio::test]
+async fn a_rotating_token_works_once_even_when_many_ask_together() {
+    let world = World::start().await;
+    world.control("/switches", json!({"refresh-token-rotation": true})).await;
+    let calls = (0..20).map(|_| {
+        let url = format!("{}/services/oauth2/token", world.sim.url());
+        tokio::spawn(world.http.post(url).form(&refresh_form("simulated-refresh-token")).send())
+    });
+    let mut granted = 0;
+    for call in calls.collect::<Vec<_>>() {
+        granted += usize::from(call.await.unwrap().unwrap().status() == 200);
+    }
+    assert_eq!(granted, 1);
+}
+
+/// The official command line client has an app of its own in every org.
+#[tokio::test]
+async fn the_command_line_client_is_known() {
+    let world = World::start().await;
+    let query = [
+        ("response_type", "code"),
+        ("client_id", "PlatformCLI"),
+        ("redirect_uri", "http://localhost:1717/OauthRedirect"),
+        ("scope", "refresh_token api web"),
+    ];
+    let url = format!("{}/services/oauth2/authorize", world.sim.url());
+    world.send(world.http.get(url).query(&query)).await.text.find("Salesforce CLI").unwrap();
+}
