@@ -1,6 +1,7 @@
 //! What must hold when anything fails at any moment (design §3, §13): by seed where chance is needed.
 
 mod chance;
+mod crowd;
 mod journal;
 mod kill;
 mod people;

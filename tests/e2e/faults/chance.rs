@@ -20,6 +20,7 @@ const STOPS: u64 = 2;
 async fn storm(org: &Org) {
     for (method, path) in [
         ("POST", "/data/v*/sobjects/User"),
+        ("POST", "/data/v*/composite"),
         ("PATCH", "/data/v*/sobjects/User"),
         ("GET", "/data/v*/sobjects/User"),
         ("GET", "/data/v*/query"),
