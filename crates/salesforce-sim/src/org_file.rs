@@ -247,6 +247,10 @@ impl OrgFile {
             schema.set_picklist("Lead.Status", &statuses)?;
             schema.set_default("Lead.Status", &default.name)?;
         }
+        if self.org.features.iter().any(|feature| feature == "person-accounts") {
+            // A lead may become a person instead of somebody at a company.
+            schema.set_nillable("Lead.Company")?;
+        }
         for kind in &self.record_types {
             schema.set_hidden(&format!("{}.RecordTypeId", kind.object), false)?;
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     cell::Row,
-    crm::{duplicates, owners, record_types},
+    crm::{duplicates, owners, person_accounts, record_types},
     errors::Refusals,
     org::Org,
     rules::{Rules, Write},
@@ -13,6 +13,7 @@ pub(crate) struct Accounts;
 
 impl Rules for Accounts {
     fn complete(&self, org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
+        person_accounts::complete_account(org, row, write)?;
         record_types::complete(org, row, write)?;
         owners::complete(row, write);
         Ok(())
@@ -21,5 +22,10 @@ impl Rules for Accounts {
     fn check(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
         owners::check(org, row, write)?;
         duplicates::check(org, row, write)
+    }
+
+    fn saved(&self, org: &mut Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
+        person_accounts::account_saved(org, row, write);
+        Ok(())
     }
 }

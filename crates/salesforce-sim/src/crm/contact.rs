@@ -2,7 +2,7 @@
 
 use crate::{
     cell::Row,
-    crm::{duplicates, owners, people, portal, record_types},
+    crm::{duplicates, owners, people, person_accounts, portal, record_types},
     errors::Refusals,
     org::{Actor, Org},
     rules::{Rules, Write},
@@ -13,6 +13,7 @@ pub(crate) struct Contacts;
 
 impl Rules for Contacts {
     fn complete(&self, org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
+        person_accounts::check_contact(row, write)?;
         people::complete_name(org, row, write.object);
         record_types::complete(org, row, write)?;
         owners::complete(row, write);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     cell::{Cell, Row},
-    crm::lead,
+    crm::{lead, person_accounts},
     errors::{Refusal, Refusals},
     ids::Id,
     org::{Actor, Org},
@@ -110,7 +110,15 @@ impl Conversion<'_> {
     }
 
     fn account(&self, org: &mut Org) -> Result<Id, Refusals> {
-        let fed = self.fed(org, "Account");
+        let mut fed = self.fed(org, "Account");
+        if !fed.contains_key("Name") {
+            // Without a company the lead is a person.
+            for (name, value) in self.fed(org, "Contact") {
+                if let Some(name) = person_accounts::account_field(&name) {
+                    fed.insert(name.to_owned(), value);
+                }
+            }
+        }
         let body = over(fed, &self.wanted.account_record);
         match &self.wanted.account_id {
             Some(id) => {
@@ -123,6 +131,9 @@ impl Conversion<'_> {
     }
 
     fn contact(&self, org: &mut Org, account: Id) -> Result<Id, Refusals> {
+        if let Some(person) = person_accounts::contact_of(org, account) {
+            return Ok(person);
+        }
         let body = over(self.fed(org, "Contact"), &self.wanted.contact_record);
         let Some(id) = &self.wanted.contact_id else {
             let body = over(body, &Map::from_iter([("AccountId".to_owned(), json!(account.to_string()))]));
@@ -153,7 +164,8 @@ impl Conversion<'_> {
         }
         let opportunities = object(org, "Opportunity")?;
         let leads = object(org, "Lead")?;
-        let company = self.row.get(leads.at("Company")).as_text().unwrap_or_default();
+        let name_of = |field: &str| self.row.get(leads.at(field)).as_text();
+        let company = name_of("Company").or_else(|| name_of("Name")).unwrap_or_default();
         let name = self.wanted.opportunity_name.as_deref().unwrap_or(company);
         let stages = opportunities.field("StageName").map(|field| field.picklist.as_slice());
         let stage = stages.and_then(<[_]>::first).map_or("Prospecting", |stage| stage.value.as_str());

@@ -10,6 +10,7 @@ pub(crate) mod lead_status;
 mod opportunity;
 mod owners;
 mod people;
+mod person_accounts;
 pub(crate) mod portal;
 pub(crate) mod record_types;
 

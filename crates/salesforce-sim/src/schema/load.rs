@@ -189,6 +189,12 @@ impl Schema {
         Ok(())
     }
 
+    /// Lets a field such as `Lead.Company` be null.
+    pub(crate) fn set_nillable(&mut self, path: &str) -> Result<(), SchemaError> {
+        self.field_mut(path)?.nillable = true;
+        Ok(())
+    }
+
     /// Gives a picklist such as `Lead.Status` another default.
     pub(crate) fn set_default(&mut self, path: &str, value: &str) -> Result<(), SchemaError> {
         let field = self.field_mut(path)?;

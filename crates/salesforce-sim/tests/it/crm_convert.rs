@@ -327,3 +327,42 @@ fn conversion_keeps_every_mapped_value() {
         })
         .unwrap();
 }
+
+const PEOPLE: &str = "[org]\nfeatures = [\"person-accounts\"]";
+
+/// §4.2: person accounts.
+#[tokio::test]
+async fn a_person_account_has_a_contact_that_only_the_account_changes() {
+    let world = World::start().await;
+    world.post(ACCOUNTS, json!({"LastName": "Lovelace"})).await.expect_error(400, "INVALID_FIELD");
+    let world = World::from_file(PEOPLE).await;
+    let id = make(&world, ACCOUNTS, json!({"LastName": "Lovelace", "PersonEmail": "ada@example.com"})).await;
+    let path = format!("{ACCOUNTS}/{id}");
+    let account = world.get(&path).await.expect(200);
+    assert_eq!((&account["Name"], &account["IsPersonAccount"]), (&json!("Lovelace"), &json!(true)));
+    world.patch(&path, json!({"FirstName": "Ada"})).await.expect(204);
+    let contact = read(&world, "Contact", &account["PersonContactId"]).await;
+    assert_eq!((&contact["Name"], &contact["Email"]), (&json!("Ada Lovelace"), &json!("ada@example.com")));
+    assert_eq!((&contact["IsPersonAccount"], &contact["AccountId"]), (&json!(true), &json!(id)));
+    let direct = format!("{CONTACTS}/{}", contact["Id"].as_str().unwrap());
+    let error = world.patch(&direct, json!({"Email": "x@example.com"})).await;
+    error.expect_error(400, "INVALID_PERSON_ACCOUNT_OPERATION");
+    let error = world.patch(&path, json!({"Name": "x"})).await;
+    error.expect_error(400, "INVALID_FIELD_FOR_INSERT_UPDATE");
+    let company = make(&world, ACCOUNTS, json!({"Name": "Engines"})).await;
+    assert_eq!(read(&world, "Account", &json!(company)).await["IsPersonAccount"], false);
+}
+
+/// §4.1: with person accounts a lead needs no company; converted, it is a person.
+#[tokio::test]
+async fn a_lead_without_a_company_becomes_a_person() {
+    let world = World::from_file(PEOPLE).await;
+    let id = make(&world, LEADS, with(ada(), json!({"Company": null}))).await;
+    let body = json!({"leadId": id, "convertedStatus": "Closed - Converted"});
+    let done = world.control("/convert-lead", body).await;
+    assert_eq!(done["success"], true, "{done}");
+    let account = read(&world, "Account", &done["accountId"]).await;
+    assert_eq!((&account["Name"], &account["PersonContactId"]), (&json!("Ada Lovelace"), &done["contactId"]));
+    assert_eq!(read(&world, "Contact", &done["contactId"]).await["Email"], "ada@example.com");
+    assert_eq!(world.sim.handle().count("Contact"), 1);
+}
