@@ -97,12 +97,12 @@ async fn a_query_too_long_for_a_url_goes_in_a_composite() {
         TOKEN => token(url, "access"),
         COMPOSITE if seen.earlier == 0 => answer(
             200,
-            &json!({"compositeResponse": [{"httpStatusCode": 200, "referenceId": "query",
+            &json!({"compositeResponse": [{"httpStatusCode": 200, "referenceId": "query0",
                 "body": {"done": true, "records": [row(7)]}}]}),
         ),
         COMPOSITE => answer(
             200,
-            &json!({"compositeResponse": [{"httpStatusCode": 400, "referenceId": "query",
+            &json!({"compositeResponse": [{"httpStatusCode": 400, "referenceId": "query0",
                 "body": [{"errorCode": "MALFORMED_QUERY", "message": "unexpected token"}]}]}),
         ),
         other => panic!("{other}"),
@@ -117,6 +117,41 @@ async fn a_query_too_long_for_a_url_goes_in_a_composite() {
     assert!(sent["url"].as_str().unwrap().starts_with("/services/data/v66.0/query?q=SELECT+Id"));
     let answered = org.query(&query, Purpose::catalogue()).await;
     assert!(matches!(answered, Err(CallError::Refused(refusal)) if refusal.code == "MALFORMED_QUERY"));
+}
+
+#[tokio::test]
+async fn ten_thousand_values_are_one_call() {
+    let server = Server::start(|seen, url| match seen.line.as_str() {
+        TOKEN => token(url, "access"),
+        COMPOSITE => {
+            let items = seen.json()["compositeRequest"].as_array().unwrap().clone();
+            let items: Vec<Value> = items
+                .iter()
+                .enumerate()
+                .map(|(at, item)| {
+                    let values = item["url"].as_str().unwrap().matches("%40acme.example").count();
+                    json!({"httpStatusCode": 200, "referenceId": format!("query{at}"),
+                        "body": {"done": true, "records": vec![row(at); values]}})
+                })
+                .collect();
+            answer(200, &json!({ "compositeResponse": items }))
+        }
+        other => panic!("{other}"),
+    })
+    .await;
+    let org = org(config(&server.url));
+    let names = (0..10_000).map(|at| format!("joiner{at}@acme.example"));
+    let rows = org.query_in(&users(), "Username", names, Purpose::catalogue()).await.unwrap();
+    assert_eq!((rows.len(), server.count(COMPOSITE)), (10_000, 1));
+    for item in server.seen(COMPOSITE)[0].json()["compositeRequest"].as_array().unwrap() {
+        assert!(item["url"].as_str().unwrap().len() < 300_000);
+    }
+    // A few long values split sooner, and none are no call.
+    let long = (0..25).map(|at| format!("{at}@acme.example{}", "x".repeat(3_900)));
+    let rows = org.query_in(&users(), "Username", long, Purpose::catalogue()).await.unwrap();
+    assert_eq!((rows.len(), server.count(COMPOSITE)), (25, 2));
+    let none = org.query_in(&users(), "Username", Vec::<String>::new(), Purpose::catalogue()).await;
+    assert_eq!((none.unwrap().len(), server.count(COMPOSITE)), (0, 2));
 }
 
 #[tokio::test]
