@@ -79,6 +79,23 @@ impl Refusal {
         Self::record("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", &[])
     }
 
+    /// The caller may see the record, but not do this with it.
+    pub(crate) fn no_access() -> Self {
+        Self::record("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", &[])
+    }
+
+    /// A value that must be unique in two fields together, where Salesforce does not say which record has it.
+    pub(crate) fn duplicate() -> Self {
+        let message = "duplicate value found: <unknown> duplicates value on record with id: <unknown>";
+        Self::record("DUPLICATE_VALUE", message, &[])
+    }
+
+    /// An API name that another record of the object has.
+    pub(crate) fn duplicate_name(label: &str, field: &str) -> Self {
+        let message = format!("The {label} that you entered is already in use.  Specify a unique name.");
+        Self::record("DUPLICATE_DEVELOPER_NAME", message, &[field])
+    }
+
     pub(crate) fn no_such_column(name: &str, object: &str) -> Self {
         Self::call(400, "INVALID_FIELD", format!("No such column '{name}' on sobject of type {object}"))
     }

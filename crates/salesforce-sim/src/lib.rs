@@ -26,11 +26,13 @@ mod composite;
 mod control;
 mod crm;
 mod describe;
+mod entitlements;
 mod errors;
 mod faults;
 mod footprint;
 mod ids;
 mod latency;
+mod licences;
 mod locks;
 mod oauth;
 mod org;
@@ -416,6 +418,13 @@ impl World {
     /// Milliseconds since 1970, by the org's clock.
     pub(crate) fn now(&self) -> i64 {
         self.clock.now().as_millisecond()
+    }
+
+    /// What time does by itself: permission sets that were given for a while end.
+    pub(crate) fn pass_time(&self, now: i64) {
+        if self.org().entitlements.next_end.is_some_and(|ends| ends <= now) {
+            entitlements::expire(&mut self.org_mut(), now);
+        }
     }
 
     pub(crate) fn reset(&self) -> Result<(), OrgFileError> {

@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     cell::Row,
+    entitlements,
     ids::Id,
     locks::Lock,
     oauth::App,
@@ -51,6 +52,7 @@ pub(crate) struct Org {
     /// Passwords of users that have one of their own.
     pub(crate) passwords: HashMap<Id, String>,
     pub(crate) crm: crate::crm::Settings,
+    pub(crate) entitlements: entitlements::Facts,
     /// When describe last changed, in milliseconds.
     pub(crate) described_at: i64,
     pub(crate) described: crate::describe::Kept,
@@ -91,6 +93,7 @@ impl Org {
             login_hosts: Vec::new(),
             passwords: HashMap::new(),
             crm: crate::crm::Settings::default(),
+            entitlements: entitlements::Facts::default(),
             described_at: now,
             described: crate::describe::Kept::default(),
             cursors: Mutex::default(),

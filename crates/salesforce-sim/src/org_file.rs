@@ -1,5 +1,7 @@
 //! The org file: what an org holds when it starts. `data/default_org.toml` is one too.
 
+mod entitlements;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -18,6 +20,7 @@ use crate::{
     },
     errors::Refusal,
     ids::Id,
+    licences,
     oauth::{self, App},
     org::{Actor, Org},
     random::Random,
@@ -62,11 +65,11 @@ pub enum OrgFileError {
     /// An app has a certificate that is none.
     #[error("the certificate of the app {0} is no PEM of an RSA certificate or public key")]
     Certificate(String),
-    /// The org itself would refuse the user.
-    #[error("the user {username} cannot be: {why}")]
-    User {
-        /// The user.
-        username: String,
+    /// The org itself would refuse the user, or what he is given.
+    #[error("{what} cannot be: {why}")]
+    Refused {
+        /// Who, and of what kind.
+        what: String,
         /// The org's own words.
         why: String,
     },
@@ -85,6 +88,13 @@ pub(crate) struct OrgFile {
     features: BTreeMap<String, i64>,
     profiles: Vec<Profile>,
     roles: Vec<Role>,
+    permission_set_licences: Vec<entitlements::PermissionSetLicence>,
+    permission_sets: Vec<entitlements::PermissionSet>,
+    permission_set_groups: Vec<entitlements::PermissionSetGroup>,
+    groups: Vec<entitlements::Group>,
+    queues: Vec<entitlements::Group>,
+    packages: Vec<entitlements::Package>,
+    territories: Vec<entitlements::Territory>,
     users: Vec<User>,
     /// Apps beside the one that the org is started with; one with the same consumer key replaces it.
     apps: Vec<App>,
@@ -174,6 +184,21 @@ struct User {
     /// Any other field, in Salesforce's spelling.
     #[serde(default)]
     fields: Map<String, Value>,
+    // What he is given. Spelled out here: serde cannot refuse unknown keys beside a flattened struct.
+    #[serde(default)]
+    permission_sets: Vec<String>,
+    #[serde(default)]
+    permission_set_groups: Vec<String>,
+    #[serde(default)]
+    permission_set_licences: Vec<String>,
+    #[serde(default)]
+    groups: Vec<String>,
+    #[serde(default)]
+    queues: Vec<String>,
+    #[serde(default)]
+    packages: Vec<String>,
+    #[serde(default)]
+    territories: Vec<String>,
 }
 
 fn yes() -> bool {
@@ -186,6 +211,8 @@ fn yes() -> bool {
 struct Generate {
     users: u64,
     profile: Option<String>,
+    /// What each of them has.
+    grants: entitlements::Grants,
 }
 
 impl OrgFile {
@@ -207,7 +234,8 @@ impl OrgFile {
     }
 
     /// What this file names wins; what only `base` has stays.
-    fn over(mut self, base: Self) -> Self {
+    fn over(mut self, mut base: Self) -> Self {
+        self.entitlements_over(&mut base);
         self.licences = merge(base.licences, self.licences, |licence| &licence.name);
         self.profiles = merge(base.profiles, self.profiles, |profile| &profile.name);
         self.roles = merge(base.roles, self.roles, |role| &role.name);
@@ -276,7 +304,7 @@ impl OrgFile {
                 ("IsDefault", Cell::Bool(default)),
                 ("IsConverted", Cell::Bool(status.converted)),
             ];
-            add(&mut org, "LeadStatus", None, &cells, actor);
+            rows::add(&mut org, "LeadStatus", None, &cells, actor);
         }
         for licence in &self.licences {
             add_licence(&mut org, licence, actor);
@@ -290,6 +318,7 @@ impl OrgFile {
         for kind in &self.record_types {
             add_record_type(&mut org, kind, actor)?;
         }
+        self.add_entitlements(&mut org, actor)?;
         for user in &self.users {
             self.add_user(&mut org, user, actor)?;
         }
@@ -321,7 +350,7 @@ impl OrgFile {
             ("DefaultLocaleSidKey", text(&facts.locale)),
             ("TimeZoneSidKey", text(&facts.time_zone)),
         ];
-        add(org, "Organization", Some(id), &cells, actor);
+        rows::add(org, "Organization", Some(id), &cells, actor);
     }
 
     fn add_user(&self, org: &mut Org, user: &User, actor: Actor) -> Result<(), OrgFileError> {
@@ -349,7 +378,7 @@ impl OrgFile {
         }
         let object = Arc::clone(&org.table_of("User").object);
         let id = rows::create(org, &object, &body, Source(""), &Headers::default(), actor)
-            .map_err(|refusals| refused(&user.username, &refusals))?;
+            .map_err(|refusals| refused(&who(), &refusals))?;
         let logins = Arc::clone(&org.table_of("UserLogin").object);
         let row = org.table(&logins).find_one(logins.at("UserId"), &Cell::Id(id)).map(|row| Row::clone(row));
         match row {
@@ -370,7 +399,7 @@ impl OrgFile {
         if !user.blockers.is_empty() {
             org.blockers.insert(id, user.blockers.iter().map(|name| users::blocker(name)).collect());
         }
-        Ok(())
+        user.grant(org, id, actor)
     }
 
     /// Managers come last: a manager may stand below his people in the file.
@@ -407,7 +436,7 @@ impl OrgFile {
                 ("SobjectType", Cell::text(&object.name)),
                 ("Active", Cell::Bool(rule.active)),
             ];
-            let id = add(org, "AssignmentRule", None, &cells, actor);
+            let id = rows::add(org, "AssignmentRule", None, &cells, actor);
             org.crm.assignment.insert(id, steps);
         }
         Ok(())
@@ -483,7 +512,16 @@ impl OrgFile {
             blockers: Vec::new(),
             password: None,
             fields: Map::from_iter([("FirstName".to_owned(), json!("Generated"))]),
+            permission_sets: Vec::new(),
+            permission_set_groups: Vec::new(),
+            permission_set_licences: Vec::new(),
+            groups: Vec::new(),
+            queues: Vec::new(),
+            packages: Vec::new(),
+            territories: Vec::new(),
         };
+        let grants = self.generate.grants.prepare(org)?;
+        let set = crate::entitlements::set_of(org, "ProfileId", profile);
         let licences = Arc::clone(&org.table_of("UserLicense").object);
         let profiles = org.table_of("Profile");
         let licence =
@@ -498,7 +536,13 @@ impl OrgFile {
         self.add_user(org, &first, actor)?;
         let template = org.table(&object).find_one(f.username, &Cell::text(&first.username)).cloned();
         let Some(template) = template else { return Ok(()) };
-        org.reserve(&object, usize::try_from(count).unwrap_or(0));
+        let room = usize::try_from(count).unwrap_or(0);
+        let assignments = Arc::clone(&org.table_of("PermissionSetAssignment").object);
+        org.reserve(&object, room);
+        org.reserve(&assignments, room);
+        if let Some(first) = template.get(0).as_id() {
+            entitlements::add_grants(org, &grants, first, actor);
+        }
         let (alias, federation, number) =
             (object.at("Alias"), object.at("FederationIdentifier"), object.at("EmployeeNumber"));
         for n in 1..count {
@@ -516,13 +560,18 @@ impl OrgFile {
             row.set(f.name, Cell::text(&format!("Generated User {n}")));
             org.insert(&object, row);
             users::add_login(org, id, actor);
+            if let Some(set) = set {
+                crate::entitlements::add_assignment(org, id, set, None, actor);
+            }
+            entitlements::add_grants(org, &grants, id, actor);
             if n % 4_096 == 0 {
                 org.commit();
             }
         }
         if let Some(licence) = licence {
-            users::count_seats(org, licence, seats - 1, actor.now);
+            licences::count_seats(org, licence, seats - 1, actor.now);
         }
+        entitlements::count_seats(org, &grants, seats, actor.now);
         Ok(())
     }
 }
@@ -543,45 +592,21 @@ fn missing(what: &str, kind: &'static str, name: &str) -> OrgFileError {
     OrgFileError::Missing { what: what.to_owned(), kind, name: name.to_owned() }
 }
 
-fn refused(username: &str, refusals: &[Refusal]) -> OrgFileError {
+fn refused(what: &str, refusals: &[Refusal]) -> OrgFileError {
     let why: Vec<String> =
         refusals.iter().map(|refusal| format!("{} {}", refusal.code, refusal.message)).collect();
-    OrgFileError::User { username: username.to_owned(), why: why.join("; ") }
+    OrgFileError::Refused { what: what.to_owned(), why: why.join("; ") }
 }
 
 /// The record of `object` with this name.
 fn find(org: &Org, object: &str, name: &str) -> Option<Id> {
-    let table = org.table_of(object);
-    table.find_one(table.object.at("Name"), &Cell::text(name)).and_then(|row| row.get(0).as_id())
+    find_by(org, object, "Name", name)
 }
 
-/// Adds a record that the API could not create.
-fn add(org: &mut Org, object: &str, id: Option<Id>, cells: &[(&str, Cell)], actor: Actor) -> Id {
-    let object = Arc::clone(&org.table_of(object).object);
-    let mut row = Row::default();
-    for field in &object.fields {
-        row.set(field.index, field.default.clone());
-    }
-    for (name, cell) in cells {
-        row.set(object.at(name), cell.clone());
-    }
-    let at = Cell::Time(org.stamp(actor.now));
-    let by = Cell::Id(actor.user);
-    for (name, cell) in [
-        ("CreatedDate", &at),
-        ("LastModifiedDate", &at),
-        ("SystemModstamp", &at),
-        ("CreatedById", &by),
-        ("LastModifiedById", &by),
-    ] {
-        if let Some(field) = object.field(name) {
-            row.set(field.index, cell.clone());
-        }
-    }
-    let id = id.unwrap_or_else(|| org.new_id(&object));
-    row.set(0, Cell::Id(id));
-    org.insert(&object, row);
-    id
+/// The record of `object` whose indexed `field` is `name`; none in an org without that object.
+fn find_by(org: &Org, object: &str, field: &str, name: &str) -> Option<Id> {
+    let table = org.table(org.schema.object(object)?);
+    table.find_one(table.object.at(field), &Cell::text(name))?.get(0).as_id()
 }
 
 fn add_licence(org: &mut Org, licence: &Licence, actor: Actor) {
@@ -593,7 +618,7 @@ fn add_licence(org: &mut Org, licence: &Licence, actor: Actor) {
         ("TotalLicenses", Cell::Int(licence.total)),
         ("UsedLicenses", Cell::Int(0)),
     ];
-    add(org, "UserLicense", None, &cells, actor);
+    rows::add(org, "UserLicense", None, &cells, actor);
 }
 
 fn add_profile(org: &mut Org, profile: &Profile, actor: Actor) -> Result<(), OrgFileError> {
@@ -614,7 +639,8 @@ fn add_profile(org: &mut Org, profile: &Profile, actor: Actor) -> Result<(), Org
         }
         cells.push((name, Cell::Bool(true)));
     }
-    add(org, "Profile", None, &cells, actor);
+    let id = rows::add(org, "Profile", None, &cells, actor);
+    crate::entitlements::add_profile_set(org, id, actor);
     Ok(())
 }
 
@@ -631,7 +657,7 @@ fn add_record_type(org: &mut Org, kind: &RecordType, actor: Actor) -> Result<(),
         ("SobjectType", Cell::text(&object)),
         ("IsActive", Cell::Bool(kind.active)),
     ];
-    let id = add(org, "RecordType", None, &cells, actor);
+    let id = rows::add(org, "RecordType", None, &cells, actor);
     org.crm.record_types.insert(id, Assigned { profiles, default: kind.default });
     Ok(())
 }
@@ -646,10 +672,11 @@ fn add_role(org: &mut Org, role: &Role, actor: Actor) -> Result<(), OrgFileError
     };
     let cells = [
         ("Name", Cell::text(&role.name)),
-        ("DeveloperName", Cell::text(&role.name.replace(' ', "_"))),
+        ("DeveloperName", Cell::text(&crate::entitlements::developer_name_of(&role.name))),
         ("ParentRoleId", parent),
     ];
-    add(org, "UserRole", None, &cells, actor);
+    let id = rows::add(org, "UserRole", None, &cells, actor);
+    crate::entitlements::add_role_groups(org, id, actor);
     Ok(())
 }
 

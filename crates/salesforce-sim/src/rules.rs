@@ -3,7 +3,7 @@
 
 use crate::{
     cell::{Cell, Row},
-    crm,
+    crm, entitlements,
     errors::{Refusal, Refusals},
     ids::Id,
     org::{Actor, Org},
@@ -24,7 +24,7 @@ pub(crate) fn of(object: &Object) -> &'static dyn Rules {
         "Case" => &crm::Cases,
         "Individual" => &crm::Individuals,
         "ContactPointTypeConsent" | "DataUsePurpose" => &crm::Owned,
-        _ => &Plain,
+        name => entitlements::rules(name).unwrap_or(&Plain),
     }
 }
 

@@ -235,6 +235,7 @@ async fn soap(world: &World, incoming: &Incoming, api: soap::Api, version: &str)
 
 /// One transaction, unless the handler makes several of it.
 fn run(world: &World, request: &Request, contended: &HashSet<Lock>) -> Reply {
+    world.pass_time(request.actor.now);
     if let Some(reply) = rest::read(&world.org(), request) {
         return reply;
     }

@@ -79,6 +79,23 @@ pub(crate) struct Switches {
     pub(crate) portal_account_owner_needs_role: bool,
     /// What the standard duplicate rules of accounts, contacts and leads do: `off`, `alert`, `block`.
     pub(crate) duplicate_rules: Action,
+    /// Users who are not active can be given permission sets. Commonly reported.
+    pub(crate) inactive_users_take_permission_sets: bool,
+    /// An `ExpirationDate` that is not in the future is refused. Not documented.
+    pub(crate) refuse_past_expiration: bool,
+    /// Permission set groups are for assignment only while their status is `Updated`.
+    pub(crate) refuse_outdated_groups: bool,
+    /// Permission set groups follow a change of their sets at once; otherwise they are `Outdated` until
+    /// somebody sets them to `Updated`.
+    pub(crate) permission_set_groups_recalculate: bool,
+    /// A permission set licence cannot be taken from a user who has a set that needs it. Not documented.
+    pub(crate) needed_licences_stay: bool,
+    /// Adding a member that a group has already succeeds; some versions are reported to do that.
+    pub(crate) duplicate_group_members_succeed: bool,
+    /// Users with a community license can be members of public groups and queues.
+    pub(crate) portal_users_join_groups: bool,
+    /// Deactivated users leave their groups and queues. Salesforce documents that memberships stay.
+    pub(crate) deactivation_ends_memberships: bool,
 }
 
 /// Which key of an error of the data API comes first.
@@ -130,6 +147,14 @@ impl Default for Switches {
             set_audit_fields: false,
             portal_account_owner_needs_role: true,
             duplicate_rules: Action::Alert,
+            inactive_users_take_permission_sets: true,
+            refuse_past_expiration: true,
+            refuse_outdated_groups: true,
+            permission_set_groups_recalculate: true,
+            needed_licences_stay: true,
+            duplicate_group_members_succeed: false,
+            portal_users_join_groups: false,
+            deactivation_ends_memberships: false,
         }
     }
 }

@@ -175,6 +175,11 @@ impl Table {
         self.find(field, value).first().and_then(|slot| self.row(*slot))
     }
 
+    /// The rows whose indexed reference points to `id`.
+    pub(crate) fn referring(&self, field: &str, id: Id) -> impl Iterator<Item = &Arc<Row>> {
+        self.find(self.object.at(field), &Cell::Id(id)).into_iter().filter_map(|slot| self.row(slot))
+    }
+
     /// The slot for the next row.
     pub(crate) fn free_slot(&self) -> Slot {
         Slot::try_from(self.rows.len()).expect("fewer than four billion rows fit in memory")

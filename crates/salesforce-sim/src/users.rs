@@ -7,8 +7,10 @@ use serde_json::Value;
 use crate::{
     cell::{Cell, Row, fold},
     crm::portal,
+    entitlements,
     errors::{Refusal, Refusals},
     ids::Id,
+    licences::{self, Kind, check_seat, count_seats},
     org::{Actor, Org},
     rules::{Rules, Write},
     schema::{Field, Object},
@@ -16,8 +18,6 @@ use crate::{
 };
 
 const BLOCKERS: &str = include_str!("../data/deactivation_blockers.tsv");
-/// Beginning of a licence's key, family, whether its users may have a role. The longest fits best.
-const LICENCE_KINDS: &str = include_str!("../data/licence_kinds.tsv");
 
 /// The feature licences that a user may hold.
 pub(crate) const FEATURES: &str = "UserPermissions";
@@ -194,6 +194,11 @@ fn rights(org: &Org, user: &Row) -> Rights {
     }
 }
 
+/// The user license that a user has by his profile.
+pub(crate) fn licence(org: &Org, user: &Row) -> Option<Id> {
+    rights(org, user).licence
+}
+
 /// Everything else that a user is refused for.
 fn check(org: &Org, row: &Row, before: Option<&Row>, actor: Actor) -> Result<(), Refusals> {
     let f = org.user_fields;
@@ -213,6 +218,9 @@ fn check(org: &Org, row: &Row, before: Option<&Row>, actor: Actor) -> Result<(),
     let had = then.filter(|_| was_active).and_then(|then| then.licence);
     if let Some(licence) = seat.filter(|licence| Some(*licence) != had) {
         check_seat(org, licence)?;
+    }
+    if let (true, false, Some(id)) = (active, was_active, row.get(0).as_id()) {
+        entitlements::check_reactivation(org, id)?;
     }
     check_features(org, row, before)
 }
@@ -264,46 +272,17 @@ fn check_manager(org: &Org, row: &Row, before: Option<&Row>) -> Result<(), Refus
 /// Licences of one family only: Chatter and community licences are no way up or down from Salesforce.
 fn check_licence(org: &Org, row: &Row, now: &Rights, then: Option<&Rights>) -> Result<(), Refusals> {
     let Some(licence) = now.licence else { return Ok(()) };
-    let kind = licence_kind(org, licence);
+    let kind = Kind::of(org, licence);
     if !kind.roles && row.get(org.user_fields.role).as_id().is_some() {
         let message = "Role ID: the user license does not allow a role";
         return Err(vec![Refusal::record("FIELD_INTEGRITY_EXCEPTION", message, &["UserRoleId"])]);
     }
-    let then = then.and_then(|then| then.licence).map(|then| licence_kind(org, then));
+    let then = then.and_then(|then| then.licence).map(|then| Kind::of(org, then));
     if then.is_some_and(|then| then.family != kind.family) {
         let message = "Profile ID: the user's license cannot be changed to the license of this profile";
         return Err(vec![Refusal::record("FIELD_INTEGRITY_EXCEPTION", message, &["ProfileId"])]);
     }
     Ok(())
-}
-
-/// What kind of users a licence makes: `data/licence_kinds.tsv`.
-struct LicenceKind {
-    family: &'static str,
-    roles: bool,
-}
-
-fn licence_kind(org: &Org, licence: Id) -> LicenceKind {
-    let table = org.table_of("UserLicense");
-    let key = table.get(licence).map(|row| row.get(table.object.at("LicenseDefinitionKey")).clone());
-    let key = key.as_ref().and_then(Cell::as_text).unwrap_or_default();
-    let kinds = LICENCE_KINDS.lines().filter_map(|line| {
-        let mut columns = line.split('\t');
-        Some((columns.next()?, columns.next()?, columns.next()?))
-    });
-    let found = kinds.filter(|(prefix, ..)| key.starts_with(prefix)).max_by_key(|(prefix, ..)| prefix.len());
-    let (_, family, roles) = found.unwrap_or(("", "internal", "Y"));
-    LicenceKind { family, roles: roles == "Y" }
-}
-
-fn check_seat(org: &Org, licence: Id) -> Result<(), Refusals> {
-    let table = org.table_of("UserLicense");
-    let Some(row) = table.get(licence) else { return Ok(()) };
-    let number = |name: &str| row.get(table.object.at(name)).as_int();
-    if number("UsedLicenses") < number("TotalLicenses") {
-        return Ok(());
-    }
-    Err(vec![Refusal::record("LICENSE_LIMIT_EXCEEDED", "License Limit Exceeded", &[])])
 }
 
 fn check_features(org: &Org, row: &Row, before: Option<&Row>) -> Result<(), Refusals> {
@@ -330,8 +309,26 @@ fn saved(org: &mut Org, row: &Row, before: Option<&Row>, actor: Actor) {
         recount(org, before, -1, actor);
         recount(org, Some(row), 1, actor);
     }
-    if let (Some(id), true) = (row.get(0).as_id(), row.get(org.user_fields.is_active).as_bool()) {
+    let f = org.user_fields;
+    let Some(id) = row.get(0).as_id() else { return };
+    let active = row.get(f.is_active).as_bool();
+    if active {
         add_login(org, id, actor);
+    }
+    if let Some(profile) =
+        row.get(f.profile).as_id().filter(|_| before.is_none_or(|b| b.get(f.profile) != row.get(f.profile)))
+    {
+        entitlements::follow_profile(org, id, profile, actor);
+    }
+    match before.map(|before| before.get(f.is_active).as_bool()) {
+        Some(false) if active => entitlements::count_all(org, id, 1, actor.now),
+        Some(true) if !active => {
+            entitlements::count_all(org, id, -1, actor.now);
+            if org.switches.deactivation_ends_memberships {
+                entitlements::leave_all(org, id);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -363,17 +360,6 @@ fn recount(org: &mut Org, row: Option<&Row>, by: i64, actor: Actor) {
             org.count(&name, by);
         }
     }
-}
-
-/// Adds to a licence's used seats.
-pub(crate) fn count_seats(org: &mut Org, licence: Id, by: i64, now: i64) {
-    let table = org.table_of("UserLicense");
-    let object = Arc::clone(&table.object);
-    let Some(mut row) = table.get(licence).map(|row| Row::clone(row)) else { return };
-    let used = object.at("UsedLicenses");
-    row.set(used, Cell::Int(row.get(used).as_int() + by));
-    row.set(object.at("UsedLicensesLastUpdated"), Cell::Time(now));
-    org.replace(&object, row);
 }
 
 /// Every user who was ever active has one `UserLogin`. It is not touched again by later changes of
@@ -422,11 +408,7 @@ pub(crate) fn may_log_in(org: &Org, user: Id) -> bool {
 /// Sets the seats of a licence by its name, or the number of a feature licence by its field.
 /// `false` if there is no such licence.
 pub(crate) fn set_total(org: &mut Org, name: &str, total: i64) -> bool {
-    let table = org.table_of("UserLicense");
-    let object = Arc::clone(&table.object);
-    if let Some(mut row) = table.find_one(object.at("Name"), &Cell::text(name)).map(|row| Row::clone(row)) {
-        row.set(object.at("TotalLicenses"), Cell::Int(total));
-        org.replace(&object, row);
+    if licences::set_seats(org, name, total) {
         return true;
     }
     let user = Arc::clone(&org.table_of("User").object);

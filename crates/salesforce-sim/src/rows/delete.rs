@@ -11,7 +11,7 @@ use crate::{
     locks,
     org::{Actor, Org},
     rules,
-    schema::{Field, Object},
+    schema::{Field, Object, OnDelete},
 };
 
 /// Deletes a record, which must be there.
@@ -26,7 +26,7 @@ pub(crate) fn delete(org: &mut Org, object: &Arc<Object>, id: Id, actor: Actor) 
     locks::check(org, object, Some(id), &Map::new())?;
     let rules = rules::of(object);
     rules.check_delete(org, &row, actor)?;
-    if references(org, object, id).next().is_some() {
+    if references(org, object, id).any(|(_, field, _)| field.on_delete != OnDelete::Cascade) {
         let message =
             format!("Your attempt to delete {} could not be completed because it is in use.", object.label);
         return Err(vec![Refusal::record("DELETE_FAILED", message, &[])]);

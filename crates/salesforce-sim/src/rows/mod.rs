@@ -79,6 +79,35 @@ pub(crate) fn update(
     save(org, object, Some(&row.clone()), row, sent, headers, actor).map(|_| ())
 }
 
+/// Adds a record that Salesforce makes by itself, or that was there before the org file was read: no rule is asked.
+pub(crate) fn add(org: &mut Org, object: &str, id: Option<Id>, cells: &[(&str, Cell)], actor: Actor) -> Id {
+    let object = Arc::clone(&org.table_of(object).object);
+    let mut row = Row::default();
+    for field in &object.fields {
+        row.set(field.index, field.default.clone());
+    }
+    for (name, cell) in cells {
+        row.set(object.at(name), cell.clone());
+    }
+    let at = Cell::Time(org.stamp(actor.now));
+    let by = Cell::Id(actor.user);
+    for (name, cell) in [
+        ("CreatedDate", &at),
+        ("LastModifiedDate", &at),
+        ("SystemModstamp", &at),
+        ("CreatedById", &by),
+        ("LastModifiedById", &by),
+    ] {
+        if let Some(field) = object.field(name) {
+            row.set(field.index, cell.clone());
+        }
+    }
+    let id = id.unwrap_or_else(|| org.new_id(&object));
+    row.set(0, Cell::Id(id));
+    org.insert(&object, row);
+    id
+}
+
 /// Checks and writes `row` with what was `sent`; `before` is what it was, `None` for a new record.
 fn save(
     org: &mut Org,

@@ -6,6 +6,8 @@ mod load;
 
 use std::{collections::HashMap, sync::Arc};
 
+use crate::cell::{Cell, Row};
+
 pub(crate) use field::{Field, Kind, OnDelete, PicklistValue};
 pub(crate) use load::CustomField;
 pub use load::SchemaError;
@@ -87,6 +89,11 @@ impl Object {
     /// If `data/` has no such field: a mistake in this crate, found by any test.
     pub(crate) fn at(&self, name: &str) -> usize {
         *self.by_name.get(&name.to_ascii_lowercase()).expect("the rules name only fields of data/")
+    }
+
+    /// The value of a field that the rules name themselves.
+    pub(crate) fn get<'r>(&self, row: &'r Row, name: &str) -> &'r Cell {
+        row.get(self.at(name))
     }
 
     pub(crate) fn visible_fields(&self) -> impl Iterator<Item = &Field> {

@@ -11,6 +11,7 @@ mod crm;
 mod crm_convert;
 mod crm_duplicates;
 mod crm_portal;
+mod entitlements;
 mod faults;
 mod oauth;
 mod replication;
