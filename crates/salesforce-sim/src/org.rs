@@ -196,6 +196,19 @@ impl Org {
         self.undo.push(Undo::Bin { table: object.index, slot, before });
     }
 
+    /// Puts a row back that is in the recycle bin; `false` if it is not.
+    pub(crate) fn restore(&mut self, object: &Object, id: Id, now: i64) -> bool {
+        let table = &self.tables[object.index];
+        let Some(row) = table.binned(id, now).cloned() else { return false };
+        let Some((slot, _)) = table.tombstones().find(|(_, tombstone)| tombstone.id == id) else {
+            return false;
+        };
+        let before = self.tables[object.index].bury(slot, None);
+        self.undo.push(Undo::Bin { table: object.index, slot, before });
+        self.put(object.index, slot, Some(row));
+        true
+    }
+
     /// Takes a row away without a trace.
     pub(crate) fn remove(&mut self, object: &Object, id: Id) {
         if let Some(slot) = self.tables[object.index].slot(id) {

@@ -2,11 +2,13 @@
 //! reference may point to. What single objects add is in [`crate::rules`].
 
 mod delete;
+mod undelete;
 
 use std::sync::Arc;
 
 pub(crate) use delete::delete;
 use serde_json::{Map, Value};
+pub(crate) use undelete::undelete;
 
 use crate::{
     cell::{Cell, Row},

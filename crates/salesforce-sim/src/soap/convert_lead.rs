@@ -120,7 +120,8 @@ fn result(converted: &Result<Converted, Refusals>) -> Element {
     }
 }
 
-fn error(refusal: &Refusal) -> Element {
+/// `Error` of the WSDL.
+pub(super) fn error(refusal: &Refusal) -> Element {
     let fields = refusal.fields.iter().flatten();
     fields
         .fold(Element::new("errors"), |error, field| error.with("fields", field.clone()))

@@ -5,6 +5,7 @@
 
 mod convert_lead;
 mod envelope;
+mod undelete;
 mod user_info;
 
 use serde_json::Value;
@@ -43,6 +44,7 @@ pub(crate) struct Operation {
 
 const OPERATIONS: &[Operation] = &[
     Operation { name: "convertLead", records: convert_lead::records, run: convert_lead::run },
+    Operation { name: "undelete", records: undelete::records, run: undelete::run },
     Operation { name: "getUserInfo", records: |_| 0, run: |call| Ok(vec![user_info::result(call)]) },
     Operation { name: "getServerTimestamp", records: |_| 0, run: |call| Ok(vec![timestamp(call)]) },
 ];

@@ -366,3 +366,29 @@ async fn a_lead_without_a_company_becomes_a_person() {
     assert_eq!(read(&world, "Contact", &done["contactId"]).await["Email"], "ada@example.com");
     assert_eq!(world.sim.handle().count("Contact"), 1);
 }
+
+/// §4.5: SOAP brings back what REST cannot.
+#[tokio::test]
+async fn undelete_brings_a_record_back() {
+    let world = World::start().await;
+    let id = make(&world, LEADS, ada()).await;
+    let path = format!("{LEADS}/{id}");
+    let undelete = async |id: &str| {
+        let envelope = format!(
+            "<Envelope><Header><SessionHeader><sessionId>{}</sessionId></SessionHeader></Header>\
+             <Body><undelete><ids>{id}</ids></undelete></Body></Envelope>",
+            world.token
+        );
+        let url = format!("{}/services/Soap/u/66.0", world.sim.url());
+        world.send(world.http.post(url).header("Content-Type", "text/xml").body(envelope)).await.text
+    };
+    assert_eq!(texts(&undelete(&id).await, "statusCode"), ["UNDELETE_FAILED"]);
+    assert_eq!(texts(&undelete("x").await, "statusCode"), ["MALFORMED_ID"]);
+    world.delete(&path).await.expect(204);
+    world.patch(&path, json!({"Title": "x"})).await.expect_error(404, "ENTITY_IS_DELETED");
+    assert_eq!(texts(&undelete(&id).await, "success"), ["true"]);
+    world.patch(&path, json!({"Title": "x"})).await.expect(204);
+    let lead = world.get(&path).await.expect(200);
+    assert_eq!((&lead["IsDeleted"], &lead["Email"]), (&json!(false), &json!("ada@example.com")));
+    assert_eq!(world.query("SELECT Id FROM Lead WHERE Email = 'ada@example.com'").await.len(), 1);
+}
