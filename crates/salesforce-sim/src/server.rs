@@ -1,6 +1,10 @@
 //! The HTTP side: what every call goes through before and after its handler.
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use bytes::Bytes;
@@ -223,9 +227,11 @@ async fn soap(world: &World, incoming: &Incoming, api: soap::Api, version: &str)
         Err(Denied::Refused(refusal, _)) => return refused(&refusal.into()),
     };
     let footprint = call.footprint(operation);
+    // A lock fault strikes all that the operation names: its arguments are one list.
+    let struck = if admitted.is_locked() { footprint.locks.clone() } else { BTreeSet::new() };
     let work = |contended: &HashSet<Lock>| {
         let mut org = world.org_mut();
-        org.contended.clone_from(contended);
+        org.contended = contended.iter().chain(&struck).copied().collect();
         let reply = call.run(operation, &mut org, admitted.actor, admitted.usage);
         org.contended.clear();
         reply
@@ -328,10 +334,9 @@ async fn authenticate(world: &World, method: &str, path: &[String], run: impl Fn
 }
 
 fn token_reply(world: &World, incoming: &Incoming, endpoint: &str) -> Reply {
-    let org = world.org();
     if endpoint == "userinfo" {
         return match incoming.user(world) {
-            Ok(user) => oauth::userinfo(&org, user, &incoming.base),
+            Ok(user) => oauth::userinfo(&world.org(), user, &incoming.base),
             Err(_) => oauth::bad_token(),
         };
     }
@@ -360,6 +365,7 @@ fn token_reply(world: &World, incoming: &Incoming, endpoint: &str) -> Reply {
         base: &incoming.base,
         now: world.now(),
     };
+    let org = world.org();
     match endpoint {
         "token" => world.oauth.token(&org, &call),
         "revoke" => world.oauth.revoke(&call),

@@ -14,6 +14,7 @@ use crate::{
     crm::{lead, person_accounts},
     errors::{Refusal, Refusals},
     ids::Id,
+    locks,
     org::{Actor, Org},
     request::Headers,
     rows,
@@ -76,6 +77,7 @@ pub(crate) fn convert(
     let Some(row) = org.table(&leads).get(id).map(Arc::clone) else {
         return Err(vec![Refusal::invalid_reference()]);
     };
+    locks::check(org, &leads, Some(id), &Map::new())?;
     if row.get(leads.at("IsConverted")).as_bool() {
         return Err(vec![lead::converted_lead()]);
     }

@@ -20,6 +20,9 @@ pub(crate) fn identity(org: &Org, org_id: &str, user_id: &str, base: &str) -> Re
     let Some((id, row)) = Id::parse(user_id).and_then(|id| Some((id, table.get(id)?))) else {
         return plain(404, "Bad_Id");
     };
+    if !row.get(org.user_fields.is_active).as_bool() {
+        return plain(403, "Inactive_User");
+    }
     let text = |name: &str| row.get(table.object.at(name)).to_json();
     let api = |path: &str| format!("{base}/services/data/v{{version}}/{path}");
     let soap = |letter: &str| format!("{base}/services/Soap/{letter}/{{version}}/{}", org.id.short());

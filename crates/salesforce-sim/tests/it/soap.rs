@@ -171,3 +171,24 @@ async fn faults_strike_soap_in_its_own_words() {
     let cut = post(&world, "/u/66.0", with_session(&world.token, "<getUserInfo/>")).send().await;
     assert!(cut.unwrap_err().is_request());
 }
+
+/// §9: lock contention. A lock fault strikes what an operation writes, and is no fault of the whole call.
+#[tokio::test]
+async fn a_lock_strikes_the_lead_that_is_converted() {
+    let world = World::start().await;
+    let lead = json!({"LastName": "Lovelace", "Company": "Engines"});
+    let lead = world.post(&format!("{V}/sobjects/Lead"), lead).await.expect(201)["id"].clone();
+    let convert = format!(
+        "<convertLead><leadConverts><convertedStatus>Closed - Converted</convertedStatus><leadId>{}</leadId>\
+         </leadConverts></convertLead>",
+        lead.as_str().unwrap()
+    );
+    world.control("/faults", json!({"path": "/Soap", "kind": "lock", "count": 1})).await;
+    let locked = call(&world, "/u/66.0", with_session(&world.token, &convert)).await;
+    assert_eq!(
+        (locked.status, text(&locked, "success"), text(&locked, "statusCode")),
+        (200, "false", "UNABLE_TO_LOCK_ROW")
+    );
+    let done = call(&world, "/u/66.0", with_session(&world.token, &convert)).await;
+    assert_eq!(text(&done, "success"), "true");
+}

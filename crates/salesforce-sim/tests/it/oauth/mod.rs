@@ -236,6 +236,13 @@ async fn identity_and_userinfo_say_who_the_token_is() {
     let wrong = id.rsplit_once('/').unwrap().0.to_owned() + "/005000000000000AAA";
     let missing = world.send(world.http.get(wrong).bearer_auth(&world.token)).await;
     assert_eq!((missing.status, missing.text.as_str()), (404, "Bad_Id"));
+    let gone = world.create("a@example.com", json!({"IsActive": false})).await;
+    let inactive = id.rsplit_once('/').unwrap().0.to_owned() + "/" + &gone;
+    let inactive = world.send(world.http.get(inactive).bearer_auth(&world.token)).await;
+    assert_eq!((inactive.status, inactive.text.as_str()), (403, "Inactive_User"));
+    let elsewhere = format!("{}/id/00D000000000000AAA/{gone}", world.sim.url());
+    let elsewhere = world.send(world.http.get(elsewhere).bearer_auth(&world.token)).await;
+    assert_eq!((elsewhere.status, elsewhere.text.as_str()), (403, "Wrong_Org"));
 }
 
 /// §9: different `instance_url` than token host; ability to change it on refresh.
