@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use reqwest::Method;
-use salesforce_types::{Fields, RecordId, Step, StepOutcome};
+use salesforce_types::{Fields, RecordId, Refusal, Step, StepOutcome};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -256,7 +256,7 @@ pub(super) fn read_refusal(
             Step::Delete { id, .. } if is_gone(&refusal.code) => {
                 Landing::Ended(StepOutcome::Done { id: id.clone() })
             }
-            _ => Landing::Ended(StepOutcome::Refused(refusal)),
+            step => Landing::Ended(StepOutcome::Refused(in_one_tongue(step, refusal))),
         },
         trouble => return Err(trouble),
     };
@@ -289,7 +289,16 @@ fn lane_landing(step: &Step, n: usize, lane: &Lane, item: &CompositeItem) -> Lan
             if result.get("success") == Some(&Value::Bool(true)) {
                 return Landing::Ended(landed(step, 200, result));
             }
-            failed(step, 400, result)
+            match failed(step, 400, result) {
+                // Said of a record that is gone as of a wrong value in it; a row call tells one from the other.
+                Landing::Ended(StepOutcome::Refused(refusal))
+                    if matches!(step, Step::Update { .. })
+                        && refusal.code == "INVALID_CROSS_REFERENCE_KEY" =>
+                {
+                    Landing::WithOthers(refusal)
+                }
+                landing => landing,
+            }
         }
         _ => Landing::Ended(unknown(
             "the answer of a collection has not one result for each record".to_owned(),
@@ -315,9 +324,22 @@ fn failed(step: &Step, status: u16, body: &Value) -> Landing {
         }
         _ => {}
     }
-    match refused(refusal.clone()) {
+    match refused(in_one_tongue(step, refusal.clone())) {
         Trouble::Locked(_) => Landing::Locked(refusal),
         trouble => Landing::Ended(trouble.give_up(true).into()),
+    }
+}
+
+/// An object that the org lacks is a path that is not found in a row call, and a wrong type in a collection.
+fn in_one_tongue(step: &Step, refusal: Refusal) -> Refusal {
+    if !matches!(step, Step::Create { .. }) || refusal.code != "NOT_FOUND" {
+        return refusal;
+    }
+    Refusal {
+        status: 400,
+        code: "INVALID_TYPE".to_owned(),
+        message: format!("sObject type '{}' is not supported.", step.object()),
+        fields: Vec::new(),
     }
 }
 
