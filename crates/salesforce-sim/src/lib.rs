@@ -53,6 +53,7 @@ mod server;
 mod soap;
 mod sobjects;
 mod soql;
+mod sosl;
 mod switches;
 mod table;
 mod users;

@@ -6,7 +6,7 @@ use crate::{
     org::Org,
     queries, replication,
     request::{Reply, Request},
-    sobjects,
+    sobjects, sosl,
 };
 
 /// Answers a call that changes nothing; `None` if it is one that may.
@@ -14,6 +14,9 @@ pub(crate) fn read(org: &Org, request: &Request) -> Option<Reply> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     if let ("POST", ["composite", "sobjects", object]) = (request.method.as_str(), path.as_slice()) {
         return Some(collections::retrieve(org, object, request));
+    }
+    if let ("POST", ["parameterizedSearch"]) = (request.method.as_str(), path.as_slice()) {
+        return Some(sosl::parameterized(org, request));
     }
     if !request.is_get() {
         return None;
@@ -30,6 +33,8 @@ pub(crate) fn read(org: &Org, request: &Request) -> Option<Reply> {
         ["sobjects", object, id] => sobjects::read(org, object, id, request),
         ["sobjects", object, key, value] => sobjects::read_by_key(org, object, key, value, request),
         ["query" | "queryAll", ..] | ["tooling", "query" | "queryAll", ..] => queries::answer(org, request),
+        ["search"] => sosl::search(org, request),
+        ["parameterizedSearch"] => sosl::parameterized(org, request),
         ["composite"] => composite::resources(request),
         ["composite", "sobjects", object] => collections::retrieve(org, object, request),
         ["composite", "sobjects"] => Refusal::method(&request.method, "POST,PATCH,DELETE").into(),
@@ -63,12 +68,14 @@ pub(crate) fn answer(org: &mut Org, request: &Request) -> Reply {
 fn allowed(path: &[&str]) -> Option<&'static str> {
     match path {
         ["sobjects", _, _] | ["sobjects", _, _, _] => Some("HEAD,GET,PATCH,DELETE"),
-        ["sobjects", _] | ["composite"] | ["composite", "sobjects", _] => Some("GET,HEAD,POST"),
+        ["sobjects", _] | ["composite" | "parameterizedSearch"] | ["composite", "sobjects", _] => {
+            Some("GET,HEAD,POST")
+        }
         ["composite", "sobjects"] => Some("POST,PATCH,DELETE"),
         ["composite", "sobjects", _, _] => Some("PATCH"),
-        [] | ["limits" | "query" | "queryAll" | "sobjects", ..] | ["tooling", "query" | "queryAll", ..] => {
-            Some("GET,HEAD")
-        }
+        []
+        | ["limits" | "search" | "query" | "queryAll" | "sobjects", ..]
+        | ["tooling", "query" | "queryAll", ..] => Some("GET,HEAD"),
         _ => None,
     }
 }

@@ -96,6 +96,8 @@ pub(crate) struct Switches {
     pub(crate) portal_users_join_groups: bool,
     /// Deactivated users leave their groups and queues. Salesforce documents that memberships stay.
     pub(crate) deactivation_ends_memberships: bool,
+    /// How far the search index lags behind the records.
+    pub(crate) search_index_delay_seconds: u64,
 }
 
 /// Which key of an error of the data API comes first.
@@ -155,6 +157,7 @@ impl Default for Switches {
             duplicate_group_members_succeed: false,
             portal_users_join_groups: false,
             deactivation_ends_memberships: false,
+            search_index_delay_seconds: 0,
         }
     }
 }

@@ -111,7 +111,9 @@ pub(crate) fn check(field: &Field, cell: &Cell) -> Option<Refusal> {
         let message = format!("{label}: data value too large: {text} (max length={})", field.length);
         return refuse("STRING_TOO_LONG", message);
     }
-    if field.kind == Kind::Picklist && field.restricted && !field.picklist.iter().any(|p| p.value == text) {
+    let chosen = |text: &str| field.picklist.iter().any(|p| p.value == text);
+    let known = if field.kind_name == "multipicklist" { text.split(';').all(chosen) } else { chosen(text) };
+    if field.kind == Kind::Picklist && field.restricted && !known {
         let message = format!("{label}: bad value for restricted picklist field: {text}");
         return refuse("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message);
     }

@@ -31,7 +31,7 @@ impl Kind {
             "email" => Self::Email,
             "phone" => Self::Phone,
             "url" => Self::Url,
-            "picklist" => Self::Picklist,
+            "picklist" | "multipicklist" => Self::Picklist,
             "boolean" => Self::Boolean,
             "int" => Self::Int,
             "double" | "currency" | "percent" => Self::Double,

@@ -2,7 +2,7 @@
 
 /// `LIKE`: `%` is any text, `_` one character, `\` takes the next character as it is. Time is at
 /// most the product of both lengths.
-pub(super) fn like(text: &str, pattern: &str) -> bool {
+pub(crate) fn like(text: &str, pattern: &str) -> bool {
     #[derive(PartialEq)]
     enum Part {
         Any,

@@ -185,6 +185,17 @@ impl Page {
         answer.insert("records".into(), Value::Array(records));
         answer
     }
+
+    /// The records alone, as a search shows them.
+    pub(crate) fn into_records(self, version: u16) -> Vec<Value> {
+        match self.into_json(version) {
+            Value::Object(mut answer) => match answer.shift_remove("records") {
+                Some(Value::Array(records)) => records,
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
 }
 
 fn group(plan: &Plan, groups: &Groups, cells: &[Cell]) -> Value {

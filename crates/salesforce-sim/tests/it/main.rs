@@ -7,6 +7,7 @@
 mod composite;
 mod concurrency;
 mod control;
+mod corpus;
 mod crm;
 mod crm_convert;
 mod crm_duplicates;
@@ -16,6 +17,7 @@ mod faults;
 mod oauth;
 mod replication;
 mod rows;
+mod search;
 mod soap;
 mod soql;
 mod transport;
