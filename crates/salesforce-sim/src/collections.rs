@@ -1,6 +1,6 @@
 //! `/composite/sobjects`: up to 200 records in one call, each with its own result.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
@@ -11,12 +11,14 @@ use crate::{
     records,
     request::{Reply, Request},
     rows,
-    schema::Object,
+    schema::{Field, Object},
     sobjects,
     values::Source,
 };
 
 const MAX_RECORDS: usize = 200;
+/// Records of one type that stand together are a chunk.
+const MAX_CHUNKS: usize = 10;
 const MAX_RETRIEVED: usize = 2_000;
 
 /// What became of one record.
@@ -38,6 +40,7 @@ pub(crate) fn create(org: &mut Org, request: &Request) -> Reply {
 }
 
 pub(crate) fn update(org: &mut Org, request: &Request) -> Reply {
+    let repeated = repeated(request, "Id", |text| Id::parse(text).map(|id| id.to_string()));
     each(org, request, |org, record, request| {
         let outcome = typed(org, record).and_then(|object| {
             let (id, fields) = without_id(record);
@@ -46,6 +49,9 @@ pub(crate) fn update(org: &mut Org, request: &Request) -> Reply {
                 return Err(vec![Refusal::record("MISSING_ARGUMENT", message, &[])]);
             };
             let id = known_id(org, &object, id, request.actor.now)?;
+            if repeated.contains(&id.to_string()) {
+                return Err(vec![Refusal::record("DUPLICATE_VALUE", "Duplicate id in list", &[])]);
+            }
             rows::update(org, &object, id, &fields, Source(&request.source), &request.headers, request.actor)
                 .map(|()| id)
         });
@@ -55,91 +61,102 @@ pub(crate) fn update(org: &mut Org, request: &Request) -> Reply {
 
 /// Upserts by an external id or idLookup field; with `Id` as the field, null creates.
 pub(crate) fn upsert(org: &mut Org, name: &str, key: &str, request: &Request) -> Reply {
-    let object = match sobjects::object(org, name) {
-        Ok(object) => object,
+    let target = sobjects::object(org, name)
+        .and_then(|object| Ok((sobjects::key_field(&object, key)?.clone(), Arc::clone(&object))));
+    let (key, object) = match target {
+        Ok(target) => target,
         Err(refusal) => return refusal.into(),
     };
-    let key = match sobjects::key_field(&object, key) {
-        Ok(key) => key.clone(),
-        Err(refusal) => return refusal.into(),
-    };
-    let repeated = repeated(request, &key.name);
+    let fold = |text: &str| Some(if key.case_sensitive { text.to_owned() } else { text.to_lowercase() });
+    let repeated = repeated(request, &key.name, fold);
     each(org, request, |org, record, request| {
         let (value, fields) = without(record, &key.name);
-        let text = value.as_ref().and_then(Value::as_str).map(ToOwned::to_owned);
-        let mut created = false;
-        let outcome = (|| {
-            if text.as_ref().is_some_and(|text| repeated.get(&text.to_lowercase()).is_some_and(|n| *n > 1)) {
-                let message = format!("Duplicate external id specified: {}", text.unwrap_or_default());
-                return Err(vec![Refusal::record("DUPLICATE_VALUE", message, &[&key.name])]);
-            }
-            let found = match (&text, key.index) {
-                (None, _) => Vec::new(),
-                (Some(text), 0) => vec![known_id(org, &object, text, request.actor.now)?],
-                (Some(text), _) => sobjects::by_key(org, &object, &key, text),
-            };
-            match found.as_slice() {
-                [id] => rows::update(
-                    org,
-                    &object,
-                    *id,
-                    &fields,
-                    Source(&request.source),
-                    &request.headers,
-                    request.actor,
-                )
-                .map(|()| *id),
-                [] if text.is_none() && key.index != 0 => {
-                    let message = format!("{} not specified", key.name);
-                    Err(vec![Refusal::record("MISSING_ARGUMENT", message, &[])])
-                }
-                [] => {
-                    created = true;
-                    let mut fields = fields.clone();
-                    if let (Some(text), false) = (&text, key.index == 0) {
-                        fields.insert(key.name.clone(), json!(text));
-                    }
-                    rows::create(
-                        org,
-                        &object,
-                        &fields,
-                        Source(&request.source),
-                        &request.headers,
-                        request.actor,
-                    )
-                }
-                several => {
-                    let message = format!("{} matches {} records", key.name, several.len());
-                    Err(vec![Refusal::record("DUPLICATE_EXTERNAL_ID", message, &[&key.name])])
-                }
-            }
-        })();
-        Item { outcome, created: Some(created), named: None }
+        let text = match value {
+            Some(Value::String(text)) if !text.is_empty() => Some(text),
+            Some(Value::Number(number)) => Some(number.to_string()),
+            _ => None,
+        };
+        let twice = text.as_ref().and_then(|text| fold(text)).is_some_and(|text| repeated.contains(&text));
+        let upserted = if twice {
+            let message = format!("Duplicate external id specified: {}", text.unwrap_or_default());
+            Err(vec![Refusal::record("DUPLICATE_VALUE", message, &[&key.name])])
+        } else {
+            upsert_one(org, &object, &key, text.as_deref(), fields, request)
+        };
+        let created = upserted.as_ref().is_ok_and(|(_, created)| *created);
+        Item { outcome: upserted.map(|(id, _)| id), created: Some(created), named: None }
     })
 }
 
-pub(crate) fn delete(org: &mut Org, request: &Request) -> Reply {
-    let ids: Vec<String> =
-        request.parameter("ids").unwrap_or_default().split(',').map(|id| id.trim().to_owned()).collect();
-    let all_or_none = request.parameter("allOrNone") == Some("true");
-    let mark = org.mark();
-    let mut items = Vec::with_capacity(ids.len());
-    for text in ids.into_iter().filter(|id| !id.is_empty()) {
-        let outcome = match Id::parse(&text) {
-            None => Err(vec![Refusal::malformed_id(&text)]),
-            Some(id) => match org.object_of(id).cloned() {
-                Some(object) if org.table(&object).get(id).is_some() => {
-                    rows::delete(org, &object, id, request.actor).map(|()| id)
-                }
-                Some(object) if org.table(&object).binned(id, request.actor.now).is_some() => {
-                    Err(vec![Refusal::deleted()])
-                }
-                _ => Err(vec![Refusal::invalid_reference()]),
-            },
-        };
-        items.push(Item { outcome, created: None, named: Some(text) });
+/// Hands back the record, and whether it is new.
+fn upsert_one(
+    org: &mut Org,
+    object: &Arc<Object>,
+    key: &Field,
+    text: Option<&str>,
+    mut fields: Map<String, Value>,
+    request: &Request,
+) -> Result<(Id, bool), Refusals> {
+    let (source, headers, actor) = (Source(&request.source), &request.headers, request.actor);
+    let by_id = key.index == 0;
+    let found = match text {
+        None if by_id => Vec::new(),
+        None => {
+            let message = format!("{} not specified", key.name);
+            return Err(vec![Refusal::record("MISSING_ARGUMENT", message, &[])]);
+        }
+        Some(text) if by_id => vec![known_id(org, object, text, actor.now)?],
+        Some(text) => sobjects::by_key(org, object, key, text),
+    };
+    match found.as_slice() {
+        [id] => rows::update(org, object, *id, &fields, source, headers, actor).map(|()| (*id, false)),
+        [] => {
+            if let (Some(text), false) = (text, by_id) {
+                fields.insert(key.name.clone(), sobjects::key_value(key, text));
+            }
+            rows::create(org, object, &fields, source, headers, actor).map(|id| (id, true))
+        }
+        several => {
+            let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
+            let message = format!("more than one record found for external id field: [{}]", ids.join(", "));
+            Err(vec![Refusal::record("DUPLICATE_EXTERNAL_ID", message, &[&key.name])])
+        }
     }
-    finish(org, mark, &items, all_or_none)
+}
+
+pub(crate) fn delete(org: &mut Org, request: &Request) -> Reply {
+    let ids: Vec<&str> = request.parameter("ids").unwrap_or_default().split(',').map(str::trim).collect();
+    let ids: Vec<&str> = ids.into_iter().filter(|id| !id.is_empty()).collect();
+    if ids.is_empty() {
+        return Refusal::call(400, "REQUIRED_FIELD_MISSING", "At least 1 id is required").into();
+    }
+    if ids.len() > MAX_RECORDS {
+        return too_many(MAX_RECORDS).into();
+    }
+    let all_or_none = request.parameter("allOrNone") == Some("true");
+    let start = org.mark();
+    let mut locked = request.locked;
+    let mut items = Vec::with_capacity(ids.len());
+    for text in ids {
+        let mark = org.mark();
+        let outcome = if std::mem::take(&mut locked) {
+            Err(vec![sobjects::lock_refusal(Id::parse(text))])
+        } else {
+            delete_one(org, text, request)
+        };
+        if outcome.is_err() {
+            org.roll_back(mark);
+        }
+        items.push(Item { outcome, created: None, named: Some(text.to_owned()) });
+    }
+    finish(org, start, &items, all_or_none)
+}
+
+fn delete_one(org: &mut Org, text: &str, request: &Request) -> Result<Id, Refusals> {
+    let id = Id::parse(text).ok_or_else(|| vec![Refusal::malformed_id(text)])?;
+    let object = org.object_of(id).cloned().ok_or_else(|| vec![Refusal::invalid_reference()])?;
+    known_id(org, &object, text, request.actor.now)?;
+    rows::delete(org, &object, id, request.actor).map(|()| id)
 }
 
 /// `{"ids": [...], "fields": [...]}`, or the same as parameters of a `GET`: null for what is not there.
@@ -201,11 +218,22 @@ fn each(
         return too_many(MAX_RECORDS).into();
     }
     let all_or_none = body.get("allOrNone").and_then(Value::as_bool).unwrap_or(false);
+    if chunks(records) > MAX_CHUNKS {
+        let message =
+            format!("Records of different types may alternate at most {MAX_CHUNKS} times in one call");
+        return Refusal::call(400, "LIMIT_EXCEEDED", message).into();
+    }
     let start = org.mark();
     let mut items = Vec::with_capacity(records.len());
     let mut locked = request.locked;
+    let mut last = None;
     for record in records {
         let mark = org.mark();
+        // Whether the chunks of a call share a transaction is not known for sure.
+        if !all_or_none && !org.switches.collection_is_one_transaction && last != Some(kind(record)) {
+            org.end_transaction();
+        }
+        last = Some(kind(record));
         let item = match record.as_object() {
             _ if std::mem::take(&mut locked) => {
                 Item { outcome: Err(vec![sobjects::lock_refusal(None)]), created: None, named: None }
@@ -298,14 +326,26 @@ fn without(record: &Map<String, Value>, key: &str) -> (Option<Value>, Map<String
     (value, rest)
 }
 
-/// How often each key value stands in the body.
-fn repeated(request: &Request, key: &str) -> HashMap<String, usize> {
-    let mut seen = HashMap::new();
+/// The keys, folded, that stand in the body more than once.
+fn repeated(request: &Request, key: &str, fold: impl Fn(&str) -> Option<String>) -> HashSet<String> {
+    let (mut seen, mut repeated) = (HashSet::new(), HashSet::new());
     let records = request.body.as_ref().and_then(|body| body.get("records")?.as_array());
     for record in records.into_iter().flatten().filter_map(Value::as_object) {
-        if let (Some(Value::String(text)), _) = without(record, key) {
-            *seen.entry(text.to_lowercase()).or_insert(0) += 1;
+        let value = record.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value);
+        if let Some(folded) = value.and_then(Value::as_str).and_then(&fold)
+            && !seen.insert(folded.clone())
+        {
+            repeated.insert(folded);
         }
     }
-    seen
+    repeated
+}
+
+/// The type that a record names, as it is spelt.
+fn kind(record: &Value) -> Option<&str> {
+    record.get("attributes")?.get("type")?.as_str()
+}
+
+fn chunks(records: &[Value]) -> usize {
+    records.chunk_by(|a, b| kind(a) == kind(b)).count()
 }

@@ -6,11 +6,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use jiff::{Timestamp, fmt::rfc2822, tz::TimeZone};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::{
     cell::Cell,
+    conditions::State,
     crm::record_types,
     errors::Refusal,
     ids::Id,
@@ -128,24 +129,13 @@ fn kept(org: &Org, request: &Request, make: impl FnOnce(u16) -> Value) -> Reply 
         })
         .clone();
     drop(kept);
-    let changed = org.described_at.div_euclid(1_000);
-    let changed = Timestamp::from_second(changed).unwrap_or_default();
-    let headers = vec![("ETag", etag.clone()), ("Last-Modified", http_date(changed))];
-    let same_tag = |tags: &String| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag);
-    let not_since = |since: &String| rfc2822::parse(since).is_ok_and(|since| since.timestamp() >= changed);
-    let unchanged = match (&request.headers.if_none_match, &request.headers.if_modified_since) {
-        (Some(tags), _) => same_tag(tags),
-        (None, Some(since)) => not_since(since),
-        (None, None) => false,
-    };
-    if unchanged {
-        return Reply { status: 304, body: Body::Empty, headers };
-    }
-    Reply { status: 200, body: Body::Shared(document), headers }
-}
-
-fn http_date(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    let changed = Timestamp::from_second(org.described_at.div_euclid(1_000)).unwrap_or_default();
+    let state = State { tag: Some(etag), changed: Some(changed) };
+    state.settled(&request.headers, true).unwrap_or_else(|| Reply {
+        status: 200,
+        body: Body::Shared(document),
+        headers: state.headers(),
+    })
 }
 
 /// The flags of an object, in the order of the recorded global describe.

@@ -23,6 +23,7 @@ mod calls;
 mod cell;
 mod collections;
 mod composite;
+mod conditions;
 mod control;
 mod crm;
 mod describe;

@@ -11,6 +11,7 @@ use crate::{
     ids::Id,
     locks::Lock,
     oauth::App,
+    rows::Written,
     schema::{Object, Schema, SchemaError},
     soql::Cursors,
     switches::Switches,
@@ -59,6 +60,8 @@ pub(crate) struct Org {
     pub(crate) cursors: Mutex<Cursors>,
     counters: HashMap<String, i64>,
     undo: Vec<Undo>,
+    /// What the running transaction has written; `None` until the org is built.
+    pub(crate) written: Option<Written>,
     last_stamp: i64,
 }
 
@@ -99,6 +102,7 @@ impl Org {
             cursors: Mutex::default(),
             counters: HashMap::new(),
             undo: Vec::new(),
+            written: None,
             last_stamp: 0,
         }
     }
@@ -255,5 +259,11 @@ impl Org {
     /// What was written stays.
     pub(crate) fn commit(&mut self) {
         self.undo.clear();
+        self.end_transaction();
+    }
+
+    /// What follows is another transaction, though all of it can still be taken back.
+    pub(crate) fn end_transaction(&mut self) {
+        self.written = Some(Written::default());
     }
 }

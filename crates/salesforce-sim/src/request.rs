@@ -35,12 +35,29 @@ pub(crate) struct Request {
 #[derive(Clone, Default)]
 pub(crate) struct Headers {
     pub(crate) if_none_match: Option<String>,
+    pub(crate) if_match: Option<String>,
     pub(crate) if_modified_since: Option<String>,
+    pub(crate) if_unmodified_since: Option<String>,
     pub(crate) query_options: Option<String>,
     /// `Sforce-Auto-Assign`: FALSE, TRUE or the id of a rule.
     pub(crate) auto_assign: Option<String>,
     /// `Sforce-Duplicate-Rule-Header`: `allowSave=true`, ...
     pub(crate) duplicate_rules: Option<String>,
+}
+
+impl Headers {
+    /// Takes them from wherever `get` finds a header by its lower-case name.
+    pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Self {
+        Self {
+            if_match: get("if-match"),
+            if_none_match: get("if-none-match"),
+            if_modified_since: get("if-modified-since"),
+            if_unmodified_since: get("if-unmodified-since"),
+            query_options: get("sforce-query-options"),
+            auto_assign: get("sforce-auto-assign"),
+            duplicate_rules: get("sforce-duplicate-rule-header"),
+        }
+    }
 }
 
 /// Calls of the last 24 hours.

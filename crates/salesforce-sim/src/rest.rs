@@ -38,6 +38,9 @@ pub(crate) fn read(org: &Org, request: &Request) -> Option<Reply> {
         ["composite"] => composite::resources(request),
         ["composite", "sobjects", object] => collections::retrieve(org, object, request),
         ["composite", "sobjects"] => Refusal::method(&request.method, "POST,PATCH,DELETE").into(),
+        ["composite", "graph" | "batch"] | ["composite", "tree", _] => {
+            Refusal::method(&request.method, "POST").into()
+        }
         _ => Refusal::not_found().into(),
     })
 }
@@ -54,6 +57,9 @@ pub(crate) fn answer(org: &mut Org, request: &Request) -> Reply {
         (["sobjects", object, id], "DELETE") => sobjects::delete(org, object, id, request),
         (["sobjects", object, key, value], "PATCH") => sobjects::upsert(org, object, key, value, request),
         (["composite"], "POST") => composite::run(org, request),
+        (["composite", "graph"], "POST") => composite::run_graphs(org, request),
+        (["composite", "batch"], "POST") => composite::run_batch(org, request),
+        (["composite", "tree", object], "POST") => composite::run_tree(org, object, request),
         (["composite", "sobjects"], "POST") => collections::create(org, request),
         (["composite", "sobjects"], "PATCH") => collections::update(org, request),
         (["composite", "sobjects"], "DELETE") => collections::delete(org, request),
@@ -71,6 +77,7 @@ fn allowed(path: &[&str]) -> Option<&'static str> {
         ["sobjects", _] | ["composite" | "parameterizedSearch"] | ["composite", "sobjects", _] => {
             Some("GET,HEAD,POST")
         }
+        ["composite", "graph" | "batch"] | ["composite", "tree", _] => Some("POST"),
         ["composite", "sobjects"] => Some("POST,PATCH,DELETE"),
         ["composite", "sobjects", _, _] => Some("PATCH"),
         []
@@ -78,4 +85,10 @@ fn allowed(path: &[&str]) -> Option<&'static str> {
         | ["tooling", "query" | "queryAll", ..] => Some("GET,HEAD"),
         _ => None,
     }
+}
+
+/// What a call takes from the day's allowance.
+pub(crate) fn calls(request: &Request) -> usize {
+    let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
+    if path == ["composite", "batch"] { composite::batch_calls(request) } else { 1 }
 }

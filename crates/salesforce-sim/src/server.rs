@@ -95,13 +95,7 @@ fn incoming(request: &HttpRequest, body: Bytes) -> Incoming {
         is_local: request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback()),
         content_type: text("content-type"),
         accept: text("accept"),
-        headers: Headers {
-            if_none_match: text("if-none-match"),
-            if_modified_since: text("if-modified-since"),
-            query_options: text("sforce-query-options"),
-            auto_assign: text("sforce-auto-assign"),
-            duplicate_rules: text("sforce-duplicate-rule-header"),
-        },
+        headers: Headers::read(text),
         base: base.into(),
         pretty: text("x-prettyprint").is_some_and(|value| value == "1"),
         gzip: text("accept-encoding").is_some_and(|value| value.contains("gzip")),
@@ -182,6 +176,10 @@ async fn data(world: &World, incoming: &Incoming, path: &[String]) -> Outcome {
         base: Arc::clone(&incoming.base),
         locked: admitted.is_locked(),
     };
+    // Each call in a batch counts; the first was counted when the batch was admitted.
+    for _ in 1..rest::calls(&request) {
+        let _ = world.calls.spend(request.usage.max, None, request.actor.now);
+    }
     let footprint = footprint::of(&world.org(), &request);
     admitted.carry_out(world, footprint, |contended| run(world, &request, contended)).await
 }

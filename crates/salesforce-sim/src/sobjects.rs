@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::{
+    conditions::{State, unchanged},
     errors::{Refusal, Refusals},
     ids::Id,
     org::Org,
     records,
     request::{Body, Reply, Request},
     rows,
-    schema::{Field, Object},
+    schema::{Field, Kind, Object},
     values::{self, Source},
 };
 
@@ -42,6 +43,14 @@ pub(crate) fn by_key(org: &Org, object: &Object, key: &Field, value: &str) -> Ve
     let table = org.table(object);
     let slots = table.find(key.index, &values::from_text(key, value));
     slots.iter().filter_map(|slot| table.row(*slot)?.get(0).as_id()).collect()
+}
+
+/// The key of a path as a body would say it.
+pub(crate) fn key_value(key: &Field, text: &str) -> Value {
+    match key.kind {
+        Kind::Int | Kind::Double => text.parse().map_or_else(|_| json!(text), Value::Number),
+        _ => json!(text),
+    }
 }
 
 pub(crate) fn read(org: &Org, name: &str, id: &str, request: &Request) -> Reply {
@@ -84,11 +93,15 @@ pub(crate) fn url(object: &Object, id: Id, request: &Request) -> String {
 
 fn show(org: &Org, object: &Object, id: Id, request: &Request) -> Reply {
     let Some(row) = org.table(object).get(id) else { return Refusal::not_found().into() };
+    let state = State::of(object, row);
+    if let Some(reply) = state.settled(&request.headers, true) {
+        return reply;
+    }
     let fields = request.parameter("fields").map(|names| fields(object, names.split(','))).transpose();
     match fields {
         Ok(fields) => {
             let record = records::record(object, row, fields.as_deref(), request.version);
-            Reply::json(200, Value::Object(record))
+            Reply { status: 200, body: Body::Json(Value::Object(record)), headers: state.headers() }
         }
         Err(refusal) => refusal.into(),
     }
@@ -149,6 +162,7 @@ fn try_update(org: &mut Org, name: &str, id: &str, request: &Request) -> Result<
     let id = record_id(org, &object, id, request.actor.now).map_err(|refusal| vec![refusal])?;
     let body = request.object_body().map_err(|refusal| vec![refusal])?;
     unlocked(request, Some(id)).map_err(|refusal| vec![refusal])?;
+    unchanged(org, &object, id, request).map_err(|refusal| vec![refusal])?;
     rows::update(org, &object, id, body, Source(&request.source), &request.headers, request.actor)
 }
 
@@ -173,57 +187,48 @@ pub(crate) fn delete(org: &mut Org, name: &str, id: &str, request: &Request) -> 
 
 /// Updates the record with the key, or creates one that has it.
 pub(crate) fn upsert(org: &mut Org, name: &str, key: &str, value: &str, request: &Request) -> Reply {
-    let object = match object(org, name) {
-        Ok(object) => object,
-        Err(refusal) => return refusal.into(),
-    };
-    let key = match key_field(&object, key) {
-        Ok(key) => key,
-        Err(refusal) => return refusal.into(),
-    };
-    if key.index == 0 {
-        return update(org, name, value, request);
+    match try_upsert(org, name, key, value, request) {
+        Ok(reply) => reply,
+        Err(refusals) => Reply::refusals(&refusals),
     }
-    let body = match request.object_body() {
-        Ok(body) => body,
-        Err(refusal) => return refusal.into(),
+}
+
+fn try_upsert(
+    org: &mut Org,
+    name: &str,
+    key: &str,
+    value: &str,
+    request: &Request,
+) -> Result<Reply, Refusals> {
+    let (source, headers, actor) = (Source(&request.source), &request.headers, request.actor);
+    let object = object(org, name).map_err(|refusal| vec![refusal])?;
+    let key = key_field(&object, key).map_err(|refusal| vec![refusal])?;
+    let body = request.object_body().map_err(|refusal| vec![refusal])?;
+    let found = if key.index == 0 {
+        vec![record_id(org, &object, value, actor.now).map_err(|refusal| vec![refusal])?]
+    } else {
+        by_key(org, &object, key, value)
     };
-    if body.keys().any(|name| name.eq_ignore_ascii_case(&key.name)) {
+    if key.index != 0 && body.keys().any(|name| name.eq_ignore_ascii_case(&key.name)) {
         let message = format!("The {} field should not be specified in the sobject data.", key.name);
-        return Refusal::call(400, "INVALID_FIELD", message).into();
+        return Err(vec![Refusal::call(400, "INVALID_FIELD", message)]);
     }
-    let update_only = request.parameter("updateOnly") == Some("true");
-    match by_key(org, &object, key, value).as_slice() {
+    match found.as_slice() {
         [id] => {
-            let done = unlocked(request, Some(*id)).map_err(|refusal| vec![refusal]).and_then(|()| {
-                rows::update(
-                    org,
-                    &object,
-                    *id,
-                    body,
-                    Source(&request.source),
-                    &request.headers,
-                    request.actor,
-                )
-            });
-            match done {
-                Ok(()) => upserted(&object, *id, false, request),
-                Err(refusals) => Reply::refusals(&refusals),
-            }
+            unlocked(request, Some(*id)).map_err(|refusal| vec![refusal])?;
+            unchanged(org, &object, *id, request).map_err(|refusal| vec![refusal])?;
+            rows::update(org, &object, *id, body, source, headers, actor)?;
+            Ok(upserted(&object, *id, false, request))
         }
-        [] if update_only => Refusal::not_found().into(),
+        [] if request.parameter("updateOnly") == Some("true") => Err(vec![Refusal::not_found()]),
         [] => {
+            unlocked(request, None).map_err(|refusal| vec![refusal])?;
             let mut body = body.clone();
-            body.insert(key.name.clone(), Value::String(value.to_owned()));
-            let done = unlocked(request, None).map_err(|refusal| vec![refusal]).and_then(|()| {
-                rows::create(org, &object, &body, Source(&request.source), &request.headers, request.actor)
-            });
-            match done {
-                Ok(id) => upserted(&object, id, true, request),
-                Err(refusals) => Reply::refusals(&refusals),
-            }
+            body.insert(key.name.clone(), key_value(key, value));
+            let id = rows::create(org, &object, &body, source, headers, actor)?;
+            Ok(upserted(&object, id, true, request))
         }
-        several => ambiguous(&object, several, request),
+        several => Ok(ambiguous(&object, several, request)),
     }
 }
 

@@ -67,6 +67,10 @@ pub(crate) struct Switches {
     pub(crate) user_delete_status: u16,
     /// A read of a deleted record by its id is `ENTITY_IS_DELETED`, not `NOT_FOUND`. Both are reported.
     pub(crate) read_says_deleted: bool,
+    /// All records of a collections call are one transaction for mixed DML, even without `allOrNone`.
+    pub(crate) collection_is_one_transaction: bool,
+    /// Text that is a number is taken for number fields.
+    pub(crate) text_as_numbers: bool,
     /// A duplicate in a unique field names the record that has the value.
     pub(crate) name_duplicates: bool,
     /// A chain of managers may not come back to its start.
@@ -143,6 +147,8 @@ impl Default for Switches {
             self_deactivation_code: "FIELD_INTEGRITY_EXCEPTION".into(),
             user_delete_status: 405,
             read_says_deleted: false,
+            collection_is_one_transaction: true,
+            text_as_numbers: true,
             name_duplicates: false,
             refuse_manager_loops: true,
             edit_converted_leads: false,

@@ -43,11 +43,18 @@ pub(crate) fn read(
         }
         (_, Value::Null) => Cell::Null,
         (Kind::Boolean, Value::Bool(b)) => Cell::Bool(*b),
-        (Kind::Int, Value::Number(n)) => match n.as_i64() {
+        // An int has 32 bits.
+        (Kind::Int, Value::Number(n)) => match n.as_i64().filter(|n| i32::try_from(*n).is_ok()) {
             Some(n) => Cell::Int(n),
             None => return wrong(),
         },
         (Kind::Double, Value::Number(n)) => n.as_f64().map_or(Cell::Null, Cell::Double),
+        (Kind::Int | Kind::Double, Value::String(text)) if switches.text_as_numbers => {
+            match from_text(field, text.trim_start()) {
+                Cell::Null => return wrong(),
+                cell => cell,
+            }
+        }
         (Kind::DateTime | Kind::Date, Value::String(text)) => match from_text(field, text) {
             Cell::Null => return wrong(),
             cell => cell,
@@ -65,10 +72,15 @@ pub(crate) fn from_text(field: &Field, text: &str) -> Cell {
         _ if text.is_empty() => Cell::Null,
         kind if kind.is_id() => Id::parse(text).map_or_else(|| Cell::text(text), Cell::Id),
         Kind::Boolean => Cell::Bool(text.eq_ignore_ascii_case("true")),
-        Kind::Int => text.parse().map_or(Cell::Null, Cell::Int),
-        Kind::Double => text.parse().map_or(Cell::Null, Cell::Double),
+        Kind::Int => text.parse::<i32>().map_or(Cell::Null, |n| Cell::Int(n.into())),
+        Kind::Double => {
+            let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+            number.map_or(Cell::Null, Cell::Double)
+        }
         Kind::DateTime => parse_datetime(text).map_or(Cell::Null, Cell::Time),
-        Kind::Date => text.parse().map_or(Cell::Null, Cell::Date),
+        // A day alone: `2026-03-27`.
+        Kind::Date if text.len() == 10 => text.parse().map_or(Cell::Null, Cell::Date),
+        Kind::Date => Cell::Null,
         _ => Cell::text(text),
     }
 }
@@ -77,8 +89,7 @@ pub(crate) fn from_text(field: &Field, text: &str) -> Cell {
 fn wrong_type(field: &Field, value: &Value, source: Source<'_>) -> Refusal {
     let wanted = match field.kind {
         Kind::Boolean => "boolean",
-        Kind::Int => "int",
-        Kind::Double => "double",
+        Kind::Int | Kind::Double => &field.kind_name,
         Kind::Date => "date",
         Kind::DateTime => "datetime",
         Kind::Id | Kind::Reference => "reference",
@@ -111,16 +122,24 @@ pub(crate) fn check(field: &Field, cell: &Cell) -> Option<Refusal> {
         let message = format!("{label}: data value too large: {text} (max length={})", field.length);
         return refuse("STRING_TOO_LONG", message);
     }
-    let chosen = |text: &str| field.picklist.iter().any(|p| p.value == text);
-    let known = if field.kind_name == "multipicklist" { text.split(';').all(chosen) } else { chosen(text) };
-    if field.kind == Kind::Picklist && field.restricted && !known {
-        let message = format!("{label}: bad value for restricted picklist field: {text}");
+    if let Some(value) = outside_picklist(field, text) {
+        let message = format!("{label}: bad value for restricted picklist field: {value}");
         return refuse("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message);
     }
     if field.kind == Kind::Email && !is_email(text) {
         return refuse("INVALID_EMAIL_ADDRESS", format!("{label}: invalid email address: {text}"));
     }
     None
+}
+
+/// A value that a restricted picklist does not have; a multi-select one holds several, with `;` between.
+fn outside_picklist<'a>(field: &Field, text: &'a str) -> Option<&'a str> {
+    if field.kind != Kind::Picklist || !field.restricted {
+        return None;
+    }
+    let known = |value: &str| field.picklist.iter().any(|entry| entry.value == value);
+    let separator = if field.kind_name == "multipicklist" { ";" } else { "\0" };
+    text.split(separator).map(str::trim).find(|value| !known(value))
 }
 
 /// The addresses that Salesforce takes: ASCII, one `@`, dots only between other characters, a domain

@@ -2,11 +2,14 @@
 //! reference may point to. What single objects add is in [`crate::rules`].
 
 mod delete;
+mod mixed;
+mod parent;
 mod undelete;
 
 use std::sync::Arc;
 
 pub(crate) use delete::delete;
+pub(crate) use mixed::Written;
 use serde_json::{Map, Value};
 pub(crate) use undelete::undelete;
 
@@ -18,7 +21,7 @@ use crate::{
     org::{Actor, Org},
     request::Headers,
     rules::{self, Write},
-    schema::{Field, Object},
+    schema::Object,
     values::{self, Source},
 };
 
@@ -129,6 +132,7 @@ fn save(
     let write = Write { object, before, named: &named, actor, headers };
     let rules = rules::of(object);
     rules.complete(org, &mut row, &write)?;
+    mixed::check(org, object, before, Some(&row))?;
     check_required(object, &row, &named, operation)?;
     check_values(object, &row, &named)?;
     rules.check_syntax(org, &row, &write)?;
@@ -165,7 +169,7 @@ fn read_body(
         }
         let (field, cell) = match (object.field(name), object.relationship(name), value) {
             (Some(field), _, value) => (field, values::read(field, value, source, &org.switches)?),
-            (None, Some(field), Value::Object(parent)) => (field, parent_by_key(org, field, parent)?),
+            (None, Some(field), value) => (field, parent::by_key(org, object, field, value, body)?),
             _ => return Err(vec![Refusal::no_such_column(name, &object.name)]),
         };
         let writable = if operation == Operation::Create { field.createable } else { field.updateable };
@@ -178,45 +182,6 @@ fn read_body(
         }
     }
     Ok(sent)
-}
-
-/// `{"Manager": {"Username": "ada@example.com"}}`: a reference by a key of the other record.
-fn parent_by_key(org: &Org, field: &Field, parent: &Map<String, Value>) -> Result<Cell, Refusals> {
-    let named = parent.get("attributes").and_then(|a| a.get("type")).and_then(Value::as_str);
-    let target = match (named, field.reference_to.as_slice()) {
-        (Some(name), targets) if targets.iter().any(|t| t.eq_ignore_ascii_case(name)) => name,
-        (None, [only]) => only,
-        _ => {
-            let message = format!("The relationship {} needs attributes.type", field.name);
-            return Err(vec![Refusal::call(400, "INVALID_FIELD", message)]);
-        }
-    };
-    let unknown = |name: &str| vec![Refusal::no_such_column(name, target)];
-    let object = org.schema.object(target).ok_or_else(|| unknown(target))?;
-    let mut keys = parent.iter().filter(|(name, _)| *name != "attributes");
-    let (Some((name, value)), None) = (keys.next(), keys.next()) else {
-        let message =
-            format!("More than one field provided in an External Foreign Key reference in entity {target}");
-        return Err(vec![Refusal::call(400, "INVALID_FIELD", message)]);
-    };
-    let key = object.field(name).filter(|field| field.is_key()).ok_or_else(|| unknown(name))?;
-    let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-    let cell = values::from_text(key, &text);
-    let table = org.table(object);
-    match table.find(key.index, &cell).as_slice() {
-        [slot] => Ok(table.row(*slot).map_or(Cell::Null, |row| row.get(0).clone())),
-        [] => {
-            let message = format!(
-                "Foreign key external ID: {text} not found for field {} in entity {}",
-                key.name, object.name
-            );
-            Err(vec![Refusal::call(400, "INVALID_FIELD", message)])
-        }
-        _ => {
-            let message = format!("Foreign key external ID: {text} is not unique for field {}", key.name);
-            Err(vec![Refusal::record("DUPLICATE_EXTERNAL_ID", message, &[])])
-        }
-    }
 }
 
 fn check_writable(sent: &Sent) -> Result<(), Refusals> {

@@ -26,7 +26,7 @@ impl Kind {
         Some(match name {
             "id" => Self::Id,
             "reference" => Self::Reference,
-            "string" => Self::Text,
+            "string" | "encryptedstring" | "combobox" => Self::Text,
             "textarea" => Self::TextArea,
             "email" => Self::Email,
             "phone" => Self::Phone,

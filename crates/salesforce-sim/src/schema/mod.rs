@@ -40,6 +40,8 @@ pub(crate) struct Object {
     pub(crate) searchable: bool,
     pub(crate) triggerable: bool,
     pub(crate) layoutable: bool,
+    /// Not to be written in one transaction with others.
+    pub(crate) setup: bool,
     pub(crate) fields: Vec<Field>,
     by_name: HashMap<String, usize>,
     by_relationship: HashMap<String, usize>,

@@ -268,3 +268,66 @@ async fn collections_upsert() {
     let created = world.patch(&path, json!({"records": [by_id]})).await.expect(200);
     assert_eq!(created[0]["created"], true);
 }
+
+/// §2.10: per-subrequest headers, except those that the call around it settles.
+#[tokio::test]
+async fn a_part_has_headers_of_its_own() {
+    let world = World::start().await;
+    for name in ["Accept", "authorization", "Content-Type"] {
+        let mut part = part("GET", &format!("{V}/limits"), "l", Value::Null);
+        part["httpHeaders"] = json!({name: "x"});
+        let answer = world.post(&format!("{V}/composite"), json!({"compositeRequest": [part]})).await;
+        answer.expect_error(400, "INVALID_BATCH_REQUEST");
+    }
+    let id = world.create("ada@example.com", json!({})).await;
+    let mut part = part("PATCH", &format!("{USERS}/{id}"), "u", json!({"Title": "x"}));
+    part["httpHeaders"] = json!({"If-Unmodified-Since": "Thu, 05 Mar 2015 16:10:00 GMT"});
+    let items = composite(&world, false, vec![part]).await;
+    assert_eq!(
+        (&items[0]["httpStatusCode"], &items[0]["body"][0]["errorCode"]),
+        (&json!(412), &json!("PRECONDITION_FAILED"))
+    );
+}
+
+/// A Collections part hands its ids on by their place.
+#[tokio::test]
+async fn parts_refer_into_collections() {
+    let world = World::start().await;
+    let contact = |name: &str| json!({"attributes": {"type": "Contact"}, "LastName": name});
+    let items = composite(
+        &world,
+        true,
+        vec![
+            part(
+                "POST",
+                &format!("{V}/composite/sobjects"),
+                "all",
+                json!({"records": [contact("a"), contact("b")]}),
+            ),
+            part(
+                "PATCH",
+                &format!("{V}/sobjects/Contact/@{{all[1].id}}"),
+                "p",
+                json!({"ReportsToId": "@{all[0].id}"}),
+            ),
+            part("GET", &format!("{V}/sobjects/Contact/@{{all[1].id}}?fields=ReportsToId"), "g", Value::Null),
+        ],
+    )
+    .await;
+    assert_eq!(items[2]["body"]["ReportsToId"], items[0]["body"][0]["id"]);
+    let items = composite(
+        &world,
+        false,
+        vec![
+            part(
+                "POST",
+                &format!("{V}/composite/sobjects"),
+                "all",
+                json!({"records": [json!({"attributes": {"type": "Contact"}})]}),
+            ),
+            part("DELETE", &format!("{V}/sobjects/Contact/@{{all[0].id}}"), "d", Value::Null),
+        ],
+    )
+    .await;
+    assert_eq!(items[1]["body"][0]["errorCode"], "PROCESSING_HALTED");
+}

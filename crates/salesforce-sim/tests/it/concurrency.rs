@@ -39,6 +39,7 @@ async fn two_calls_that_change_roles_exclude_each_other() {
         world.create("a@example.com", json!({})).await,
         world.create("b@example.com", json!({"Alias": "b"})).await,
     );
+    let other = world.sim.handle().user("admin@harbour-lights.example").unwrap()["Id"].clone();
     world.control("/switches", json!({"sharing-lock-wait-ms": 20})).await;
     world.delete("/_sim/calls").await.expect(200);
     let path = |id: &str| format!("{V}/sobjects/User/{id}");
@@ -46,7 +47,7 @@ async fn two_calls_that_change_roles_exclude_each_other() {
     // Only the record that needs the lock is refused.
     let records = json!({"records": [
         {"attributes": {"type": "User"}, "Id": bob, "UserRoleId": ceo},
-        {"attributes": {"type": "User"}, "Id": bob, "Title": "x"},
+        {"attributes": {"type": "User"}, "Id": other, "Title": "x"},
     ]});
     let items = world.patch(&format!("{V}/composite/sobjects"), records).await.expect(200);
     assert_eq!(items[0]["errors"][0]["statusCode"], "UNABLE_TO_LOCK_ROW");

@@ -104,6 +104,7 @@ async fn a_cut_connection_has_no_byte() {
 async fn a_lock_strikes_the_first_record_that_is_written() {
     let world = World::start().await;
     let id = world.create("a@example.com", json!({})).await;
+    let other = world.create("b@example.com", json!({})).await;
     let lock = json!({"kind": "lock", "count": 1});
     world.control("/faults", lock.clone()).await;
     let error = world.patch(&format!("{USERS}/{id}"), json!({"Title": "x"})).await;
@@ -114,7 +115,7 @@ async fn a_lock_strikes_the_first_record_that_is_written() {
     world.control("/faults", lock.clone()).await;
     let records = json!({"records": [
         {"attributes": {"type": "User"}, "Id": id, "Title": "y"},
-        {"attributes": {"type": "User"}, "Id": id, "Title": "z"},
+        {"attributes": {"type": "User"}, "Id": other, "Title": "z"},
     ]});
     let items = world.patch(&format!("{V}/composite/sobjects"), records).await.expect(200);
     assert_eq!(items[0]["errors"][0]["statusCode"], "UNABLE_TO_LOCK_ROW");
@@ -128,7 +129,7 @@ async fn a_lock_strikes_the_first_record_that_is_written() {
     let answer = world.post(&format!("{V}/composite"), parts).await.expect(200);
     assert_eq!(answer["compositeResponse"][0]["body"][0]["errorCode"], "PROCESSING_HALTED");
     assert_eq!(answer["compositeResponse"][1]["body"][0]["errorCode"], "UNABLE_TO_LOCK_ROW");
-    assert_eq!(world.user(&id).await["Title"], "z");
+    assert_eq!(world.user(&id).await["Title"], "x");
 }
 
 /// A path that names a row strikes it inside a composite call too.

@@ -6,6 +6,7 @@
 
 mod composite;
 mod concurrency;
+mod conditions;
 mod control;
 mod corpus;
 mod crm;
@@ -14,12 +15,15 @@ mod crm_duplicates;
 mod crm_portal;
 mod entitlements;
 mod faults;
+mod graphs;
 mod oauth;
+mod recycle_bin;
 mod replication;
 mod rows;
 mod search;
 mod soap;
 mod soql;
+mod transactions;
 mod transport;
 mod users;
 mod world;

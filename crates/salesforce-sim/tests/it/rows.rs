@@ -371,3 +371,124 @@ async fn a_head_request_has_no_body() {
     let answer = world.send(world.request(Method::HEAD, &format!("{USERS}/{id}"))).await;
     assert_eq!((answer.status, answer.text.as_str()), (200, ""));
 }
+
+/// §9: Parent-by-external-id resolution; ambiguity.
+#[tokio::test]
+async fn a_reference_can_be_a_key_of_the_other_record() {
+    let world = World::from_file(
+        "[[fields]]\nobject = \"Account\"\nname = \"ERP__c\"\nexternal-id = true\n\
+         [[fields]]\nobject = \"Account\"\nname = \"Size__c\"\ntype = \"double\"\nexternal-id = true\n",
+    )
+    .await;
+    let accounts = format!("{V}/sobjects/Account");
+    let contacts = format!("{V}/sobjects/Contact");
+    let account = world.post(&accounts, json!({"Name": "A", "ERP__c": "42"})).await.expect(201)["id"].clone();
+    for _ in 0..2 {
+        world.post(&accounts, json!({"Name": "B", "ERP__c": "7"})).await.expect(201);
+    }
+    let contact = |account: Value| json!({"LastName": "x", "Account": account});
+    let id = world.post(&contacts, contact(json!({"ERP__c": "42"}))).await.expect(201)["id"].clone();
+    let path = format!("{contacts}/{}", id.as_str().unwrap());
+    assert_eq!(world.get(&path).await.expect(200)["AccountId"], account);
+    for (body, code, message) in [
+        (
+            contact(json!({"ERP__c": "43"})),
+            "INVALID_FIELD",
+            "Foreign key external ID: 43 not found for field ERP__c in entity Account",
+        ),
+        (
+            contact(json!({"ERP__c": "7"})),
+            "DUPLICATE_EXTERNAL_ID",
+            "more than one record found for external id field: [",
+        ),
+        (
+            contact(json!({"Nope__c": "7"})),
+            "INVALID_FIELD",
+            "No such column 'Nope__c' on sobject of type Account",
+        ),
+        (
+            contact(json!({"ERP__c": "42", "Size__c": 1})),
+            "INVALID_FIELD",
+            "More than one field provided in an External Foreign Key",
+        ),
+        (
+            json!({"LastName": "x", "Account": {"ERP__c": "42"}, "AccountId": account}),
+            "INVALID_FIELD",
+            "Cannot specify both an external ID reference Account and a salesforce id, AccountId",
+        ),
+        (
+            json!({"LastName": "x", "Company": "y", "Owner": {"Username": "integration@harbour-lights.example"}}),
+            "INVALID_FIELD",
+            "The relationship of OwnerId leads to several types",
+        ),
+    ] {
+        let path =
+            if body.get("Company").is_some() { format!("{V}/sobjects/Lead") } else { contacts.clone() };
+        let error = world.post(&path, body.clone()).await.expect_error(400, code);
+        assert!(error["message"].as_str().unwrap().starts_with(message), "{body}: {error}");
+    }
+    let owner = json!({"attributes": {"type": "User"}, "Username": "admin@harbour-lights.example"});
+    let lead = json!({"LastName": "x", "Company": "y", "Owner": owner});
+    world.post(&format!("{V}/sobjects/Lead"), lead).await.expect(201);
+    world.patch(&path, json!({"Account": null})).await.expect(204);
+    assert_eq!(world.get(&path).await.expect(200)["AccountId"], Value::Null);
+    // A number can be a key too, in a path as well.
+    let created = world.patch(&format!("{accounts}/Size__c/1.5"), json!({"Name": "C"})).await.expect(201);
+    assert_eq!(created["created"], true);
+    let again = world.patch(&format!("{accounts}/size__c/1.5"), json!({"Name": "D"})).await.expect(200);
+    assert_eq!(again["id"], created["id"]);
+}
+
+/// §2.4: upsert via Id; the id of a record that is not there is no new record.
+#[tokio::test]
+async fn upsert_by_id() {
+    let world = World::start().await;
+    let created = world.post(&format!("{USERS}/Id"), world.person("ada@example.com").await).await.expect(201);
+    let path = format!("{USERS}/Id/{}", created["id"].as_str().unwrap());
+    let updated = world.patch(&path, json!({"Title": "x"})).await.expect(200);
+    assert_eq!(updated, json!({"id": created["id"], "success": true, "errors": [], "created": false}));
+    world.patch(&format!("{USERS}/Id/005000000000000AAA"), json!({})).await.expect_error(404, "NOT_FOUND");
+}
+
+/// §2.4: type errors name Salesforce's own types; text that is a number is taken.
+#[tokio::test]
+async fn numbers_days_and_instants_are_read_strictly() {
+    let world = World::from_file(
+        "[[fields]]\nobject = \"Contact\"\nname = \"Score__c\"\ntype = \"percent\"\n\
+         [[fields]]\nobject = \"Contact\"\nname = \"Fee__c\"\ntype = \"currency\"\n\
+         [[fields]]\nobject = \"Contact\"\nname = \"Seen__c\"\ntype = \"datetime\"\n\
+         [[fields]]\nobject = \"Contact\"\nname = \"Tags__c\"\ntype = \"multipicklist\"\nrestricted = true\nvalues = [\"a\", \"b\", \"c\"]\n",
+    )
+    .await;
+    let contacts = format!("{V}/sobjects/Contact");
+    let good = json!({
+        "LastName": "x", "Score__c": "12.5", "Fee__c": 3, "Seen__c": "2026-03-27T18:33:56+02:00",
+        "Birthdate": "1990-04-01", "Tags__c": "a;c",
+    });
+    let id = world.post(&contacts, good).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let path = format!("{contacts}/{id}");
+    let row = world.get(&path).await.expect(200);
+    assert_eq!((&row["Score__c"], &row["Fee__c"]), (&json!(12.5), &json!(3.0)));
+    assert_eq!((&row["Birthdate"], &row["Tags__c"]), (&json!("1990-04-01"), &json!("a;c")));
+    assert_eq!(row["Seen__c"], "2026-03-27T16:33:56.000+0000");
+    for (name, value, kind) in [
+        ("Score__c", json!("much"), "percent"),
+        ("Fee__c", json!("1,000.00"), "currency"),
+        ("Fee__c", json!(true), "currency"),
+        ("Birthdate", json!("1990-04-01T00:00:00Z"), "date"),
+        ("Birthdate", json!("01/04/1990"), "date"),
+        ("Seen__c", json!("2026-03-27"), "datetime"),
+    ] {
+        let error = world.patch(&path, json!({name: value})).await.expect_error(400, "JSON_PARSER_ERROR");
+        let start = format!("Cannot deserialize instance of {kind} from VALUE_");
+        assert!(error["message"].as_str().unwrap().starts_with(&start), "{name} {value}: {error}");
+    }
+    let error = world.patch(&path, json!({"Tags__c": "a;d"})).await;
+    let error = error.expect_error(400, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST");
+    assert_eq!(error["message"], "Tags: bad value for restricted picklist field: d");
+    let long = "é".repeat(32_001);
+    world.patch(&path, json!({"Description": long})).await.expect_error(400, "STRING_TOO_LONG");
+    world.patch(&path, json!({"Description": "é".repeat(32_000)})).await.expect(204);
+    world.control("/switches", json!({"text-as-numbers": false})).await;
+    world.patch(&path, json!({"Score__c": "12.5"})).await.expect_error(400, "JSON_PARSER_ERROR");
+}
