@@ -200,6 +200,8 @@ pub(super) fn read(named: &Object, field: usize, (object, row): Record<'_>) -> C
         return row.get(field).clone();
     }
     match (named.fields[field].name.as_str(), object.field(&named.fields[field].name)) {
+        // An owner is a User or a Queue, never a Group: a group tells what kind of group it is.
+        ("Type", Some(own)) if object.name == "Group" => row.get(own.index).clone(),
         ("Type", _) => Cell::text(&object.name),
         (_, Some(field)) => row.get(field.index).clone(),
         (_, None) => Cell::Null,

@@ -174,3 +174,51 @@ async fn contacts_are_not_assigned() {
         world.sim.handle().user("integration@harbour-lights.example").unwrap()["Id"]
     );
 }
+
+/// §9: queue owners only for Lead.
+#[tokio::test]
+async fn a_queue_of_leads_owns_leads_and_no_contacts() {
+    let world = World::from_file(
+        "[[queues]]\nname = \"Inbound\"\nobjects = [\"Lead\"]\n[[queues]]\nname = \"Desk\"\nobjects = [\"Case\"]\n\
+         [[assignment-rules]]\nobject = \"Lead\"\nname = \"R\"\nactive = true\n\
+         entries = [{ when = { Country = \"DE\" }, owner = \"Inbound\" }]",
+    )
+    .await;
+    let queue = async |name: &str| {
+        let rows =
+            world.query(&format!("SELECT Id FROM Group WHERE Type = 'Queue' AND Name = '{name}'")).await;
+        rows[0]["Id"].as_str().unwrap().to_owned()
+    };
+    let (inbound, desk) = (queue("Inbound").await, queue("Desk").await);
+    let lead = json!({"LastName": "L", "Company": "C", "OwnerId": inbound});
+    let id = world.post(LEADS, lead).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let rows = world.query("SELECT Owner.Name, Owner.Type FROM Lead").await;
+    assert_eq!((&rows[0]["Owner"]["Name"], &rows[0]["Owner"]["Type"]), (&json!("Inbound"), &json!("Queue")));
+    assert_eq!(world.query("SELECT Id FROM Lead WHERE Owner.Type = 'Queue'").await.len(), 1);
+    let contact = json!({"LastName": "L", "OwnerId": inbound});
+    world.post(CONTACTS, contact).await.expect_error(400, "MALFORMED_ID");
+    let public = world.query("SELECT Id FROM Group WHERE Type = 'Regular' LIMIT 1").await[0]["Id"].clone();
+    for group in [json!(desk), public] {
+        let lead = json!({"LastName": "M", "Company": "C", "OwnerId": group});
+        let error = world.post(LEADS, lead).await.expect_error(400, "INVALID_OPERATION");
+        assert_eq!(error["message"], "Queue not associated with this SObject type");
+    }
+    // §4.7: what a queue owns is converted for a user.
+    let body = json!({"leadId": id, "convertedStatus": "Closed - Converted"});
+    let done = world.control("/convert-lead", body.clone()).await;
+    assert_eq!(
+        done["errors"][0]["message"],
+        "Converted objects can only be owned by users.  If the lead is not owned by a user, you must specify a \
+         user for the Owner field."
+    );
+    let admin = world.sim.handle().user("admin@harbour-lights.example").unwrap()["Id"].clone();
+    let done = world.control("/convert-lead", with(body, json!({"ownerId": admin}))).await;
+    assert_eq!(done["success"], true, "{done}");
+    assert_eq!(world.query("SELECT OwnerId FROM Contact").await[0]["OwnerId"], admin);
+    // A rule may give to a queue.
+    world.post(LEADS, json!({"LastName": "N", "Company": "D", "Country": "DE"})).await.expect(201);
+    assert_eq!(
+        world.query("SELECT OwnerId FROM Lead WHERE LastName = 'N'").await[0]["OwnerId"],
+        json!(inbound)
+    );
+}
