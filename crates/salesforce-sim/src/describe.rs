@@ -29,7 +29,9 @@ pub(crate) struct Kept(Mutex<HashMap<String, (String, Arc<Value>)>>);
 pub(crate) fn resources(org: &Org, request: &Request) -> Reply {
     let base = format!("/services/data/v{}.0", request.version);
     let mut body = Map::new();
-    for name in ["composite", "limits", "query", "queryAll", "sobjects"] {
+    for name in
+        ["composite", "limits", "parameterizedSearch", "query", "queryAll", "search", "sobjects", "tooling"]
+    {
         body.insert(name.into(), json!(format!("{base}/{name}")));
     }
     body.insert("identity".into(), json!(format!("{}/id/{}/{}", request.base, org.id, request.actor.user)));
