@@ -177,3 +177,33 @@ async fn a_converted_lead_is_made_only_by_who_may_and_changed_by_nobody() {
     assert_eq!(world.query("SELECT Id FROM Lead WHERE IsConverted = true").await.len(), 1);
     world.delete(&path).await.expect(204);
 }
+
+/// §4.2: cases keep a contact; without them it goes with its account, and comes back with it.
+#[tokio::test]
+async fn a_contact_with_cases_stays_and_one_without_goes_with_its_account() {
+    let world = World::start().await;
+    let make =
+        async |path: &str, body| world.post(path, body).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let account = make(ACCOUNTS, json!({"Name": "Engines"})).await;
+    let body = json!({"FirstName": "Ada", "LastName": "Lovelace", "AccountId": account});
+    let contact = make(CONTACTS, body).await;
+    let case = make(&format!("{V}/sobjects/Case"), json!({"ContactId": contact, "Subject": "Help"})).await;
+    let error = world.delete(&format!("{CONTACTS}/{contact}")).await.expect_error(400, "DELETE_FAILED");
+    let message = error["message"].as_str().unwrap();
+    let expected = "Your attempt to delete Ada Lovelace could not be completed because it is associated with \
+                    the following cases.: ";
+    assert!(message.starts_with(expected), "{message}");
+    world.delete(&format!("{V}/sobjects/Case/{case}")).await.expect(204);
+    world.delete(&format!("{ACCOUNTS}/{account}")).await.expect(204);
+    assert!(world.query("SELECT Id FROM Contact").await.is_empty());
+    let envelope = format!(
+        "<Envelope><Header><SessionHeader><sessionId>{}</sessionId></SessionHeader></Header>\
+         <Body><undelete><ids>{account}</ids></undelete></Body></Envelope>",
+        world.token
+    );
+    let url = format!("{}/services/Soap/u/66.0", world.sim.url());
+    let answer = world.send(world.http.post(url).header("Content-Type", "text/xml").body(envelope)).await;
+    assert!(answer.text.contains("<success>true</success>"), "{}", answer.text);
+    let rows = world.query("SELECT Name, Account.Name FROM Contact").await;
+    assert_eq!((&rows[0]["Name"], &rows[0]["Account"]["Name"]), (&json!("Ada Lovelace"), &json!("Engines")));
+}
