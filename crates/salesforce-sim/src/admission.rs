@@ -6,7 +6,7 @@ use crate::{
     World,
     calls::Running,
     errors::Refusal,
-    faults::{Fault, FaultKind},
+    faults::{Fault, FaultKind, Slow},
     footprint::Footprint,
     locks::Lock,
     oauth::{OAuth, Session},
@@ -27,6 +27,7 @@ pub(crate) struct Admitted<'a> {
     pub(crate) actor: Actor,
     pub(crate) usage: Usage,
     fault: Option<FaultKind>,
+    slow: Option<Slow>,
 }
 
 /// Why a call does not get that far.
@@ -44,8 +45,8 @@ pub(crate) async fn admit<'a>(
     path: &[String],
     token: Result<&str, Refusal>,
 ) -> Result<Admitted<'a>, Denied> {
-    let fault = match strike(world, method, path).await {
-        Ok(fault) => fault,
+    let (fault, slow) = match strike(world, method, path).await {
+        Ok(struck) => struck,
         Err(None) => return Err(Denied::Cut),
         Err(Some(fault)) => return Err(Denied::Fault(fault)),
     };
@@ -65,6 +66,7 @@ pub(crate) async fn admit<'a>(
         running: world.calls.begin(writes, now),
         actor,
         usage,
+        slow,
         fault: fault.map(|fault| fault.kind),
     })
 }
@@ -106,13 +108,13 @@ pub(crate) async fn strike(
     world: &World,
     method: &str,
     path: &[String],
-) -> Result<Option<Fault>, Option<Fault>> {
+) -> Result<(Option<Fault>, Option<Slow>), Option<Fault>> {
     let strike = world.faults.strike(method, path);
     pause(strike.delay).await;
     match strike.hit {
         Some(fault) if fault.kind == FaultKind::CutBeforeCommit => Err(None),
         Some(fault) if fault.kind == FaultKind::Status => Err(Some(fault)),
-        hit => Ok(hit),
+        hit => Ok((hit, strike.slow)),
     }
 }
 
@@ -125,7 +127,7 @@ impl Admitted<'_> {
     /// Does the work in the middle of the time that a call of this size takes: a caller who gives up while it
     /// waits cannot know whether it was done. Its locks are its own from the beginning to the end.
     pub(crate) async fn carry_out(
-        &self,
+        self,
         world: &World,
         footprint: Footprint,
         run: impl FnOnce(&HashSet<Lock>) -> Reply,
@@ -133,9 +135,13 @@ impl Admitted<'_> {
         self.running.is(footprint.writes, footprint.locks.contains(&Lock::Sharing));
         let patience = world.org().switches.patience();
         let held = world.locks.take(footprint.locks, patience).await;
+        self.running.has_its_locks();
         let takes = world.latency.of(footprint.records, &world.random);
         pause(takes / 2).await;
         let reply = run(&held.contended);
+        if let Some(slow) = self.slow {
+            slow.wait().await;
+        }
         pause(takes / 2).await;
         drop(held);
         if self.fault == Some(FaultKind::CutAfterCommit) {

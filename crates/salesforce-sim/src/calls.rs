@@ -39,6 +39,8 @@ struct Run {
     since: i64,
     writes: bool,
     sharing: bool,
+    /// It waits for nobody's lock.
+    works: bool,
 }
 
 /// Calls of the last 24 hours, by the minute.
@@ -93,6 +95,13 @@ impl Running<'_> {
             }
         }
     }
+
+    /// The call waits for no other one any more.
+    pub(crate) fn has_its_locks(&self) {
+        if let Some(run) = self.calls.counts().running.get_mut(&self.run) {
+            run.works = true;
+        }
+    }
 }
 
 impl Drop for Running<'_> {
@@ -124,7 +133,7 @@ impl Calls {
         let mut counts = self.counts();
         let run = counts.next_run;
         counts.next_run += 1;
-        counts.running.insert(run, Run { since: now, writes, sharing: false });
+        counts.running.insert(run, Run { since: now, writes, sharing: false, works: false });
         counts.peak = counts.peak.max(counts.running.len());
         Running { calls: self, run }
     }
@@ -160,11 +169,12 @@ impl Calls {
         let counts = self.counts();
         let writes: BTreeMap<String, u64> =
             counts.writes.iter().map(|(size, calls)| (size.to_string(), *calls)).collect();
+        let working = counts.running.values().filter(|run| run.works).count();
         json!({
             "api_calls": counts.api,
             "token_calls": counts.token,
             "by_request": counts.by_request,
-            "in_flight": {"now": counts.running.len(), "peak": counts.peak},
+            "in_flight": {"now": counts.running.len(), "working": working, "peak": counts.peak},
             "sharing_locks": {"peak": counts.peak_sharing},
             "records_per_write": {"calls_by_size": writes, "last": counts.last_writes},
         })
@@ -256,13 +266,14 @@ mod tests {
         assert_eq!(calls.running_for(20_000, false, 20_000), 1);
         assert_eq!(calls.running_for(5_000, true, 20_000), 1);
         assert_eq!(calls.running_for(5_000, false, 20_000), 2);
+        first.has_its_locks();
         drop(second);
         let shown = calls.to_json();
-        assert_eq!(shown["in_flight"], json!({"now": 1, "peak": 2}));
+        assert_eq!(shown["in_flight"], json!({"now": 1, "working": 1, "peak": 2}));
         assert_eq!(shown["sharing_locks"], json!({"peak": 2}));
         assert_eq!(shown["records_per_write"], json!({"calls_by_size": {"200": 1}, "last": [200]}));
         calls.clear();
-        assert_eq!(calls.to_json()["in_flight"], json!({"now": 1, "peak": 1}));
+        assert_eq!(calls.to_json()["in_flight"], json!({"now": 1, "working": 1, "peak": 1}));
         drop(first);
         assert_eq!(calls.to_json()["in_flight"]["now"], 0);
     }

@@ -10,6 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::{
     errors::Refusal,
@@ -41,7 +42,7 @@ pub struct Fault {
     /// For `status`: the text of the error.
     #[serde(default)]
     pub message: Option<String>,
-    /// For `delay`, and before any other kind: how long the call waits first.
+    /// For `delay` and `slow`, and before any other kind: how long the call waits.
     #[serde(default)]
     pub delay_ms: Option<u64>,
     /// How many calls it strikes; without it, it stays until it is taken away.
@@ -66,6 +67,8 @@ pub enum FaultKind {
     Lock,
     /// It waits, and is then carried out as usual.
     Delay,
+    /// It takes longer by `delay_ms`, with all its locks held, and less when faults are cleared meanwhile.
+    Slow,
 }
 
 /// What strikes one call.
@@ -73,6 +76,22 @@ pub enum FaultKind {
 pub(crate) struct Strike {
     pub(crate) delay: Duration,
     pub(crate) hit: Option<Fault>,
+    pub(crate) slow: Option<Slow>,
+}
+
+/// A call that takes longer.
+pub(crate) struct Slow {
+    time: Duration,
+    /// Changes when faults are cleared.
+    cleared: watch::Receiver<()>,
+}
+
+impl Slow {
+    /// Waits until the time has passed or faults are cleared, be it before this was called.
+    pub(crate) async fn wait(mut self) {
+        // The sender lives as long as the org: only a time-out or a change ends this.
+        let _ = tokio::time::timeout(self.time, self.cleared.changed()).await;
+    }
 }
 
 /// The faults that are armed.
@@ -81,11 +100,17 @@ pub(crate) struct Faults {
     /// So that calls take no lock while nothing is armed.
     number: AtomicUsize,
     random: Random,
+    cleared: watch::Sender<()>,
 }
 
 impl Faults {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { armed: Mutex::default(), number: AtomicUsize::new(0), random: Random::new(seed) }
+        Self {
+            armed: Mutex::default(),
+            number: AtomicUsize::new(0),
+            random: Random::new(seed),
+            cleared: watch::Sender::new(()),
+        }
     }
 
     fn armed(&self) -> std::sync::MutexGuard<'_, Vec<Fault>> {
@@ -101,6 +126,7 @@ impl Faults {
     pub(crate) fn clear(&self) {
         self.armed().clear();
         self.number.store(0, Ordering::Release);
+        self.cleared.send_replace(());
     }
 
     pub(crate) fn list(&self) -> Vec<Fault> {
@@ -138,7 +164,7 @@ impl Faults {
         }
         let mut armed = self.armed();
         for fault in armed.iter_mut() {
-            let is_delay = fault.kind == FaultKind::Delay;
+            let is_delay = matches!(fault.kind, FaultKind::Delay | FaultKind::Slow);
             if fault.count == Some(0) || (!is_delay && strike.hit.is_some()) || !fits(fault) {
                 continue;
             }
@@ -146,7 +172,12 @@ impl Faults {
                 continue;
             }
             fault.count = fault.count.map(|count| count - 1);
-            strike.delay += Duration::from_millis(fault.delay_ms.unwrap_or(0));
+            let time = Duration::from_millis(fault.delay_ms.unwrap_or(0));
+            if fault.kind == FaultKind::Slow {
+                strike.slow = Some(Slow { time, cleared: self.cleared.subscribe() });
+            } else {
+                strike.delay += time;
+            }
             if !is_delay {
                 strike.hit = Some(fault.clone());
             }

@@ -225,12 +225,13 @@ async fn soap(world: &World, incoming: &Incoming, api: soap::Api, version: &str)
         Err(Denied::Refused(refusal, _)) => return refused(&refusal.into()),
     };
     let footprint = call.footprint(operation);
+    let (actor, usage) = (admitted.actor, admitted.usage);
     // A lock fault strikes all that the operation names: its arguments are one list.
     let struck = if admitted.is_locked() { footprint.locks.clone() } else { BTreeSet::new() };
     let work = |contended: &HashSet<Lock>| {
         let mut org = world.org_mut();
         org.contended = contended.iter().chain(&struck).copied().collect();
-        let reply = call.run(operation, &mut org, admitted.actor, admitted.usage);
+        let reply = call.run(operation, &mut org, actor, usage);
         org.contended.clear();
         reply
     };
@@ -316,14 +317,17 @@ async fn token(world: &World, incoming: &Incoming, endpoint: &str, path: &[Strin
 
 /// Calls that need no session because they make one: faults and latency, but no allowance.
 async fn authenticate(world: &World, method: &str, path: &[String], run: impl FnOnce() -> Reply) -> Outcome {
-    let fault = match strike(world, method, path).await {
-        Ok(fault) => fault,
+    let (fault, slow) = match strike(world, method, path).await {
+        Ok(struck) => struck,
         Err(None) => return Outcome::Cut,
         Err(Some(fault)) => return Outcome::Reply(fault.token_reply(), None),
     };
     let takes = world.latency.of(0, &world.random);
     pause(takes / 2).await;
     let reply = run();
+    if let Some(slow) = slow {
+        slow.wait().await;
+    }
     pause(takes / 2).await;
     if fault.is_some_and(|fault| fault.kind == FaultKind::CutAfterCommit) {
         return Outcome::Cut;

@@ -8,32 +8,35 @@ use serde_json::{Value, json};
 
 use crate::world::{Answer, V, World};
 
-/// Every call takes so long that another one fits into it.
-async fn slow_org() -> World {
-    World::with(SimConfig { latency: Duration::from_millis(400), ..SimConfig::default() }).await
-}
-
 async fn role(world: &World, name: &str) -> String {
     let rows = world.query(&format!("SELECT Id FROM UserRole WHERE Name = '{name}'")).await;
     rows[0]["Id"].as_str().unwrap().to_owned()
 }
 
-/// Sends a request on its way, and comes back when the org has let it in.
+/// Sends a request that stays at work, with its locks, until [`end`]; comes back when it is there.
 async fn begin(world: &World, method: Method, path: &str, body: Value) -> tokio::task::JoinHandle<Answer> {
-    let running = async || world.get("/_sim/calls").await.expect(200)["in_flight"]["now"].as_u64().unwrap();
-    let before = running().await;
+    let working =
+        async || world.get("/_sim/calls").await.expect(200)["in_flight"]["working"].as_u64().unwrap();
+    let before = working().await;
+    world.control("/faults", json!({"kind": "slow", "delay_ms": 60_000, "count": 1})).await;
     let request = world.request(method, path).json(&body);
     let call = tokio::spawn(async move { Answer::read(request.send().await.unwrap()).await });
-    while running().await == before {
+    while working().await == before {
         tokio::task::yield_now().await;
     }
     call
 }
 
+/// Lets a call that began come to its end.
+async fn end(world: &World, call: tokio::task::JoinHandle<Answer>) -> Answer {
+    world.delete("/_sim/faults").await.expect(200);
+    call.await.unwrap()
+}
+
 /// §9: lock errors under concurrency. §9: lock contention.
 #[tokio::test]
 async fn two_calls_that_change_roles_exclude_each_other() {
-    let world = slow_org().await;
+    let world = World::start().await;
     let ceo = role(&world, "CEO").await;
     let (ada, bob) = (
         world.create("a@example.com", json!({})).await,
@@ -54,23 +57,31 @@ async fn two_calls_that_change_roles_exclude_each_other() {
     let message = format!("unable to obtain exclusive access to this record or 1 records: {bob}");
     assert_eq!(items[0]["errors"][0]["message"], message);
     assert_eq!(items[1]["success"], true);
-    first.await.unwrap().expect(204);
+    end(&world, first).await.expect(204);
     let calls = world.get("/_sim/calls").await.expect(200);
     assert_eq!(calls["sharing_locks"]["peak"], 2);
-    assert_eq!(calls["in_flight"], json!({"now": 0, "peak": 2}));
+    assert_eq!(calls["in_flight"], json!({"now": 0, "working": 0, "peak": 2}));
     assert_eq!(calls["records_per_write"], json!({"calls_by_size": {"1": 1, "2": 1}, "last": [1, 2]}));
 
     // With more patience the second one waits and is done.
     world.control("/switches", json!({"sharing-lock-wait-ms": 10_000})).await;
     let first = begin(&world, Method::PATCH, &path(&ada), json!({"UserRoleId": null})).await;
-    world.patch(&path(&bob), json!({"UserRoleId": ceo})).await.expect(204);
-    first.await.unwrap().expect(204);
+    let bob = path(&bob);
+    let second = world.patch(&bob, json!({"UserRoleId": ceo}));
+    let (second, first) = tokio::join!(second, async {
+        while world.get("/_sim/calls").await.expect(200)["in_flight"]["now"] != 2 {
+            tokio::task::yield_now().await;
+        }
+        end(&world, first).await
+    });
+    first.expect(204);
+    second.expect(204);
 }
 
 /// §2.12: so do two that write the same row; others do not notice.
 #[tokio::test]
 async fn two_calls_that_write_one_row_exclude_each_other() {
-    let world = slow_org().await;
+    let world = World::start().await;
     let ada = world.create("a@example.com", json!({})).await;
     let bob = world.create("b@example.com", json!({"Alias": "b"})).await;
     world.control("/switches", json!({"lock-wait-ms": 20})).await;
@@ -88,14 +99,14 @@ async fn two_calls_that_write_one_row_exclude_each_other() {
     by_key.expect_error(400, "UNABLE_TO_LOCK_ROW");
     other.expect(204);
     read.expect(200);
-    first.await.unwrap().expect(204);
+    end(&world, first).await.expect(204);
     assert_eq!(world.user(&ada).await["Title"], "first");
 }
 
 /// In one transaction a row that cannot be had takes everything back.
 #[tokio::test]
 async fn a_contended_row_takes_back_its_transaction() {
-    let world = slow_org().await;
+    let world = World::start().await;
     let ada = world.create("a@example.com", json!({})).await;
     let bob = world.create("b@example.com", json!({"Alias": "b"})).await;
     world.control("/switches", json!({"lock-wait-ms": 20})).await;
@@ -106,14 +117,14 @@ async fn a_contended_row_takes_back_its_transaction() {
     let answer = world.post(&format!("{V}/composite"), body).await.expect(200);
     assert_eq!(answer["compositeResponse"][0]["body"][0]["errorCode"], "PROCESSING_HALTED");
     assert_eq!(answer["compositeResponse"][1]["body"][0]["errorCode"], "UNABLE_TO_LOCK_ROW");
-    first.await.unwrap().expect(204);
+    end(&world, first).await.expect(204);
     assert_eq!(world.user(&bob).await["Title"], Value::Null);
 }
 
 /// §9: 403 Concurrent; latency (20 s). Only what runs for 20 seconds counts.
 #[tokio::test]
 async fn calls_that_run_long_keep_others_out() {
-    let world = slow_org().await;
+    let world = World::start().await;
     world.control("/switches", json!({"concurrent-requests": 2})).await;
     let limits = format!("{V}/limits");
     let first = begin(&world, Method::GET, &limits, json!({})).await;
@@ -126,7 +137,7 @@ async fn calls_that_run_long_keep_others_out() {
     assert_eq!(refused.expect_error(403, "REQUEST_LIMIT_EXCEEDED")["message"], message);
     assert_eq!(refused.header("retry-after"), "");
     for call in [first, second, third] {
-        call.await.unwrap().expect(200);
+        end(&world, call).await.expect(200);
     }
     world.get(&limits).await.expect(200);
 }
@@ -135,7 +146,7 @@ async fn calls_that_run_long_keep_others_out() {
 #[tokio::test]
 async fn a_developer_edition_has_five() {
     let file = "[org]\nedition = \"Developer Edition\"";
-    let world = World::from_file_with(file, |config| config.latency = Duration::from_millis(400)).await;
+    let world = World::from_file(file).await;
     let limits = format!("{V}/limits");
     let mut running = Vec::new();
     for _ in 0..5 {
@@ -144,14 +155,14 @@ async fn a_developer_edition_has_five() {
     world.control("/clock", json!({"advance_seconds": 20})).await;
     world.get(&limits).await.expect_error(403, "REQUEST_LIMIT_EXCEEDED");
     for call in running {
-        call.await.unwrap().expect(200);
+        end(&world, call).await.expect(200);
     }
 }
 
 /// §9: 403 `LongTxn`. Only writes count, and only writes are refused.
 #[tokio::test]
 async fn transactions_that_run_long_keep_other_writes_out() {
-    let world = slow_org().await;
+    let world = World::start().await;
     let ada = world.create("a@example.com", json!({})).await;
     world.control("/switches", json!({"concurrent-long-transactions": 1})).await;
     let path = format!("{V}/sobjects/User/{ada}");
@@ -161,7 +172,7 @@ async fn transactions_that_run_long_keep_other_writes_out() {
     let message = "ConcurrentPerOrgLongTxn Limit exceeded.";
     assert_eq!(write.expect_error(403, "REQUEST_LIMIT_EXCEEDED")["message"], message);
     read.expect(200);
-    first.await.unwrap().expect(204);
+    end(&world, first).await.expect(204);
 }
 
 /// The time of a call is that of all records in it, also of those in collections within a composite.

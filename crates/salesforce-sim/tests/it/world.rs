@@ -62,15 +62,9 @@ impl World {
 
     /// An org from the text of an org file.
     pub async fn from_file(text: &str) -> Self {
-        Self::from_file_with(text, |_| {}).await
-    }
-
-    pub async fn from_file_with(text: &str, change: impl FnOnce(&mut SimConfig)) -> Self {
         let dir = std::env::temp_dir().join(format!("sim-{}-{}", std::process::id(), fastrand(text)));
         std::fs::write(&dir, text).unwrap();
-        let mut config = SimConfig { org_file: Some(dir.clone()), ..SimConfig::default() };
-        change(&mut config);
-        let world = Self::with(config).await;
+        let world = Self::with(SimConfig { org_file: Some(dir.clone()), ..SimConfig::default() }).await;
         std::fs::remove_file(dir).unwrap();
         world
     }
