@@ -57,6 +57,7 @@ mod soql;
 mod sosl;
 mod switches;
 mod table;
+mod tls;
 mod users;
 mod values;
 mod versions;
@@ -81,6 +82,7 @@ use crate::{
 pub use faults::{Fault, FaultKind};
 pub use org_file::OrgFileError;
 pub use schema::SchemaError;
+pub use tls::{TlsError, TlsFiles};
 
 /// How to start a simulated org: the flags of `gangway sim`.
 #[derive(Clone, Debug)]
@@ -109,6 +111,8 @@ pub struct SimConfig {
     pub control_token: Option<String>,
     /// Allows `listen` to be another address than loopback.
     pub allow_remote: bool,
+    /// Speaks HTTPS, with this certificate. HTTP without it.
+    pub tls: Option<TlsFiles>,
     /// The time of the org.
     pub clock: Clock,
 }
@@ -135,6 +139,7 @@ impl Default for SimConfig {
             org_file: None,
             control_token: None,
             allow_remote: false,
+            tls: None,
             clock: Clock::system(),
         }
     }
@@ -155,6 +160,9 @@ pub enum SimError {
         #[source]
         source: std::io::Error,
     },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The org file does not make an org.
     #[error(transparent)]
     OrgFile(#[from] OrgFileError),
@@ -165,6 +173,7 @@ pub enum SimError {
 pub struct Sim {
     /// Where it listens.
     pub addr: SocketAddr,
+    scheme: &'static str,
     handle: SimHandle,
     server: ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -181,6 +190,8 @@ impl Sim {
         if !config.listen.ip().is_loopback() && !config.allow_remote {
             return Err(SimError::Remote(config.listen));
         }
+        let tls = config.tls.as_ref().map(TlsFiles::load).transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let address = config.listen;
         let failed = |source| SimError::Listen { address, source };
         let listener = TcpListener::bind(address).map_err(failed)?;
@@ -190,18 +201,18 @@ impl Sim {
         let shared = Arc::clone(&world);
         let thread = std::thread::Builder::new()
             .name("salesforce-sim".into())
-            .spawn(move || serve(shared, listener, send))
+            .spawn(move || serve(shared, listener, tls, send))
             .map_err(failed)?;
         let started =
             receive.await.unwrap_or_else(|_| Err(std::io::Error::other("the server did not start")));
         let server = started.map_err(failed)?;
-        Ok(Self { addr, handle: SimHandle { world }, server, thread: Some(thread) })
+        Ok(Self { addr, scheme, handle: SimHandle { world }, server, thread: Some(thread) })
     }
 
     /// The login and instance URL of the org, without a slash at its end.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        format!("{}://{}", self.scheme, self.addr)
     }
 
     /// A look inside, without HTTP. It can be cloned and outlives the server.
@@ -229,6 +240,7 @@ impl Drop for Sim {
 fn serve(
     world: Arc<World>,
     listener: TcpListener,
+    tls: Option<rustls::ServerConfig>,
     started: tokio::sync::oneshot::Sender<std::io::Result<ServerHandle>>,
 ) {
     let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
@@ -241,8 +253,11 @@ fn serve(
                 .default_service(web::to(server::entry))
         })
         .workers(workers)
-        .disable_signals()
-        .listen(listener);
+        .disable_signals();
+        let server = match tls {
+            Some(tls) => server.listen_rustls_0_23(listener, tls),
+            None => server.listen(listener),
+        };
         match server {
             Ok(server) => {
                 let server = server.run();

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
-use salesforce_sim::{Sim, SimConfig, SimError};
+use salesforce_sim::{Sim, SimConfig, SimError, TlsFiles};
 use serde_json::json;
 
 use super::{Failure, Output, asked_to_stop, chain, output};
@@ -36,6 +36,12 @@ pub(super) struct Arguments {
     /// What the org holds: profiles, licences, users, custom fields, switches (docs/simulated-org.md).
     #[arg(long, value_name = "FILE")]
     org_file: Option<PathBuf>,
+    /// Speak HTTPS with this certificate (PEM), for programs that speak nothing else.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's private key (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     /// Allow listening on another address than loopback.
     #[arg(long)]
     allow_remote: bool,
@@ -58,6 +64,10 @@ pub(super) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
         org_file: arguments.org_file,
         control_token: arguments.control_token,
         allow_remote: arguments.allow_remote,
+        tls: arguments
+            .tls_certificate
+            .zip(arguments.tls_key)
+            .map(|(certificate, key)| TlsFiles { certificate, key }),
         ..SimConfig::default()
     };
     let sim = start(config, "--listen").await?;
@@ -90,7 +100,7 @@ pub(super) async fn start(config: SimConfig, flag: &str) -> Result<Sim, Failure>
         let help = match &error {
             SimError::Listen { .. } => format!("; choose another address with {flag}"),
             SimError::Remote(_) => "; add --allow-remote".to_owned(),
-            SimError::OrgFile(_) => String::new(),
+            SimError::OrgFile(_) | SimError::Tls(_) => String::new(),
         };
         Failure::Failed(format!("{}{help}", chain(&error)))
     })
