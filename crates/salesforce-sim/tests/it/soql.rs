@@ -453,3 +453,17 @@ async fn two_hundred_names_among_many_are_looked_up_not_searched_for() {
     assert_eq!((&plan["leadingOperationType"], &plan["cardinality"]), (&json!("Index"), &json!(200)));
     assert_eq!(world.query(&soql).await.len(), 200);
 }
+
+/// A queue is a Group, and as an owner it is called what it is.
+#[tokio::test]
+async fn the_owner_of_a_lead_is_a_user_or_a_queue() {
+    let world = World::start().await;
+    let queue = world.query("SELECT QueueId FROM QueueSobject WHERE SobjectType = 'Lead'").await[0].clone();
+    let lead = |owner: &Value| json!({"LastName": "Lovelace", "Company": "Engines", "OwnerId": owner});
+    world.post(&format!("{V}/sobjects/Lead"), lead(&queue["QueueId"])).await.expect(201);
+    let queued = world.query("SELECT Owner.Type, Owner.Name FROM Lead WHERE Owner.Type = 'Queue'").await;
+    assert_eq!(queued.len(), 1);
+    assert_eq!(queued[0]["Owner"]["Type"], "Queue");
+    let others = world.query("SELECT Owner.Type FROM Lead WHERE Owner.Type != 'Queue'").await;
+    assert!(others.iter().all(|lead| lead["Owner"]["Type"] == "User"), "{others:?}");
+}
