@@ -1,10 +1,13 @@
 """The app, the passwords and the keys of the judges' org: what tests/judges/org.toml leaves out because it is new every time."""
 
+import ipaddress
 import tempfile
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 ADMIN = "admin@harbour-lights.example"
@@ -49,3 +52,23 @@ certificate = """{public_pem(key)}"""
         path = Path(directory) / "org.toml"
         path.write_text(text, encoding="utf-8")
         yield path
+
+
+@contextmanager
+def server_certificate():
+    """The files of a certificate for loopback and its key."""
+    key = private_key()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(timezone.utc)
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1)).add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256())
+    )
+    with tempfile.TemporaryDirectory() as directory:
+        files = Path(directory) / "certificate.pem", Path(directory) / "key.pem"
+        files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        files[1].write_text(pem(key), encoding="utf-8")
+        yield files

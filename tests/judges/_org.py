@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -19,9 +20,10 @@ VERSION = "66.0"
 class Org:
     """A running simulated org, from outside: its address, its app, its control endpoints."""
 
-    def __init__(self, document):
+    def __init__(self, document, certificate=None):
         self.url = document["org"]
-        self.host = self.url.removeprefix("http://")
+        self.host = self.url.split("//")[1]
+        self.context = ssl.create_default_context(cafile=certificate) if certificate else None
         self.control_url = document["control"]
         self.client_id = document["clientId"]
         self.client_secret = document["clientSecret"]
@@ -32,7 +34,7 @@ class Org:
         form = form or {"grant_type": "refresh_token", "refresh_token": self.refresh_token}
         form = {"client_id": self.client_id, "client_secret": self.client_secret, **form}
         body = urllib.parse.urlencode(form).encode()
-        with urllib.request.urlopen(f"{self.url}/services/oauth2/token", body, timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.url}/services/oauth2/token", body, timeout=30, context=self.context) as answer:
             return json.load(answer)
 
     def control(self, path, body=None, method=None):
@@ -42,7 +44,7 @@ class Org:
             self.control_url + path, data, {"Content-Type": "application/json"}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=30, context=self.context) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{path}: {error.code} {error.read().decode()}") from error
@@ -53,15 +55,17 @@ class Org:
 
 
 @contextmanager
-def running_org(*flags, org_file=HERE / "org.toml"):
-    """Yields an org that nobody else uses."""
+def running_org(*flags, org_file=HERE / "org.toml", tls=None):
+    """Yields an org that nobody else uses, over HTTPS if there are files for it."""
+    if tls:
+        flags = (*flags, "--tls-certificate", str(tls[0]), "--tls-key", str(tls[1]))
     command = [sys.argv[1], "--output", "json", "sim", "--listen", "127.0.0.1:0", "--org-file", str(org_file)]
     process = subprocess.Popen([*command, *flags], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline()
         if not line:
             raise SystemExit("gangway sim ended before it was up")
-        yield Org(json.loads(line))
+        yield Org(json.loads(line), tls[0] if tls else None)
     finally:
         process.terminate()
         try:

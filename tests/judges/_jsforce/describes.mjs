@@ -2,7 +2,7 @@
 
 async function objects(tally, org, conn) {
   const { sobjects } = await conn.describeGlobal();
-  tally.note(sobjects.some((one) => one.name === 'PermissionSetAssignment' && one.updateable === false), 'objects are listed', sobjects.length);
+  tally.note(sobjects.some((one) => one.name === 'GroupMember' && one.updateable === false), 'objects are listed', sobjects.length);
   const user = await conn.sobject('User').describe();
   tally.note(user.deletable === false && user.fields.find((field) => field.name === 'Email').length === 128, 'one is described');
   const again = await conn.describe$('User');

@@ -13,9 +13,9 @@ displayLocationInDecimal encrypted externalId extraTypeInfo filterable filteredL
 htmlFormatted idLookup inlineHelpText label length mask maskType name nameField namePointing nillable permissionable picklistValues
 polymorphicForeignKey precision queryByDistance referenceTargetField referenceTo relationshipName relationshipOrder restrictedDelete
 restrictedPicklist scale searchPrefilterable soapType sortable type unique updateable writeRequiresMasterRead""".split()
-FLAGS = {  # createable, updateable, deletable, as recorded
+FLAGS = {  # createable, updateable, deletable, as recorded; a grant's ExpirationDate can be changed since v52.0
     "User": (True, True, False), "Contact": (True, True, True), "Lead": (True, True, True), "Account": (True, True, True),
-    "PermissionSet": (True, True, True), "PermissionSetAssignment": (True, False, True), "PermissionSetLicense": (False, False, False),
+    "PermissionSet": (True, True, True), "PermissionSetAssignment": (True, True, True), "PermissionSetLicense": (False, False, False),
     "Group": (True, True, True), "GroupMember": (True, False, True), "QueueSobject": (True, False, True), "Profile": (False, True, True),
     "UserRole": (True, True, True), "UserLogin": (False, True, False), "UserLicense": (False, False, False), "Organization": (False, True, False),
 }

@@ -1,10 +1,11 @@
 """Every way in that simple-salesforce knows, and every way to be turned away."""
 
-from simple_salesforce import SalesforceLogin
+import requests
+from simple_salesforce import Salesforce, SalesforceLogin
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceExpiredSession
 
-from _keys import ADMIN, APP, PASSWORD, SECURITY_TOKEN
-from _org import VERSION
+from _keys import ADMIN, APP, PASSWORD, SECURITY_TOKEN, server_certificate
+from _org import VERSION, running_org
 
 from .connect import connect, refused, session
 
@@ -90,4 +91,13 @@ def expiry(tally, org):
     tally.note((no_header.status_code, no_header.json()[0]["errorCode"]) == (401, "INVALID_AUTH_HEADER"), "no token at all", no_header.text)
 
 
-STORIES = [a_token_at_hand, username_and_password, the_app_alone, a_signed_assertion, turned_away, expiry]
+def over_https(tally, org):
+    with server_certificate() as files, running_org(tls=files) as secure:
+        made = requests.Session()
+        made.trust_env, made.verify = False, str(files[0])
+        sf = Salesforce(session=made, session_id=secure.token()["access_token"], instance_url=secure.url, version=VERSION)
+        tally.note(sf.Contact.create({"LastName": "Https"})["success"] is True, "an org with a certificate needs nothing in between")
+        tally.note(secure.token()["instance_url"] == secure.url, "and says that it is reached by https", secure.url)
+
+
+STORIES = [a_token_at_hand, username_and_password, the_app_alone, a_signed_assertion, turned_away, expiry, over_https]
