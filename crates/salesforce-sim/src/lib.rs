@@ -19,6 +19,7 @@
 //! ```
 
 mod admission;
+mod automation;
 mod calls;
 mod cell;
 mod collections;

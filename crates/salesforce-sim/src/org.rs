@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    automation::Automation,
     cell::Row,
     entitlements,
     ids::Id,
@@ -60,6 +61,7 @@ pub(crate) struct Org {
     pub(crate) cursors: Mutex<Cursors>,
     counters: HashMap<String, i64>,
     undo: Vec<Undo>,
+    pub(crate) automation: Automation,
     /// What the running transaction has written; `None` until the org is built.
     pub(crate) written: Option<Written>,
     last_stamp: i64,
@@ -102,6 +104,7 @@ impl Org {
             cursors: Mutex::default(),
             counters: HashMap::new(),
             undo: Vec::new(),
+            automation: Automation::default(),
             written: None,
             last_stamp: 0,
         }

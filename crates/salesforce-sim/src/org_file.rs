@@ -1,6 +1,7 @@
 //! The org file: what an org holds when it starts. `data/default_org.toml` is one too.
 
 mod entitlements;
+mod records;
 
 use std::{
     collections::BTreeMap,
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    automation::{Trigger, ValidationRule},
     cell::{Cell, Row},
     crm::{
         assignment::{AssignmentRule, Step},
@@ -113,6 +115,10 @@ pub(crate) struct OrgFile {
     record_types: Vec<RecordType>,
     /// Where conversion carries a field of Lead, beside the standard mapping: `Region__c = ["Contact.Region__c"]`.
     lead_mapping: BTreeMap<String, Vec<String>>,
+    /// Records of objects that have no section of their own.
+    records: Vec<records::Record>,
+    validation_rules: Vec<ValidationRule>,
+    triggers: Vec<Trigger>,
     generate: Generate,
 }
 
@@ -327,12 +333,14 @@ impl OrgFile {
         self.add_lead_mapping(&mut org)?;
         self.choose_run_as(&mut org)?;
         self.add_apps(&mut org)?;
+        self.add_records(&mut org, now)?;
         self.generate(&mut org, actor)?;
         for (feature, total) in &self.features {
             if !users::set_total(&mut org, feature, *total) {
                 return Err(missing("features", "feature licence", feature));
             }
         }
+        self.add_automation(&mut org, now)?;
         org.commit();
         Ok(org)
     }
@@ -720,6 +728,17 @@ mod tests {
             ("hidden-fields = [\"User.Nope\"]", "there is no field User.Nope"),
             ("bare = true", "which the org file does not have"),
             ("[features]\nUserPermissionsNope = 1", "feature licence"),
+            ("[[records]]\nobject = \"Nope\"", "the object \"Nope\""),
+            ("[[records]]\nobject = \"Contact\"", "REQUIRED_FIELD_MISSING"),
+            (
+                "[[records]]\nobject = \"Contact\"\nfields = { AccountId = { ref = \"x\" } }",
+                "the record \"x\"",
+            ),
+            (
+                "[[validation-rules]]\nobject = \"Lead\"\nwhen = \"Nope = 1\"\nmessage = \"m\"",
+                "INVALID_FIELD",
+            ),
+            ("[[triggers]]\nobject = \"Nope\"\nname = \"n\"\nmessage = \"m\"", "INVALID_TYPE"),
         ] {
             let error = build(text).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains(expected), "{text}: {error}");

@@ -6,6 +6,7 @@ use serde_json::Map;
 
 use super::mixed;
 use crate::{
+    automation::{self, Event},
     cell::{Cell, Row},
     errors::{Refusal, Refusals},
     ids::Id,
@@ -26,6 +27,7 @@ pub(crate) fn delete(org: &mut Org, object: &Arc<Object>, id: Id, actor: Actor) 
     };
     locks::check(org, object, Some(id), &Map::new())?;
     mixed::check(org, object, Some(&row), None)?;
+    automation::check(org, object, &row, Event::Delete, actor)?;
     delete_with_children(org, object, &row, id, actor)
 }
 

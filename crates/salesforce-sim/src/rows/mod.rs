@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 pub(crate) use undelete::undelete;
 
 use crate::{
+    automation::{self, Event},
     cell::{Cell, Row},
     errors::{Refusal, Refusals},
     ids::Id,
@@ -137,6 +138,8 @@ fn save(
     check_values(object, &row, &named)?;
     rules.check_syntax(org, &row, &write)?;
     check_references(org, object, &row, &named)?;
+    let event = if before.is_none() { Event::Insert } else { Event::Update };
+    automation::check(org, object, &row, event, actor)?;
     check_unique(org, object, &row, before)?;
     rules.check(org, &row, &write)?;
     let id = before.and_then(|before| before.get(0).as_id()).unwrap_or_else(|| org.new_id(object));

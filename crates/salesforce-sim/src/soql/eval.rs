@@ -22,6 +22,12 @@ pub(crate) fn matches(org: &Org, plan: &Plan) -> Vec<Slot> {
     among(org, plan, plan.condition.as_ref().and_then(|test| candidates(org, plan, test)), |_| true)
 }
 
+/// Whether the condition of a query is true of a row.
+pub(super) fn is_true(org: &Org, plan: &Plan, row: &Row) -> bool {
+    let condition = plan.condition.as_ref();
+    condition.is_none_or(|test| holds(test, &mut |operand| value(org, plan, operand, row)))
+}
+
 /// Whether an index narrows the rows down.
 pub(super) fn uses_index(org: &Org, plan: &Plan) -> bool {
     plan.condition.as_ref().is_some_and(|test| candidates(org, plan, test).is_some())
@@ -44,13 +50,7 @@ pub(crate) fn among(
     let table = org.table(&plan.object);
     let offset = usize::try_from(plan.offset).unwrap_or(usize::MAX);
     let limit = plan.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let keep = |row: &Row| {
-        also(row)
-            && plan
-                .condition
-                .as_ref()
-                .is_none_or(|test| holds(test, &mut |operand| value(org, plan, operand, row)))
-    };
+    let keep = |row: &Row| also(row) && is_true(org, plan, row);
     let found: Box<dyn Iterator<Item = (Slot, &Arc<Row>)>> = match candidates {
         Some(slots) => Box::new(slots.into_iter().filter_map(|slot| Some((slot, table.row(slot)?)))),
         None => Box::new(table.iter()),

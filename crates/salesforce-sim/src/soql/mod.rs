@@ -75,6 +75,18 @@ fn groups(org: &Org, mut plan: Arc<Plan>, cut: Cut) -> Result<Page, Refusal> {
     Ok(Page { total: found.len(), rows: Rows::Groups(found), plan, next: None, tooling: false })
 }
 
+/// Whether a condition, as it stands behind `WHERE`, is true of a record that no table holds yet.
+pub(crate) fn holds(
+    org: &Org,
+    object: &str,
+    condition: &str,
+    row: &Row,
+    actor: Actor,
+) -> Result<bool, Refusal> {
+    let plan = prepare(org, &format!("SELECT Id FROM {object} WHERE {condition}"), actor, false)?;
+    Ok(eval::is_true(org, &plan, row))
+}
+
 /// The records of a query of which something more is true, in one page: what a search shows.
 pub(crate) fn select(
     asked: Asked<'_>,

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 #![expect(clippy::needless_pass_by_value, reason = "tests hand `json!` over as it is")]
 
+mod automation;
 mod composite;
 mod concurrency;
 mod conditions;
