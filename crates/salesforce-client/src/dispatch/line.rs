@@ -13,8 +13,16 @@ use super::change::Change;
 /// joiners do not starve another's one.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    tenants: Ring<TenantId, Ring<ClientName, Ring<ResourceId, VecDeque<Change>>>>,
+    tenants: Ring<TenantId, Ring<ClientName, Own>>,
     len: usize,
+}
+
+/// What waits for one client.
+#[derive(Debug, Default)]
+struct Own {
+    /// Under way already: what was begun ends before more is begun.
+    begun: VecDeque<Change>,
+    fresh: Ring<ResourceId, VecDeque<Change>>,
 }
 
 impl Line {
@@ -22,29 +30,28 @@ impl Line {
         self.len
     }
 
-    /// Takes a place behind the others of the same tenant and client; what is under way already goes before them, so
-    /// that what was begun ends before more is begun.
+    /// Takes a place behind the others of the same tenant and client.
     pub(super) fn put(&mut self, change: Change) {
         self.len += 1;
-        let (first, asker) = (change.is_under_way(), change.asker().clone());
-        self.tenants.with(asker.tenant, false, |clients| {
-            clients.with(asker.client, false, |identities| {
-                identities.with(asker.identity, first, |changes| {
-                    if first { changes.push_front(change) } else { changes.push_back(change) }
-                });
-            });
-        });
+        let asker = change.asker().clone();
+        let own = self.tenants.at(asker.tenant, false).at(asker.client, false);
+        if change.is_under_way() {
+            own.begun.push_back(change);
+        } else {
+            own.fresh.at(asker.identity, false).push_back(change);
+        }
     }
 
-    /// Takes the change back to the head of its tenant's and client's line: it was looked at and did not fit.
+    /// Goes back to the head of the line: it was looked at and did not fit.
     pub(super) fn put_back(&mut self, change: Change) {
         self.len += 1;
         let asker = change.asker().clone();
-        self.tenants.with(asker.tenant, true, |clients| {
-            clients.with(asker.client, true, |identities| {
-                identities.with(asker.identity, true, |changes| changes.push_front(change));
-            });
-        });
+        let own = self.tenants.at(asker.tenant, true).at(asker.client, true);
+        if change.is_under_way() {
+            own.begun.push_front(change);
+        } else {
+            own.fresh.at(asker.identity, true).push_front(change);
+        }
     }
 
     /// The change whose turn it is.
@@ -69,12 +76,12 @@ impl<K, V> Default for Ring<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Default> Ring<K, V> {
-    /// Adds under a key; a key that is new, or is to be `first`, has its turn last or next.
-    fn with(&mut self, key: K, first: bool, add: impl FnOnce(&mut V)) {
+    /// What waits under a key. A key that is new has its turn last, or `first`.
+    fn at(&mut self, key: K, first: bool) -> &mut V {
         if !self.waiting.contains_key(&key) {
             if first { self.turns.push_front(key.clone()) } else { self.turns.push_back(key.clone()) }
         }
-        add(self.waiting.entry(key).or_default());
+        self.waiting.entry(key).or_default()
     }
 }
 
@@ -91,6 +98,16 @@ impl Turns for VecDeque<Change> {
 
     fn is_empty(&self) -> bool {
         VecDeque::is_empty(self)
+    }
+}
+
+impl Turns for Own {
+    fn next(&mut self) -> Option<Change> {
+        self.begun.pop_front().or_else(|| self.fresh.next())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.begun.is_empty() && self.fresh.is_empty()
     }
 }
 
