@@ -198,8 +198,19 @@ impl Crowd {
     }
 
     fn calls(&self, joiners: usize) -> Value {
-        let calls = self.sim.handle().api_calls();
-        json!({ "calls": calls, "calls_each": calls as f64 / joiners as f64 })
+        let seen = self.sim.handle().calls();
+        let calls = seen["api_calls"].as_f64().unwrap_or_default();
+        let sizes = seen["records_per_write"]["calls_by_size"].as_object().cloned().unwrap_or_default();
+        let records: f64 = sizes
+            .iter()
+            .map(|(size, calls)| size.parse().unwrap_or(0.0) * calls.as_f64().unwrap_or_default())
+            .sum();
+        json!({
+            "calls": calls,
+            "calls_each": calls / joiners as f64,
+            "in_flight": seen["in_flight"]["peak"],
+            "records_each_call": records / calls,
+        })
     }
 }
 

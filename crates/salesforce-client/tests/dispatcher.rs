@@ -257,6 +257,26 @@ async fn one_tenants_crowd_lets_another_tenant_pass() {
 }
 
 #[tokio::test]
+async fn one_call_at_a_time_has_group_and_role_steps() {
+    let world = World::with(Duration::from_millis(10), Duration::from_millis(1), 5).await;
+    let role = world.id("UserRole", "Name", "Sales Manager");
+    let all: Vec<_> = (0..240)
+        .map(|n| {
+            let name = format!("g{n}");
+            let mut steps = world.joiner(&name);
+            if n % 3 == 0 {
+                steps[0] = world.user(&name, &[("UserRoleId", json!(role))]);
+            }
+            steps
+        })
+        .collect();
+    assert!(world.crowd(&all).await.iter().all(|outcomes| all_done(outcomes)));
+    let calls = world.sim.handle().calls();
+    assert_eq!(calls["sharing_locks"]["peak"], 1, "{calls}");
+    assert!(calls["in_flight"]["peak"].as_u64() > Some(1), "the other steps did not wait for them: {calls}");
+}
+
+#[tokio::test]
 async fn locked_rows_are_tried_again_and_alone() {
     let world = World::start().await;
     for _ in 0..5 {
