@@ -42,7 +42,8 @@ pub struct OrgSection {
     #[serde(default = "call_timeout", deserialize_with = "super::duration")]
     #[schemars(with = "String", default = "call_timeout_text")]
     pub call_timeout: Duration,
-    /// How many calls may be under way at once. Salesforce allows 25 that take longer than 20 s.
+    /// How many calls that write may be under way at once; a crowd shares them. More make each call smaller: answers
+    /// come sooner, and cost more API calls. Salesforce allows 25 that take longer than 20 s.
     #[serde(default = "max_in_flight")]
     pub max_in_flight: NonZeroUsize,
 }
@@ -60,7 +61,7 @@ fn call_timeout_text() -> String {
 }
 
 fn max_in_flight() -> NonZeroUsize {
-    NonZeroUsize::new(20).expect("the default is not zero")
+    NonZeroUsize::new(4).expect("the default is not zero")
 }
 
 /// How Gangway gets its access tokens.

@@ -52,7 +52,7 @@ fn the_shortest_configuration_has_sensible_defaults() {
         LogSection { format: LogFormat::Json, filter: "info,actix_server=warn".to_owned() }
     );
     let [org] = &config.orgs[..] else { panic!("one org") };
-    assert_eq!((org.flow, org.api_version.as_str(), org.max_in_flight), (FlowName::RefreshToken, "66.0", 20));
+    assert_eq!((org.flow, org.api_version.as_str(), org.max_in_flight), (FlowName::RefreshToken, "66.0", 4));
     let [tenant] = &config.tenants[..] else { panic!("one tenant") };
     assert!(tenant.default, "a sole tenant is the default");
     assert_eq!(tenant.org.as_ref().map(model::OrgName::as_str), Some("acme-prod"));
