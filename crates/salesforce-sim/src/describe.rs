@@ -15,8 +15,8 @@ use crate::{
     crm::record_types,
     errors::Refusal,
     ids::Id,
+    layouts,
     org::Org,
-    records,
     request::{Body, Reply, Request},
     schema::{Field, Kind, Object, OnDelete, PicklistValue},
 };
@@ -100,9 +100,7 @@ pub(crate) fn info(org: &Org, name: &str, request: &Request) -> Reply {
         None => Refusal::not_found().into(),
         Some(object) => {
             let rows = org.table(object).iter().take(5);
-            let recent: Vec<Value> = rows
-                .map(|(_, row)| json!({"attributes": records::attributes(object, row, request.version), "Id": row.get(0).to_json()}))
-                .collect();
+            let recent: Vec<Value> = rows.map(|(_, row)| layouts::item(object, row, request)).collect();
             let describe = Value::Object(summary(object, request.version));
             Reply::json(200, json!({"objectDescribe": describe, "recentItems": recent}))
         }
@@ -227,6 +225,11 @@ fn full(org: &Org, object: &Object, user: Id, version: u16) -> Value {
     Value::Object(describe)
 }
 
+/// The record types of an object as the calling user sees them.
+pub(crate) fn record_types(org: &Org, object: &Object, request: &Request) -> Vec<Value> {
+    record_types::infos(org, object, request.actor.user, request.version)
+}
+
 fn children(org: &Org, object: &Object) -> Vec<Value> {
     let mut children = Vec::new();
     for other in &org.schema.objects {
@@ -277,7 +280,7 @@ const ALWAYS_NULL: [&str; 9] = [
 ];
 
 /// The 57 keys of a field, every one present on every field.
-fn field(field: &Field) -> Value {
+pub(crate) fn field(field: &Field) -> Value {
     let text = field.kind.is_text();
     let length = if text || field.kind.is_id() { field.length } else { 0 };
     let byte_length = if field.kind.is_id() { 18 } else { 3 * length };

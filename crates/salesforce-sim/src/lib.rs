@@ -34,6 +34,7 @@ mod faults;
 mod footprint;
 mod ids;
 mod latency;
+mod layouts;
 mod licences;
 mod locks;
 mod oauth;

@@ -1,8 +1,11 @@
 //! Routes of the data API, the same for plain calls and for parts of a composite call.
 
+use serde_json::json;
+
 use crate::{
     collections, composite, describe,
     errors::Refusal,
+    layouts,
     org::Org,
     queries, replication,
     request::{Reply, Request},
@@ -30,6 +33,13 @@ pub(crate) fn read(org: &Org, request: &Request) -> Option<Reply> {
         ["sobjects", object, "updated"] => replication::updated(org, object, request),
         ["sobjects", object, "deleted"] => replication::deleted(org, object, request),
         ["sobjects", object, "describe"] => describe::object(org, object, request),
+        ["sobjects", object, "describe", rest @ ..] => layouts::of_object(org, object, rest, request),
+        ["sobjects", object, "quickActions"] => layouts::of_object(org, object, &["quickActions"], request),
+        ["recent"] => layouts::recent(org, request),
+        // Nothing here was customized: no global actions, tabs, themes or apps.
+        ["quickActions" | "tabs"] => Reply::json(200, json!([])),
+        ["theme"] => Reply::json(200, json!({"themeItems": []})),
+        ["appMenu", "AppSwitcher"] => Reply::json(200, json!({"appMenuItems": []})),
         ["sobjects", object, id] => sobjects::read(org, object, id, request),
         ["sobjects", object, key, value] => sobjects::read_by_key(org, object, key, value, request),
         ["query" | "queryAll", ..] | ["tooling", "query" | "queryAll", ..] => queries::answer(org, request),

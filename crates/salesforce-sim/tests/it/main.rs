@@ -17,6 +17,7 @@ mod crm_portal;
 mod entitlements;
 mod faults;
 mod graphs;
+mod layouts;
 mod oauth;
 mod recycle_bin;
 mod replication;
