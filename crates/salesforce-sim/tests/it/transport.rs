@@ -1,9 +1,10 @@
 //! §9 "Transport": headers, envelopes, limits, describe.
 
 use reqwest::Method;
+use salesforce_sim::{Sim, SimConfig, SimError, TlsError, TlsFiles};
 use serde_json::{Value, json};
 
-use crate::world::{V, World};
+use crate::world::{V, World, refresh_form};
 
 /// The keys of §4 of the recorded shapes.
 const ENTRY_KEYS: &str = "activateable associateEntityType associateParentEntity createable custom customSetting deepCloneable deletable deprecatedAndHidden feedEnabled hasSubtypes isInterface isSubtype keyPrefix label labelPlural layoutable mergeable mruEnabled name queryable replicateable retrieveable searchable triggerable undeletable updateable urls";
@@ -344,4 +345,22 @@ async fn the_edge_answers_420_and_502_with_a_page() {
         let page = world.get(&format!("{V}/limits")).await;
         assert_eq!((page.status, page.header("content-type")), (status, "text/html;charset=UTF-8"));
     }
+}
+
+/// Programs that speak nothing but https need nothing in between.
+#[tokio::test]
+async fn an_org_with_a_certificate_speaks_https() {
+    let keys = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/keys");
+    let files = |key: &str| TlsFiles { certificate: keys.join("app.crt"), key: keys.join(key) };
+    let start = |key: &str| Sim::start(SimConfig { tls: Some(files(key)), ..SimConfig::default() });
+    assert!(matches!(start("none.key").await, Err(SimError::Tls(TlsError::Read { .. }))));
+    assert!(matches!(start("other.key").await, Err(SimError::Tls(TlsError::Use(_)))));
+
+    let sim = start("app.key").await.unwrap();
+    assert!(sim.url().starts_with("https://"), "{}", sim.url());
+    let http = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build().unwrap();
+    let url = format!("{}/services/oauth2/token", sim.url());
+    let answer = http.post(url).form(&refresh_form("simulated-refresh-token")).send().await.unwrap();
+    let token: Value = answer.json().await.unwrap();
+    assert_eq!(token["instance_url"], sim.url());
 }
