@@ -44,11 +44,9 @@ class Reader:
         node = Path(shutil.which(os.environ.get("JUDGES_NODE", "node")))
         (tools / "gangway").symlink_to(Path(sys.argv[1]).resolve())
         (tools / "node").symlink_to(node)
-        (tools / "python3").symlink_to(Path(sys.executable).absolute())
         (tools / "sf").symlink_to(HERE / "node_modules/@salesforce/cli/bin/run.js")
         (self.directory / "node_modules").symlink_to(HERE / "node_modules")
-        # The virtual environment is found through its interpreter's real place; the link alone would leave it.
-        (tools / "python3").unlink()
+        # A link would leave the virtual environment, which is found by where its interpreter stands.
         (tools / "python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
         (tools / "python3").chmod(0o755)
         self.environment = {
@@ -70,7 +68,7 @@ class Reader:
         server = re.match(r"(?:\w+=\S+ )*gangway (sim|serve)\b", command)
         if server:
             log = (self.directory / "log.txt").open("a", encoding="utf-8")
-            self.servers.append(subprocess.Popen(["bash", "-c", f"exec env {command}"], cwd=self.directory, env=self.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
+            self.servers.append(subprocess.Popen(["bash", "-c", f"{self.exported()}exec env {command}"], cwd=self.directory, env=self.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
             up = wait_for(self.address(command))
             return tally.note(up, first_line(command), (self.directory / "log.txt").read_text(encoding="utf-8")[-800:])
         if command.startswith(("pip ", "npm ", "openssl ")):
