@@ -94,8 +94,8 @@ async fn a_batch_runs_its_calls_one_after_the_other() {
     let expected = json!({"statusCode": 412, "result": [{"errorCode": "BATCH_PROCESSING_HALTED", "message": "Batch processing halted per request"}]});
     assert_eq!(halted["results"][2], expected);
     let id = results[0]["result"]["id"].as_str().unwrap();
-    let patch = json!({"batchRequests": [{"method": "PATCH", "url": format!("v66.0/sobjects/Contact/{id}"), "richInput": {"FirstName": "x"}}]});
-    let answer = world.post(&path, patch).await.expect(200);
+    let update = json!({"batchRequests": [{"method": "PATCH", "url": format!("v66.0/sobjects/Contact/{id}"), "richInput": {"FirstName": "x"}}]});
+    let answer = world.post(&path, update).await.expect(200);
     assert_eq!(answer, json!({"hasErrors": false, "results": [{"statusCode": 204, "result": null}]}));
     let get = json!({"method": "GET", "url": "v66.0/limits"});
     world.post(&path, json!({"batchRequests": vec![get; 26]})).await.expect_error(400, "LIMIT_EXCEEDED");
