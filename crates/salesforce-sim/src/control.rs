@@ -10,10 +10,13 @@ use crate::{
     World,
     cell::{Cell, Row},
     crm::convert::{self, LeadConvert},
+    entitlements,
     errors::Refusal,
     faults::Fault,
+    ids::Id,
     oauth,
     org::Actor,
+    org::Org,
     records,
     request::{Headers, Reply, split_query},
     schema::Kind,
@@ -45,6 +48,8 @@ pub(crate) fn answer(world: &World, incoming: &Incoming, path: &[&str]) -> Reply
         ("POST", ["fields"]) => fields(world, incoming),
         ("POST", ["seed"]) => seed(world, incoming),
         ("POST", ["licenses"]) => licenses(world, incoming),
+        ("GET", ["users", user, "grants"]) => grants(world, user),
+        ("POST", ["users", user, "confirm-email"]) => confirm_email(world, user),
         ("POST", ["convert-lead"]) => convert_lead(world, incoming),
         ("POST", ["switches"]) => switches(world, incoming),
         ("POST", ["reset"]) => match world.reset() {
@@ -105,6 +110,32 @@ fn records(world: &World, name: &str, query: &[(String, String)]) -> Result<Valu
     drop(rows);
     let records = found.iter().map(|row| records::record(&object, row, None, versions::NEWEST).into());
     Ok(json!({"records": records.collect::<Vec<Value>>()}))
+}
+
+/// A user by id or username.
+fn user(org: &Org, text: &str) -> Result<Id, String> {
+    let users = org.table_of("User");
+    let by_name = || users.find_one(org.user_fields.username, &Cell::text(text))?.get(0).as_id();
+    let by_id = Id::parse(text).filter(|id| users.get(*id).is_some());
+    by_id.or_else(by_name).ok_or_else(|| format!("there is no user {text}"))
+}
+
+fn grants(world: &World, text: &str) -> Result<Value, String> {
+    let org = world.org();
+    let grants = entitlements::grants(&org, user(&org, text)?);
+    serde_json::to_value(grants).map_err(|error| error.to_string())
+}
+
+fn confirm_email(world: &World, text: &str) -> Result<Value, String> {
+    let mut org = world.org_mut();
+    let user = user(&org, text)?;
+    let confirmed = users::confirm_email(&mut org, user);
+    org.commit();
+    if confirmed {
+        Ok(json!({}))
+    } else {
+        Err(format!("no e-mail address of {text} waits for its confirmation"))
+    }
 }
 
 fn add_fault(world: &World, incoming: &Incoming) -> Result<Value, String> {

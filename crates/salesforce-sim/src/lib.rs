@@ -41,6 +41,7 @@ mod oauth;
 mod org;
 mod org_file;
 mod passwords;
+mod permissions;
 mod pretty;
 mod queries;
 mod random;
@@ -81,6 +82,7 @@ use crate::{
     random::Random,
 };
 
+pub use entitlements::Grants;
 pub use faults::{Fault, FaultKind};
 pub use org_file::OrgFileError;
 pub use schema::SchemaError;
@@ -329,6 +331,15 @@ impl SimHandle {
         Some(records::record(&users.object, row, None, versions::NEWEST))
     }
 
+    /// What the User with this username has, by name.
+    #[must_use]
+    pub fn grants(&self, username: &str) -> Option<Grants> {
+        let org = self.world.org();
+        let users = org.table_of("User");
+        let row = users.find_one(org.user_fields.username, &cell::Cell::text(username))?;
+        entitlements::grants(&org, row.get(0).as_id()?)
+    }
+
     /// How many records an object has.
     #[must_use]
     pub fn count(&self, object: &str) -> usize {
@@ -448,7 +459,14 @@ impl World {
 
     pub(crate) fn reset(&self) -> Result<(), OrgFileError> {
         let now = self.now();
-        let org = build(&self.config, now)?;
+        // The usernames of the old org are free for the new one, which has most of them again.
+        let registered = |then: fn(&users::Membership)| self.org().usernames.as_ref().map(then);
+        registered(users::Membership::suspend);
+        let built = build(&self.config, now);
+        if built.is_err() {
+            registered(users::Membership::resume);
+        }
+        let org = built?;
         let mut current = self.org_mut();
         *current = org;
         self.oauth.reset(&current, &self.config.refresh_token, now);

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     automation::Automation,
-    cell::Row,
+    cell::{Cell, Row},
     entitlements,
     ids::Id,
     locks::Lock,
@@ -17,7 +17,7 @@ use crate::{
     soql::Cursors,
     switches::Switches,
     table::{Slot, Table, Tombstone},
-    users::UserFields,
+    users::{Membership, UserFields},
 };
 
 /// Who writes, and when.
@@ -41,6 +41,8 @@ pub(crate) struct Org {
     pub(crate) switches: Switches,
     /// Usernames, in lower case, that other orgs use.
     pub(crate) taken_usernames: HashSet<String>,
+    /// Usernames that this org shares with others of the process.
+    pub(crate) usernames: Option<Membership>,
     /// Feature licences (`UserPermissionsMarketingUser`, ...) that run out, with their number.
     pub(crate) feature_totals: HashMap<String, i64>,
     /// Why a user cannot be deactivated, in Salesforce's words.
@@ -72,6 +74,8 @@ enum Undo {
     Row { table: usize, slot: Slot, before: Option<Arc<Row>> },
     Bin { table: usize, slot: Slot, before: Option<Tombstone> },
     Counter { name: String, by: i64 },
+    Claimed { username: String },
+    Released { username: String },
 }
 
 /// A point to which a transaction can go back.
@@ -91,6 +95,7 @@ impl Org {
             run_as: Id::new("005", instance, 0),
             switches,
             taken_usernames: HashSet::new(),
+            usernames: None,
             feature_totals: HashMap::new(),
             blockers: HashMap::new(),
             contended: HashSet::new(),
@@ -239,6 +244,30 @@ impl Org {
         }
     }
 
+    /// Takes a username in every org that shares them, and frees another when the transaction stays.
+    /// `false` if another org has it.
+    pub(crate) fn rename(&mut self, from: Option<String>, to: Option<String>) -> bool {
+        let Some(names) = &mut self.usernames else { return true };
+        if let Some(username) = to {
+            if !names.claim(&username) {
+                return false;
+            }
+            self.undo.push(Undo::Claimed { username });
+        }
+        self.undo.extend(from.map(|username| Undo::Released { username }));
+        true
+    }
+
+    fn release(&mut self, username: &str) {
+        let free = {
+            let users = self.table_of("User");
+            users.find_one(self.user_fields.username, &Cell::text(username)).is_none()
+        };
+        if let (true, Some(names)) = (free, &mut self.usernames) {
+            names.release(username);
+        }
+    }
+
     pub(crate) fn mark(&self) -> Mark {
         Mark(self.undo.len())
     }
@@ -254,14 +283,22 @@ impl Org {
                     self.tables[table].bury(slot, before);
                 }
                 Some(Undo::Counter { name, by }) => *self.counters.entry(name).or_default() -= by,
-                None => {}
+                Some(Undo::Claimed { username }) => self.release(&username),
+                Some(Undo::Released { .. }) | None => {}
             }
         }
     }
 
     /// What was written stays.
     pub(crate) fn commit(&mut self) {
-        self.undo.clear();
+        if self.usernames.is_none() {
+            self.undo.clear();
+        }
+        for step in std::mem::take(&mut self.undo) {
+            if let Undo::Released { username } = step {
+                self.release(&username);
+            }
+        }
         self.end_transaction();
     }
 

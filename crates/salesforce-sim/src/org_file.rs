@@ -129,6 +129,8 @@ struct OrgFacts {
     instance: Option<String>,
     edition: Option<String>,
     sandbox: Option<bool>,
+    /// The registry of usernames that the org shares with others of the process.
+    username_registry: Option<String>,
     run_as: Option<String>,
     login_hosts: Option<Vec<String>>,
     language: Option<String>,
@@ -256,6 +258,7 @@ impl OrgFile {
             instance: own.instance.or(base.instance),
             edition: own.edition.or(base.edition),
             sandbox: own.sandbox.or(base.sandbox),
+            username_registry: own.username_registry.or(base.username_registry),
             run_as: own.run_as.or(base.run_as),
             login_hosts: own.login_hosts.or(base.login_hosts),
             language: own.language.or(base.language),
@@ -298,6 +301,7 @@ impl OrgFile {
         let mut instance = [b'0'; 2];
         instance.copy_from_slice(&letters.as_bytes()[..2]);
         let mut org = Org::new(schema, instance, self.switches.clone(), now);
+        org.usernames = self.org.username_registry.as_deref().map(users::Membership::join);
         org.taken_usernames = self.usernames_elsewhere.iter().map(|name| name.to_lowercase()).collect();
         let actor = Actor { user: org.run_as, now };
         self.add_organization(&mut org, actor);
@@ -567,6 +571,9 @@ impl OrgFile {
             row.set(f.last_name, Cell::text(&format!("User {n}")));
             row.set(f.name, Cell::text(&format!("Generated User {n}")));
             org.insert(&object, row);
+            if let Some(names) = &mut org.usernames {
+                names.claim(&format!("user{n}@generated.example"));
+            }
             users::add_login(org, id, actor);
             if let Some(set) = set {
                 crate::entitlements::add_assignment(org, id, set, None, actor);

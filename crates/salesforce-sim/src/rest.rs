@@ -10,6 +10,7 @@ use crate::{
     queries, replication,
     request::{Reply, Request},
     sobjects, sosl,
+    users::password,
 };
 
 /// Answers a call that changes nothing; `None` if it is one that may.
@@ -33,6 +34,7 @@ pub(crate) fn read(org: &Org, request: &Request) -> Option<Reply> {
         ["sobjects", object, "updated"] => replication::updated(org, object, request),
         ["sobjects", object, "deleted"] => replication::deleted(org, object, request),
         ["sobjects", object, "describe"] => describe::object(org, object, request),
+        ["sobjects", object, id, "password"] if is_user(object) => password::read(org, id, request),
         ["sobjects", object, "describe", rest @ ..] => layouts::of_object(org, object, rest, request),
         ["sobjects", object, "quickActions"] => layouts::of_object(org, object, &["quickActions"], request),
         ["recent"] => layouts::recent(org, request),
@@ -63,6 +65,12 @@ pub(crate) fn answer(org: &mut Org, request: &Request) -> Reply {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     match (path.as_slice(), request.method.as_str()) {
         (["sobjects", object] | ["sobjects", object, "Id"], "POST") => sobjects::create(org, object, request),
+        (["sobjects", object, id, "password"], "POST" | "DELETE") if is_user(object) => {
+            password::change(org, id, request)
+        }
+        (["sobjects", object, _, "password"], method) if is_user(object) => {
+            Refusal::method(method, "HEAD,GET,POST,DELETE").into()
+        }
         (["sobjects", object, id], "PATCH") => sobjects::update(org, object, id, request),
         (["sobjects", object, id], "DELETE") => sobjects::delete(org, object, id, request),
         (["sobjects", object, key, value], "PATCH") => sobjects::upsert(org, object, key, value, request),
@@ -79,6 +87,10 @@ pub(crate) fn answer(org: &mut Org, request: &Request) -> Reply {
             None => Refusal::not_found().into(),
         },
     }
+}
+
+fn is_user(object: &str) -> bool {
+    object.eq_ignore_ascii_case("User")
 }
 
 fn allowed(path: &[&str]) -> Option<&'static str> {

@@ -9,6 +9,7 @@ use crate::{
     errors::{Refusal, Refusals},
     ids::Id,
     org::Org,
+    permissions::Sight,
     records,
     request::{Body, Reply, Request},
     rows,
@@ -92,7 +93,10 @@ pub(crate) fn url(object: &Object, id: Id, request: &Request) -> String {
 }
 
 fn show(org: &Org, object: &Object, id: Id, request: &Request) -> Reply {
-    let Some(row) = org.table(object).get(id) else { return Refusal::not_found().into() };
+    let sight = Sight::of(org, object, request.actor.user);
+    let Some(row) = org.table(object).get(id).filter(|row| sight.sees(row)) else {
+        return Refusal::not_found().into();
+    };
     let state = State::of(object, row);
     if let Some(reply) = state.settled(&request.headers, true) {
         return reply;

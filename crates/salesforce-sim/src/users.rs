@@ -1,5 +1,8 @@
 //! The rules that only users have: usernames, nicknames, licences, roles, deactivation, freezing.
 
+pub(crate) mod password;
+mod registry;
+
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -17,10 +20,15 @@ use crate::{
     values,
 };
 
+pub(crate) use registry::Membership;
+
 const BLOCKERS: &str = include_str!("../data/deactivation_blockers.tsv");
 
 /// The feature licences that a user may hold.
 pub(crate) const FEATURES: &str = "UserPermissions";
+
+/// A field that no caller sees: the e-mail address that waits for its confirmation.
+const PENDING_EMAIL: &str = "PendingEmail";
 
 /// Counts active users who may manage users and modify all data.
 const ACTIVE_ADMINS: &str = "active administrators";
@@ -49,6 +57,11 @@ impl Rules for Users {
     }
 
     fn saved(&self, org: &mut Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
+        let name = |row: &Row| row.get(org.user_fields.username).as_text().map(ToOwned::to_owned);
+        let (now, then) = (name(row), write.before.and_then(name));
+        if now != then && !org.rename(then, now) {
+            return Err(vec![duplicate_username()]);
+        }
         saved(org, row, write.before, write.actor);
         Ok(())
     }
@@ -129,7 +142,10 @@ fn complete(org: &mut Org, row: &mut Row, before: Option<&Row>, named: &[usize],
             }
         }
         Some(before) => {
-            if org.switches.email_change_needs_confirmation && named.contains(&f.email) {
+            let waits = org.switches.email_change_needs_confirmation && named.contains(&f.email);
+            if waits && row.get(f.email) != before.get(f.email) {
+                let pending = org.table_of("User").object.at(PENDING_EMAIL);
+                row.set(pending, row.get(f.email).clone());
                 row.set(f.email, before.get(f.email).clone());
             }
         }
@@ -138,6 +154,18 @@ fn complete(org: &mut Org, row: &mut Row, before: Option<&Row>, named: &[usize],
         let profile_object = &org.table_of("Profile").object;
         row.set(f.user_type, profile.get(profile_object.at("UserType")).clone());
     }
+}
+
+/// Makes an e-mail address that waits for its confirmation the user's. `false` if none does.
+pub(crate) fn confirm_email(org: &mut Org, user: Id) -> bool {
+    let object = Arc::clone(&org.table_of("User").object);
+    let (pending, email) = (object.at(PENDING_EMAIL), org.user_fields.email);
+    let row = org.table(&object).get(user).filter(|row| !row.get(pending).is_null());
+    let Some(mut row) = row.map(|row| Row::clone(row)) else { return false };
+    row.set(email, row.get(pending).clone());
+    row.set(pending, Cell::Null);
+    org.replace(&object, row);
+    true
 }
 
 /// Usernames have the form of an e-mail address.
@@ -159,13 +187,11 @@ fn check_syntax(org: &Org, row: &Row, named: &[usize]) -> Result<(), Refusals> {
 fn duplicate(org: &Org, field: &Field, value: &Cell, other: Option<Id>) -> Option<Refusal> {
     match field.name.as_str() {
         "Username" => {
-            let elsewhere = || value.as_text().is_some_and(|name| org.taken_usernames.contains(&fold(name)));
-            (other.is_some() || elsewhere()).then(|| {
-                let message = "Duplicate Username.<br>The username already exists in this or another Salesforce \
-                    organization. Usernames must be unique across all Salesforce organizations. To resolve, \
-                    use a different username (it doesn't need to match the user's email address). ";
-                Refusal::record("DUPLICATE_USERNAME", message, &["Username"])
-            })
+            let elsewhere = || {
+                let shared = |name: &str| org.usernames.as_ref().is_some_and(|names| names.is_taken(name));
+                value.as_text().is_some_and(|name| org.taken_usernames.contains(&fold(name)) || shared(name))
+            };
+            (other.is_some() || elsewhere()).then(duplicate_username)
         }
         "CommunityNickname" => other.map(|_| {
             let message = "Duplicate Nickname.<br>Another user has already selected this nickname.<br>Please \
@@ -174,6 +200,13 @@ fn duplicate(org: &Org, field: &Field, value: &Cell, other: Option<Id>) -> Optio
         }),
         _ => None,
     }
+}
+
+fn duplicate_username() -> Refusal {
+    let message = "Duplicate Username.<br>The username already exists in this or another Salesforce organization. \
+        Usernames must be unique across all Salesforce organizations. To resolve, use a different username (it \
+        doesn't need to match the user's email address). ";
+    Refusal::record("DUPLICATE_USERNAME", message, &["Username"])
 }
 
 /// What a user is allowed, taken from his profile and its licence.

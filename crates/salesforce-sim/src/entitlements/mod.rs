@@ -2,6 +2,7 @@
 
 mod assignments;
 mod groups;
+mod held;
 mod permission_sets;
 mod roles;
 mod seats;
@@ -13,6 +14,8 @@ use crate::{ids::Id, org::Org, rules::Rules};
 
 pub(crate) use assignments::expire;
 pub(crate) use groups::{developer_name_of, leave_all};
+pub use held::Grants;
+pub(crate) use held::grants;
 pub(crate) use permission_sets::{
     add_assignment, add_group_set, add_profile_set, follow_profile, recalculate, set_of,
 };

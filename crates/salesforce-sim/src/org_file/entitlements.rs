@@ -263,70 +263,66 @@ impl User {
 /// Object, field of the user, field of what he gets, its id.
 type Grant = (&'static str, &'static str, &'static str, Id);
 
+/// How the names of one key of [`Grants`] become rows.
+struct Kind {
+    label: &'static str,
+    /// Where the name is found: object and field.
+    named: (&'static str, &'static str),
+    /// The row that is made: object, field of the user, field of what he gets.
+    row: (&'static str, &'static str, &'static str),
+}
+
+const PERMISSION_SET_LICENCE: Kind = Kind {
+    label: "permission set licence",
+    named: ("PermissionSetLicense", "DeveloperName"),
+    row: ("PermissionSetLicenseAssign", "AssigneeId", "PermissionSetLicenseId"),
+};
+const PACKAGE: Kind = Kind {
+    label: "package",
+    named: ("PackageLicense", "NamespacePrefix"),
+    row: ("UserPackageLicense", "UserId", "PackageLicenseId"),
+};
+const PERMISSION_SET: Kind = Kind {
+    label: "permission set",
+    named: ("PermissionSet", "Name"),
+    row: ("PermissionSetAssignment", "AssigneeId", "PermissionSetId"),
+};
+const PERMISSION_SET_GROUP: Kind = Kind {
+    label: "permission set group",
+    named: ("PermissionSetGroup", "DeveloperName"),
+    row: ("PermissionSetAssignment", "AssigneeId", "PermissionSetGroupId"),
+};
+const TERRITORY: Kind = Kind {
+    label: "territory",
+    named: ("Territory2", "Name"),
+    row: ("UserTerritory2Association", "UserId", "Territory2Id"),
+};
+const MEMBER: (&str, &str, &str) = ("GroupMember", "UserOrGroupId", "GroupId");
+
 impl Grants {
     /// The rows that the names stand for; licences first, because sets may need them.
     fn rows(&self, org: &Org, who: &str) -> Result<Vec<Grant>, OrgFileError> {
-        let sets = |name: &str| find_by(org, "PermissionSet", "Name", name);
-        let set_groups = |name: &str| find_by(org, "PermissionSetGroup", "DeveloperName", name);
-        let licences = |name: &str| find_by(org, "PermissionSetLicense", "DeveloperName", name);
-        let packages = |name: &str| find_by(org, "PackageLicense", "NamespacePrefix", name);
-        let territories = |name: &str| find_by(org, "Territory2", "Name", name);
-        type Find<'a> = &'a dyn Fn(&str) -> Option<Id>;
-        let kinds: [(&Vec<String>, &'static str, Find<'_>, &'static str, &'static str, &'static str); 7] = [
-            (
-                &self.permission_set_licences,
-                "permission set licence",
-                &licences,
-                "PermissionSetLicenseAssign",
-                "AssigneeId",
-                "PermissionSetLicenseId",
-            ),
-            (&self.packages, "package", &packages, "UserPackageLicense", "UserId", "PackageLicenseId"),
-            (
-                &self.permission_sets,
-                "permission set",
-                &sets,
-                "PermissionSetAssignment",
-                "AssigneeId",
-                "PermissionSetId",
-            ),
-            (
-                &self.permission_set_groups,
-                "permission set group",
-                &set_groups,
-                "PermissionSetAssignment",
-                "AssigneeId",
-                "PermissionSetGroupId",
-            ),
-            (
-                &self.groups,
-                "group",
-                &|name| find_group(org, name, "Regular"),
-                "GroupMember",
-                "UserOrGroupId",
-                "GroupId",
-            ),
-            (
-                &self.queues,
-                "queue",
-                &|name| find_group(org, name, "Queue"),
-                "GroupMember",
-                "UserOrGroupId",
-                "GroupId",
-            ),
-            (
-                &self.territories,
-                "territory",
-                &territories,
-                "UserTerritory2Association",
-                "UserId",
-                "Territory2Id",
-            ),
+        let kinds = [
+            (PERMISSION_SET_LICENCE, &self.permission_set_licences),
+            (PACKAGE, &self.packages),
+            (PERMISSION_SET, &self.permission_sets),
+            (PERMISSION_SET_GROUP, &self.permission_set_groups),
+            (TERRITORY, &self.territories),
         ];
         let mut rows = Vec::new();
-        for (names, kind, find, object, user, what) in kinds {
+        for (kind, names) in kinds {
+            let (row, user, what) = kind.row;
             for name in names {
-                rows.push((object, user, what, find(name).ok_or_else(|| missing(who, kind, name))?));
+                let found = find_by(org, kind.named.0, kind.named.1, name);
+                rows.push((row, user, what, found.ok_or_else(|| missing(who, kind.label, name))?));
+            }
+        }
+        // Public groups and queues are one object, and may have the same name.
+        for (label, kind, names) in [("group", "Regular", &self.groups), ("queue", "Queue", &self.queues)] {
+            let (row, user, what) = MEMBER;
+            for name in names {
+                let found = find_group(org, name, kind);
+                rows.push((row, user, what, found.ok_or_else(|| missing(who, label, name))?));
             }
         }
         Ok(rows)

@@ -12,7 +12,7 @@ use crate::{
     ids::Id,
     locks,
     org::{Actor, Org},
-    rules,
+    permissions, rules,
     schema::{Field, Object, OnDelete},
 };
 
@@ -26,6 +26,7 @@ pub(crate) fn delete(org: &mut Org, object: &Arc<Object>, id: Id, actor: Actor) 
         return Err(vec![Refusal::gone(org, object, id, actor.now)]);
     };
     locks::check(org, object, Some(id), &Map::new())?;
+    permissions::check_write(org, object, None, &[], actor.user)?;
     mixed::check(org, object, Some(&row), None)?;
     automation::check(org, object, &row, Event::Delete, actor)?;
     delete_with_children(org, object, &row, id, actor)

@@ -20,6 +20,7 @@ use crate::{
     ids::Id,
     locks,
     org::{Actor, Org},
+    permissions,
     request::Headers,
     rules::{self, Write},
     schema::Object,
@@ -130,6 +131,8 @@ fn save(
     for (field, cell) in sent.cells {
         row.set(field, cell);
     }
+    let id = before.and_then(|before| before.get(0).as_id());
+    permissions::check_write(org, object, id, &named, actor.user)?;
     let write = Write { object, before, named: &named, actor, headers };
     let rules = rules::of(object);
     rules.complete(org, &mut row, &write)?;

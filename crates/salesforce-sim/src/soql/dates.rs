@@ -144,7 +144,13 @@ mod tests {
 
     fn viewer(locale: &str, fiscal_month: i8) -> Viewer {
         // A Thursday.
-        Viewer { zone: TimeZone::UTC, locale: locale.into(), today: date(2026, 5, 14), fiscal_month }
+        Viewer {
+            user: crate::ids::Id::new("005", *b"00", 1),
+            zone: TimeZone::UTC,
+            locale: locale.into(),
+            today: date(2026, 5, 14),
+            fiscal_month,
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     cell::{Cell, Row, fold},
     org::Org,
+    permissions::Sight,
     schema::{Kind, Object},
     table::{Slot, Table},
 };
@@ -50,7 +51,8 @@ pub(crate) fn among(
     let table = org.table(&plan.object);
     let offset = usize::try_from(plan.offset).unwrap_or(usize::MAX);
     let limit = plan.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let keep = |row: &Row| also(row) && is_true(org, plan, row);
+    let sight = Sight::of(org, &plan.object, plan.viewer.user);
+    let keep = |row: &Row| sight.sees(row) && also(row) && is_true(org, plan, row);
     let found: Box<dyn Iterator<Item = (Slot, &Arc<Row>)>> = match candidates {
         Some(slots) => Box::new(slots.into_iter().filter_map(|slot| Some((slot, table.row(slot)?)))),
         None => Box::new(table.iter()),

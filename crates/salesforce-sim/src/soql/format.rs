@@ -108,6 +108,7 @@ mod tests {
             ("de", ["1.234.567,5", "-12", "04.05.2026", "04.05.2026, 15:07"]),
         ] {
             let viewer = Viewer {
+                user: crate::ids::Id::new("005", *b"00", 1),
                 zone: TimeZone::UTC,
                 locale: locale.into(),
                 today: date(2026, 5, 4),

@@ -6,10 +6,14 @@ use jiff::{
     tz::TimeZone,
 };
 
-use crate::org::{Actor, Org};
+use crate::{
+    ids::Id,
+    org::{Actor, Org},
+};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Viewer {
+    pub(crate) user: Id,
     pub(crate) zone: TimeZone,
     pub(crate) locale: String,
     pub(crate) today: Date,
@@ -37,6 +41,7 @@ impl Viewer {
             .next()
             .map_or(1, |(_, row)| row.get(organization.object.at("FiscalYearStartMonth")).as_int());
         Self {
+            user: actor.user,
             today: now.to_zoned(zone.clone()).date(),
             zone,
             locale: text("LocaleSidKey").unwrap_or("en_US").to_owned(),

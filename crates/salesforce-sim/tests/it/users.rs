@@ -168,7 +168,7 @@ async fn the_last_administrator_stays() {
     let world = World::from_file(
         "bare = true\n[org]\nrun-as = \"bot@example.com\"\n[[licences]]\nname = \"Salesforce\"\ntotal = 9\n\
          [[profiles]]\nname = \"Admin\"\nlicence = \"Salesforce\"\npermissions = [\"ManageUsers\", \"ModifyAllData\"]\n\
-         [[profiles]]\nname = \"Standard User\"\nlicence = \"Salesforce\"\n\
+         [[profiles]]\nname = \"Standard User\"\nlicence = \"Salesforce\"\npermissions = [\"ManageUsers\"]\n\
          [[users]]\nusername = \"bot@example.com\"\nprofile = \"Standard User\"\n\
          [[users]]\nusername = \"boss@example.com\"\nprofile = \"Admin\"",
     )
@@ -274,4 +274,81 @@ async fn several_wrong_fields_are_several_errors() {
     let codes: Vec<_> = errors.as_array().unwrap().iter().map(|e| e["errorCode"].as_str().unwrap()).collect();
     assert_eq!(codes.len(), 3, "{errors}");
     assert!(codes.contains(&"INVALID_EMAIL_ADDRESS"));
+}
+
+/// §9: global username registry shared across simulated orgs.
+#[tokio::test]
+async fn orgs_of_one_registry_share_their_usernames() {
+    // A name of its own: no other test is in this registry. Both orgs are bare, because the default org has
+    // users.
+    let file = |root: &str| {
+        format!(
+            "bare = true\n[org]\nusername-registry = \"orgs-of-one-registry\"\n\
+             [[licences]]\nname = \"Salesforce\"\ntotal = 9\n\
+             [[profiles]]\nname = \"Standard User\"\nlicence = \"Salesforce\"\npermissions = [\"ManageUsers\"]\n\
+             [[users]]\nusername = \"{root}\""
+        )
+    };
+    let first = World::from_file(&file("root@one.example")).await;
+    // A reset reads the file again.
+    let kept = std::env::temp_dir().join(format!("sim-{}-registry.toml", std::process::id()));
+    std::fs::write(&kept, file("root@two.example")).unwrap();
+    let config = salesforce_sim::SimConfig { org_file: Some(kept.clone()), ..Default::default() };
+    let mut second = World::with(config).await;
+    let id = first.create("ada@example.com", json!({})).await;
+    let taken = second.post(USERS, second.person("ADA@example.com").await).await;
+    taken.expect_error(400, "DUPLICATE_USERNAME");
+    // What was refused has taken nothing.
+    let wrong = with(first.person("grace@example.com").await, json!({"Alias": "far too long"}));
+    first.post(USERS, wrong).await.expect_error(400, "STRING_TOO_LONG");
+    second.create("grace@example.com", json!({})).await;
+    // A rename frees the name, a reset of the org all but those of its file.
+    first.patch(&format!("{USERS}/{id}"), json!({"Username": "gone@example.com"})).await.expect(204);
+    second.create("ada@example.com", json!({})).await;
+    first.post(USERS, first.person("ada@example.com").await).await.expect_error(400, "DUPLICATE_USERNAME");
+    second.control("/reset", json!({})).await;
+    std::fs::remove_file(kept).unwrap();
+    second.refresh().await;
+    first.create("ada@example.com", json!({})).await;
+    let root = first.person("root@two.example").await;
+    first.post(USERS, root).await.expect_error(400, "DUPLICATE_USERNAME");
+}
+
+/// §9: email change pending-verification mode; a control call is the click in the mail.
+#[tokio::test]
+async fn a_confirmed_email_is_the_users() {
+    let world = World::from_file("[switches]\nemail-change-needs-confirmation = true").await;
+    let id = world.create("a@example.com", json!({})).await;
+    let path = format!("/_sim/users/{id}/confirm-email");
+    world.post(&path, json!({})).await.expect(400);
+    world.patch(&format!("{USERS}/{id}"), json!({"Email": "new@example.com"})).await.expect(204);
+    assert_eq!(world.user(&id).await["Email"], "ada@example.com");
+    assert!(world.user(&id).await.get("PendingEmail").is_none());
+    world.post(&path, json!({})).await.expect(200);
+    assert_eq!(world.user(&id).await["Email"], "new@example.com");
+    world.post(&path, json!({})).await.expect(400);
+}
+
+#[tokio::test]
+async fn passwords_are_set_and_reset() {
+    let world = World::start().await;
+    let id = world.create("a@example.com", json!({})).await;
+    let path = format!("{USERS}/{id}/password");
+    assert_eq!(world.get(&path).await.expect(200), json!({"isExpired": false}));
+    for (password, message) in [
+        ("short1", "Your password must be at least 8 characters long."),
+        ("lettersonly", "Your password must include letters and numbers"),
+    ] {
+        let error = world.post(&path, json!({"NewPassword": password})).await;
+        assert_eq!(error.expect_error(400, "INVALID_NEW_PASSWORD")["message"], message);
+    }
+    let set = world.post(&path, json!({"NewPassword": "harbour-2026"})).await;
+    assert_eq!((set.status, set.text.as_str()), (204, ""));
+    world.post(&path, json!({"NewPassword": "harbour-2026"})).await.expect_error(400, "INVALID_NEW_PASSWORD");
+    assert!(world.user(&id).await["LastPasswordChangeDate"].is_string());
+    let made = world.delete(&path).await.expect(200)["NewPassword"].as_str().unwrap().to_owned();
+    assert!(made.len() >= 8);
+    world.post(&path, json!({"NewPassword": made})).await.expect_error(400, "INVALID_NEW_PASSWORD");
+    world.patch(&path, json!({})).await.expect_error(405, "METHOD_NOT_ALLOWED");
+    world.get(&format!("{USERS}/005000000000001AAA/password")).await.expect_error(404, "NOT_FOUND");
 }

@@ -1,0 +1,90 @@
+//! `/sobjects/User/{id}/password`: is it expired, set it, reset it.
+
+use serde_json::json;
+
+use crate::{
+    cell::{Cell, Row},
+    errors::{Refusal, Refusals},
+    ids::Id,
+    org::Org,
+    permissions,
+    random::Random,
+    request::{Reply, Request},
+};
+
+/// Salesforce's default policy: eight characters, letters and digits.
+const SHORTEST: usize = 8;
+/// What a reset makes has no letters that look alike.
+const ALPHABET: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ";
+
+fn user(org: &Org, id: &str) -> Result<Id, Refusal> {
+    let id = Id::parse(id).ok_or_else(|| Refusal::malformed_id(id))?;
+    org.table_of("User").get(id).map(|_| id).ok_or_else(Refusal::not_found)
+}
+
+/// `GET`: whether the password is expired.
+pub(crate) fn read(org: &Org, id: &str, request: &Request) -> Reply {
+    let user = match user(org, id) {
+        Ok(user) => user,
+        Err(refusal) => return refusal.into(),
+    };
+    let users = org.table_of("User");
+    let ends = users.get(user).map(|row| users.object.get(row, "PasswordExpirationDate"));
+    let expired = matches!(ends, Some(Cell::Time(at)) if *at <= request.actor.now);
+    Reply::json(200, json!({"isExpired": expired}))
+}
+
+/// `POST` sets the password of the body, `DELETE` makes one and shows it this once.
+pub(crate) fn change(org: &mut Org, id: &str, request: &Request) -> Reply {
+    match try_change(org, id, request) {
+        Ok(reply) => reply,
+        Err(refusals) => Reply::refusals(&refusals),
+    }
+}
+
+fn try_change(org: &mut Org, id: &str, request: &Request) -> Result<Reply, Refusals> {
+    let user = user(org, id).map_err(|refusal| vec![refusal])?;
+    let needed = ["ResetPasswords", "ManageUsers"];
+    let own = user == request.actor.user && request.method == "POST";
+    if !own && !needed.iter().any(|permission| permissions::may(org, request.actor.user, permission)) {
+        return Err(vec![Refusal::no_access()]);
+    }
+    if request.method == "DELETE" {
+        org.count("passwords", 1);
+        let random = Random::new(u64::try_from(org.counter("passwords")).unwrap_or_default());
+        let password = format!("{}{}", random.text(ALPHABET, 8), random.text(b"23456789", 2));
+        remember(org, user, &password, request.actor.now);
+        return Ok(Reply::json(200, json!({"NewPassword": password})));
+    }
+    let body = request.object_body().map_err(|refusal| vec![refusal])?;
+    let password = body.get("NewPassword").and_then(serde_json::Value::as_str).unwrap_or_default();
+    check(org, user, password)?;
+    let password = password.to_owned();
+    remember(org, user, &password, request.actor.now);
+    Ok(Reply::empty(204))
+}
+
+fn check(org: &Org, user: Id, password: &str) -> Result<(), Refusals> {
+    let refuse = |message: &str| Err(vec![Refusal::record("INVALID_NEW_PASSWORD", message, &[])]);
+    if password.chars().count() < SHORTEST {
+        return refuse("Your password must be at least 8 characters long.");
+    }
+    let has = |kind: fn(&u8) -> bool| password.as_bytes().iter().any(kind);
+    if !has(u8::is_ascii_alphabetic) || !has(u8::is_ascii_digit) {
+        return refuse("Your password must include letters and numbers");
+    }
+    if org.passwords.get(&user).unwrap_or(&org.switches.default_password) == password {
+        return refuse("invalid repeated password");
+    }
+    Ok(())
+}
+
+fn remember(org: &mut Org, user: Id, password: &str, now: i64) {
+    org.passwords.insert(user, password.to_owned());
+    let object = std::sync::Arc::clone(&org.table_of("User").object);
+    if let Some(mut row) = org.table(&object).get(user).map(|row| Row::clone(row)) {
+        row.set(object.at("LastPasswordChangeDate"), Cell::Time(now.div_euclid(1_000) * 1_000));
+        row.set(object.at("PasswordExpirationDate"), Cell::Null);
+        org.replace(&object, row);
+    }
+}
