@@ -18,6 +18,7 @@ pub mod config;
 mod health;
 mod key;
 mod logging;
+mod metrics;
 mod tenants;
 mod vault;
 mod wire;

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -21,6 +21,7 @@ use crate::{
     config::Config,
     health::{self, Health, State},
     key::{self, KeyError},
+    metrics::Metrics,
     tenants,
     vault::StoreVault,
 };
@@ -74,6 +75,7 @@ pub struct Gateway {
     current: Mutex<Current>,
     server: ServerHandle,
     serving: JoinHandle<io::Result<()>>,
+    metrics: Option<Metrics>,
 }
 
 /// The configuration in force and the orgs that are connected by it.
@@ -139,9 +141,27 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
         simulated: config.simulated(),
         state: ArcSwap::from_pointee(state(&config, &orgs, false)),
     });
+    let metrics = metrics_socket(&config)?;
     let (addr, server, serving) = serve(&config, &provisioner, &door, &health).await?;
+    let metrics = match metrics.map(|(listen, socket)| (listen, Metrics::serve(socket, &health))) {
+        None => None,
+        Some((_, Ok(metrics))) => Some(metrics),
+        Some((listen, Err(source))) => {
+            server.stop(false).await;
+            return Err(StartError::Listen { listen, source });
+        }
+    };
     let current = Mutex::new(Current { config, orgs });
-    Ok(Gateway { addr, store, provisioner, door, health, vault, clock, current, server, serving })
+    Ok(Gateway { addr, store, provisioner, door, health, vault, clock, current, server, serving, metrics })
+}
+
+/// Bound before anything runs, so that an address that is taken leaves nothing behind.
+fn metrics_socket(config: &Config) -> Result<Option<(SocketAddr, TcpListener)>, StartError> {
+    let Some(listen) = config.server.metrics_listen else { return Ok(None) };
+    match TcpListener::bind(listen) {
+        Ok(socket) => Ok(Some((listen, socket))),
+        Err(source) => Err(StartError::Listen { listen, source }),
+    }
 }
 
 /// Binds the listener, takes up open changes and lets the workers run.
@@ -221,6 +241,12 @@ impl Gateway {
         }
     }
 
+    /// Where metrics are served, if they are.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|metrics| metrics.addr)
+    }
+
     /// Takes another configuration: orgs, tenants and clients. Requests and changes under way end with what they began with.
     ///
     /// # Errors
@@ -277,6 +303,10 @@ impl Gateway {
         let orgs = std::mem::take(&mut self.current.lock().unwrap_or_else(PoisonError::into_inner).orgs);
         for org in orgs.values() {
             org.close().await;
+        }
+        // Last, so that the last calls are seen.
+        if let Some(metrics) = self.metrics {
+            metrics.stop().await;
         }
         self.store.close().await;
     }

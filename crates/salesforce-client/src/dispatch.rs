@@ -15,6 +15,7 @@ mod change;
 mod laws;
 mod line;
 mod size;
+mod tally;
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -23,11 +24,13 @@ use std::{
 
 use salesforce_types::{Step, StepOutcome};
 
+pub use self::tally::CallSizes;
 use self::{
     batch::{Batch, Shape},
     change::Change,
     line::Line,
     size::Size,
+    tally::Tally,
 };
 use crate::{
     CallError, Org, Ticket,
@@ -43,7 +46,12 @@ const MOST_WAITING: usize = 20_000;
 
 /// What waits for an org, and how many calls are in flight.
 #[derive(Debug)]
-pub(crate) struct Dispatcher(Mutex<State>);
+pub(crate) struct Dispatcher {
+    state: Mutex<State>,
+    /// Slots that changes of every kind share.
+    slots: usize,
+    tally: Tally,
+}
 
 #[derive(Debug)]
 struct State {
@@ -100,24 +108,36 @@ enum Slot {
 
 impl Dispatcher {
     pub(crate) fn new(slots: usize) -> Self {
-        Self(Mutex::new(State {
+        let slots = slots.max(1);
+        let state = Mutex::new(State {
             leavers: Waiting::default(),
             others: Waiting::default(),
-            free: slots.max(1),
+            free: slots,
             kept: true,
             sharing: true,
             size: Size::default(),
-        }))
+        });
+        Self { state, slots, tally: Tally::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes that wait for a call.
     pub(crate) fn waiting(&self) -> usize {
         let state = self.state();
         state.leavers.len() + state.others.len()
+    }
+
+    /// Slots that are taken.
+    pub(crate) fn in_flight(&self) -> usize {
+        let state = self.state();
+        self.slots - state.free + usize::from(!state.kept)
+    }
+
+    pub(crate) fn sizes(&self) -> CallSizes {
+        self.tally.read()
     }
 }
 
@@ -246,6 +266,7 @@ impl Org {
                 if_modified_since: None,
                 shares: Shares::of(changes.iter().map(Change::asker)),
             };
+            inner.dispatcher.tally.count(shape.records());
             let started = Instant::now();
             let answer = inner.wire.call(&session, &request).await.map_err(Trouble::from);
             let judged = answer.and_then(judge);

@@ -25,6 +25,7 @@ mod token;
 mod transport;
 mod vault;
 
+pub use dispatch::CallSizes;
 pub use error::CallError;
 pub use identity::{Checkup, OrgIdentity};
 pub use limits::{Account, ApiUsage, Calls, Cause, LimitError};

@@ -8,7 +8,7 @@ use crate::{
     CallError, Ticket, TokenVault,
     answer::{Trouble, judge},
     describe::Descriptions,
-    dispatch::Dispatcher,
+    dispatch::{CallSizes, Dispatcher},
     limits::{Account, ApiUsage, Calls, Cause, Shares},
     queue::{MAX_WAITING, Slots},
     retry::Pace,
@@ -158,6 +158,12 @@ impl Org {
         self.0.wire.gauge.usage()
     }
 
+    /// With fewer API calls left than this, only changes that take access away go out.
+    #[must_use]
+    pub fn reserve(&self) -> u64 {
+        self.0.config.reserve_calls
+    }
+
     /// Whether fewer API calls are left than the reserve, so that only changes that take access away go
     /// out. Asked by [`Org::act`] itself; worth asking before reads that only serve other changes.
     #[must_use]
@@ -197,6 +203,18 @@ impl Org {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.0.dispatcher.waiting()
+    }
+
+    /// Calls that write and are under way.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.0.dispatcher.in_flight()
+    }
+
+    /// How many records the calls that write have carried.
+    #[must_use]
+    pub fn call_sizes(&self) -> CallSizes {
+        self.0.dispatcher.sizes()
     }
 
     /// A path under the configured API version; `rest` starts with a slash.

@@ -1,5 +1,7 @@
 //! `gangway check`: does the configuration hold, and do the orgs agree with it?
 
+mod quota;
+
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
@@ -17,6 +19,7 @@ use super::{ConfigFile, Failure, Output, output};
 use crate::{
     config::{Config, FlowName, OrgSettings, TenantSettings},
     key::{self, KeyError},
+    metrics::OrgUsage,
     tenants,
     vault::StoreVault,
 };
@@ -54,12 +57,15 @@ impl Verdict {
 }
 
 #[derive(Default)]
-struct Report(Vec<Finding>);
+struct Report {
+    findings: Vec<Finding>,
+    quotas: Vec<quota::Quota>,
+}
 
 impl Report {
     fn note(&mut self, verdict: Verdict, about: &str, what: impl Into<String>, advice: Option<&str>) {
         let advice = advice.map(ToOwned::to_owned);
-        self.0.push(Finding { verdict, about: about.to_owned(), what: what.into(), advice });
+        self.findings.push(Finding { verdict, about: about.to_owned(), what: what.into(), advice });
     }
 
     fn ok(&mut self, about: &str, what: impl Into<String>) {
@@ -86,7 +92,10 @@ pub(super) async fn run(file: &ConfigFile, output: Output) -> Result<(), Failure
         "configuration",
         format!("{}, {}", count(config.tenants.len(), "tenant"), count(config.orgs.len(), "org")),
     );
+    quota::check_listener(&config.server, &mut report);
     let vault = open_vault(&config, &mut report)?;
+    // Only a gateway on this very store is asked: anything else may listen there.
+    let running = if vault.is_some() { Vec::new() } else { quota::ask(&config.server, &mut report).await };
     for settings in &config.orgs {
         let about = format!("org {}", settings.name);
         if settings.simulated() {
@@ -96,6 +105,7 @@ pub(super) async fn run(file: &ConfigFile, output: Output) -> Result<(), Failure
                 "nothing here is real; Salesforce is reached by https",
             );
         }
+        let running = running.iter().find(|usage| usage.org == settings.name);
         match &vault {
             None if settings.flow == FlowName::RefreshToken => report.warn(
                 &about,
@@ -104,12 +114,18 @@ pub(super) async fn run(file: &ConfigFile, output: Output) -> Result<(), Failure
             ),
             vault => {
                 let vault = vault.clone().unwrap_or_else(|| Arc::new(NoVault));
-                check_org(settings, &config.tenants, &vault, &mut report).await;
+                let asked = check_org(settings, &config.tenants, &vault, &mut report).await;
+                if let Some(asked) = asked.filter(|_| running.is_none()) {
+                    quota::report(quota::Since::Check, &asked, &mut report);
+                }
             }
+        }
+        if let Some(running) = running {
+            quota::report(quota::Since::Start, running, &mut report);
         }
     }
     print(&report, output);
-    let wrong = report.0.iter().any(|finding| finding.verdict == Verdict::Problem);
+    let wrong = report.findings.iter().any(|finding| finding.verdict == Verdict::Problem);
     if wrong { Err(Failure::Findings) } else { Ok(()) }
 }
 
@@ -147,15 +163,21 @@ impl TokenVault for NoVault {
     }
 }
 
+/// Answers with what it took.
 async fn check_org(
     settings: &OrgSettings,
     tenants: &[TenantSettings],
     vault: &Arc<dyn TokenVault>,
     report: &mut Report,
-) {
-    let about = format!("org {}", settings.name);
+) -> Option<OrgUsage> {
     let orgs = tenants::orgs(std::slice::from_ref(settings), &[], &HashMap::new(), vault, &Clock::system());
-    let Some(org) = orgs.get(&settings.name) else { return };
+    let org = orgs.get(&settings.name)?;
+    ask_org(org, settings, tenants, report).await;
+    Some(OrgUsage::of(org))
+}
+
+async fn ask_org(org: &Org, settings: &OrgSettings, tenants: &[TenantSettings], report: &mut Report) {
+    let about = format!("org {}", settings.name);
     let checkup = match org.check().await {
         Ok(checkup) => checkup,
         Err(error) => return explain(&about, &error, report),
@@ -176,16 +198,6 @@ async fn check_org(
             "Setup > Users > Permission Sets: give it API Enabled, View All Users and Manage Internal Users",
         );
         return;
-    }
-    if let Some(usage) = &checkup.usage {
-        let left = usage.remaining();
-        let what = format!("{left} API calls are left for the day, {} are reserved", settings.reserve_calls);
-        if left <= settings.reserve_calls {
-            let advice = "only changes that take access away go out now; lower reserve-calls or ask Salesforce for more";
-            report.warn(&about, what, advice);
-        } else {
-            report.ok(&about, what);
-        }
     }
     for tenant in tenants {
         check_tenant(org, settings, tenant, report).await;
@@ -308,10 +320,10 @@ fn seats(licence: &Map<String, Value>) -> Option<(&str, u64, u64)> {
 
 fn print(report: &Report, output: Output) {
     match output {
-        Output::Json => output::document(&json!({ "findings": report.0 })),
+        Output::Json => output::document(&json!({ "findings": report.findings, "quotas": report.quotas })),
         Output::Table => output::table(
             ["", "about", "what", "what to do"],
-            report.0.iter().map(|finding| {
+            report.findings.iter().map(|finding| {
                 let advice = finding.advice.clone().unwrap_or_default();
                 [finding.verdict.word().to_owned(), finding.about.clone(), finding.what.clone(), advice]
             }),

@@ -73,14 +73,15 @@ impl Checker<'_, '_> {
     }
 
     fn server(&mut self, section: &ServerSection) -> Option<ServerSettings> {
-        let listen = section.listen.parse::<SocketAddr>();
-        if listen.is_err() {
-            let message = format!("`{}` is not an address to listen on", section.listen);
-            self.refuse(
-                &place!["server", "listen"],
-                &message,
-                "write an IP address and a port, such as \"127.0.0.1:8080\"",
-            );
+        let listen = self.listen(&place!["server", "listen"], &section.listen, "127.0.0.1:8080");
+        let metrics_place = place!["server", "metrics-listen"];
+        let metrics_listen = section
+            .metrics_listen
+            .as_ref()
+            .and_then(|text| self.listen(&metrics_place, text, "127.0.0.1:9464"));
+        if metrics_listen.is_some_and(|addr| addr.port() != 0 && Some(addr) == listen) {
+            let help = "they name tenants and clients, so they have a port of their own";
+            self.refuse(&metrics_place, "metrics are not served where SCIM is", help);
         }
         let public_url = section.public_url.as_ref().and_then(|text| {
             let good = Url::parse(text).ok().filter(|url| {
@@ -98,11 +99,22 @@ impl Checker<'_, '_> {
             self.refuse(&place!["server", "answer-within"], "nobody can be answered within no time", help);
         }
         Some(ServerSettings {
-            listen: listen.ok()?,
+            listen: listen?,
+            metrics_listen,
             public_url,
             answer_within: section.answer_within,
             requests_per_second: section.requests_per_second,
         })
+    }
+
+    fn listen(&mut self, place: &Place, text: &str, example: &str) -> Option<SocketAddr> {
+        let address = text.parse().ok();
+        if address.is_none() {
+            let message = format!("`{text}` is not an address to listen on");
+            let help = format!("write an IP address and a port, such as \"{example}\"");
+            self.refuse(place, &message, &help);
+        }
+        address
     }
 
     fn store(&mut self, section: &StoreSection) -> Option<StoreSettings> {

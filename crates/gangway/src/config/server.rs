@@ -17,6 +17,9 @@ pub struct ServerSection {
     /// Address and port to listen on, such as `"127.0.0.1:8080"`. Gangway speaks plain HTTP: everywhere but on loopback
     /// put a proxy in front that ends TLS.
     pub listen: String,
+    /// Address and port on which `/metrics` and `/usage` are served, such as `"127.0.0.1:9464"`; absent: nowhere. They
+    /// name tenants, orgs and clients and ask for no token, so keep them inside.
+    pub metrics_listen: Option<String>,
     /// How callers reach Gangway, such as `"https://scim.acme.example"`: what `meta.location` and `Location` start with.
     /// Without it the request's own `Host` is used.
     pub public_url: Option<String>,
@@ -46,6 +49,8 @@ fn requests_per_second() -> u32 {
 pub struct ServerSettings {
     /// Where to listen. Port 0 takes any free one.
     pub listen: SocketAddr,
+    /// Where to serve metrics. Port 0 takes any free one.
+    pub metrics_listen: Option<SocketAddr>,
     /// How callers reach Gangway, without a slash at the end.
     pub public_url: Option<String>,
     /// How long a caller waits for Salesforce.

@@ -44,6 +44,7 @@ fn accepted(from: &str, to: &str) -> Config {
 fn the_shortest_configuration_has_sensible_defaults() {
     let config = parse(SHORTEST).unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.server.metrics_listen, None, "metrics are served where somebody asks for them");
     assert_eq!(config.server.answer_within, Duration::from_secs(25));
     assert_eq!(config.server.requests_per_second, 200);
     assert_eq!(config.store.database, Path::new("./gangway.db"));
@@ -64,12 +65,29 @@ fn the_shortest_configuration_has_sensible_defaults() {
 }
 
 #[test]
+fn metrics_have_a_listener_of_their_own() {
+    let with = |line: &str| format!("listen = \"127.0.0.1:8080\"\n{line}");
+    let listen = with("");
+    let listen = listen.trim_end();
+    for (line, words) in [
+        ("metrics-listen = \"9464\"", "`9464` is not an address to listen on"),
+        ("metrics-listen = \"127.0.0.1:8080\"", "metrics are not served where SCIM is"),
+    ] {
+        let refused = refusal(listen, &with(line));
+        assert!(refused.contains(words), "{refused}");
+    }
+    let config = accepted(listen, &with("metrics-listen = \"127.0.0.1:9464\""));
+    assert_eq!(config.server.metrics_listen.map(|addr| addr.port()), Some(9464));
+}
+
+#[test]
 fn every_key_can_be_set() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("secret"), "s3cret\n").unwrap();
     let text = r#"
         [server]
         listen = "[::1]:0"
+        metrics-listen = "127.0.0.1:9464"
         public-url = "https://scim.acme.example/"
         answer-within = "1m 30s"
         requests-per-second = 25
@@ -111,6 +129,7 @@ fn every_key_can_be_set() {
     "#;
     let config = Config::parse(text, &directory.path().join("gangway.toml")).unwrap();
     assert_eq!(config.server.public_url.as_deref(), Some("https://scim.acme.example"));
+    assert_eq!(config.server.metrics_listen, "127.0.0.1:9464".parse().ok());
     assert_eq!(config.server.answer_within, Duration::from_secs(90));
     assert_eq!(config.store.database, Path::new("/var/lib/gangway/gangway.db"));
     assert_eq!(config.store.key_file.as_deref(), Some(Path::new("/etc/gangway/key")));
