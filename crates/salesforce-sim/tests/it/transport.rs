@@ -132,6 +132,9 @@ async fn wrong_methods_types_and_resources() {
     world.send(text.body("<a/>")).await.expect_error(415, "UNSUPPORTED_MEDIA_TYPE");
     world.get(&format!("{V}/nope")).await.expect_error(404, "NOT_FOUND");
     world.post(&format!("{V}/query"), json!({})).await.expect_error(405, "METHOD_NOT_ALLOWED");
+    // Also without a body.
+    let bare = world.request(Method::POST, &format!("{V}/query?q=SELECT+Id+FROM+User"));
+    world.send(bare).await.expect_error(405, "METHOD_NOT_ALLOWED");
 }
 
 #[tokio::test]
