@@ -5,6 +5,7 @@
 
 mod convert_lead;
 mod envelope;
+mod set_password;
 mod undelete;
 mod user_info;
 
@@ -45,6 +46,8 @@ pub(crate) struct Operation {
 const OPERATIONS: &[Operation] = &[
     Operation { name: "convertLead", records: convert_lead::records, run: convert_lead::run },
     Operation { name: "undelete", records: undelete::records, run: undelete::run },
+    Operation { name: "setPassword", records: |_| 1, run: set_password::set },
+    Operation { name: "resetPassword", records: |_| 1, run: set_password::reset },
     Operation { name: "getUserInfo", records: |_| 0, run: |call| Ok(vec![user_info::result(call)]) },
     Operation { name: "getServerTimestamp", records: |_| 0, run: |call| Ok(vec![timestamp(call)]) },
 ];

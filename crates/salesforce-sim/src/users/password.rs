@@ -6,7 +6,7 @@ use crate::{
     cell::{Cell, Row},
     errors::{Refusal, Refusals},
     ids::Id,
-    org::Org,
+    org::{Actor, Org},
     permissions,
     random::Random,
     request::{Reply, Request},
@@ -43,25 +43,46 @@ pub(crate) fn change(org: &mut Org, id: &str, request: &Request) -> Reply {
 }
 
 fn try_change(org: &mut Org, id: &str, request: &Request) -> Result<Reply, Refusals> {
-    let user = user(org, id).map_err(|refusal| vec![refusal])?;
-    let needed = ["ResetPasswords", "ManageUsers"];
-    let own = user == request.actor.user && request.method == "POST";
-    if !own && !needed.iter().any(|permission| permissions::may(org, request.actor.user, permission)) {
-        return Err(vec![Refusal::no_access()]);
-    }
     if request.method == "DELETE" {
-        org.count("passwords", 1);
-        let random = Random::new(u64::try_from(org.counter("passwords")).unwrap_or_default());
-        let password = format!("{}{}", random.text(ALPHABET, 8), random.text(b"23456789", 2));
-        remember(org, user, &password, request.actor.now);
-        return Ok(Reply::json(200, json!({"NewPassword": password})));
+        return reset(org, id, request.actor)
+            .map(|password| Reply::json(200, json!({"NewPassword": password})));
     }
+    let user = user(org, id).map_err(|refusal| vec![refusal])?;
+    may_set(org, user, request.actor)?;
     let body = request.object_body().map_err(|refusal| vec![refusal])?;
     let password = body.get("NewPassword").and_then(serde_json::Value::as_str).unwrap_or_default();
+    set(org, id, password, request.actor).map(|()| Reply::empty(204))
+}
+
+/// Gives a user a password that the caller chose.
+pub(crate) fn set(org: &mut Org, id: &str, password: &str, actor: Actor) -> Result<(), Refusals> {
+    let user = user(org, id).map_err(|refusal| vec![refusal])?;
+    may_set(org, user, actor)?;
     check(org, user, password)?;
-    let password = password.to_owned();
-    remember(org, user, &password, request.actor.now);
-    Ok(Reply::empty(204))
+    remember(org, user, password, actor.now);
+    Ok(())
+}
+
+/// Gives a user a new password, and hands it back this once.
+pub(crate) fn reset(org: &mut Org, id: &str, actor: Actor) -> Result<String, Refusals> {
+    let user = user(org, id).map_err(|refusal| vec![refusal])?;
+    may(org, actor)?;
+    org.count("passwords", 1);
+    let random = Random::new(u64::try_from(org.counter("passwords")).unwrap_or_default());
+    let password = format!("{}{}", random.text(ALPHABET, 8), random.text(b"23456789", 2));
+    remember(org, user, &password, actor.now);
+    Ok(password)
+}
+
+/// Everybody sets his own.
+fn may_set(org: &Org, user: Id, actor: Actor) -> Result<(), Refusals> {
+    if user == actor.user { Ok(()) } else { may(org, actor) }
+}
+
+fn may(org: &Org, actor: Actor) -> Result<(), Refusals> {
+    let needed = ["ResetPasswords", "ManageUsers"];
+    let may = needed.iter().any(|permission| permissions::may(org, actor.user, permission));
+    if may { Ok(()) } else { Err(vec![Refusal::no_access()]) }
 }
 
 fn check(org: &Org, user: Id, password: &str) -> Result<(), Refusals> {

@@ -192,3 +192,24 @@ async fn a_lock_strikes_the_lead_that_is_converted() {
     let done = call(&world, "/u/66.0", with_session(&world.token, &convert)).await;
     assert_eq!(text(&done, "success"), "true");
 }
+
+/// As jsforce calls them.
+#[tokio::test]
+async fn passwords_are_set_and_reset() {
+    let world = World::start().await;
+    let id = world.create("secret@example.com", json!({})).await;
+    let set = |password: &str| {
+        let operation =
+            format!("<setPassword><userId>{id}</userId><password>{password}</password></setPassword>");
+        call(&world, "/u/66.0", with_session(&world.token, &operation))
+    };
+    assert_eq!(text(&set("short").await, "sf:exceptionCode"), "INVALID_NEW_PASSWORD");
+    assert_eq!(set("correct horse 9").await.status, 200);
+    assert_eq!(call(&world, "/u/66.0", login("secret@example.com", "correct horse 9")).await.status, 200);
+
+    let reset = format!("<resetPassword><userId>{id}</userId></resetPassword>");
+    let made = call(&world, "/u/66.0", with_session(&world.token, &reset)).await;
+    let password = text(&made, "password");
+    assert_eq!(call(&world, "/u/66.0", login("secret@example.com", "correct horse 9")).await.status, 500);
+    assert_eq!(call(&world, "/u/66.0", login("secret@example.com", password)).await.status, 200);
+}
