@@ -12,5 +12,6 @@ mod examples;
 mod faults;
 mod lists;
 mod promises;
+mod quota;
 mod robustness;
 mod users;

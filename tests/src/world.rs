@@ -133,6 +133,13 @@ impl World {
         format!("http://{}", gateway.addr)
     }
 
+    /// Where metrics are served, if they are.
+    #[must_use]
+    pub fn metrics_url(&self) -> Option<String> {
+        let gateway = self.gateway.as_ref().expect("the gateway runs until the world ends");
+        gateway.metrics_addr().map(|addr| format!("http://{addr}"))
+    }
+
     /// The org from outside.
     #[must_use]
     pub fn org(&self) -> Org {
