@@ -72,7 +72,7 @@ impl Crowd {
             },
             api_version: "v66.0".into(),
             reserve_calls: 0,
-            call_timeout: Duration::from_secs(60),
+            call_timeout: Duration::from_mins(1),
             max_in_flight: SLOTS,
         };
         let org = Org::new(config, Arc::new(Forgetful), Clock::system());
@@ -147,7 +147,8 @@ impl Crowd {
             took.push(self.join(true).await?);
         }
         let calls = self.sim.handle().api_calls() - calls;
-        let measured = measured(&mut took, took_all(&took));
+        let all = took.iter().sum();
+        let measured = measured(&mut took, all);
         report.add(
             &format!("lone joiner, {what}"),
             Some(&measured),
@@ -216,10 +217,6 @@ impl Crowd {
 
 /// What a gateway has by default.
 const SLOTS: usize = 4;
-
-fn took_all(took: &[Duration]) -> Duration {
-    took.iter().sum()
-}
 
 fn measured(took: &mut [Duration], all: Duration) -> Measured {
     took.sort_unstable();
