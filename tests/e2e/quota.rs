@@ -18,11 +18,11 @@ async fn near_its_limit() -> (World, String) {
     assert_eq!(metric(&world, "gangway_salesforce_reserve_reached{org=\"acme\"}").await, "0");
     world.org().switch(json!({"daily-api-requests": 900})).await;
     // Any call tells how few are left.
-    let _ = tool.patch(&path, replace("title", json!("Countess"))).await.expect(200);
+    let _ = tool.patch(&path, replace("title", &json!("Countess"))).await.expect(200);
     (world, path)
 }
 
-fn replace(path: &str, value: Value) -> Value {
+fn replace(path: &str, value: &Value) -> Value {
     json!([{"op": "replace", "path": path, "value": value}])
 }
 
@@ -49,7 +49,7 @@ async fn below_the_reserve_nobody_comes_aboard_and_everybody_can_go() {
     let before = org.calls().await;
 
     told_to_wait(&tool.create("bob@acme.example").await);
-    told_to_wait(&tool.patch(&path, replace("title", json!("Mathematician"))).await);
+    told_to_wait(&tool.patch(&path, replace("title", &json!("Mathematician"))).await);
     assert_eq!(org.calls().await, before, "nothing was asked of the org");
     assert!(org.users("bob@acme.example").await.is_empty());
     let found = tool.find_users("userName eq \"bob@acme.example\"").await.expect(200).json();
@@ -57,7 +57,7 @@ async fn below_the_reserve_nobody_comes_aboard_and_everybody_can_go() {
 
     // Reads cost no call, and whoever leaves is let go.
     assert_eq!(tool.get(&path).await.expect(200).json()["title"], "Countess");
-    let gone = tool.patch(&path, replace("active", json!(false))).await.expect(200);
+    let gone = tool.patch(&path, replace("active", &json!(false))).await.expect(200);
     assert_eq!(gone.json()["active"], false);
     assert_eq!(org.user("ada@acme.example").await["IsActive"], false);
     assert_eq!(org.calls().await.api, before.api + 1);
