@@ -27,13 +27,13 @@ use salesforce_types::{Step, StepOutcome};
 pub use self::tally::CallSizes;
 use self::{
     batch::{Batch, Shape},
-    change::Change,
+    change::{Change, Landing},
     line::Line,
     size::Size,
     tally::Tally,
 };
 use crate::{
-    CallError, Org, Ticket,
+    Asker, CallError, Org, Ticket,
     answer::{SOON, Trouble, judge},
     limits::Shares,
     org::{QUEUE_FOR, RESERVE_FOR},
@@ -43,6 +43,9 @@ use crate::{
 /// How many changes may wait for one org. At five seconds for a thousand records, more would wait for minutes: the
 /// caller is told to come back.
 const MOST_WAITING: usize = 20_000;
+/// Statuses of a whole call that one of its records, or their number, may be the reason for: a value that cannot be
+/// parsed, and what is too large.
+const SPOILT: [u16; 4] = [400, 413, 414, 431];
 
 /// What waits for an org, and how many calls are in flight.
 #[derive(Debug)]
@@ -73,6 +76,8 @@ struct Waiting {
     line: Line,
     /// Those whose next step is about groups, roles or territories: one call at a time takes from here.
     sharing: Line,
+    /// The last call was taken from there.
+    had_sharing: bool,
 }
 
 impl Waiting {
@@ -84,18 +89,36 @@ impl Waiting {
         if change.is_about_sharing() { self.sharing.put(change) } else { self.line.put(change) }
     }
 
+    /// Whether there is no room for one more. When the queue is full, only those who fill it are turned away: another
+    /// client's one still finds a place.
+    fn is_full_for(&self, asker: &Asker) -> bool {
+        let clients = self.line.clients().max(self.sharing.clients()).max(1);
+        let own = self.line.of_client(asker) + self.sharing.of_client(asker);
+        self.len() >= MOST_WAITING && own >= MOST_WAITING / clients
+    }
+
     /// What goes in the next call, if `free` slots are to share what waits.
     fn choose(&mut self, free: usize, size: &Size, sharing: bool) -> Option<Batch> {
-        // All of them at once: no other slot may help.
-        let about_sharing = self.sharing.len();
-        if sharing && about_sharing > 0 {
-            let batch = batch::choose(&mut self.sharing, about_sharing, size.limit(), true);
-            if batch.is_some() {
-                return batch;
-            }
+        // In turns with the others: where there is only one slot, neither may wait for all of the other.
+        let others_turn = self.had_sharing && self.line.len() > 0;
+        if sharing
+            && !others_turn
+            && let Some(batch) = self.choose_sharing(size)
+        {
+            return Some(batch);
         }
+        self.had_sharing = false;
         let share = self.line.len().div_ceil(free.max(1));
-        batch::choose(&mut self.line, share, size.limit(), sharing)
+        let batch = batch::choose(&mut self.line, share, size.limit(), sharing);
+        batch.or_else(|| if sharing { self.choose_sharing(size) } else { None })
+    }
+
+    /// All of them at once: no other slot may help.
+    fn choose_sharing(&mut self, size: &Size) -> Option<Batch> {
+        let share = self.sharing.len();
+        let batch = batch::choose(&mut self.sharing, share, size.limit(), true);
+        self.had_sharing = batch.is_some();
+        batch
     }
 }
 
@@ -200,8 +223,8 @@ impl Org {
     fn enqueue(&self, change: Change) -> Result<(), Change> {
         {
             let mut state = self.0.dispatcher.state();
-            let class = state.class(change.ticket.takes_access_away());
-            if class.len() >= MOST_WAITING && !change.is_under_way() {
+            let class = state.class(change.leaver);
+            if class.is_full_for(change.asker()) {
                 return Err(change);
             }
             class.put(change);
@@ -215,28 +238,32 @@ impl Org {
         loop {
             let next = self.0.dispatcher.state().next();
             let Some((batch, slot)) = next else { break };
-            let held = Held { org: self.clone(), slot, sharing: batch.sharing };
+            let held = Held { org: self.clone(), slot, sharing: batch.sharing, is_over: false };
             let org = self.clone();
             tokio::spawn(async move { org.carry(batch, held).await });
         }
     }
 
     /// Sends a batch, and its parts apart where one of them spoils it for the others.
-    async fn carry(&self, batch: Batch, held: Held) {
+    async fn carry(&self, batch: Batch, mut held: Held) {
         let mut batches = vec![batch];
         while let Some(Batch { mut changes, shape, sharing }) = batches.pop() {
             match self.send(&mut changes, shape).await {
                 Ok(()) => self.settle(changes, None),
                 Err(Trouble::Final(CallError::Refused(refusal)))
-                    if refusal.status == 400 && changes.len() > 1 =>
+                    if changes.len() > 1 && SPOILT.contains(&refusal.status) =>
                 {
                     tracing::debug!(code = refusal.code, "a call with several changes is taken apart");
                     batches.extend(self.halves(changes, sharing));
                 }
                 Err(trouble) => self.fail(changes, trouble),
             }
+            if !batches.is_empty() {
+                // What goes on need not wait for the other parts.
+                self.pump();
+            }
         }
-        drop(held);
+        held.is_over = true;
     }
 
     /// One call. `Ok`: every step in it has its landing.
@@ -244,12 +271,12 @@ impl Org {
         let inner = &self.0;
         let mut renewed = false;
         loop {
-            if self.reserve_reached() && !changes.iter().any(|change| change.ticket.takes_access_away()) {
+            if self.reserve_reached() && !changes.iter().any(|change| change.leaver) {
                 return Err(not_sent("reserve: the org's API calls are nearly used up", Some(RESERVE_FOR)));
             }
             let session = inner.tokens.session().await?;
             // With slot and token at hand: the last moment in which a caller may withdraw.
-            shape.retain(|change| changes[change].ticket.send());
+            shape.retain(|change| changes[change].leave());
             if shape.records() == 0 {
                 return Ok(());
             }
@@ -264,7 +291,7 @@ impl Org {
                 object: &call.object,
                 body: call.body,
                 if_modified_since: None,
-                shares: Shares::of(changes.iter().map(Change::asker)),
+                shares: Shares::of(shape.changes().into_iter().map(|change| changes[change].asker())),
             };
             inner.dispatcher.tally.count(shape.records());
             let started = Instant::now();
@@ -280,8 +307,12 @@ impl Org {
             }
             let landings = match judged {
                 Ok(answer) => {
-                    inner.dispatcher.state().size.learn(shape.records(), started.elapsed());
-                    call::read(&answer, changes, &shape)
+                    let landings = call::read(&answer, changes, &shape);
+                    // A locked row holds its call up for ten seconds, however few records are in it.
+                    if !landings.iter().any(|(_, landing)| matches!(landing, Landing::Locked(_))) {
+                        inner.dispatcher.state().size.learn(shape.records(), started.elapsed());
+                    }
+                    landings
                 }
                 Err(trouble) => vec![call::read_refusal(trouble, changes, &shape)?],
             };
@@ -335,11 +366,12 @@ impl Org {
         let policy = match &trouble {
             Trouble::Unsent { .. } => Some(pace.unreachable),
             Trouble::Overloaded(_) => Some(pace.overloaded),
+            Trouble::Locked(_) => Some(pace.locked),
             Trouble::Unclear { .. } => {
                 self.0.dispatcher.state().size.lost();
                 None
             }
-            Trouble::Expired | Trouble::Locked(_) | Trouble::Final(_) => None,
+            Trouble::Expired | Trouble::Final(_) => None,
         };
         let jitter = self.0.jitter.jitter();
         let end = StepOutcome::from(trouble.give_up(true));
@@ -363,7 +395,7 @@ impl Org {
 
     fn put(&self, change: Change) {
         let mut state = self.0.dispatcher.state();
-        state.class(change.ticket.takes_access_away()).put(change);
+        state.class(change.leaver).put(change);
     }
 
     /// Together, as they were sent together: whoever had to wait for a lock need not pay with a call of its own.
@@ -406,6 +438,7 @@ struct Held {
     org: Org,
     slot: Slot,
     sharing: bool,
+    is_over: bool,
 }
 
 impl Drop for Held {
@@ -420,8 +453,9 @@ impl Drop for Held {
                 state.sharing = true;
             }
         }
-        // Not when the runtime is going down: there is nobody to carry anything.
-        if tokio::runtime::Handle::try_current().is_ok() {
+        // Dropped in the middle: by a panic, after which others go on, or by a runtime that is going down. There nobody
+        // carries anything, and each task that is begun would be dropped within this one, to begin the next.
+        if self.is_over || std::thread::panicking() {
             self.org.pump();
         }
     }

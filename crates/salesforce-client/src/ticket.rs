@@ -54,7 +54,8 @@ impl Ticket {
         &self.0.asker
     }
 
-    /// Notes that the change takes access away, where only its plan could tell.
+    /// Notes that the change takes access away, where only its plan could tell. Before its steps are sent: what waits for
+    /// a call already keeps its place.
     pub fn take_access_away(&self) {
         self.0.takes_access_away.store(true, Ordering::Release);
     }

@@ -157,7 +157,8 @@ async fn a_thousand_joiners_in_line_take_a_few_calls() {
     let outcomes = world.crowd(&all).await;
     assert!(outcomes.iter().all(|outcomes| all_done(outcomes)));
     let calls = world.sim.handle().api_calls();
-    assert!(calls <= 25, "{calls} calls for a thousand joiners");
+    // The first calls are small, until it is known how fast the org is.
+    assert!(calls <= 40, "{calls} calls for a thousand joiners");
     let accounts: f64 = world.org.accounts().iter().map(|account| account.calls).sum();
     let (accounts, total) = (accounts.round().to_string(), world.org.calls().total().to_string());
     assert_eq!(accounts, total, "every call is on somebody's account");

@@ -1,5 +1,7 @@
 //! What goes in one call: whose steps, and in which form. Pure.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use salesforce_types::Step;
 
 use super::{
@@ -71,7 +73,7 @@ impl Shape {
 
     /// Leaves out the steps of some changes.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
-        let mut kept = std::collections::HashMap::new();
+        let mut kept = HashMap::new();
         let mut keep = |place: &Place| *kept.entry(place.0).or_insert_with(|| keep(place.0));
         match self {
             Self::Rows(places) => places.retain(&mut keep),
@@ -82,6 +84,11 @@ impl Shape {
                 lanes.retain(|lane| !lane.places.is_empty());
             }
         }
+    }
+
+    /// The changes that have a step in the call.
+    pub(super) fn changes(&self) -> BTreeSet<usize> {
+        self.places().into_iter().map(|(change, _)| change).collect()
     }
 
     pub(super) fn places(&self) -> Vec<Place> {
@@ -139,22 +146,46 @@ pub(super) fn choose(line: &mut Line, share: usize, limit: usize, sharing: bool)
     }
     // Rows where they spare a call: for one change, and where something follows from what is made in the same call.
     let everything_fits = lanes.records == rows.len();
-    let form = if by_rows || (rows.len() <= MOST_ROWS && (changes.len() == 1 || !everything_fits)) {
+    let spared = rows.len() <= MOST_ROWS && (changes.len() == 1 || !everything_fits);
+    let odd_key = rows.iter().any(|(change, step)| is_odd(changes[*change].step(*step)));
+    let form = if by_rows || (spared && !odd_key) {
         rows.truncate(MOST_ROWS);
         Shape::Rows(rows)
     } else {
-        Shape::Lanes(lanes.lanes)
+        Shape::Lanes(lanes.into_lanes())
     };
     let takes_lock = |(change, step): &Place| changes[*change].takes_sharing_lock(*step);
     let sharing = form.places().iter().any(takes_lock);
     Some(Batch { changes, shape: form, sharing })
 }
 
+/// A key that is better not put in a path, percent-encoded or not: the edge may take a slash or a dot for its own. In a
+/// collection it stands in the record.
+fn is_odd(step: &Step) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    matches!(step, Step::Upsert { value, .. } if !value.bytes().all(plain))
+}
+
 /// Collections as they fill up.
 #[derive(Default)]
 struct Lanes {
-    lanes: Vec<Lane>,
+    lanes: Vec<Filling>,
     records: usize,
+}
+
+struct Filling {
+    lane: Lane,
+    /// Salesforce refuses all records that are twice in one collection.
+    ids: HashSet<String>,
+}
+
+/// Which record a step is about, as far as that is known. External ids mind case or not, as the org has it.
+fn id_of(step: &Step) -> Option<String> {
+    match step {
+        Step::Create { .. } => None,
+        Step::Update { id, .. } | Step::Delete { id, .. } => Some(id.as_str().to_owned()),
+        Step::Upsert { value, .. } => Some(value.to_lowercase()),
+    }
 }
 
 impl Lanes {
@@ -165,20 +196,31 @@ impl Lanes {
         let mut from = 0;
         for step in steps.iter().take(room) {
             let kind = Kind::of(change.step(*step));
-            let has_room = |lane: &Lane| lane.kind == kind && lane.places.len() < LANE_SIZE;
+            let id = id_of(change.step(*step));
+            let has_room = |Filling { lane, ids }: &Filling| {
+                lane.kind == kind
+                    && lane.places.len() < LANE_SIZE
+                    && id.as_ref().is_none_or(|id| !ids.contains(id))
+            };
             let at = match self.lanes.iter().skip(from).position(has_room) {
                 Some(at) => from + at,
                 None if self.lanes.len() < MOST_LANES => {
-                    self.lanes.push(Lane { kind, places: Vec::new() });
+                    let lane = Lane { kind, places: Vec::new() };
+                    self.lanes.push(Filling { lane, ids: HashSet::new() });
                     self.lanes.len() - 1
                 }
                 None => break,
             };
-            self.lanes[at].places.push((number, *step));
+            self.lanes[at].lane.places.push((number, *step));
+            self.lanes[at].ids.extend(id);
             from = at;
             placed += 1;
         }
         self.records += placed;
         placed
+    }
+
+    fn into_lanes(self) -> Vec<Lane> {
+        self.lanes.into_iter().map(|filling| filling.lane).collect()
     }
 }

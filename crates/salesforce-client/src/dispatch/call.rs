@@ -212,7 +212,11 @@ pub(super) fn read(answer: &Answer, changes: &[Change], shape: &Shape) -> Vec<(P
     if let Shape::Rows(places) = shape
         && let [place] = places.as_slice()
     {
-        let body = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+        // No answer is one; a page from something in between is none.
+        let body = match answer.body.as_slice() {
+            [] => Value::Null,
+            body => serde_json::from_slice(body).unwrap_or(Value::Bool(false)),
+        };
         return vec![(*place, Landing::Ended(landed(step(*place), answer.status, &body)))];
     }
     let items = serde_json::from_slice::<CompositeAnswer>(&answer.body)
@@ -225,7 +229,7 @@ pub(super) fn read(answer: &Answer, changes: &[Change], shape: &Shape) -> Vec<(P
             .iter()
             .map(|place| {
                 let landing =
-                    item(&reference(*place)).map_or_else(lacking, |item| row_landing(step(*place), item));
+                    item(&reference(*place)).map_or_else(lacking, |item| row_landing(changes, *place, item));
                 (*place, landing)
             })
             .collect(),
@@ -263,12 +267,15 @@ pub(super) fn read_refusal(
     Ok((*place, landing))
 }
 
-fn row_landing(step: &Step, item: &CompositeItem) -> Landing {
-    let status = item.http_status_code;
+fn row_landing(changes: &[Change], (number, at): Place, item: &CompositeItem) -> Landing {
+    let (change, status) = (&changes[number], item.http_status_code);
     if (200..300).contains(&status) {
-        return Landing::Ended(landed(step, status, &item.body));
+        return Landing::Ended(landed(change.step(at), status, &item.body));
     }
-    failed(step, status, &item.body)
+    match refusal_in(status, &item.body) {
+        Some(refusal) if is_halt(&refusal.code) && change.refers_to_this_call(at) => Landing::Halted,
+        _ => failed(change.step(at), status, &item.body),
+    }
 }
 
 fn lane_landing(step: &Step, n: usize, lane: &Lane, item: &CompositeItem) -> Landing {
@@ -276,7 +283,7 @@ fn lane_landing(step: &Step, n: usize, lane: &Lane, item: &CompositeItem) -> Lan
     if !(200..300).contains(&status) {
         return match refusal_in(status, &item.body).map(|refusal| (refused(refusal.clone()), refusal)) {
             Some((Trouble::Locked(_), refusal)) => Landing::Locked(refusal),
-            Some((Trouble::Final(_), refusal)) => Landing::WithOthers(refusal),
+            Some((Trouble::Final(CallError::Refused(_)), refusal)) => Landing::WithOthers(refusal),
             Some((trouble, _)) => Landing::Ended(trouble.give_up(true).into()),
             None => {
                 Landing::Ended(unknown(format!("status {status} for a collection, without an explanation")))
@@ -312,10 +319,7 @@ fn failed(step: &Step, status: u16, body: &Value) -> Landing {
         return Landing::Ended(unknown(format!("status {status} in a Composite, without an explanation")));
     };
     match (step, refusal.code.as_str()) {
-        (_, "PROCESSING_HALTED" | "ALL_OR_NONE_OPERATION_ROLLED_BACK") if !step.refers().is_empty() => {
-            return Landing::Halted;
-        }
-        (_, code @ ("PROCESSING_HALTED" | "ALL_OR_NONE_OPERATION_ROLLED_BACK")) => {
+        (_, code) if is_halt(code) => {
             let why = format!("{code}: another step of the same call failed");
             return Landing::Ended(StepOutcome::NotSent { why, retry_after: None });
         }
@@ -343,6 +347,11 @@ fn in_one_tongue(step: &Step, refusal: Refusal) -> Refusal {
     }
 }
 
+/// What Salesforce says of a step that it did not do because of another one.
+fn is_halt(code: &str) -> bool {
+    matches!(code, "PROCESSING_HALTED" | "ALL_OR_NONE_OPERATION_ROLLED_BACK")
+}
+
 /// What Salesforce says of a record that somebody else has deleted.
 fn is_gone(code: &str) -> bool {
     matches!(code, "NOT_FOUND" | "ENTITY_IS_DELETED" | "INVALID_CROSS_REFERENCE_KEY")
@@ -364,7 +373,14 @@ fn landed(step: &Step, status: u16, body: &Value) -> StepOutcome {
     }
     let named = body.get("id").and_then(Value::as_str).map(RecordId::parse);
     match (step, named) {
-        (Step::Update { id, .. } | Step::Delete { id, .. }, _) => StepOutcome::Done { id: id.clone() },
+        (Step::Update { id, .. } | Step::Delete { id, .. }, _)
+            if body.is_null() || body.get("success") == Some(&Value::Bool(true)) =>
+        {
+            StepOutcome::Done { id: id.clone() }
+        }
+        (Step::Update { .. } | Step::Delete { .. }, _) => {
+            unknown(format!("status {status}, but the answer is none of Salesforce's"))
+        }
         (Step::Create { .. } | Step::Upsert { .. }, Some(Ok(id))) => StepOutcome::Done { id },
         (Step::Create { .. } | Step::Upsert { .. }, _) => {
             unknown(format!("status {status}, but the answer names no record"))

@@ -11,13 +11,12 @@ use crate::{
     ticket::Asker,
 };
 
-/// A step is halted with the one that it refers to, which may be locked for a while; more often than that makes no sense.
-const MOST_HALTS: u32 = 1_000;
-
 /// The steps of one change, in order.
 #[derive(Debug)]
 pub(super) struct Change {
     pub(super) ticket: Ticket,
+    /// Takes access away. As the ticket said when the change came, so that it stands in the same line for good.
+    pub(super) leaver: bool,
     steps: Vec<Step>,
     progress: Vec<Progress>,
     reply: Option<oneshot::Sender<Vec<StepOutcome>>>,
@@ -35,7 +34,6 @@ pub(super) struct Tries {
     pub(super) locked: u32,
     /// Whole calls: no connection, or Salesforce overloaded.
     pub(super) calls: u32,
-    pub(super) halted: u32,
 }
 
 /// How far a step is.
@@ -52,7 +50,7 @@ pub(super) enum Landing {
     Ended(StepOutcome),
     /// `UNABLE_TO_LOCK_ROW`: no effect, and worth another try.
     Locked(Refusal),
-    /// The step that it refers to did not land: no effect.
+    /// The step of the same call that it refers to did not land: no effect.
     Halted,
     /// The collection that it was in was refused as a whole: no effect.
     WithOthers(Refusal),
@@ -77,6 +75,7 @@ impl Change {
         });
         let change = Self {
             ticket: ticket.clone(),
+            leaver: ticket.takes_access_away(),
             progress: progress.collect(),
             steps: steps.to_vec(),
             reply: Some(reply),
@@ -102,6 +101,16 @@ impl Change {
             Progress::UnderWay => true,
             Progress::Ended(outcome) => may_have_landed(outcome),
         })
+    }
+
+    /// What was begun, or was tried before, ends before more is begun.
+    pub(super) fn is_begun(&self) -> bool {
+        self.is_under_way() || self.tries.locked + self.tries.calls > 0
+    }
+
+    /// The last moment in which somebody may take it back. `false`: it was, and nothing may leave.
+    pub(super) fn leave(&self) -> bool {
+        !self.is_abandoned() && self.ticket.send()
     }
 
     /// Nobody waits for it any more, and nothing was sent.
@@ -135,9 +144,15 @@ impl Change {
         let mut sendable = Vec::new();
         for at in self.waiting() {
             let step = &self.steps[at];
-            let is_ready = step.refers().values().all(|earlier| match &self.progress[*earlier] {
-                Progress::Ended(_) => true,
-                Progress::Waiting | Progress::UnderWay => form == Form::Rows && sendable.contains(earlier),
+            let is_ready = step.refers().values().all(|earlier| match self.progress.get(*earlier) {
+                Some(Progress::Ended(_)) => true,
+                // The answer to an update or a delete names no id that could be referred to.
+                Some(Progress::Waiting | Progress::UnderWay) => {
+                    form == Form::Rows
+                        && sendable.contains(earlier)
+                        && names_its_record(&self.steps[*earlier])
+                }
+                None => false,
             });
             if !is_ready || (takes_sharing_lock(step) && !sharing) {
                 break;
@@ -175,6 +190,12 @@ impl Change {
         }
     }
 
+    /// Whether a step refers to one that is in the same call.
+    pub(super) fn refers_to_this_call(&self, at: usize) -> bool {
+        let is_sent = |earlier: &usize| matches!(self.progress.get(*earlier), Some(Progress::UnderWay));
+        self.steps[at].refers().values().any(is_sent)
+    }
+
     pub(super) fn send(&mut self, at: usize) {
         self.progress[at] = Progress::UnderWay;
     }
@@ -182,19 +203,16 @@ impl Change {
     /// Takes what came of a step. What had no effect waits again.
     pub(super) fn land(&mut self, at: usize, landing: Landing) {
         self.progress[at] = match landing {
+            // What it lacks may be what an earlier step was about to bring, such as the licence of a permission set: it waits
+            // with the locked one.
+            Landing::Ended(StepOutcome::Refused(_)) if self.locked.is_some() => Progress::Waiting,
             Landing::Ended(outcome) => Progress::Ended(outcome),
             Landing::Locked(refusal) => {
                 self.locked = Some(in_short(&refusal));
                 Progress::Waiting
             }
-            Landing::Halted if self.tries.halted < MOST_HALTS => {
-                self.tries.halted += 1;
-                Progress::Waiting
-            }
-            Landing::Halted => {
-                let why = "Salesforce goes on halting it for another step".to_owned();
-                Progress::Ended(StepOutcome::NotSent { why, retry_after: None })
-            }
+            // The other one has an end now, or is locked, which is not tried for ever.
+            Landing::Halted => Progress::Waiting,
             Landing::WithOthers(refusal) if self.by_rows => Progress::Ended(StepOutcome::Refused(refusal)),
             Landing::WithOthers(_) => {
                 self.by_rows = true;
@@ -245,9 +263,10 @@ impl Change {
             if !matches!(self.progress[at], Progress::Waiting) {
                 continue;
             }
+            // A step that refers to itself, or to what comes after it, is never ready.
             let dead = self.steps[at].refers().values().any(|earlier| match self.progress.get(*earlier) {
                 Some(Progress::Ended(outcome)) => !matches!(outcome, StepOutcome::Done { .. }),
-                Some(_) => false,
+                Some(Progress::Waiting | Progress::UnderWay) => *earlier >= at,
                 None => true,
             });
             // What nobody knows the end of is read back first; the rest is decided anew after that.
@@ -266,8 +285,12 @@ impl Change {
         self.waiting().next().is_some()
     }
 
-    /// Tells the caller what came of every step.
+    /// Tells the caller what came of every step. If one may have landed, the ticket cannot be taken back for good, whatever
+    /// the caller does with it next.
     pub(super) fn answer(mut self) {
+        if self.is_under_way() {
+            self.ticket.commit();
+        }
         let outcomes = self.progress.drain(..).map(|progress| match progress {
             Progress::Ended(outcome) => outcome,
             Progress::Waiting | Progress::UnderWay => {
@@ -286,13 +309,39 @@ fn may_have_landed(outcome: &StepOutcome) -> bool {
     matches!(outcome, StepOutcome::Done { .. } | StepOutcome::Unknown { .. })
 }
 
-/// Names that stand in a path have to be names.
+/// Names that stand in a path have to be names. What says which record it is does not stand among the fields, where it
+/// would mean another one.
 fn checked(step: &Step) -> Result<(), CallError> {
     Object::new(step.object())?;
-    if let Step::Upsert { key, .. } = step {
-        Field::new(key)?;
+    let key = match step {
+        Step::Upsert { key, value, .. } => {
+            Field::new(key)?;
+            if value.is_empty() {
+                return Err(refused("MISSING_ARGUMENT", format!("{key} not specified")));
+            }
+            Some(key.as_str())
+        }
+        _ => None,
+    };
+    let says_which = |name: &&String| {
+        ["Id", "attributes"].into_iter().chain(key).any(|other| name.eq_ignore_ascii_case(other))
+    };
+    match step.fields().keys().chain(step.refers().keys()).find(says_which) {
+        None => Ok(()),
+        Some(name) => Err(refused(
+            "INVALID_FIELD",
+            format!("The {name} field should not be specified in the sobject data."),
+        )),
     }
-    Ok(())
+}
+
+/// As Salesforce would refuse it.
+fn refused(code: &str, message: String) -> CallError {
+    CallError::Refused(Refusal { status: 400, code: code.to_owned(), message, fields: Vec::new() })
+}
+
+fn names_its_record(step: &Step) -> bool {
+    matches!(step, Step::Create { .. } | Step::Upsert { .. })
 }
 
 /// Changes of groups, roles and territories make Salesforce compute sharing anew, under one lock of the whole org:
@@ -301,8 +350,10 @@ fn takes_sharing_lock(step: &Step) -> bool {
     const GUARDED: [&str; 6] =
         ["Group", "GroupMember", "UserRole", "Territory2", "UserTerritory2Association", "QueueSobject"];
     let named = |names: &[&str]| names.iter().any(|name| step.object().eq_ignore_ascii_case(name));
-    let role = step.fields().get("UserRoleId").or_else(|| step.fields().get("userRoleId"));
-    named(&GUARDED) || (named(&["User"]) && role.is_some_and(|role| !created_without(step, role)))
+    let is_role = |field: &String| field.eq_ignore_ascii_case("UserRoleId");
+    let takes_role = step.refers().keys().any(is_role)
+        || step.fields().iter().any(|(field, role)| is_role(field) && !created_without(step, role));
+    named(&GUARDED) || (named(&["User"]) && takes_role)
 }
 
 /// A new user without a role is no change of roles.

@@ -9,9 +9,11 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{
+    MOST_WAITING, Waiting,
     batch::{self, Batch, Shape},
     change::{Change, Landing},
     line::Line,
+    size::Size,
 };
 use crate::{Asker, Ticket};
 
@@ -188,6 +190,14 @@ fn check(batch: &Batch) {
                         std::mem::discriminant(first),
                         "one operation in one collection"
                     );
+                    if let Step::Update { id, .. } | Step::Delete { id, .. } = step(place) {
+                        let same = |other: &&(usize, usize)| matches!(step(other), Step::Update { id: other, .. } | Step::Delete { id: other, .. } if other == id);
+                        assert_eq!(
+                            lane.places.iter().filter(same).count(),
+                            1,
+                            "a record is in a collection once"
+                        );
+                    }
                     for earlier in step(place).refers().values() {
                         let same_call = batch.shape.places().contains(&(place.0, *earlier));
                         assert!(!same_call, "a record of a collection cannot refer to this call");
@@ -336,4 +346,70 @@ fn whom_nobody_waits_for_is_not_sent() {
     let mut line = line_of(3, &[create("User")], 1);
     assert!(batch::choose(&mut line, 10, 200, true).is_none());
     assert_eq!(line.len(), 0);
+}
+
+fn titled(title: &str) -> Step {
+    let fields = [("Title".to_owned(), json!(title))].into_iter().collect();
+    Step::Create { object: "User".into(), fields, refers: References::new() }
+}
+
+/// Two tenants take turns, and one step of the second must go alone.
+#[test]
+fn who_does_not_fit_is_the_first_of_the_next_call() {
+    let mut line = Line::default();
+    let mut receivers = Vec::new();
+    for n in 0..20 {
+        let title = if n == 1 { "@{c0s0.id}" } else { "Captain" };
+        let (change, receiver) = Change::new(&[titled(title)], &ticket(n % 2, n));
+        line.put(change);
+        receivers.push(receiver);
+    }
+    let identities = |batch: Batch| -> Vec<String> {
+        batch.changes.iter().map(|change| change.asker().identity.as_str().to_owned()).collect()
+    };
+    assert_eq!(identities(batch::choose(&mut line, 20, 200, true).unwrap()), ["0"]);
+    assert_eq!(identities(batch::choose(&mut line, 20, 200, true).unwrap()), ["1"]);
+    assert_eq!(identities(batch::choose(&mut line, 20, 200, true).unwrap()).len(), 18);
+}
+
+#[test]
+fn group_steps_and_others_take_turns_where_there_is_one_slot() {
+    let mut waiting = Waiting::default();
+    let mut receivers = Vec::new();
+    for n in 0..600 {
+        let object = if n % 2 == 0 { "GroupMember" } else { "User" };
+        let (change, receiver) = Change::new(&[create(object)], &ticket(0, n));
+        waiting.put(change);
+        receivers.push(receiver);
+    }
+    let turns: Vec<bool> =
+        (0..4).map(|_| waiting.choose(1, &Size::default(), true).unwrap().sharing).collect();
+    assert_eq!(turns, [true, false, true, false]);
+}
+
+#[test]
+fn a_full_queue_turns_away_only_those_who_fill_it() {
+    let mut waiting = Waiting::default();
+    let mut receivers = Vec::new();
+    for n in 0..MOST_WAITING {
+        assert!(!waiting.is_full_for(ticket(0, n).asker()));
+        let (change, receiver) = Change::new(&[create("User")], &ticket(0, n));
+        waiting.put(change);
+        receivers.push(receiver);
+    }
+    assert!(waiting.is_full_for(ticket(0, MOST_WAITING).asker()));
+    assert!(!waiting.is_full_for(ticket(1, 0).asker()));
+}
+
+#[test]
+fn a_role_takes_the_sharing_lock_however_it_is_written() {
+    let refers = [("UserRoleId".to_owned(), 0)].into_iter().collect();
+    let fields = [("userroleid".to_owned(), json!("00E000000000001AAA"))].into_iter().collect();
+    let object = || "User".to_owned();
+    let by_reference = Step::Create { object: object(), fields: Fields::new(), refers };
+    let by_value = Step::Update { object: object(), id: id(1), fields };
+    for step in [by_reference, by_value] {
+        let (change, _receiver) = Change::new(&[create("Contact"), step], &ticket(0, 0));
+        assert!(change.takes_sharing_lock(1));
+    }
 }

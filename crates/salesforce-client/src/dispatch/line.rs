@@ -8,6 +8,7 @@ use std::{
 use model::{ClientName, ResourceId, TenantId};
 
 use super::change::Change;
+use crate::Asker;
 
 /// Changes that wait, one class of them. Round robin by tenant, then client, then identity: one tenant's ten thousand
 /// joiners do not starve another's one.
@@ -20,7 +21,7 @@ pub(super) struct Line {
 /// What waits for one client.
 #[derive(Debug, Default)]
 struct Own {
-    /// Under way already: what was begun ends before more is begun.
+    /// Under way or tried already: what was begun ends before more is begun.
     begun: VecDeque<Change>,
     fresh: Ring<ResourceId, VecDeque<Change>>,
 }
@@ -35,23 +36,36 @@ impl Line {
         self.len += 1;
         let asker = change.asker().clone();
         let own = self.tenants.at(asker.tenant, false).at(asker.client, false);
-        if change.is_under_way() {
+        if change.is_begun() {
             own.begun.push_back(change);
         } else {
             own.fresh.at(asker.identity, false).push_back(change);
         }
     }
 
-    /// Goes back to the head of the line: it was looked at and did not fit.
+    /// Gives the change that was just taken its turn back: it did not fit, and is to be the first of the next call. At the
+    /// head of its own client's line alone it might never be the first, as long as other clients have something waiting.
     pub(super) fn put_back(&mut self, change: Change) {
         self.len += 1;
         let asker = change.asker().clone();
-        let own = self.tenants.at(asker.tenant, true).at(asker.client, true);
-        if change.is_under_way() {
+        let own = self.tenants.taken_last(asker.tenant).taken_last(asker.client);
+        if change.is_begun() {
             own.begun.push_front(change);
         } else {
-            own.fresh.at(asker.identity, true).push_front(change);
+            own.fresh.taken_last(asker.identity).push_front(change);
         }
+    }
+
+    /// How much waits for this asker's client.
+    pub(super) fn of_client(&self, asker: &Asker) -> usize {
+        let clients = self.tenants.waiting.get(&asker.tenant);
+        let own = clients.and_then(|clients| clients.waiting.get(&asker.client));
+        own.map_or(0, |own| own.begun.len() + own.fresh.turns.len())
+    }
+
+    /// How many clients have something waiting.
+    pub(super) fn clients(&self) -> usize {
+        self.tenants.waiting.values().map(|clients| clients.waiting.len()).sum()
     }
 
     /// The change whose turn it is.
@@ -82,6 +96,15 @@ impl<K: Clone + Eq + Hash, V: Default> Ring<K, V> {
             if first { self.turns.push_front(key.clone()) } else { self.turns.push_back(key.clone()) }
         }
         self.waiting.entry(key).or_default()
+    }
+
+    /// The same for the key whose turn it just was: it is its turn again.
+    fn taken_last(&mut self, key: K) -> &mut V {
+        if self.waiting.contains_key(&key) {
+            // `next` has put it last.
+            self.turns.rotate_right(1);
+        }
+        self.at(key, true)
     }
 }
 
