@@ -137,7 +137,8 @@ pub(crate) fn in_short(refusal: &Refusal) -> String {
 }
 
 /// Reads the first error of an error body, in each of the envelopes that occur: an array, a single object,
-/// the `errors` of a row result; with `errorCode`, `statusCode` (Collections) or `error` (OAuth).
+/// the `errors` of a row result; with `errorCode` or `statusCode` (Collections). An `error` is not Salesforce's: so do proxies
+/// word theirs.
 pub(crate) fn refusal(status: u16, body: &[u8]) -> Option<Refusal> {
     refusal_in(status, &serde_json::from_slice(body).ok()?)
 }
@@ -158,8 +159,8 @@ pub(crate) fn refusal_in(status: u16, body: &Value) -> Option<Refusal> {
     });
     Some(Refusal {
         status,
-        code: text(&["errorCode", "statusCode", "error"])?,
-        message: text(&["message", "error_description"]).unwrap_or_default(),
+        code: text(&["errorCode", "statusCode"])?,
+        message: text(&["message"]).unwrap_or_default(),
         fields,
     })
 }
@@ -193,8 +194,6 @@ mod tests {
         ] {
             assert_eq!(refusal_in(400, &body).as_ref(), Some(&expected), "{body}");
         }
-        let oauth = refusal_in(400, &json!({"error": "invalid_grant"})).unwrap();
-        assert_eq!((oauth.code.as_str(), oauth.message.as_str()), ("invalid_grant", ""));
         for none in ["", "<html>", "[]", "{}", "null", "7", "[7]", r#"["/services/data"]"#] {
             assert_eq!(refusal(400, none.as_bytes()), None, "{none}");
         }
@@ -231,7 +230,12 @@ mod tests {
     #[test]
     fn a_server_error_is_proof_only_in_salesforces_own_words() {
         assert!(matches!(error(503, "SERVER_UNAVAILABLE", "busy"), Trouble::Overloaded(_)));
-        for (status, body) in [(503, "<html>Down for Maintenance</html>"), (502, ""), (500, "{}")] {
+        for (status, body) in [
+            (503, "<html>Down for Maintenance</html>"),
+            (503, r#"{"status":503,"error":"Service Unavailable","message":"upstream timed out"}"#),
+            (502, ""),
+            (500, "{}"),
+        ] {
             let trouble = judged(status, body);
             assert!(matches!(trouble, Trouble::Unclear { .. }), "{status}");
             assert!(matches!(trouble.clone().give_up(true), CallError::Unknown { .. }));

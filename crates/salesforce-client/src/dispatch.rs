@@ -70,55 +70,88 @@ struct State {
     size: Size,
 }
 
-/// Changes of one class.
+/// Changes of one class, in three lines. Calls are taken from them in turns, so that where slots are few no line waits for
+/// all of another.
 #[derive(Debug, Default)]
 struct Waiting {
-    line: Line,
     /// Those whose next step is about groups, roles or territories: one call at a time takes from here.
     sharing: Line,
-    /// The last call was taken from there.
-    had_sharing: bool,
+    /// Those whose steps cannot be in a collection. Among the others each of them would end a call before it is full.
+    apart: Line,
+    together: Line,
+    last: Queue,
+}
+
+/// A line of one class.
+#[derive(Clone, Copy, Debug, Default)]
+enum Queue {
+    Sharing,
+    Apart,
+    #[default]
+    Together,
+}
+
+impl Queue {
+    /// In the order of their turns.
+    fn after(self) -> [Self; 3] {
+        match self {
+            Self::Sharing => [Self::Apart, Self::Together, Self::Sharing],
+            Self::Apart => [Self::Together, Self::Sharing, Self::Apart],
+            Self::Together => [Self::Sharing, Self::Apart, Self::Together],
+        }
+    }
 }
 
 impl Waiting {
+    fn lines(&self) -> [&Line; 3] {
+        [&self.sharing, &self.apart, &self.together]
+    }
+
+    fn line(&mut self, queue: Queue) -> &mut Line {
+        match queue {
+            Queue::Sharing => &mut self.sharing,
+            Queue::Apart => &mut self.apart,
+            Queue::Together => &mut self.together,
+        }
+    }
+
     fn len(&self) -> usize {
-        self.line.len() + self.sharing.len()
+        self.lines().into_iter().map(Line::len).sum()
     }
 
     fn put(&mut self, change: Change) {
-        if change.is_about_sharing() { self.sharing.put(change) } else { self.line.put(change) }
+        let queue = if change.is_about_sharing() {
+            Queue::Sharing
+        } else if change.goes_alone() || change.by_rows {
+            Queue::Apart
+        } else {
+            Queue::Together
+        };
+        self.line(queue).put(change);
     }
 
     /// Whether there is no room for one more. When the queue is full, only those who fill it are turned away: another
     /// client's one still finds a place.
     fn is_full_for(&self, asker: &Asker) -> bool {
-        let clients = self.line.clients().max(self.sharing.clients()).max(1);
-        let own = self.line.of_client(asker) + self.sharing.of_client(asker);
+        let clients = self.lines().into_iter().map(Line::clients).max().unwrap_or_default().max(1);
+        let own: usize = self.lines().into_iter().map(|line| line.of_client(asker)).sum();
         self.len() >= MOST_WAITING && own >= MOST_WAITING / clients
     }
 
     /// What goes in the next call, if `free` slots are to share what waits.
     fn choose(&mut self, free: usize, size: &Size, sharing: bool) -> Option<Batch> {
-        // In turns with the others: where there is only one slot, neither may wait for all of the other.
-        let others_turn = self.had_sharing && self.line.len() > 0;
-        if sharing
-            && !others_turn
-            && let Some(batch) = self.choose_sharing(size)
-        {
-            return Some(batch);
-        }
-        self.had_sharing = false;
-        let share = self.line.len().div_ceil(free.max(1));
-        let batch = batch::choose(&mut self.line, share, size.limit(), sharing);
-        batch.or_else(|| if sharing { self.choose_sharing(size) } else { None })
-    }
-
-    /// All of them at once: no other slot may help.
-    fn choose_sharing(&mut self, size: &Size) -> Option<Batch> {
-        let share = self.sharing.len();
-        let batch = batch::choose(&mut self.sharing, share, size.limit(), true);
-        self.had_sharing = batch.is_some();
-        batch
+        self.last.after().into_iter().find_map(|queue| {
+            let waiting = self.line(queue).len();
+            let share = match queue {
+                Queue::Sharing if !sharing => return None,
+                // All of them at once: no other slot may help.
+                Queue::Sharing => waiting,
+                Queue::Apart | Queue::Together => waiting.div_ceil(free.max(1)),
+            };
+            let batch = batch::choose(self.line(queue), share, size.limit(), sharing)?;
+            self.last = queue;
+            Some(batch)
+        })
     }
 }
 
@@ -204,7 +237,8 @@ impl Org {
     /// rows (those alone), 503 in Salesforce's own words. That a name is taken, or a record gone, is the caller's to decide
     /// about. After a step of unknown end nothing more of the change is sent.
     ///
-    /// Dropping the future before anything is sent withdraws the change; afterwards its outcome stays unknown.
+    /// Dropping the future before anything is sent withdraws the change; afterwards its outcome stays unknown. A ticket is for
+    /// one act after the other, not for two at once: one that had no effect would let the caller withdraw the other.
     pub async fn act(&self, steps: &[Step], ticket: &Ticket) -> Vec<StepOutcome> {
         let (mut change, outcomes) = Change::new(steps, ticket);
         if !change.goes_on() {

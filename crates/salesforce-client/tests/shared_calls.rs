@@ -343,3 +343,23 @@ async fn a_step_that_says_twice_which_record_it_is_goes_nowhere() {
     }
     assert!(server.record.all().is_empty());
 }
+
+#[test]
+fn a_runtime_that_goes_down_begins_nothing_new() {
+    // Connections come about, and nobody ever answers.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let org = org(OrgConfig { max_in_flight: 1, ..config(&url) });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for n in 0..5_000 {
+            let org = org.clone();
+            tokio::spawn(async move {
+                org.act(&[user("a")], &ticket_of("acme/prod", "hr", &n.to_string(), false)).await
+            });
+        }
+        wait_in_line(&org, 4_999).await;
+    });
+    drop(runtime);
+    assert_eq!(org.waiting(), 4_999);
+}

@@ -373,18 +373,22 @@ fn who_does_not_fit_is_the_first_of_the_next_call() {
 }
 
 #[test]
-fn group_steps_and_others_take_turns_where_there_is_one_slot() {
+fn lines_take_turns_and_who_goes_alone_ends_no_call_of_others() {
     let mut waiting = Waiting::default();
     let mut receivers = Vec::new();
-    for n in 0..600 {
-        let object = if n % 2 == 0 { "GroupMember" } else { "User" };
-        let (change, receiver) = Change::new(&[create(object)], &ticket(0, n));
+    for n in 0..300 {
+        let step = match n % 3 {
+            0 => create("GroupMember"),
+            1 => titled("@{c0s0.id}"),
+            _ => create("User"),
+        };
+        let (change, receiver) = Change::new(&[step], &ticket(n % 2, n));
         waiting.put(change);
         receivers.push(receiver);
     }
-    let turns: Vec<bool> =
-        (0..4).map(|_| waiting.choose(1, &Size::default(), true).unwrap().sharing).collect();
-    assert_eq!(turns, [true, false, true, false]);
+    let sizes: Vec<usize> =
+        (0..6).map(|_| waiting.choose(1, &Size::default(), true).unwrap().changes.len()).collect();
+    assert_eq!(sizes, [50, 1, 50, 50, 1, 50]);
 }
 
 #[test]
