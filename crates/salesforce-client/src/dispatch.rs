@@ -76,7 +76,7 @@ struct State {
 struct Waiting {
     /// Those whose next step is about groups, roles or territories: one call at a time takes from here.
     sharing: Line,
-    /// Those whose steps cannot be in a collection. Among the others each of them would end a call before it is full.
+    /// Those that cannot be in a full call: their next step goes alone, or a call was spoilt by them. Among the others each of them would end a call before it is full.
     apart: Line,
     together: Line,
     last: Queue,
@@ -122,7 +122,7 @@ impl Waiting {
     fn put(&mut self, change: Change) {
         let queue = if change.is_about_sharing() {
             Queue::Sharing
-        } else if change.goes_alone() || change.by_rows {
+        } else if change.goes_alone() || change.is_suspect() {
             Queue::Apart
         } else {
             Queue::Together
@@ -278,24 +278,23 @@ impl Org {
         }
     }
 
-    /// Sends a batch, and its parts apart where one of them spoils it for the others.
-    async fn carry(&self, batch: Batch, mut held: Held) {
-        let mut batches = vec![batch];
-        while let Some(Batch { mut changes, shape, sharing }) = batches.pop() {
-            match self.send(&mut changes, shape).await {
-                Ok(()) => self.settle(changes, None),
-                Err(Trouble::Final(CallError::Refused(refusal)))
-                    if changes.len() > 1 && SPOILT.contains(&refusal.status) =>
-                {
-                    tracing::debug!(code = refusal.code, "a call with several changes is taken apart");
-                    batches.extend(self.halves(changes, sharing));
+    /// Sends a batch. Where one of its changes may have spoilt it for the others, they all try again in smaller company: not
+    /// here and now, where the slot and the sharing lock would be held for many calls, but from the line.
+    async fn carry(&self, Batch { mut changes, shape, .. }: Batch, mut held: Held) {
+        match self.send(&mut changes, shape).await {
+            Ok(()) => self.settle(changes, None),
+            Err(Trouble::Final(CallError::Refused(refusal)))
+                if changes.len() > 1 && SPOILT.contains(&refusal.status) =>
+            {
+                tracing::debug!(code = refusal.code, "a call with several changes is taken apart");
+                let half = changes.len() / 2;
+                for change in &mut changes {
+                    change.take_back();
+                    change.company = half;
                 }
-                Err(trouble) => self.fail(changes, trouble),
+                self.settle(changes, None);
             }
-            if !batches.is_empty() {
-                // What goes on need not wait for the other parts.
-                self.pump();
-            }
+            Err(trouble) => self.fail(changes, trouble),
         }
         held.is_over = true;
     }
@@ -442,24 +441,6 @@ impl Org {
             }
             org.pump();
         });
-    }
-
-    /// Two batches of the changes of one; what no longer fits goes back in line.
-    fn halves(&self, mut changes: Vec<Change>, sharing: bool) -> Vec<Batch> {
-        changes.iter_mut().for_each(Change::take_back);
-        let second = changes.split_off(changes.len() / 2);
-        let mut batches = Vec::new();
-        for half in [changes, second] {
-            let mut line = Line::default();
-            for change in half {
-                line.put(change);
-            }
-            batches.extend(batch::choose(&mut line, usize::MAX, usize::MAX, sharing));
-            while let Some(change) = line.take() {
-                self.put(change);
-            }
-        }
-        batches
     }
 }
 

@@ -59,8 +59,11 @@ fn fault(code: &str) -> (u16, Value) {
     (400, json!([{ "errorCode": code, "message": code }]))
 }
 
-/// The answer to a Composite, of the same for every part.
+/// The answer to a Composite, by its parts; a call that is none lands.
 fn each(seen: &Seen, part: impl Fn(usize, &Value) -> (u16, Value)) -> Reply {
+    if seen.line != COMPOSITE {
+        return made();
+    }
     let request = seen.json();
     let parts = request["compositeRequest"].as_array().unwrap().iter().enumerate().map(|(n, item)| {
         let (status, body) = part(n, item);
@@ -96,8 +99,8 @@ async fn behind_a_call(
     let held = gate.clone();
     let server = Server::start(move |seen, url| match seen.line.as_str() {
         TOKEN => token(url, "access"),
-        COMPOSITE => script(seen),
-        _ => made().after(&held),
+        USERS if seen.earlier == 0 => made().after(&held),
+        _ => script(seen),
     })
     .await;
     let org = org(OrgConfig { max_in_flight: 1, ..config(&server.url) });
@@ -244,6 +247,25 @@ async fn a_call_that_is_too_large_is_taken_apart() {
         behind_a_call(&changes, |seen| if seen.earlier == 0 { html(413) } else { each(seen, lands) }).await;
     assert!(outcomes.iter().flatten().all(is_done), "{outcomes:?}");
     assert_eq!(server.count(COMPOSITE), 3);
+}
+
+#[tokio::test]
+async fn the_one_who_spoils_a_call_is_found_and_nobody_else_suffers() {
+    let changes: Vec<_> =
+        (0..40).map(|n| vec![user(if n == 17 { "bad" } else { "good" }), grant(0)]).collect();
+    let (server, outcomes) = behind_a_call(&changes, |seen| match seen.line.as_str() {
+        _ if seen.body.contains("bad") => error(400, "JSON_PARSER_ERROR", ""),
+        COMPOSITE => each(seen, lands),
+        _ => made(),
+    })
+    .await;
+    for (n, outcomes) in outcomes.iter().enumerate() {
+        match outcomes.as_slice() {
+            [StepOutcome::Refused(_), StepOutcome::Refused(_)] => assert_eq!(n, 17),
+            outcomes => assert!(outcomes.iter().all(is_done), "{n}: {outcomes:?}"),
+        }
+    }
+    assert!(server.record.all().len() < 40, "{:?}", server.record.all());
 }
 
 #[tokio::test]

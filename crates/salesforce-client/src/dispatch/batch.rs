@@ -106,7 +106,8 @@ pub(super) fn choose(line: &mut Line, share: usize, limit: usize, sharing: bool)
     let mut rows: Vec<Place> = Vec::new();
     let mut lanes = Lanes::default();
     let mut by_rows = false;
-    while changes.len() < share.max(1) {
+    let mut share = share.max(1);
+    while changes.len() < share {
         let Some(mut change) = line.take() else { break };
         if change.is_abandoned() {
             change.end_waiting("withdrawn", None);
@@ -123,7 +124,8 @@ pub(super) fn choose(line: &mut Line, share: usize, limit: usize, sharing: bool)
         } else {
             !change.by_rows && (first || lanes.records < limit)
         };
-        if own.is_empty() || !fits {
+        let is_welcome = changes.len() < change.company;
+        if own.is_empty() || !fits || !is_welcome {
             line.put_back(change);
             break;
         }
@@ -135,6 +137,7 @@ pub(super) fn choose(line: &mut Line, share: usize, limit: usize, sharing: bool)
             break;
         }
         rows.extend(own.into_iter().map(|step| (number, step)));
+        share = share.min(change.company);
         let alone = change.goes_alone();
         changes.push(change);
         if alone || (by_rows && rows.len() >= MOST_ROWS) {

@@ -26,6 +26,8 @@ pub(super) struct Change {
     pub(super) locked: Option<String>,
     /// A collection was refused as a whole, and one of its records may be why: rows from now on.
     pub(super) by_rows: bool,
+    /// Changes in one call with it, itself included. Fewer after a call that was refused as a whole.
+    pub(super) company: usize,
 }
 
 /// Tries that had no effect.
@@ -82,6 +84,7 @@ impl Change {
             tries: Tries::default(),
             locked: None,
             by_rows: false,
+            company: usize::MAX,
         };
         (change, outcomes)
     }
@@ -105,7 +108,12 @@ impl Change {
 
     /// What was begun, or was tried before, ends before more is begun.
     pub(super) fn is_begun(&self) -> bool {
-        self.is_under_way() || self.tries.locked + self.tries.calls > 0
+        self.is_under_way() || self.is_suspect() || self.tries.locked + self.tries.calls > 0
+    }
+
+    /// A call or a collection was refused as a whole, and it was in it.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.by_rows || self.company < usize::MAX
     }
 
     /// The last moment in which somebody may take it back. `false`: it was, and nothing may leave.

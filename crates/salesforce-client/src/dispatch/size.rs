@@ -30,12 +30,12 @@ impl Size {
         self.limit
     }
 
-    /// A call of so many records took so long. Half of a call's time at most is taken for its overhead, so that the
-    /// limit moves no faster than twofold.
+    /// A call of so many records took so long. The limit moves no faster than twofold: growing, because half of a call's time
+    /// at most is taken for its overhead; shrinking, because one small call may be slow for a lock that it waited for.
     pub(super) fn learn(&mut self, records: usize, took: Duration) {
         let fits = TARGET.as_secs_f64() / took.as_secs_f64().max(0.001);
         if took > TARGET {
-            self.limit = scaled(records.min(self.limit), fits.max(0.5)).max(LEAST);
+            self.limit = scaled(records.min(self.limit), fits).max(self.limit / 2).max(LEAST);
         } else if records * 4 >= self.limit * 3 {
             // Only a call that was nearly full says that more would fit.
             self.limit = scaled(records.max(self.limit), fits.min(2.0)).min(MOST);
@@ -94,6 +94,13 @@ mod tests {
             size.learn(3, Duration::from_millis(220));
         }
         assert_eq!(size.limit(), FIRST);
+    }
+
+    #[test]
+    fn one_slow_small_call_does_not_undo_what_large_ones_have_shown() {
+        let mut size = Size { limit: MOST };
+        size.learn(1, Duration::from_secs(9));
+        assert_eq!(size.limit(), MOST / 2);
     }
 
     #[test]
