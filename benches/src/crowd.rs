@@ -10,8 +10,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::{ClientName, Clock, OrgName, ResourceId};
-use salesforce_client::{Asker, Flow, Org, OrgConfig, Ticket, TokenVault, VaultError};
+use model::{ClientName, Clock, OrgName, ResourceId, Timestamp};
+use salesforce_client::{Asker, Flow, Org, OrgConfig, Saved, Ticket, TokenVault, VaultError};
 use salesforce_sim::{Sim, SimConfig, SimHandle};
 use salesforce_types::{Fields, References, Step, StepOutcome};
 use secrecy::SecretString;
@@ -74,6 +74,7 @@ impl Crowd {
             reserve_calls: 0,
             call_timeout: Duration::from_mins(1),
             max_in_flight: SLOTS,
+            keep_alive: Duration::from_hours(24),
         };
         let org = Org::new(config, Arc::new(Forgetful), Clock::system());
         let profile = ids(&handle, "Profile", |record| record["Name"] == "Standard User");
@@ -242,11 +243,19 @@ struct Forgetful;
 
 #[async_trait]
 impl TokenVault for Forgetful {
-    async fn load(&self, _: &OrgName) -> Result<Option<SecretString>, VaultError> {
+    async fn load(&self, _: &OrgName) -> Result<Option<Saved>, VaultError> {
         Ok(None)
     }
 
-    async fn save(&self, _: &OrgName, _: &SecretString) -> Result<(), VaultError> {
+    async fn replace(&self, _: &OrgName, known: u64, _: &SecretString) -> Result<Option<u64>, VaultError> {
+        Ok(Some(known + 1))
+    }
+
+    async fn take_turn(&self, _: &OrgName, _: &str, _: Timestamp, _: Timestamp) -> Result<bool, VaultError> {
+        Ok(true)
+    }
+
+    async fn end_turn(&self, _: &OrgName, _: &str) -> Result<(), VaultError> {
         Ok(())
     }
 }

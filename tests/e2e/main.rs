@@ -14,4 +14,5 @@ mod lists;
 mod promises;
 mod quota;
 mod robustness;
+mod tokens;
 mod users;

@@ -10,7 +10,10 @@ use std::{
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::zeroize::Zeroizing;
-use store::{MasterKey, StoreError, sqlite::SqliteStore};
+use store::{
+    MasterKey, StoreError,
+    sqlite::{SqliteStore, SqliteVault},
+};
 
 use crate::config::{StoreSettings, hex};
 
@@ -117,6 +120,15 @@ pub fn open_store(settings: &StoreSettings) -> Result<(SqliteStore, Key), KeyErr
                 // Another gateway of this user has made a key in the meantime: that one is everyone's.
             }
         }
+    }
+}
+
+/// Opens the secrets of a store that a gateway has open.
+pub fn open_beside(settings: &StoreSettings) -> Result<SqliteVault, KeyError> {
+    let (key, unsaved) = find(settings)?;
+    match unsaved {
+        Some(file) => Err(KeyError::Lost { file }),
+        None => SqliteVault::open(&settings.database, key.master()).map_err(KeyError::Store),
     }
 }
 
@@ -242,11 +254,12 @@ mod tests {
         let file = keys.path().join("key");
         let settings = settings(data.path(), &file);
         let (store, _) = open_store(&settings).unwrap();
-        store.put_secret("org/acme", "refresh-token", &"5Aep861".into()).await.unwrap();
+        store.replace_secret("org/acme", "grant", 0, &"5Aep861".into()).await.unwrap();
         store.close().await;
         drop(store);
         fs::remove_file(&file).unwrap();
         assert!(matches!(open_store(&settings), Err(KeyError::Lost { .. })));
+        assert!(matches!(open_beside(&settings), Err(KeyError::Lost { .. })));
         assert!(!file.exists());
     }
 

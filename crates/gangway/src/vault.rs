@@ -1,21 +1,42 @@
-//! The store's vault, as the Salesforce client wants one.
+//! The store's vault and leases, as the Salesforce client wants them.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::OrgName;
-use salesforce_client::{TokenVault, VaultError};
+use model::{OrgName, Timestamp};
+use salesforce_client::{Saved, TokenVault, VaultError};
 use secrecy::SecretString;
-use store::{StoreError, Vault};
+use store::{Lease, Leases, StoreError, Vault};
 
-/// What a refresh token is called in the vault of its org.
-const REFRESH_TOKEN: &str = "refresh-token";
+use crate::{
+    config::StoreSettings,
+    key::{self, KeyError},
+};
 
-/// Keeps refresh tokens in the store, encrypted.
-pub(crate) struct StoreVault(pub(crate) Arc<dyn Vault>);
+/// What an org's tokens are called in its part of the vault.
+const GRANT: &str = "grant";
+
+/// Keeps tokens in the store, encrypted.
+pub(crate) struct StoreVault<S>(pub(crate) Arc<S>);
+
+/// The vault of a store, and whether a gateway is running on it. For commands.
+pub(crate) fn open(settings: &StoreSettings) -> Result<(Arc<dyn TokenVault>, bool), KeyError> {
+    match key::open_store(settings) {
+        Ok((store, _)) => Ok((Arc::new(StoreVault(Arc::new(store))), false)),
+        Err(KeyError::Store(StoreError::InUse { .. })) => {
+            Ok((Arc::new(StoreVault(Arc::new(key::open_beside(settings)?))), true))
+        }
+        Err(error) => Err(error),
+    }
+}
 
 fn owner(org: &OrgName) -> String {
     format!("org/{org}")
+}
+
+/// The lease of whoever logs in to an org.
+fn lease(org: &OrgName) -> String {
+    format!("org/{org}/login")
 }
 
 fn unavailable(error: &StoreError) -> VaultError {
@@ -23,12 +44,34 @@ fn unavailable(error: &StoreError) -> VaultError {
 }
 
 #[async_trait]
-impl TokenVault for StoreVault {
-    async fn load(&self, org: &OrgName) -> Result<Option<SecretString>, VaultError> {
-        self.0.secret(&owner(org), REFRESH_TOKEN).await.map_err(|error| unavailable(&error))
+impl<S: Vault + Leases> TokenVault for StoreVault<S> {
+    async fn load(&self, org: &OrgName) -> Result<Option<Saved>, VaultError> {
+        let secret = self.0.secret(&owner(org), GRANT).await.map_err(|error| unavailable(&error))?;
+        Ok(secret.map(|secret| Saved { version: secret.version, grant: secret.text }))
     }
 
-    async fn save(&self, org: &OrgName, token: &SecretString) -> Result<(), VaultError> {
-        self.0.put_secret(&owner(org), REFRESH_TOKEN, token).await.map_err(|error| unavailable(&error))
+    async fn replace(
+        &self,
+        org: &OrgName,
+        known: u64,
+        grant: &SecretString,
+    ) -> Result<Option<u64>, VaultError> {
+        let replaced = self.0.replace_secret(&owner(org), GRANT, known, grant).await;
+        replaced.map_err(|error| unavailable(&error))
+    }
+
+    async fn take_turn(
+        &self,
+        org: &OrgName,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, VaultError> {
+        let lease = self.0.take_lease(&lease(org), holder, now, until).await;
+        lease.map(|lease| lease == Lease::Taken).map_err(|error| unavailable(&error))
+    }
+
+    async fn end_turn(&self, org: &OrgName, holder: &str) -> Result<(), VaultError> {
+        self.0.release_lease(&lease(org), holder).await.map_err(|error| unavailable(&error))
     }
 }

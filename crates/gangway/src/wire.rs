@@ -14,7 +14,7 @@ use model::{Clock, Ids, OrgName};
 use provisioning::{Provisioner, Settings};
 use salesforce_client::{Org, TokenVault};
 use scim_server::{Door, DoorSettings};
-use store::{Directory, Store, Vault, sqlite::SqliteStore};
+use store::{Directory, Store, sqlite::SqliteStore};
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
@@ -33,6 +33,9 @@ pub const HEADER_READ: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept for the next request: longer than the 60 s of common proxies, so that they close
 /// first and no request falls into the gap.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How often orgs are looked after: so soon a running gateway takes up what `gangway connect` has put into the vault. It
+/// costs one read of the store for each org.
+const LOOK_AFTER: Duration = Duration::from_secs(5);
 /// How long a stop waits beyond `answer-within` for what is being answered.
 const STOP_MARGIN: Duration = Duration::from_secs(5);
 
@@ -76,6 +79,7 @@ pub struct Gateway {
     server: ServerHandle,
     serving: JoinHandle<io::Result<()>>,
     metrics: Option<Metrics>,
+    caretaker: JoinHandle<()>,
 }
 
 /// The configuration in force and the orgs that are connected by it.
@@ -112,7 +116,7 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
         source,
     })?;
     let shared: Arc<dyn Store> = Arc::new(store.clone());
-    let vault: Arc<dyn TokenVault> = Arc::new(StoreVault(Arc::new(store.clone()) as Arc<dyn Vault>));
+    let vault: Arc<dyn TokenVault> = Arc::new(StoreVault(Arc::new(store.clone())));
     let orgs = tenants::orgs(&config.orgs, &[], &HashMap::new(), &vault, &clock);
     let provisioner = Provisioner::new(
         shared,
@@ -152,7 +156,31 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
         }
     };
     let current = Mutex::new(Current { config, orgs });
-    Ok(Gateway { addr, store, provisioner, door, health, vault, clock, current, server, serving, metrics })
+    let caretaker = tokio::spawn(look_after(Arc::clone(&health)));
+    Ok(Gateway {
+        addr,
+        store,
+        provisioner,
+        door,
+        health,
+        vault,
+        clock,
+        current,
+        server,
+        serving,
+        metrics,
+        caretaker,
+    })
+}
+
+/// Looks after the orgs in force, for ever.
+async fn look_after(health: Arc<Health>) {
+    loop {
+        tokio::time::sleep(LOOK_AFTER).await;
+        let state = health.state.load_full();
+        // At once: one that does not answer keeps the others waiting for nothing.
+        futures::future::join_all(state.orgs.iter().map(|(_, org)| org.look_after())).await;
+    }
 }
 
 /// Bound before anything runs, so that an address that is taken leaves nothing behind.
@@ -296,6 +324,8 @@ impl Gateway {
     /// far as `answer-within` allows, the store is closed. What is left open is finished by the next start.
     pub async fn stop(self) {
         let within = self.current.lock().unwrap_or_else(PoisonError::into_inner).config.server.answer_within;
+        // What it has begun goes on, and `close` waits for it.
+        self.caretaker.abort();
         self.server.stop(true).await;
         let _ = self.serving.await;
         self.provisioner.drain(within).await;

@@ -29,7 +29,12 @@ pub use dispatch::CallSizes;
 pub use error::CallError;
 pub use identity::{Checkup, OrgIdentity};
 pub use limits::{Account, ApiUsage, Calls, Cause, LimitError};
-pub use org::{Flow, Org, OrgConfig, Purpose};
+pub use org::{Org, OrgConfig, Purpose};
 pub use query::MAX_ROWS;
 pub use ticket::{Asker, Ticket};
-pub use vault::{TokenVault, VaultError};
+pub use token::{
+    Parked,
+    connect::{Authorization, ConnectError},
+    flow::{Flow, InvalidPrivateKey, PrivateKey},
+};
+pub use vault::{Saved, TokenVault, VaultError};

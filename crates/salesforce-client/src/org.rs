@@ -1,18 +1,17 @@
 use std::{sync::Arc, time::Duration};
 
 use model::{Clock, Ids, OrgName};
-use secrecy::SecretString;
 use url::Url;
 
 use crate::{
-    CallError, Ticket, TokenVault,
+    CallError, Parked, Ticket, TokenVault,
     answer::{Trouble, judge},
     describe::Descriptions,
     dispatch::{CallSizes, Dispatcher},
     limits::{Account, ApiUsage, Calls, Cause, Shares},
     queue::{MAX_WAITING, Slots},
     retry::Pace,
-    token::Tokens,
+    token::{Tokens, flow::Flow},
     transport::{Answer, Request, Wire},
 };
 
@@ -39,27 +38,8 @@ pub struct OrgConfig {
     /// Calls that write, in flight at once; one more is kept for changes that take access away. As many again may
     /// read.
     pub max_in_flight: usize,
-}
-
-/// How access tokens are got.
-#[derive(Clone, Debug)]
-pub enum Flow {
-    /// With a refresh token, rotated or not (RFC 6749 §6).
-    RefreshToken {
-        /// The consumer key.
-        client_id: String,
-        /// The consumer secret, where the app wants one for this flow.
-        client_secret: Option<SecretString>,
-        /// For the first start; what the vault has is newer and goes first.
-        refresh_token: Option<SecretString>,
-    },
-    /// As the app's Run As user (RFC 6749 §4.4).
-    ClientCredentials {
-        /// The consumer key.
-        client_id: String,
-        /// The consumer secret.
-        client_secret: SecretString,
-    },
+    /// A refresh token that has not been used for so long is used, so that it does not expire.
+    pub keep_alive: Duration,
 }
 
 /// A connected Salesforce org. Clones are the same org: they share token, queue and caches.
@@ -174,10 +154,27 @@ impl Org {
     /// Why nothing goes to this org, with what to do about it. `None` while it works, or has not been asked.
     ///
     /// The org is tried again with the first call after five minutes, and by itself comes back when that
-    /// login succeeds; new configuration makes a new [`Org`].
+    /// login succeeds, or at once when the vault has other tokens; new configuration makes a new [`Org`].
     #[must_use]
-    pub fn parked(&self) -> Option<String> {
+    pub fn parked(&self) -> Option<Parked> {
         self.0.tokens.parked()
+    }
+
+    /// Does what is due: takes up tokens that another process has put into the vault (`gangway connect`, say), and uses a
+    /// refresh token that would expire. Cheap while nothing is due; to be called every few seconds.
+    pub async fn look_after(&self) {
+        self.0.tokens.look_after(self.0.config.keep_alive).await;
+    }
+
+    /// Logs in although there may be an access token, which shows that the credentials are good. A refresh token is
+    /// left alone while the org takes the access token that it brought: each rotation is a risk.
+    pub async fn try_credentials(&self) -> Result<(), CallError> {
+        match self.0.config.flow {
+            Flow::RefreshToken { .. } => self.0.tokens.session().await,
+            Flow::ClientCredentials { .. } | Flow::JwtBearer { .. } => self.0.tokens.renew().await,
+        }
+        .map(drop)
+        .map_err(|trouble| trouble.give_up(false))
     }
 
     /// Ends the use of this connection: waits for a login that is under way and lets no other one begin. Call it

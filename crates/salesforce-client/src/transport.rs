@@ -125,7 +125,11 @@ impl Wire {
                 builder = builder.header(header::CONTENT_TYPE, "application/json").body(body.clone());
             }
             self.counters.count(request.cause, &request.shares);
-            self.exchange(builder).await
+            let answer = self.exchange(builder).await?;
+            if matches!(answer.status, 200..=299 | 304) {
+                session.has_worked();
+            }
+            Ok(answer)
         }
         .instrument(span)
         .await

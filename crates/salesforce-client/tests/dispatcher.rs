@@ -41,6 +41,7 @@ impl World {
             reserve_calls: 0,
             call_timeout: Duration::from_secs(20),
             max_in_flight,
+            keep_alive: Duration::from_hours(24),
         };
         let vault = Vault::with(None, Record::default());
         let org = Org::with_pace(config, vault, Clock::system(), Pace::without_pauses());

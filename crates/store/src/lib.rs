@@ -13,6 +13,7 @@ mod directory;
 mod error;
 mod holds;
 mod journal;
+mod lease;
 pub mod sqlite;
 mod vault;
 
@@ -23,8 +24,9 @@ pub use journal::{
     AuditEntry, Change, ChangeOutcome, Journal, LinkWrite, NewChange, OpenChange, Opened, Record, Recorded,
     ResourceWrite,
 };
-pub use vault::{MasterKey, Vault};
+pub use lease::{Lease, Leases};
+pub use vault::{MasterKey, Secret, Vault};
 
 /// Everything that is remembered. Cheap to share: `Arc<dyn Store>`.
-pub trait Store: Directory + Journal + Holds + Vault {}
-impl<T: Directory + Journal + Holds + Vault> Store for T {}
+pub trait Store: Directory + Journal + Holds + Vault + Leases {}
+impl<T: Directory + Journal + Holds + Vault + Leases> Store for T {}

@@ -77,7 +77,16 @@ impl Place<'_> {
     }
 }
 
-/// Secrets by owner and name, such as (`org/acme-prod`, `refresh-token`).
+/// A secret as it is kept.
+#[derive(Debug)]
+pub struct Secret {
+    /// Rises with each replacement.
+    pub version: u64,
+    /// What is kept.
+    pub text: SecretString,
+}
+
+/// Secrets by owner and name, such as (`org/acme-prod`, `grant`).
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// The secret, or `None` where none was put.
@@ -85,10 +94,17 @@ pub trait Vault: Send + Sync {
     /// # Errors
     ///
     /// [`StoreError::Sealed`] when it was encrypted with another key.
-    async fn secret(&self, owner: &str, name: &str) -> Result<Option<SecretString>, StoreError>;
+    async fn secret(&self, owner: &str, name: &str) -> Result<Option<Secret>, StoreError>;
 
-    /// Puts or replaces a secret; synced before it returns.
-    async fn put_secret(&self, owner: &str, name: &str, secret: &SecretString) -> Result<(), StoreError>;
+    /// Replaces version `known` of a secret, 0 being none at all; synced before it returns. Answers the new version, or
+    /// `None` where another version is there: nothing is changed then, and it must be read first.
+    async fn replace_secret(
+        &self,
+        owner: &str,
+        name: &str,
+        known: u64,
+        text: &SecretString,
+    ) -> Result<Option<u64>, StoreError>;
 }
 
 #[cfg(test)]

@@ -2,26 +2,21 @@
 
 mod quota;
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use async_trait::async_trait;
 use model::{Clock, OrgName};
 use salesforce_client::{
-    CallError, Org, Purpose, TokenVault, VaultError,
+    CallError, Org, Purpose,
     soql::{Condition, Query},
 };
-use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use store::{StoreError, Vault, sqlite::SqliteStore};
 
-use super::{ConfigFile, Failure, Output, output};
+use super::{ConfigFile, Failure, Output, asked_to_stop, chain, output};
 use crate::{
-    config::{Config, FlowName, OrgSettings, TenantSettings},
-    key::{self, KeyError},
+    config::{Config, OrgSettings, TenantSettings},
     metrics::OrgUsage,
-    tenants,
-    vault::StoreVault,
+    tenants, vault,
 };
 
 /// One thing that was looked at.
@@ -83,8 +78,8 @@ impl Report {
 
 /// Checks everything, prints what it found, and fails with exit code 4 where something has to be corrected.
 ///
-/// The store is opened as `serve` does, because a refresh token that an org rotates has to be kept. While a gateway runs,
-/// orgs whose token only it may use are left out.
+/// A running gateway is no hindrance: both take turns at logging in, and share the access token. Whoever interrupts it waits
+/// for a login that is under way, because the refresh token that an org rotates has to be kept.
 pub(super) async fn run(file: &ConfigFile, output: Output) -> Result<(), Failure> {
     let config = Config::load(&file.path)?;
     let mut report = Report::default();
@@ -93,9 +88,28 @@ pub(super) async fn run(file: &ConfigFile, output: Output) -> Result<(), Failure
         format!("{}, {}", count(config.tenants.len(), "tenant"), count(config.orgs.len(), "org")),
     );
     quota::check_listener(&config.server, &mut report);
-    let vault = open_vault(&config, &mut report)?;
+    let (vault, running) = vault::open(&config.store).map_err(|error| Failure::Failed(chain(&error)))?;
+    report.ok("store", if running { "a gateway is running on it" } else { "it opens, and the key fits" });
     // Only a gateway on this very store is asked: anything else may listen there.
-    let running = if vault.is_some() { Vec::new() } else { quota::ask(&config.server, &mut report).await };
+    let usage = if running { quota::ask(&config.server, &mut report).await } else { Vec::new() };
+    let orgs = tenants::orgs(&config.orgs, &[], &HashMap::new(), &vault, &Clock::system());
+    let interrupted = tokio::select! {
+        () = check_orgs(&config, &orgs, &usage, &mut report) => false,
+        () = asked_to_stop() => true,
+    };
+    for org in orgs.values() {
+        org.close().await;
+    }
+    if interrupted {
+        return Err(Failure::Failed("interrupted".to_owned()));
+    }
+    print(&report, output);
+    let wrong = report.findings.iter().any(|finding| finding.verdict == Verdict::Problem);
+    if wrong { Err(Failure::Findings) } else { Ok(()) }
+}
+
+/// `usage` is what a running gateway has spent.
+async fn check_orgs(config: &Config, orgs: &HashMap<OrgName, Org>, usage: &[OrgUsage], report: &mut Report) {
     for settings in &config.orgs {
         let about = format!("org {}", settings.name);
         if settings.simulated() {
@@ -105,79 +119,28 @@ pub(super) async fn run(file: &ConfigFile, output: Output) -> Result<(), Failure
                 "nothing here is real; Salesforce is reached by https",
             );
         }
-        let running = running.iter().find(|usage| usage.org == settings.name);
-        match &vault {
-            None if settings.flow == FlowName::RefreshToken => report.warn(
-                &about,
-                "not asked: the running gateway holds its refresh token",
-                "look at /readyz, or stop the gateway and check again",
-            ),
-            vault => {
-                let vault = vault.clone().unwrap_or_else(|| Arc::new(NoVault));
-                let asked = check_org(settings, &config.tenants, &vault, &mut report).await;
-                if let Some(asked) = asked.filter(|_| running.is_none()) {
-                    quota::report(quota::Since::Check, &asked, &mut report);
-                }
+        let running = usage.iter().find(|usage| usage.org == settings.name);
+        if let Some(org) = orgs.get(&settings.name) {
+            check_org(org, settings, &config.tenants, report).await;
+            if running.is_none() {
+                quota::report(quota::Since::Check, &OrgUsage::of(org), report);
             }
         }
         if let Some(running) = running {
-            quota::report(quota::Since::Start, running, &mut report);
+            quota::report(quota::Since::Start, running, report);
         }
     }
-    print(&report, output);
-    let wrong = report.findings.iter().any(|finding| finding.verdict == Verdict::Problem);
-    if wrong { Err(Failure::Findings) } else { Ok(()) }
 }
 
 fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// The store's vault; none while a gateway has the store open.
-fn open_vault(config: &Config, report: &mut Report) -> Result<Option<Arc<dyn TokenVault>>, Failure> {
-    let opened: Result<(SqliteStore, _), KeyError> = key::open_store(&config.store);
-    match opened {
-        Ok((store, _)) => {
-            report.ok("store", "it opens, and the key fits");
-            Ok(Some(Arc::new(StoreVault(Arc::new(store) as Arc<dyn Vault>))))
-        }
-        Err(KeyError::Store(StoreError::InUse { .. })) => {
-            report.ok("store", "a gateway is running on it");
-            Ok(None)
-        }
-        Err(error) => Err(Failure::Failed(error.to_string())),
-    }
-}
-
-/// For flows that keep no token.
-struct NoVault;
-
-#[async_trait]
-impl TokenVault for NoVault {
-    async fn load(&self, _: &OrgName) -> Result<Option<SecretString>, VaultError> {
-        Ok(None)
-    }
-
-    async fn save(&self, _: &OrgName, _: &SecretString) -> Result<(), VaultError> {
-        Ok(())
-    }
-}
-
-/// Answers with what it took.
-async fn check_org(
-    settings: &OrgSettings,
-    tenants: &[TenantSettings],
-    vault: &Arc<dyn TokenVault>,
-    report: &mut Report,
-) -> Option<OrgUsage> {
-    let orgs = tenants::orgs(std::slice::from_ref(settings), &[], &HashMap::new(), vault, &Clock::system());
-    let org = orgs.get(&settings.name)?;
-    ask_org(org, settings, tenants, report).await;
-    Some(OrgUsage::of(org))
-}
-
-async fn ask_org(org: &Org, settings: &OrgSettings, tenants: &[TenantSettings], report: &mut Report) {
+async fn check_org(org: &Org, settings: &OrgSettings, tenants: &[TenantSettings], report: &mut Report) {
     let about = format!("org {}", settings.name);
+    if let Err(error) = org.try_credentials().await {
+        return explain(&about, &error, report);
+    }
     let checkup = match org.check().await {
         Ok(checkup) => checkup,
         Err(error) => return explain(&about, &error, report),

@@ -2,6 +2,7 @@
 
 mod changes;
 mod check;
+mod connect;
 mod demo;
 mod holds;
 mod output;
@@ -42,6 +43,8 @@ enum Command {
     Sim(sim::Arguments),
     /// Check a configuration, its mappings and the orgs it names.
     Check(ConfigFile),
+    /// Connect an org: sign in to Salesforce with a browser, and keep the refresh token. Also while a gateway runs.
+    Connect(connect::Arguments),
     /// Tokens of clients.
     #[command(subcommand)]
     Token(token::Command),
@@ -137,6 +140,7 @@ fn execute(line: CommandLine) -> Result<(), Failure> {
         Command::Demo(arguments) => wait(demo::run(arguments, output)),
         Command::Sim(arguments) => wait(sim::run(arguments, output)),
         Command::Check(file) => wait(check::run(&file, output)),
+        Command::Connect(arguments) => wait(connect::run(&arguments, output)),
         Command::Token(command) => {
             token::run(&command, output);
             Ok(())

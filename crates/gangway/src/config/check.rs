@@ -8,6 +8,7 @@ use std::{
 };
 
 use model::{ClientName, OrgName, TenantId};
+use salesforce_client::{Flow, PrivateKey};
 use secrecy::SecretString;
 use translation::Mapping;
 use url::{Host, Url};
@@ -18,7 +19,7 @@ use super::{
     client::{ClientSection, ClientSettings},
     document::{Document, Place, place},
     error::from_mapping,
-    org::OrgSection,
+    org::{OrgSection, audience},
     secret::Secret,
     server::ServerSection,
     store::StoreSection,
@@ -150,10 +151,10 @@ impl Checker<'_, '_> {
         if sections.is_empty() {
             self.refuse(&place!["orgs"], "there is no org", "describe one in a table [orgs.<name>]");
         }
-        sections.into_iter().filter_map(|(name, section)| self.org(&name, section)).collect()
+        sections.into_iter().filter_map(|(name, section)| self.org(&name, &section)).collect()
     }
 
-    fn org(&mut self, name: &str, section: OrgSection) -> Option<OrgSettings> {
+    fn org(&mut self, name: &str, section: &OrgSection) -> Option<OrgSettings> {
         let at = |key: &str| place!["orgs", name, key];
         let org_name = self.keep(&place!["orgs", name], OrgName::new(name), "");
         let url = self.org_url(&at("url"), &section.url);
@@ -170,42 +171,98 @@ impl Checker<'_, '_> {
         if section.call_timeout.is_zero() {
             self.refuse(&at("call-timeout"), "no call can be done in no time", "the default is 60s");
         }
-        match section.flow {
-            FlowName::ClientCredentials => {
-                if section.client_secret.is_none() {
-                    let help = "add client-secret = { env = \"NAME\" } or { file = \"path\" }";
-                    self.refuse(
-                        &at("client-secret"),
-                        "the flow client-credentials needs a client secret",
-                        help,
-                    );
-                }
-                if section.refresh_token.is_some() {
-                    let help = "take it out, or write flow = \"refresh-token\"";
-                    self.refuse(
-                        &at("refresh-token"),
-                        "the flow client-credentials has no refresh token",
-                        help,
-                    );
-                }
-            }
-            // Without a first refresh token: a later one may live in the store.
-            FlowName::RefreshToken => {}
+        if section.keep_alive.is_zero() {
+            let help =
+                "the default is 24h; a time that is longer than any policy, such as \"8760h\", turns it off";
+            self.refuse(&at("keep-alive"), "a token cannot be used without pause", help);
         }
-        let client_secret = self.secret(&at("client-secret"), section.client_secret.as_ref());
-        let refresh_token = self.first_refresh_token(section.refresh_token.as_ref());
+        let login = self.login(name, section, url.as_ref());
         Some(OrgSettings {
             name: org_name?,
             url: url?,
             flow: section.flow,
-            client_id: section.client_id,
-            client_secret,
-            refresh_token,
+            login: login?,
             reserve_calls: section.reserve_calls,
             api_version: version,
             call_timeout: section.call_timeout,
             max_in_flight: section.max_in_flight.get(),
+            keep_alive: section.keep_alive,
         })
+    }
+
+    /// The flow, with what it needs and nothing that belongs to another one.
+    fn login(&mut self, org: &str, section: &OrgSection, url: Option<&Url>) -> Option<Flow> {
+        let at = |key: &str| place!["orgs", org, key];
+        let flow = section.flow;
+        let keys = [
+            (
+                "client-secret",
+                section.client_secret.is_some(),
+                &[FlowName::RefreshToken, FlowName::ClientCredentials][..],
+            ),
+            ("refresh-token", section.refresh_token.is_some(), &[FlowName::RefreshToken]),
+            ("username", section.username.is_some(), &[FlowName::JwtBearer]),
+            ("private-key", section.private_key.is_some(), &[FlowName::JwtBearer]),
+            ("audience", section.audience.is_some(), &[FlowName::JwtBearer]),
+        ];
+        for (key, there, flows) in keys {
+            if there && !flows.contains(&flow) {
+                let message = format!("the flow {} has no {}", flow.as_str(), key.replace('-', " "));
+                let help = format!("take it out, or write flow = \"{}\"", flows[0].as_str());
+                self.refuse(&at(key), &message, &help);
+            }
+        }
+        let client_secret = self.secret(&at("client-secret"), section.client_secret.as_ref());
+        let client_id = section.client_id.clone();
+        match flow {
+            // Without a first refresh token: a later one may live in the store.
+            FlowName::RefreshToken => Some(Flow::RefreshToken {
+                client_id,
+                client_secret,
+                refresh_token: self.first_refresh_token(section.refresh_token.as_ref()),
+            }),
+            FlowName::ClientCredentials => {
+                if section.client_secret.is_none() {
+                    let help = "add client-secret = { env = \"NAME\" } or { file = \"path\" }";
+                    self.needs(&at("client-secret"), flow, "client secret", help);
+                }
+                let host = url.and_then(Url::host_str).unwrap_or_default();
+                if matches!(host, "login.salesforce.com" | "test.salesforce.com") {
+                    let message = format!("{host} does not take the flow client-credentials");
+                    self.refuse(
+                        &at("url"),
+                        &message,
+                        "write the org's My Domain address, such as \"https://acme.my.salesforce.com\"",
+                    );
+                }
+                Some(Flow::ClientCredentials { client_id, client_secret: client_secret? })
+            }
+            FlowName::JwtBearer => {
+                let username = section.username.as_deref().map(str::trim).filter(|name| !name.is_empty());
+                if username.is_none() {
+                    let help = "add the Username of the Salesforce user that Gangway acts as";
+                    self.needs(&at("username"), flow, "username", help);
+                }
+                if section.private_key.is_none() {
+                    let help = "add private-key = { file = \"path\" } or { env = \"NAME\" }";
+                    self.needs(&at("private-key"), flow, "private key", help);
+                }
+                let pem = self.secret(&at("private-key"), section.private_key.as_ref());
+                let help = "`openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048` makes one";
+                let private_key =
+                    pem.and_then(|pem| self.keep(&at("private-key"), PrivateKey::parse(pem), help));
+                Some(Flow::JwtBearer {
+                    client_id,
+                    username: username?.to_owned(),
+                    audience: section.audience.clone().or_else(|| url.map(audience))?,
+                    private_key: private_key?,
+                })
+            }
+        }
+    }
+
+    fn needs(&mut self, place: &Place, flow: FlowName, what: &str, help: &str) {
+        self.refuse(place, &format!("the flow {} needs a {what}", flow.as_str()), help);
     }
 
     fn org_url(&mut self, place: &Place, text: &str) -> Option<Url> {

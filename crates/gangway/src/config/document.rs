@@ -13,7 +13,7 @@ use super::error::{ConfigErrors, Problem};
 
 /// Keys and values that a later version of Gangway will know, with what they are for. Naming them here makes the error
 /// say so; ignoring them would be an outage later.
-const LATER: [(&str, &str); 25] = [
+const LATER: [(&str, &str); 23] = [
     ("admin", "the admin API"),
     ("authority", "authority per attribute"),
     ("basic", "Basic authentication of clients"),
@@ -26,13 +26,11 @@ const LATER: [(&str, &str); 25] = [
     ("hr", "the HR door"),
     ("intake", "doors other than SCIM"),
     ("jwt", "JWT authentication of clients"),
-    ("jwt-bearer", "the JWT bearer flow"),
     ("metrics", "metrics"),
     ("mtls", "client certificates"),
     ("oauth", "the token endpoint for clients"),
     ("partial", "entitlements by group membership"),
     ("populations", "populations"),
-    ("private-key", "the JWT bearer flow"),
     ("reconcile", "reconciliation"),
     ("retention", "retention periods"),
     ("targets", "targets in the configuration itself; they stand in the file that `mapping` names"),

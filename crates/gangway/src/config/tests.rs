@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
+use salesforce_client::Flow;
 use secrecy::ExposeSecret;
 
 use super::*;
@@ -135,7 +136,8 @@ fn every_key_can_be_set() {
     assert_eq!(config.store.key_file.as_deref(), Some(Path::new("/etc/gangway/key")));
     assert!(config.simulated(), "an org without TLS is a simulated one");
     let org = &config.orgs[0];
-    assert_eq!(org.client_secret.as_ref().unwrap().expose_secret(), "s3cret");
+    let Flow::ClientCredentials { client_secret, .. } = &org.login else { panic!("{:?}", org.login) };
+    assert_eq!(client_secret.expose_secret(), "s3cret");
     assert_eq!((org.reserve_calls, org.api_version.as_str(), org.max_in_flight), (5000, "65.0", 3));
     assert_eq!(org.call_timeout, Duration::from_millis(500));
     let [prod, other] = &config.tenants[..] else { panic!("two tenants") };
@@ -171,7 +173,6 @@ fn what_a_later_version_knows_is_refused_and_says_so() {
     }
     for (from, to) in [
         ("[store]", "[retention]\njournal = \"30d\"\n[store]"),
-        ("client-id = \"3MVG9\"", "client-id = \"x\"\nflow = \"jwt-bearer\""),
         ("sqlite:gangway.db", "postgres://gangway@localhost/gangway"),
         ("listen =", "tls = {}\nlisten ="),
     ] {
@@ -310,6 +311,86 @@ fn client_credentials_need_their_secret_and_nothing_else() {
     );
     // The first refresh token may be gone after the first start.
     accepted(id, &format!("{id}\nrefresh-token = {{ file = \"/nowhere\" }}"));
+}
+
+/// A new RSA key, in PEM.
+fn private_key() -> String {
+    use aws_lc_rs::{encoding::AsDer, rsa};
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let key = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
+    let der = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der>::as_der(&key).unwrap();
+    let text = STANDARD.encode(der.as_ref());
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
+}
+
+#[test]
+fn a_flow_needs_what_it_needs_and_has_nothing_of_another() {
+    let id = "client-id = \"3MVG9\"";
+    let with = |lines: &str| refusal(id, &format!("{id}\n{lines}"));
+    let jwt = "flow = \"jwt-bearer\"\nusername = \"gangway@acme.example\"\n";
+    insta::assert_snapshot!(with("flow = \"jwt-bearer\""), @r#"
+    gangway.toml:8:7: the flow jwt-bearer needs a username (add the Username of the Salesforce user that Gangway acts as)
+    gangway.toml:8:7: the flow jwt-bearer needs a private key (add private-key = { file = "path" } or { env = "NAME" })
+    "#);
+    let words = with(&format!("{jwt}private-key = \"hunter2\""));
+    assert!(words.contains("does not stand in the configuration") && !words.contains("hunter2"), "{words}");
+    let words = with(&format!("{jwt}private-key = {{ file = \"gangway.toml\" }}"));
+    assert!(words.contains("gangway.toml:13:1"), "{words}");
+    for (lines, expected) in [
+        ("username = \"x\"", "11: the flow refresh-token has no username"),
+        ("private-key = { file = \"x\" }", "11: the flow refresh-token has no private key"),
+        ("audience = \"x\"", "11: the flow refresh-token has no audience"),
+        ("keep-alive = \"0s\"", "11: a token cannot be used without pause"),
+        (
+            "flow = \"client-credentials\"\nrefresh-token = { file = \"x\" }",
+            "12: the flow client-credentials has no refresh token",
+        ),
+        (
+            "flow = \"jwt-bearer\"\nclient-secret = { env = \"PATH\" }",
+            "12: the flow jwt-bearer has no client secret",
+        ),
+    ] {
+        let words = with(lines);
+        let (line, message) = expected.split_once(": ").unwrap();
+        assert!(words.contains(&format!("gangway.toml:{line}:")) && words.contains(message), "{words}");
+    }
+    let words = refusal(
+        "https://acme.my.salesforce.com\"",
+        "https://login.salesforce.com\"\nflow = \"client-credentials\"\nclient-secret = { env = \"PATH\" }",
+    );
+    assert!(words.contains("login.salesforce.com does not take the flow client-credentials"), "{words}");
+}
+
+#[test]
+fn the_jwt_bearer_flow_is_for_the_login_host_of_the_org() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("key.pem"), private_key()).unwrap();
+    let audience = |url: &str, more: &str| {
+        let id = "client-id = \"3MVG9\"";
+        let jwt = "flow = \"jwt-bearer\"\nusername = \"gangway@acme.example\"\nprivate-key = { file = \"key.pem\" }";
+        let text = SHORTEST
+            .replace(id, &format!("{id}\n{jwt}\n{more}"))
+            .replace("https://acme.my.salesforce.com", url);
+        let config = Config::parse(&text, &directory.path().join("gangway.toml"));
+        let config = config.unwrap_or_else(|error| panic!("{error}"));
+        assert!(!format!("{config:?}").contains("PRIVATE"), "the key is not printed");
+        match &config.orgs[0].login {
+            Flow::JwtBearer { audience, username, .. } => {
+                assert_eq!(username, "gangway@acme.example");
+                audience.clone()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let (login, test) = ("https://login.salesforce.com", "https://test.salesforce.com");
+    assert_eq!(audience("https://acme.my.salesforce.com", ""), login);
+    assert_eq!(audience("https://acme--uat.sandbox.my.salesforce.com", ""), test);
+    assert_eq!(audience(test, ""), test);
+    assert_eq!(
+        audience("https://acme.my.salesforce.com", "audience = \"https://acme.my.salesforce.com\""),
+        "https://acme.my.salesforce.com"
+    );
 }
 
 #[test]

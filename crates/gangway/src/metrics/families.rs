@@ -52,7 +52,14 @@ fn quota(page: &mut Exposition, orgs: &[&Org]) {
         "1 while fewer API calls are left than the reserve: only changes that take access away go out.";
     each(page, orgs, "gangway_salesforce_reserve_reached", help, |org| u64::from(org.reserve_reached()));
     let help = "1 while nothing can be written to the org until a person helps; `gangway check` says how.";
-    each(page, orgs, "gangway_org_parked", help, |org| u64::from(org.parked().is_some()));
+    let mut family = page.family("gangway_org_parked", Kind::Gauge, help);
+    for org in orgs {
+        let org_name = ("org", org.name().as_str());
+        match org.parked() {
+            Some(parked) => family.sample(&[org_name, ("reason", parked.reason)], 1),
+            None => family.sample(&[org_name], 0),
+        }
+    }
 }
 
 /// What calls were for, and for whom.

@@ -133,13 +133,14 @@ async fn changes_and_holds_are_listed_beside_a_running_gateway() {
 }
 
 #[tokio::test]
-async fn a_check_leaves_the_running_gateways_token_alone() {
+async fn a_check_beside_a_running_gateway_shares_its_login() {
     let world = World::start().await;
-    let _served = world.serve();
+    let served = world.serve();
     let output = world.run(&["check", "--output", "json"]);
-    assert_eq!(output.status.code(), Some(0));
-    assert!(json(&output).to_string().contains("the running gateway holds its refresh token"));
-    assert_eq!(world.org.handle().token_calls(), 0);
+    assert_eq!(output.status.code(), Some(0), "{}", complaint(&output));
+    assert!(json(&output).to_string().contains("a gateway is running on it"));
+    assert_eq!(served.create("ada@acme.example").await.status(), 201);
+    assert_eq!(world.org.handle().token_calls(), 1, "the gateway needs no login of its own");
 }
 
 /// Runs `gangway demo` with free ports until it has printed its document, then lets `look` see it.

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod commands;
+mod connect;
 mod metrics;
+mod secrets;
 mod serve;
 mod world;

@@ -10,8 +10,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use model::{ClientName, Clock, OrgName, ResourceId};
-use salesforce_client::{Asker, Flow, Org, OrgConfig, Ticket, TokenVault, VaultError, retry::Pace};
+use model::{ClientName, Clock, OrgName, ResourceId, Timestamp};
+use salesforce_client::{Asker, Flow, Org, OrgConfig, Saved, Ticket, TokenVault, VaultError, retry::Pace};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::{
@@ -271,37 +271,106 @@ async fn read(mut stream: TcpStream) -> Option<(TcpStream, Seen)> {
     Some((stream, seen))
 }
 
-/// A vault in memory that tells the record what it does and can be out of order.
+/// A vault in memory that tells the record what it does and can be out of order. Clones of its `Arc` are what several
+/// processes share.
 pub struct Vault {
-    pub token: Mutex<Option<String>>,
+    kept: Mutex<Option<(u64, String)>>,
+    turn: Mutex<Option<(String, Timestamp)>>,
     pub record: Record,
-    /// How many of the next saves fail.
+    /// How many of the next writes of another refresh token fail.
     pub broken: AtomicUsize,
 }
 
 impl Vault {
+    /// A vault with nothing in it but a refresh token.
     pub fn with(token: Option<&str>, record: Record) -> Arc<Self> {
-        Arc::new(Self { token: Mutex::new(token.map(str::to_owned)), record, broken: AtomicUsize::new(0) })
+        let kept = Mutex::new(token.map(|token| (1, token.to_owned())));
+        Arc::new(Self { kept, turn: Mutex::default(), record, broken: AtomicUsize::new(0) })
     }
 
+    /// The refresh token in it.
     pub fn token(&self) -> Option<String> {
-        self.token.lock().unwrap().clone()
+        self.kept.lock().unwrap().as_ref().and_then(|(_, grant)| refresh_token(grant))
+    }
+
+    /// Everything in it.
+    pub fn grant(&self) -> Value {
+        let kept = self.kept.lock().unwrap();
+        kept.as_ref().map_or(Value::Null, |(_, grant)| serde_json::from_str(grant).unwrap_or_default())
+    }
+
+    /// Puts a bare refresh token there, as if somebody had connected the org.
+    pub fn put(&self, token: &str) {
+        let mut kept = self.kept.lock().unwrap();
+        let version = kept.as_ref().map_or(0, |(version, _)| *version);
+        *kept = Some((version + 1, token.to_owned()));
+    }
+
+    /// A process has the turn.
+    pub fn give_turn(&self, holder: &str, until: Timestamp) {
+        *self.turn.lock().unwrap() = Some((holder.to_owned(), until));
+    }
+
+    pub fn is_free(&self) -> bool {
+        self.turn.lock().unwrap().is_none()
+    }
+}
+
+fn refresh_token(grant: &str) -> Option<String> {
+    match serde_json::from_str::<Value>(grant) {
+        Ok(grant) => Some(grant["refresh"]["token"].as_str()?.to_owned()),
+        Err(_) => Some(grant.to_owned()),
     }
 }
 
 #[async_trait]
 impl TokenVault for Vault {
-    async fn load(&self, _: &OrgName) -> Result<Option<SecretString>, VaultError> {
-        Ok(self.token().map(SecretString::from))
+    async fn load(&self, _: &OrgName) -> Result<Option<Saved>, VaultError> {
+        let kept = self.kept.lock().unwrap().clone();
+        Ok(kept.map(|(version, grant)| Saved { version, grant: grant.into() }))
     }
 
-    async fn save(&self, _: &OrgName, token: &SecretString) -> Result<(), VaultError> {
-        let breaks = self.broken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        if breaks.is_ok() {
+    async fn replace(
+        &self,
+        _: &OrgName,
+        known: u64,
+        grant: &SecretString,
+    ) -> Result<Option<u64>, VaultError> {
+        let mut kept = self.kept.lock().unwrap();
+        let before = kept.as_ref().and_then(|(_, grant)| refresh_token(grant));
+        let token = refresh_token(grant.expose_secret());
+        let changes = token != before;
+        let fails = |left: usize| left.checked_sub(1);
+        if changes && self.broken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
             return Err(VaultError("the disk is full".to_owned()));
         }
-        self.record.add(format!("save {}", token.expose_secret()));
-        *self.token.lock().unwrap() = Some(token.expose_secret().to_owned());
+        if kept.as_ref().map_or(0, |(version, _)| *version) != known {
+            return Ok(None);
+        }
+        if changes {
+            self.record.add(format!("save {}", token.unwrap_or_default()));
+        }
+        *kept = Some((known + 1, grant.expose_secret().to_owned()));
+        Ok(Some(known + 1))
+    }
+
+    async fn take_turn(
+        &self,
+        _: &OrgName,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, VaultError> {
+        let mut turn = self.turn.lock().unwrap();
+        if turn.as_ref().is_some_and(|(other, until)| other != holder && *until > now) {
+            return Ok(false);
+        }
+        *turn = Some((holder.to_owned(), until));
+        Ok(true)
+    }
+
+    async fn end_turn(&self, _: &OrgName, holder: &str) -> Result<(), VaultError> {
+        self.turn.lock().unwrap().take_if(|(of, _)| of == holder);
         Ok(())
     }
 }
@@ -335,6 +404,7 @@ pub fn config(url: &str) -> OrgConfig {
         reserve_calls: 0,
         call_timeout: Duration::from_secs(20),
         max_in_flight: 20,
+        keep_alive: Duration::from_hours(24),
     }
 }
 

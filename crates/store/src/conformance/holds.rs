@@ -1,18 +1,11 @@
-//! Holds, and the vault.
+//! Holds.
 
 use model::HoldId;
-use secrecy::{ExposeSecret, SecretString};
 
 use super::*;
 use crate::{Hold, HoldKind};
 
-suite![
-    there_is_one_open_hold_for_a_subject_and_target,
-    a_closed_hold_can_come_back,
-    holds_come_oldest_first,
-    a_secret_is_read_back,
-    a_secret_survives_the_process,
-];
+suite![there_is_one_open_hold_for_a_subject_and_target, a_closed_hold_can_come_back, holds_come_oldest_first,];
 
 /// Two records match somebody.
 pub fn hold(id: &str, tenant: &TenantId, subject: &str) -> Hold {
@@ -73,25 +66,4 @@ async fn holds_come_oldest_first(world: &World<'_>) {
     };
     assert_eq!(open(None).await, ["a", "b", "c"]);
     assert_eq!(open(Some(&world.tenant)).await, ["b", "c"]);
-}
-
-async fn a_secret_is_read_back(world: &World<'_>) {
-    let secret = async |owner: &str, name: &str| {
-        ok(world.store.secret(owner, name).await).map(|secret| secret.expose_secret().to_owned())
-    };
-    assert_eq!(secret("org/a", "refresh-token").await, None);
-    for text in ["5Aep861", "", "ﬃ"] {
-        ok(world.store.put_secret("org/a", "refresh-token", &SecretString::from(text)).await);
-        assert_eq!(secret("org/a", "refresh-token").await.as_deref(), Some(text));
-    }
-    assert_eq!(secret("org/a", "other").await, None);
-    assert_eq!(secret("org/b", "refresh-token").await, None);
-}
-
-async fn a_secret_survives_the_process(world: &World<'_>) {
-    let store = world.backend.fresh().await;
-    ok(store.put_secret("org/a", "refresh-token", &SecretString::from("5Aep861")).await);
-    let store = world.backend.reopen(store).await;
-    let secret = ok(store.secret("org/a", "refresh-token").await).expect("it is there");
-    assert_eq!(secret.expose_secret(), "5Aep861");
 }

@@ -15,6 +15,7 @@ mod journal;
 mod names;
 mod paging;
 mod resources;
+mod vault;
 
 use std::{collections::BTreeSet, fmt::Debug, future::Future, pin::Pin, sync::Arc};
 
@@ -87,6 +88,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         paging::CASES,
         isolation::CASES,
         holds::CASES,
+        vault::CASES,
     ]
     .into_iter()
     .flatten()

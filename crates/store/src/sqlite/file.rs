@@ -17,7 +17,7 @@ mod embedded {
 }
 
 /// The newest schema this version knows: the number of its last migration.
-pub const SCHEMA: i32 = 1;
+pub const SCHEMA: i32 = 2;
 
 /// How long a connection waits for a lock. Readers never wait for the writer under WAL; this is for `gangway
 /// changes` beside a gateway that starts or stops.
@@ -102,6 +102,16 @@ pub fn open_writer(path: &Path) -> Result<Connection, StoreError> {
 /// A connection that makes checkpoints.
 pub fn open_checkpointer(path: &Path) -> Result<Connection, StoreError> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, READER_CACHE_KIB)
+}
+
+/// A connection to the secrets and leases of a file that a gateway may have open.
+pub fn open_beside(path: &Path) -> Result<Connection, StoreError> {
+    require(path)?;
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, READER_CACHE_KIB)?;
+    check_schema(&connection, path)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0).doing("open the database")?;
+    connection.pragma_update(None, "synchronous", "FULL").doing("open the database")?;
+    Ok(connection)
 }
 
 /// A connection that reads.

@@ -10,6 +10,7 @@ mod filter_sql;
 mod find;
 mod holds;
 mod journal;
+mod lease;
 mod members;
 mod readers;
 mod resource;
@@ -28,6 +29,8 @@ use self::{
     writer::{Durability, Writer},
 };
 use crate::{MasterKey, StoreError};
+
+pub use self::vault::SqliteVault;
 
 /// The store in one `SQLite` file. Clones share it.
 #[derive(Clone)]
@@ -56,6 +59,7 @@ impl SqliteStore {
         let lock = file::claim(path)?;
         let connection = file::open_writer(path)?;
         vault::check_key(&connection, &key)?;
+        lease::forget_gateways(&connection)?;
         let checkpointer = Checkpointer::start(path.to_owned())?;
         Ok(Self(Arc::new(Shared {
             writer: Some(Writer::start(connection, checkpointer, lock)?),

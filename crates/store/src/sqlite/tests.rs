@@ -5,14 +5,14 @@ use std::{path::PathBuf, sync::Mutex, time::Duration};
 use async_trait::async_trait;
 use model::{ChangeId, ClientName, ResourceId, ResourceKind, TenantId, Timestamp, Version};
 use scim_types::{Filter, Registry, Resource};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    AuditEntry, ChangeOutcome, Directory, Holds, Journal, NewChange, Opened, Query, Record, Recorded,
-    ResourceWrite, Store, Vault, Window,
+    AuditEntry, ChangeOutcome, Directory, Holds, Journal, Lease, Leases, NewChange, Opened, Query, Record,
+    Recorded, ResourceWrite, Store, Vault, Window,
     conformance::{self, Backend},
 };
 
@@ -273,10 +273,10 @@ async fn every_write_that_must_survive_a_power_failure_is_synced() {
     )
     .await;
     synced(
-        "put_secret",
+        "replace_secret",
         true,
         &mut Step(|s: SqliteStore| async move {
-            s.put_secret("org/a", "refresh-token", &SecretString::from("x")).await
+            s.replace_secret("org/a", "grant", 0, &SecretString::from("x")).await.map(drop)
         }),
     )
     .await;
@@ -392,7 +392,7 @@ async fn a_reader_beside_the_gateway_sees_what_is_written_and_writes_nothing() {
     assert!(beside.open_holds(None).await.unwrap().is_empty());
     assert!(beside.get(&tenant(), USER, "id-1").await.unwrap().unwrap().pending);
     assert!(matches!(beside.open(joiner(2)).await, Err(StoreError::ReadOnly)));
-    here.store.put_secret("org/a", "x", &SecretString::from("secret")).await.unwrap();
+    here.store.replace_secret("org/a", "x", 0, &SecretString::from("secret")).await.unwrap();
     assert!(matches!(beside.secret("org/a", "x").await, Err(StoreError::Sealed)));
     drop(here.store);
     assert_eq!(beside.open_changes(None).await.unwrap().len(), 1, "also when the gateway has gone");
@@ -430,7 +430,7 @@ async fn another_key_is_noticed_at_the_start_once_there_are_secrets() {
     drop(here.store);
     // Nothing is encrypted yet, so the key may still change.
     let store = SqliteStore::open(&path, MasterKey::new([8; 32])).unwrap();
-    store.put_secret("org/a", "x", &SecretString::from("secret")).await.unwrap();
+    store.replace_secret("org/a", "x", 0, &SecretString::from("secret")).await.unwrap();
     drop(store);
     assert!(matches!(SqliteStore::open(&path, key()), Err(StoreError::Sealed)));
     let store = SqliteStore::open(&path, MasterKey::new([8; 32])).unwrap();
@@ -440,7 +440,7 @@ async fn another_key_is_noticed_at_the_start_once_there_are_secrets() {
 #[tokio::test]
 async fn no_secret_stands_in_the_files() {
     let here = Here::open();
-    here.store.put_secret("org/a", "x", &SecretString::from("5Aep861KIwKdekr")).await.unwrap();
+    here.store.replace_secret("org/a", "x", 0, &SecretString::from("5Aep861KIwKdekr")).await.unwrap();
     for file in ["gangway.db", "gangway.db-wal"] {
         let bytes = std::fs::read(here.directory.path().join(file)).unwrap();
         assert!(!bytes.windows(15).any(|part| part == b"5Aep861KIwKdekr"), "{file}");
@@ -448,9 +448,47 @@ async fn no_secret_stands_in_the_files() {
 }
 
 #[tokio::test]
+async fn a_command_beside_the_gateway_shares_its_secrets_and_leases() {
+    let here = Here::open();
+    let text = |text: &str| SecretString::from(text);
+    here.store.replace_secret("org/a", "grant", 0, &text("first")).await.unwrap();
+    assert!(matches!(SqliteVault::open(here.path(), MasterKey::new([8; 32])), Err(StoreError::Sealed)));
+    let beside = SqliteVault::open(here.path(), key()).unwrap();
+
+    let seen = beside.secret("org/a", "grant").await.unwrap().unwrap();
+    assert_eq!((seen.version, seen.text.expose_secret()), (1, "first"));
+    assert_eq!(here.store.replace_secret("org/a", "grant", 1, &text("second")).await.unwrap(), Some(2));
+    assert_eq!(beside.replace_secret("org/a", "grant", 1, &text("stale")).await.unwrap(), None);
+    assert_eq!(beside.replace_secret("org/a", "grant", 2, &text("third")).await.unwrap(), Some(3));
+    assert_eq!(here.store.secret("org/a", "grant").await.unwrap().unwrap().text.expose_secret(), "third");
+
+    let busy = Lease::Busy { until: at(10) };
+    assert_eq!(beside.take_lease("login", "beside", at(0), at(10)).await.unwrap(), Lease::Taken);
+    assert_eq!(here.store.take_lease("login", "here", at(1), at(11)).await.unwrap(), busy);
+    beside.release_lease("login", "beside").await.unwrap();
+    assert_eq!(here.store.take_lease("login", "here", at(1), at(11)).await.unwrap(), Lease::Taken);
+    assert_eq!(
+        beside.take_lease("login", "beside", at(2), at(12)).await.unwrap(),
+        Lease::Busy { until: at(11) }
+    );
+}
+
+#[tokio::test]
+async fn a_gateway_that_starts_leaves_a_commands_lease_alone() {
+    let here = Here::open();
+    let path = here.path();
+    let beside = SqliteVault::open(&path, key()).unwrap();
+    beside.take_lease("login", "beside", at(0), at(10)).await.unwrap();
+    drop(here.store);
+    let store = SqliteStore::open(&path, key()).unwrap();
+    let asked = store.take_lease("login", "here", at(1), at(11)).await.unwrap();
+    assert_eq!(asked, Lease::Busy { until: at(10) });
+}
+
+#[tokio::test]
 async fn a_secret_moved_to_another_row_does_not_open() {
     let here = Here::open();
-    here.store.put_secret("org/a", "x", &SecretString::from("secret")).await.unwrap();
+    here.store.replace_secret("org/a", "x", 0, &SecretString::from("secret")).await.unwrap();
     here.store
         .write(Durability::Process, |connection| {
             connection.execute("UPDATE secrets SET owner = 'org/b'", []).unwrap();
@@ -477,15 +515,18 @@ async fn a_file_of_a_newer_version_is_refused_only_when_it_must_be() {
     write(
         &here.store,
         "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
-         VALUES (2, 'next', '2026-01-01T00:00:00Z', '1')",
+         VALUES (99, 'next', '2026-01-01T00:00:00Z', '1')",
     )
     .await;
     drop(here.store);
     let store = SqliteStore::open(&path, key()).unwrap();
-    write(&store, "UPDATE meta SET value = CAST('2' AS BLOB) WHERE name = 'usable-from'").await;
+    write(&store, "UPDATE meta SET value = CAST('99' AS BLOB) WHERE name = 'usable-from'").await;
     drop(store);
     for refused in [SqliteStore::open(&path, key()), SqliteStore::open_read_only(&path)] {
-        assert!(matches!(refused, Err(StoreError::Newer { found: 2, known: 1, .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(StoreError::Newer { found: 99, known: file::SCHEMA, .. })),
+            "{refused:?}"
+        );
     }
 }
 
@@ -495,7 +536,7 @@ async fn an_empty_file_is_too_old_to_be_read() {
     let path = directory.path().join("gangway.db");
     std::fs::write(&path, b"").unwrap();
     let refused = SqliteStore::open_read_only(&path);
-    assert!(matches!(refused, Err(StoreError::Older { found: 0, known: 1, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::Older { found: 0, known: file::SCHEMA, .. })), "{refused:?}");
 }
 
 #[tokio::test]
