@@ -5,7 +5,7 @@
 //! of them in a Composite, and what follows from these records in the next call. A call takes its share of what waits
 //! (waiting ÷ free slots), so that one slot does not take everything and leave the others empty.
 //!
-//! `line` says whose turn it is, `change` how far a change is, `batch` what goes in one call, `call` how that is
+//! `waiting` and `line` say whose turn it is, `change` how far a change is, `batch` what goes in one call, `call` how that is
 //! written and read, `size` how large it may be. All of these are pure; the rest is here.
 
 mod batch;
@@ -16,6 +16,7 @@ mod laws;
 mod line;
 mod size;
 mod tally;
+mod waiting;
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -28,21 +29,18 @@ pub use self::tally::CallSizes;
 use self::{
     batch::{Batch, Shape},
     change::{Change, Landing},
-    line::Line,
     size::Size,
     tally::Tally,
+    waiting::Waiting,
 };
 use crate::{
-    Asker, CallError, Org, Ticket,
+    CallError, Org, Ticket,
     answer::{SOON, Trouble, judge},
     limits::Shares,
     org::{QUEUE_FOR, RESERVE_FOR},
     transport::Request,
 };
 
-/// How many changes may wait for one org. At five seconds for a thousand records, more would wait for minutes: the
-/// caller is told to come back.
-const MOST_WAITING: usize = 20_000;
 /// Statuses of a whole call that one of its records, or their number, may be the reason for: a value that cannot be
 /// parsed, and what is too large.
 const SPOILT: [u16; 4] = [400, 413, 414, 431];
@@ -68,91 +66,6 @@ struct State {
     /// No call in flight carries group, role or territory steps.
     sharing: bool,
     size: Size,
-}
-
-/// Changes of one class, in three lines. Calls are taken from them in turns, so that where slots are few no line waits for
-/// all of another.
-#[derive(Debug, Default)]
-struct Waiting {
-    /// Those whose next step is about groups, roles or territories: one call at a time takes from here.
-    sharing: Line,
-    /// Those that cannot be in a full call: their next step goes alone, or a call was spoilt by them. Among the others each of them would end a call before it is full.
-    apart: Line,
-    together: Line,
-    last: Queue,
-}
-
-/// A line of one class.
-#[derive(Clone, Copy, Debug, Default)]
-enum Queue {
-    Sharing,
-    Apart,
-    #[default]
-    Together,
-}
-
-impl Queue {
-    /// In the order of their turns.
-    fn after(self) -> [Self; 3] {
-        match self {
-            Self::Sharing => [Self::Apart, Self::Together, Self::Sharing],
-            Self::Apart => [Self::Together, Self::Sharing, Self::Apart],
-            Self::Together => [Self::Sharing, Self::Apart, Self::Together],
-        }
-    }
-}
-
-impl Waiting {
-    fn lines(&self) -> [&Line; 3] {
-        [&self.sharing, &self.apart, &self.together]
-    }
-
-    fn line(&mut self, queue: Queue) -> &mut Line {
-        match queue {
-            Queue::Sharing => &mut self.sharing,
-            Queue::Apart => &mut self.apart,
-            Queue::Together => &mut self.together,
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.lines().into_iter().map(Line::len).sum()
-    }
-
-    fn put(&mut self, change: Change) {
-        let queue = if change.is_about_sharing() {
-            Queue::Sharing
-        } else if change.goes_alone() || change.is_suspect() {
-            Queue::Apart
-        } else {
-            Queue::Together
-        };
-        self.line(queue).put(change);
-    }
-
-    /// Whether there is no room for one more. When the queue is full, only those who fill it are turned away: another
-    /// client's one still finds a place.
-    fn is_full_for(&self, asker: &Asker) -> bool {
-        let clients = self.lines().into_iter().map(Line::clients).max().unwrap_or_default().max(1);
-        let own: usize = self.lines().into_iter().map(|line| line.of_client(asker)).sum();
-        self.len() >= MOST_WAITING && own >= MOST_WAITING / clients
-    }
-
-    /// What goes in the next call, if `free` slots are to share what waits.
-    fn choose(&mut self, free: usize, size: &Size, sharing: bool) -> Option<Batch> {
-        self.last.after().into_iter().find_map(|queue| {
-            let waiting = self.line(queue).len();
-            let share = match queue {
-                Queue::Sharing if !sharing => return None,
-                // All of them at once: no other slot may help.
-                Queue::Sharing => waiting,
-                Queue::Apart | Queue::Together => waiting.div_ceil(free.max(1)),
-            };
-            let batch = batch::choose(self.line(queue), share, size.limit(), sharing)?;
-            self.last = queue;
-            Some(batch)
-        })
-    }
 }
 
 /// The slot of a call in flight.

@@ -9,11 +9,11 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{
-    MOST_WAITING, Waiting,
     batch::{self, Batch, Shape},
     change::{Change, Landing},
     line::Line,
     size::Size,
+    waiting::{MOST_WAITING, Waiting},
 };
 use crate::{Asker, Ticket};
 

@@ -1,0 +1,99 @@
+//! What waits for a call, and from which line the next one is taken.
+
+use super::{
+    batch::{self, Batch},
+    change::Change,
+    line::Line,
+    size::Size,
+};
+use crate::Asker;
+
+/// How many changes may wait for one org. At five seconds for a thousand records, more would wait for minutes: the
+/// caller is told to come back.
+pub(super) const MOST_WAITING: usize = 20_000;
+
+/// Changes of one class, in three lines. Calls are taken from them in turns, so that where slots are few no line waits for
+/// all of another.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// Those whose next step is about groups, roles or territories: one call at a time takes from here.
+    sharing: Line,
+    /// Those that cannot be in a full call: their next step goes alone, or a call was spoilt by one of them. Among the
+    /// others each would end a call before it is full.
+    apart: Line,
+    together: Line,
+    last: Queue,
+}
+
+/// A line of one class.
+#[derive(Clone, Copy, Debug, Default)]
+enum Queue {
+    Sharing,
+    Apart,
+    #[default]
+    Together,
+}
+
+impl Queue {
+    /// In the order of their turns.
+    fn after(self) -> [Self; 3] {
+        match self {
+            Self::Sharing => [Self::Apart, Self::Together, Self::Sharing],
+            Self::Apart => [Self::Together, Self::Sharing, Self::Apart],
+            Self::Together => [Self::Sharing, Self::Apart, Self::Together],
+        }
+    }
+}
+
+impl Waiting {
+    fn lines(&self) -> [&Line; 3] {
+        [&self.sharing, &self.apart, &self.together]
+    }
+
+    fn line(&mut self, queue: Queue) -> &mut Line {
+        match queue {
+            Queue::Sharing => &mut self.sharing,
+            Queue::Apart => &mut self.apart,
+            Queue::Together => &mut self.together,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lines().into_iter().map(Line::len).sum()
+    }
+
+    pub(super) fn put(&mut self, change: Change) {
+        let queue = if change.is_about_sharing() {
+            Queue::Sharing
+        } else if change.goes_alone() || change.is_suspect() {
+            Queue::Apart
+        } else {
+            Queue::Together
+        };
+        self.line(queue).put(change);
+    }
+
+    /// Whether there is no room for one more. When the queue is full, only those who fill it are turned away: another
+    /// client's one still finds a place.
+    pub(super) fn is_full_for(&self, asker: &Asker) -> bool {
+        let clients = self.lines().into_iter().map(Line::clients).max().unwrap_or_default().max(1);
+        let own: usize = self.lines().into_iter().map(|line| line.of_client(asker)).sum();
+        self.len() >= MOST_WAITING && own >= MOST_WAITING / clients
+    }
+
+    /// What goes in the next call, if `free` slots are to share what waits.
+    pub(super) fn choose(&mut self, free: usize, size: &Size, sharing: bool) -> Option<Batch> {
+        self.last.after().into_iter().find_map(|queue| {
+            let waiting = self.line(queue).len();
+            let share = match queue {
+                Queue::Sharing if !sharing => return None,
+                // All of them at once: no other slot may help.
+                Queue::Sharing => waiting,
+                Queue::Apart | Queue::Together => waiting.div_ceil(free.max(1)),
+            };
+            let batch = batch::choose(self.line(queue), share, size.limit(), sharing)?;
+            self.last = queue;
+            Some(batch)
+        })
+    }
+}
