@@ -8,6 +8,7 @@ use crate::{
     errors::{Refusal, Refusals},
     ids::Id,
     org::{Mark, Org},
+    permissions::Sight,
     records,
     request::{Reply, Request},
     rows,
@@ -188,8 +189,9 @@ fn try_retrieve(org: &Org, name: &str, request: &Request) -> Result<Vec<Value>, 
     }
     let fields = sobjects::fields(&object, names.iter().map(String::as_str))?;
     let table = org.table(&object);
+    let sight = Sight::of(org, &object, request.actor.user);
     let record = |id: &String| {
-        let row = Id::parse(id).and_then(|id| table.get(id));
+        let row = Id::parse(id).and_then(|id| table.get(id)).filter(|row| sight.sees(row));
         row.map_or(Value::Null, |row| records::record(&object, row, Some(&fields), request.version).into())
     };
     Ok(ids.iter().map(record).collect())

@@ -33,6 +33,7 @@ mod errors;
 mod faults;
 mod footprint;
 mod ids;
+mod json_text;
 mod latency;
 mod layouts;
 mod licences;

@@ -54,7 +54,7 @@ pub(crate) struct Org {
     /// Hosts that serve every org: they do not know which one a call without a user is for.
     pub(crate) login_hosts: Vec<String>,
     /// Passwords of users that have one of their own.
-    pub(crate) passwords: HashMap<Id, String>,
+    passwords: HashMap<Id, String>,
     pub(crate) crm: crate::crm::Settings,
     pub(crate) entitlements: entitlements::Facts,
     /// When describe last changed, in milliseconds.
@@ -76,6 +76,7 @@ enum Undo {
     Counter { name: String, by: i64 },
     Claimed { username: String },
     Released { username: String },
+    Password { user: Id, before: Option<String> },
 }
 
 /// A point to which a transaction can go back.
@@ -244,6 +245,15 @@ impl Org {
         }
     }
 
+    pub(crate) fn password(&self, user: Id) -> &str {
+        self.passwords.get(&user).unwrap_or(&self.switches.default_password)
+    }
+
+    pub(crate) fn set_password(&mut self, user: Id, password: &str) {
+        let before = self.passwords.insert(user, password.to_owned());
+        self.undo.push(Undo::Password { user, before });
+    }
+
     /// Takes a username in every org that shares them, and frees another when the transaction stays.
     /// `false` if another org has it.
     pub(crate) fn rename(&mut self, from: Option<String>, to: Option<String>) -> bool {
@@ -284,6 +294,12 @@ impl Org {
                 }
                 Some(Undo::Counter { name, by }) => *self.counters.entry(name).or_default() -= by,
                 Some(Undo::Claimed { username }) => self.release(&username),
+                Some(Undo::Password { user, before }) => {
+                    match before {
+                        Some(password) => self.passwords.insert(user, password),
+                        None => self.passwords.remove(&user),
+                    };
+                }
                 Some(Undo::Released { .. }) | None => {}
             }
         }

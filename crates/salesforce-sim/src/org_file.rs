@@ -406,7 +406,7 @@ impl OrgFile {
             _ => {}
         }
         if let Some(password) = &user.password {
-            org.passwords.insert(id, password.clone());
+            org.set_password(id, password);
         }
         if !user.blockers.is_empty() {
             org.blockers.insert(id, user.blockers.iter().map(|name| users::blocker(name)).collect());
@@ -756,9 +756,9 @@ mod tests {
     #[test]
     fn the_documented_file_can_be_built() {
         let page = include_str!("../../../docs/simulated-org.md");
-        let (_, rest) = page.split_once("```toml\n").unwrap();
+        let (_, rest) = page.split_once("```toml\n# org.toml\n").unwrap();
         let (text, _) = rest.split_once("```").unwrap();
-        let text = text.replace("users = 100000", "users = 10");
+        let text = text.replace("users = 1000", "users = 10");
         let org = build(&text).unwrap();
         assert_eq!(org.table_of("User").len(), 13);
     }

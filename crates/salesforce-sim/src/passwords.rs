@@ -40,7 +40,7 @@ pub(crate) fn check(org: &Org, username: &str, password: &str) -> Result<Id, Ref
     let row = users.find_one(org.user_fields.username, &Cell::text(username)).ok_or(Refused::Wrong)?;
     let user = row.get(0).as_id().ok_or(Refused::Wrong)?;
     let switches = &org.switches;
-    let wanted = org.passwords.get(&user).unwrap_or(&switches.default_password);
+    let wanted = org.password(user);
     let same =
         |wanted: &str| constant_time::verify_slices_are_equal(password.as_bytes(), wanted.as_bytes()).is_ok();
     let with_token = same(&format!("{wanted}{}", switches.security_token));

@@ -18,6 +18,7 @@ use crate::{
     faults::FaultKind,
     footprint,
     ids::Id,
+    json_text,
     locks::Lock,
     oauth::{self, TokenCall},
     request::{Headers, Reply, Request, split_path, split_query},
@@ -301,12 +302,7 @@ fn body(incoming: &Incoming, method: &str) -> Result<(Option<Value>, Arc<str>), 
     }
     let text = std::str::from_utf8(&incoming.body)
         .map_err(|_| Refusal::json("Invalid UTF-8 in the HTTP entity body at [line:1, column:1]"))?;
-    let value = serde_json::from_str(text).map_err(|error| {
-        let full = error.to_string();
-        let reason = full.split(" at line ").next().unwrap_or_default();
-        Refusal::json(format!("{reason} at [line:{}, column:{}]", error.line(), error.column()))
-    })?;
-    Ok((Some(value), text.into()))
+    Ok((Some(json_text::parse(text)?), text.into()))
 }
 
 async fn token(world: &World, incoming: &Incoming, endpoint: &str, path: &[String]) -> Outcome {

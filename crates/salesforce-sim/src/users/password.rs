@@ -94,14 +94,14 @@ fn check(org: &Org, user: Id, password: &str) -> Result<(), Refusals> {
     if !has(u8::is_ascii_alphabetic) || !has(u8::is_ascii_digit) {
         return refuse("Your password must include letters and numbers");
     }
-    if org.passwords.get(&user).unwrap_or(&org.switches.default_password) == password {
+    if org.password(user) == password {
         return refuse("invalid repeated password");
     }
     Ok(())
 }
 
 fn remember(org: &mut Org, user: Id, password: &str, now: i64) {
-    org.passwords.insert(user, password.to_owned());
+    org.set_password(user, password);
     let object = std::sync::Arc::clone(&org.table_of("User").object);
     if let Some(mut row) = org.table(&object).get(user).map(|row| Row::clone(row)) {
         row.set(object.at("LastPasswordChangeDate"), Cell::Time(now.div_euclid(1_000) * 1_000));

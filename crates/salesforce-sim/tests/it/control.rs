@@ -46,6 +46,7 @@ async fn records_come_with_every_field() {
     assert_eq!(world.sim.handle().records("User").len(), 3);
 }
 
+/// §9 "Test controls": clock control.
 #[tokio::test]
 async fn the_clock_only_goes_forward() {
     let world = World::start().await;
@@ -54,6 +55,7 @@ async fn the_clock_only_goes_forward() {
     world.control("/clock", json!({"advance_seconds": 86_400})).await;
 }
 
+/// §9 "Test controls": licence totals.
 #[tokio::test]
 async fn licences_are_set_all_or_none() {
     let world = World::start().await;

@@ -401,7 +401,22 @@ async fn who_may_not_assign_sees_only_what_is_his() {
     let seen = world.query("SELECT Assignee.Username FROM PermissionSetAssignment").await;
     assert_eq!(seen.len(), 2, "his profile's set and his own: {seen:?}");
     assert!(seen.iter().all(|row| row["Assignee"]["Username"] == "bot@example.com"));
-    assert_eq!(world.query("SELECT Id FROM UserLogin").await.len(), 1);
+    let own = world.query("SELECT Id FROM UserLogin").await;
+    assert_eq!(own.len(), 1);
+    // Neither a sub-query nor ids that he knows show more. The handle of the org sees all.
+    let soql = "SELECT Username, (SELECT Id FROM PermissionSetAssignments) FROM User";
+    for row in world.query(soql).await {
+        let his = row["Username"] == "bot@example.com";
+        assert_eq!(row["PermissionSetAssignments"].is_object(), his, "{row}");
+    }
+    let logins = world.get("/_sim/records/UserLogin").await.expect(200)["records"].clone();
+    let ids: Vec<&Value> = logins.as_array().unwrap().iter().map(|row| &row["Id"]).collect();
+    assert!(ids.len() > 1);
+    let asked = json!({"ids": ids, "fields": ["IsFrozen"]});
+    let found = world.post(&format!("{V}/composite/sobjects/UserLogin"), asked).await.expect(200);
+    let shown: Vec<&Value> = found.as_array().unwrap().iter().filter(|row| !row.is_null()).collect();
+    assert_eq!(shown.len(), 1, "{found}");
+    assert_eq!(shown[0]["Id"], own[0]["Id"]);
     // A permission set gives what the profile does not.
     let admin = World::from_file(
         "[org]\nrun-as = \"bot@example.com\"\n\

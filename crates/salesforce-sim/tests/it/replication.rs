@@ -31,12 +31,21 @@ async fn updated_lists_what_changed_in_the_span() {
     assert!(covered.ends_with(":00.000+0000"), "whole minutes: {covered}");
     assert_eq!(body.as_object().unwrap().len(), 2);
     world.control("/clock", json!({"advance_seconds": 600})).await;
-    // Freezing writes UserLogin, and leaves the User as it was.
+    // Grants and memberships leave the User as it was, and so does freezing.
+    let create = async |object: &str, body: Value| {
+        let made = world.post(&format!("{V}/sobjects/{object}"), body).await.expect(201);
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let soql = "SELECT Id FROM PermissionSet WHERE Name = 'Sales_Basics'";
+    let set = world.query(soql).await[0]["Id"].clone();
+    create("PermissionSetAssignment", json!({"AssigneeId": id, "PermissionSetId": set})).await;
+    let group = create("Group", json!({"Name": "Pier", "Type": "Regular"})).await;
+    create("GroupMember", json!({"GroupId": group, "UserOrGroupId": id})).await;
     let login = world.query(&format!("SELECT Id FROM UserLogin WHERE UserId = '{id}'")).await[0].clone();
     let path = format!("{V}/sobjects/UserLogin/{}", login["Id"].as_str().unwrap());
     world.patch(&path, json!({"IsFrozen": true})).await.expect(204);
     let later = span(&world, "User/updated", -300, 60).await.expect(200);
-    assert_eq!(later["ids"], json!([]), "§9: SystemModstamp not bumped by UserLogin");
+    assert_eq!(later["ids"], json!([]), "§9: SystemModstamp not bumped by PSA/GroupMember/UserLogin");
     world.patch(&format!("{USERS}/{id}"), json!({"Title": "x"})).await.expect(204);
     assert_eq!(span(&world, "user/updated", -300, 60).await.expect(200)["ids"], json!([id]));
 }

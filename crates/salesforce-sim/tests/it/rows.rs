@@ -7,6 +7,7 @@ use crate::world::{V, World, with};
 
 const USERS: &str = "/services/data/v66.0/sobjects/User";
 
+/// §9: Username lower-cased; canonical 18 in output.
 #[tokio::test]
 async fn a_create_answers_201_with_a_location_and_a_read_gives_everything_back() {
     let world = World::start().await;
@@ -76,6 +77,7 @@ async fn null_and_empty_clear_and_absent_leaves_alone() {
 }
 
 /// §3.2: one error names all missing fields, in the recorded order.
+/// §9: Required set.
 #[tokio::test]
 async fn an_empty_user_is_refused_with_all_nine_fields() {
     let world = World::start().await;
@@ -95,7 +97,8 @@ async fn an_empty_user_is_refused_with_all_nine_fields() {
     assert_eq!(error["fields"], json!(fields));
 }
 
-/// §9: createable, nillable, length, restricted enforcement.
+/// §9: createable/updateable/nillable/length/restricted enforcement; email syntax check; prefix validation
+/// (`MALFORMED_ID` vs `INVALID_CROSS_REFERENCE_KEY`).
 #[tokio::test]
 async fn wrong_values_are_refused_in_salesforces_words() {
     let world = World::start().await;

@@ -144,8 +144,26 @@ async fn bad_json_says_where() {
         let request = world.request(Method::POST, &format!("{V}/sobjects/User"));
         world.send(request.header("content-type", "application/json").body(body))
     };
-    let message = send("{\"a\" 1}").await.expect_error(400, "JSON_PARSER_ERROR")["message"].clone();
-    assert!(message.as_str().unwrap().ends_with("at [line:1, column:6]"), "{message}");
+    for (body, message) in [
+        (
+            "{\"a\" j}",
+            "Unexpected character ('j' (code 106)): was expecting a colon to separate field name and value at \
+             [line:1, column:6]",
+        ),
+        (
+            "{\"a\": 1\n \"b\": 2}",
+            "Unexpected character ('\"' (code 34)): was expecting comma to separate OBJECT entries at \
+             [line:2, column:2]",
+        ),
+        (
+            "{\"a\": 1,}",
+            "Unexpected character ('}' (code 125)): was expecting double-quote to start field name at \
+             [line:1, column:9]",
+        ),
+        ("{\"a\": 1", "Unexpected end-of-input: expected close marker for OBJECT at [line:1, column:7]"),
+    ] {
+        assert_eq!(send(body).await.expect_error(400, "JSON_PARSER_ERROR")["message"], message);
+    }
     let empty = send("").await.expect_error(400, "JSON_PARSER_ERROR");
     assert_eq!(empty["message"], "The HTTP entity body is required, but this request has no entity body.");
     send("[1]").await.expect_error(400, "JSON_PARSER_ERROR");

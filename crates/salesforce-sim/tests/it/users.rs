@@ -45,7 +45,7 @@ async fn nicknames_are_made_and_are_unique() {
     );
 }
 
-/// §9: `FederationIdentifier` uniqueness, case-sensitive.
+/// §9: `FederationIdentifier` uniqueness (case-sensitive); `<unknown>` id variant.
 #[tokio::test]
 async fn federation_identifiers_are_unique_and_have_case() {
     let world = World::start().await;
@@ -96,6 +96,7 @@ async fn seats_run_out() {
     world.patch(&first, json!({"Title": "x"})).await.expect(204);
 }
 
+/// §9: feature-licence flags.
 #[tokio::test]
 async fn feature_licences_run_out() {
     let world = World::from_file("[features]\nUserPermissionsMarketingUser = 1").await;
@@ -233,6 +234,7 @@ async fn a_changed_email_can_wait_for_its_confirmation() {
 }
 
 /// §3.7: a role needs a licence that has roles; licences of another family are no way.
+/// §9: ProfileId/UserRoleId reference validation.
 #[tokio::test]
 async fn licences_limit_roles_and_profiles() {
     let world = World::start().await;
@@ -246,6 +248,14 @@ async fn licences_limit_roles_and_profiles() {
     world.patch(&path, json!({"ProfileId": chatter})).await.expect_error(400, "FIELD_INTEGRITY_EXCEPTION");
     world.patch(&path, json!({"UserRoleId": role})).await.expect(204);
     assert_eq!(world.user(&id).await["UserType"], "Standard");
+    for field in ["ProfileId", "UserRoleId"] {
+        let of_another_object = world.patch(&path, json!({field: id})).await;
+        of_another_object.expect_error(400, "MALFORMED_ID");
+    }
+    let nobodys = json!({"ProfileId": "00e000000000999"});
+    world.patch(&path, nobodys).await.expect_error(400, "INVALID_CROSS_REFERENCE_KEY");
+    let nobodys = json!({"UserRoleId": "00E000000000999"});
+    world.patch(&path, nobodys).await.expect_error(400, "INVALID_CROSS_REFERENCE_KEY");
 }
 
 #[tokio::test]
@@ -327,6 +337,38 @@ async fn a_confirmed_email_is_the_users() {
     world.post(&path, json!({})).await.expect(200);
     assert_eq!(world.user(&id).await["Email"], "new@example.com");
     world.post(&path, json!({})).await.expect(400);
+}
+
+/// §9: allOrNone rollback. A password is part of the transaction.
+#[tokio::test]
+async fn a_rollback_takes_a_password_back() {
+    let world = World::start().await;
+    let id = world.create("ada@example.com", json!({})).await;
+    let part = |url: String, reference: &str, body: Value| json!({"method": "POST", "url": url, "referenceId": reference, "body": body});
+    let log_in = async |password: &str| {
+        let form = [
+            ("grant_type", "password"),
+            ("client_id", "simulated-client"),
+            ("client_secret", "simulated-secret"),
+            ("username", "ada@example.com"),
+            ("password", password),
+        ];
+        world.token_call(&form).await.status
+    };
+    let change = async |password: &str| {
+        let set = part(format!("{USERS}/{id}/password"), "set", json!({"NewPassword": password}));
+        let fails = part(USERS.to_owned(), "fails", json!({}));
+        world
+            .post(&format!("{V}/composite"), json!({"allOrNone": true, "compositeRequest": [set, fails]}))
+            .await
+    };
+    let parts = change("harbour-2026").await.expect(200)["compositeResponse"].clone();
+    assert_eq!(parts[0]["body"][0]["errorCode"], "PROCESSING_HALTED");
+    assert_eq!((log_in("harbour-2026").await, log_in("simulated-password").await), (400, 200));
+    // Back to the one before, not to the first.
+    world.post(&format!("{USERS}/{id}/password"), json!({"NewPassword": "quay-2025"})).await.expect(204);
+    change("harbour-2026").await.expect(200);
+    assert_eq!((log_in("harbour-2026").await, log_in("quay-2025").await), (400, 200));
 }
 
 #[tokio::test]

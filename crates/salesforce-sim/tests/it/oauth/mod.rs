@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::world::{V, World, refresh_form};
 
 /// §3 of the recorded shapes: key set exactly, `issued_at` as text, no `expires_in`.
+/// §9: `/services/oauth2/token` (refresh); `issued_at` string ms; no `expires_in`.
 #[tokio::test]
 async fn a_refresh_answers_in_the_recorded_shape() {
     let world = World::start().await;
@@ -30,6 +31,7 @@ async fn a_refresh_answers_in_the_recorded_shape() {
     assert_eq!(body["instance_url"], world.sim.url());
 }
 
+/// §9: `/services/oauth2/token` (`client_credentials`).
 #[tokio::test]
 async fn client_credentials_in_the_form_or_as_basic_have_no_refresh_token() {
     let world = World::start().await;
@@ -45,6 +47,7 @@ async fn client_credentials_in_the_form_or_as_basic_have_no_refresh_token() {
     assert_eq!(body["scope"], "api");
 }
 
+/// §9: JSON object errors.
 #[tokio::test]
 async fn token_errors_are_objects_with_their_recorded_words() {
     let world = World::start().await;
@@ -100,6 +103,7 @@ async fn an_access_token_lives_two_hours_from_its_last_use() {
     assert_eq!(answer.header("www-authenticate"), "Token");
 }
 
+/// §9: forced expiry hook.
 #[tokio::test]
 async fn tokens_can_be_made_to_expire() {
     let mut world = World::start().await;
@@ -180,6 +184,7 @@ async fn a_frozen_user_gets_no_token_and_his_are_dead() {
     world.patch(&path, json!({"IsActive": false})).await.expect_error(400, "X");
 }
 
+/// §9: `/revoke`.
 #[tokio::test]
 async fn revoked_tokens_are_dead() {
     let world = World::start().await;
@@ -200,6 +205,7 @@ async fn revoked_tokens_are_dead() {
     );
 }
 
+/// §9: `/introspect`.
 #[tokio::test]
 async fn introspection_tells_when_a_token_ends() {
     let world = World::start().await;
@@ -218,6 +224,7 @@ async fn introspection_tells_when_a_token_ends() {
 }
 
 /// §3 of the recorded shapes: URLs with a literal `{version}`, 15 characters in the SOAP URLs, `Z`.
+/// §9: `/id/{org}/{user}`.
 #[tokio::test]
 async fn identity_and_userinfo_say_who_the_token_is() {
     let world = World::start().await;
