@@ -78,10 +78,10 @@ impl Crowd {
         };
         let org = Org::new(config, Arc::new(Forgetful), Clock::system());
         let profile = ids(&handle, "Profile", |record| record["Name"] == "Standard User");
-        let sets = ids(&handle, "PermissionSet", |record| record["Type"] == "Regular");
+        let sets = ids(&handle, "PermissionSet", |record| SETS.iter().any(|name| record["Name"] == *name));
         let groups = ids(&handle, "Group", |record| record["Type"] == "Regular");
         let profile = profile.first().cloned().ok_or("no profile `Standard User`")?;
-        if sets.len() < 3 || groups.len() < 2 {
+        if sets.len() < SETS.len() || groups.len() < 2 {
             return Err("the simulated org has too few permission sets or groups".into());
         }
         Ok(Self { sim, org, profile, sets, groups, next: AtomicUsize::new(0) })
@@ -107,7 +107,7 @@ impl Crowd {
         .map(|(field, value)| (field.to_owned(), value))
         .collect();
         let mut steps = vec![Step::Create { object: "User".into(), fields, refers: References::new() }];
-        let (sets, groups) = if with_groups { (3, 2) } else { (5.min(self.sets.len()), 0) };
+        let (sets, groups) = if with_groups { (3, 2) } else { (SETS.len(), 0) };
         let grant = |object: &str, user: &str, what: &str, id: &String| Step::Create {
             object: object.into(),
             fields: [(what.to_owned(), json!(id))].into_iter().collect(),
@@ -216,6 +216,9 @@ impl Crowd {
     }
 }
 
+/// Permission sets of the default org that every user of the licence Salesforce may have.
+const SETS: [&str; 5] =
+    ["Sales_Basics", "Report_Export", "Service_Agent", "Contract_Approver", "Delegated_User_Admin"];
 /// What a gateway has by default.
 const SLOTS: usize = 4;
 
