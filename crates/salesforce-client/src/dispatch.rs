@@ -41,6 +41,8 @@ use crate::{
     transport::Request,
 };
 
+/// How long the slot of a crowd's call waits, at the most, for those who were in it.
+const LONGEST_REST: Duration = Duration::from_millis(20);
 /// Statuses of a whole call that one of its records, or their number, may be the reason for: a value that cannot be
 /// parsed, and what is too large.
 const SPOILT: [u16; 4] = [400, 413, 414, 431];
@@ -185,7 +187,8 @@ impl Org {
         loop {
             let next = self.0.dispatcher.state().next();
             let Some((batch, slot)) = next else { break };
-            let held = Held { org: self.clone(), slot, sharing: batch.sharing, is_over: false };
+            let held =
+                Held { org: self.clone(), slot, sharing: batch.sharing, is_back: false, is_over: false };
             let org = self.clone();
             tokio::spawn(async move { org.carry(batch, held).await });
         }
@@ -194,7 +197,14 @@ impl Org {
     /// Sends a batch. Where one of its changes may have spoilt it for the others, they all try again in smaller company: not
     /// here and now, where the slot and the sharing lock would be held for many calls, but from the line.
     async fn carry(&self, Batch { mut changes, shape, .. }: Batch, mut held: Held) {
-        match self.send(&mut changes, shape).await {
+        let started = Instant::now();
+        let sent = self.send(&mut changes, shape).await;
+        let lone = changes.len() == 1;
+        if lone {
+            // Before anybody hears of its end: who then comes with the next change finds the slot free.
+            held.give_back();
+        }
+        match sent {
             Ok(()) => self.settle(changes, None),
             Err(Trouble::Final(CallError::Refused(refusal)))
                 if changes.len() > 1 && SPOILT.contains(&refusal.status) =>
@@ -208,6 +218,11 @@ impl Org {
                 self.settle(changes, None);
             }
             Err(trouble) => self.fail(changes, trouble),
+        }
+        if !lone {
+            // Those of a crowd who have their answers may come with their next changes, and had better share the next call
+            // than be the one that leaves without the others.
+            tokio::time::sleep((started.elapsed() / 50).min(LONGEST_REST)).await;
         }
         held.is_over = true;
     }
@@ -366,21 +381,29 @@ struct Held {
     org: Org,
     slot: Slot,
     sharing: bool,
+    is_back: bool,
     is_over: bool,
+}
+
+impl Held {
+    fn give_back(&mut self) {
+        if std::mem::replace(&mut self.is_back, true) {
+            return;
+        }
+        let mut state = self.org.0.dispatcher.state();
+        match self.slot {
+            Slot::Open => state.free += 1,
+            Slot::Kept => state.kept = true,
+        }
+        if self.sharing {
+            state.sharing = true;
+        }
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        {
-            let mut state = self.org.0.dispatcher.state();
-            match self.slot {
-                Slot::Open => state.free += 1,
-                Slot::Kept => state.kept = true,
-            }
-            if self.sharing {
-                state.sharing = true;
-            }
-        }
+        self.give_back();
         // Dropped in the middle: by a panic, after which others go on, or by a runtime that is going down. There nobody
         // carries anything, and each task that is begun would be dropped within this one, to begin the next.
         if self.is_over || std::thread::panicking() {

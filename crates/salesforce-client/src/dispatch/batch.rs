@@ -99,9 +99,20 @@ impl Shape {
     }
 }
 
+/// Whether group, role and territory steps may go along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// Another call has them.
+    No,
+    /// Where that spares a call: with the rows of one change, or of a few. A crowd's come together, in a call that
+    /// carries nothing else and so has the lock no longer than it must.
+    Rows,
+    All,
+}
+
 /// Takes changes from a line: `share` of them at most, with `limit` records at most, as far as they fit in one call.
-/// `None` if nothing waits that could be sent. Without `sharing` no group, role or territory step goes along.
-pub(super) fn choose(line: &mut Line, share: usize, limit: usize, sharing: bool) -> Option<Batch> {
+/// `None` if nothing waits that could be sent.
+pub(super) fn choose(line: &mut Line, share: usize, limit: usize, sharing: Sharing) -> Option<Batch> {
     let mut changes: Vec<Change> = Vec::new();
     let mut rows: Vec<Place> = Vec::new();
     let mut lanes = Lanes::default();
@@ -114,7 +125,7 @@ pub(super) fn choose(line: &mut Line, share: usize, limit: usize, sharing: bool)
             change.answer();
             continue;
         }
-        let own = change.sendable(Form::Rows, sharing);
+        let own = change.sendable(Form::Rows, sharing != Sharing::No);
         let number = changes.len();
         let first = changes.is_empty();
         let fits = if change.goes_alone() {
@@ -131,7 +142,7 @@ pub(super) fn choose(line: &mut Line, share: usize, limit: usize, sharing: bool)
         }
         by_rows |= change.by_rows || change.goes_alone();
         let room = limit.saturating_sub(lanes.records).max(1);
-        let placed = lanes.add(&change, number, &change.sendable(Form::Lanes, sharing), room);
+        let placed = lanes.add(&change, number, &change.sendable(Form::Lanes, sharing == Sharing::All), room);
         if placed == 0 && !by_rows {
             line.put_back(change);
             break;

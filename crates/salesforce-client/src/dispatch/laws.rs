@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{
-    batch::{self, Batch, Shape},
+    batch::{self, Batch, Shape, Sharing},
     change::{Change, Landing},
     line::Line,
     size::Size,
@@ -43,6 +43,10 @@ fn object() -> impl Strategy<Value = &'static str> {
         Just("Lead"),
         Just("Account"),
     ]
+}
+
+fn sharing() -> impl Strategy<Value = Sharing> {
+    prop_oneof![Just(Sharing::No), Just(Sharing::Rows), Just(Sharing::All)]
 }
 
 fn story() -> impl Strategy<Value = Story> {
@@ -211,7 +215,7 @@ fn check(batch: &Batch) {
 /// One by one: nobody shares a call with anybody.
 fn alone(stories: &[Story]) -> Vec<Vec<StepOutcome>> {
     let (mut org, mut line) = Org::new(stories, 1);
-    while let Some(batch) = batch::choose(&mut line, 1, 1_000, true) {
+    while let Some(batch) = batch::choose(&mut line, 1, 1_000, Sharing::All) {
         org.send(batch, &mut line, true);
     }
     org.outcomes()
@@ -225,7 +229,7 @@ proptest! {
     fn lone_and_crowd_end_alike(
         stories in proptest::collection::vec(story(), 1..60),
         tenants in 1_usize..4,
-        calls in proptest::collection::vec((1_usize..80, 25_usize..400, any::<bool>()), 1..20),
+        calls in proptest::collection::vec((1_usize..80, 25_usize..400, sharing()), 1..20),
     ) {
         let expected = alone(&stories);
         let (mut org, mut line) = Org::new(&stories, tenants);
@@ -234,12 +238,12 @@ proptest! {
         while line.len() > 0 {
             let (share, limit, sharing) = calls.next().unwrap();
             // Nothing but group steps may wait while another call has them.
-            let sharing = sharing || stuck > 5;
+            let sharing = if stuck > 5 { Sharing::All } else { sharing };
             match batch::choose(&mut line, share, limit, sharing) {
                 Some(batch) => {
                     stuck = 0;
                     prop_assert!(batch.changes.len() <= share);
-                    org.send(batch, &mut line, sharing);
+                    org.send(batch, &mut line, sharing != Sharing::No);
                 }
                 None => stuck += 1,
             }
@@ -302,7 +306,7 @@ fn waiting_line(changes: usize, steps: &[Step]) -> (Line, Vec<oneshot::Receiver<
 #[test]
 fn a_lone_joiner_is_one_composite_of_rows() {
     let (mut line, _receivers) = waiting_line(1, &joiner());
-    let batch = batch::choose(&mut line, 1, 200, true).unwrap();
+    let batch = batch::choose(&mut line, 1, 200, Sharing::Rows).unwrap();
     assert_eq!(batch.shape, Shape::Rows((0..6).map(|step| (0, step)).collect()));
     assert!(batch.sharing);
 }
@@ -310,10 +314,10 @@ fn a_lone_joiner_is_one_composite_of_rows() {
 #[test]
 fn four_joiners_still_fit_in_one_composite_and_five_go_in_collections() {
     let (mut line, _receivers) = waiting_line(4, &joiner());
-    let batch = batch::choose(&mut line, 9, 200, true).unwrap();
+    let batch = batch::choose(&mut line, 9, 200, Sharing::Rows).unwrap();
     assert!(matches!(&batch.shape, Shape::Rows(places) if places.len() == 24));
     let (mut line, _receivers) = waiting_line(5, &joiner());
-    let batch = batch::choose(&mut line, 9, 200, true).unwrap();
+    let batch = batch::choose(&mut line, 9, 200, Sharing::Rows).unwrap();
     assert!(matches!(&batch.shape, Shape::Lanes(lanes) if lanes.len() == 1 && lanes[0].places.len() == 5));
     assert!(!batch.sharing, "the groups come in the next call");
 }
@@ -321,7 +325,7 @@ fn four_joiners_still_fit_in_one_composite_and_five_go_in_collections() {
 #[test]
 fn a_thousand_records_go_in_one_call() {
     let (mut line, _receivers) = waiting_line(3_000, &[create("User")]);
-    let batch = batch::choose(&mut line, 3_000, 1_000, true).unwrap();
+    let batch = batch::choose(&mut line, 3_000, 1_000, Sharing::All).unwrap();
     assert!(matches!(&batch.shape, Shape::Lanes(lanes) if lanes.iter().all(|lane| lane.places.len() == 200)));
     assert_eq!(batch.shape.records(), 1_000);
     assert_eq!(line.len(), 2_000);
@@ -336,7 +340,7 @@ fn one_tenants_crowd_does_not_starve_another() {
         line.put(change);
         receivers.push(receiver);
     }
-    let batch = batch::choose(&mut line, 200, 200, true).unwrap();
+    let batch = batch::choose(&mut line, 200, 200, Sharing::All).unwrap();
     let late = batch.changes.iter().position(|change| change.asker().identity.as_str() == "10000");
     assert_eq!(late, Some(1), "the other tenant's turn comes second");
 }
@@ -344,7 +348,7 @@ fn one_tenants_crowd_does_not_starve_another() {
 #[test]
 fn whom_nobody_waits_for_is_not_sent() {
     let mut line = line_of(3, &[create("User")], 1);
-    assert!(batch::choose(&mut line, 10, 200, true).is_none());
+    assert!(batch::choose(&mut line, 10, 200, Sharing::All).is_none());
     assert_eq!(line.len(), 0);
 }
 
@@ -367,9 +371,9 @@ fn who_does_not_fit_is_the_first_of_the_next_call() {
     let identities = |batch: Batch| -> Vec<String> {
         batch.changes.iter().map(|change| change.asker().identity.as_str().to_owned()).collect()
     };
-    assert_eq!(identities(batch::choose(&mut line, 20, 200, true).unwrap()), ["0"]);
-    assert_eq!(identities(batch::choose(&mut line, 20, 200, true).unwrap()), ["1"]);
-    assert_eq!(identities(batch::choose(&mut line, 20, 200, true).unwrap()).len(), 18);
+    assert_eq!(identities(batch::choose(&mut line, 20, 200, Sharing::All).unwrap()), ["0"]);
+    assert_eq!(identities(batch::choose(&mut line, 20, 200, Sharing::All).unwrap()), ["1"]);
+    assert_eq!(identities(batch::choose(&mut line, 20, 200, Sharing::All).unwrap()).len(), 18);
 }
 
 #[test]

@@ -30,15 +30,17 @@ impl Size {
         self.limit
     }
 
-    /// A call of so many records took so long. The limit moves no faster than twofold: growing, because half of a call's time
-    /// at most is taken for its overhead; shrinking, because one small call may be slow for a lock that it waited for.
+    /// A call of so many records took so long. So many as would take five seconds at that pace certainly fit, since a
+    /// part of the time was the call's own.
     pub(super) fn learn(&mut self, records: usize, took: Duration) {
-        let fits = TARGET.as_secs_f64() / took.as_secs_f64().max(0.001);
+        let pace = TARGET.as_secs_f64() / took.as_secs_f64().max(0.001);
+        let fit = scaled(records, pace);
         if took > TARGET {
-            self.limit = scaled(records.min(self.limit), fits).max(self.limit / 2).max(LEAST);
-        } else if records * 4 >= self.limit * 3 {
-            // Only a call that was nearly full says that more would fit.
-            self.limit = scaled(records.max(self.limit), fits.min(2.0)).min(MOST);
+            // Not all at once either: one slow call may have had a bad moment.
+            self.limit = fit.clamp(self.limit / 2, self.limit).max(LEAST);
+        } else if fit > self.limit {
+            // Not all at once: the next call may carry what costs more.
+            self.limit = fit.min(self.limit * 4).min(MOST);
         }
     }
 
@@ -52,7 +54,7 @@ impl Size {
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "at most a thousand records, times at most two"
+    reason = "at most a thousand records, at most five thousand times as many"
 )]
 fn scaled(records: usize, by: f64) -> usize {
     (records as f64 * by) as usize
@@ -88,12 +90,15 @@ mod tests {
     }
 
     #[test]
-    fn small_calls_say_nothing_about_large_ones() {
+    fn small_calls_say_only_what_is_certain() {
         let mut size = Size::default();
         for _ in 0..100 {
-            size.learn(3, Duration::from_millis(220));
+            size.learn(3, Duration::from_secs(1));
         }
         assert_eq!(size.limit(), FIRST);
+        // A lone joiner with five grants: 43 ms for each record at most.
+        size.learn(6, Duration::from_millis(260));
+        assert_eq!(size.limit(), 115);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What waits for a call, and from which line the next one is taken.
 
 use super::{
-    batch::{self, Batch},
+    batch::{self, Batch, Sharing},
     change::Change,
     line::Line,
     size::Size,
@@ -85,13 +85,15 @@ impl Waiting {
     pub(super) fn choose(&mut self, free: usize, size: &Size, sharing: bool) -> Option<Batch> {
         self.last.after().into_iter().find_map(|queue| {
             let waiting = self.line(queue).len();
-            let share = match queue {
+            let (share, allowed) = match queue {
                 Queue::Sharing if !sharing => return None,
                 // All of them at once: no other slot may help.
-                Queue::Sharing => waiting,
-                Queue::Apart | Queue::Together => waiting.div_ceil(free.max(1)),
+                Queue::Sharing => (waiting, Sharing::All),
+                Queue::Apart | Queue::Together => {
+                    (waiting.div_ceil(free.max(1)), if sharing { Sharing::Rows } else { Sharing::No })
+                }
             };
-            let batch = batch::choose(self.line(queue), share, size.limit(), sharing)?;
+            let batch = batch::choose(self.line(queue), share, size.limit(), allowed)?;
             self.last = queue;
             Some(batch)
         })
