@@ -26,18 +26,16 @@ async fn a_stop_answers_what_is_in_flight() {
     let mut world = World::start().await;
     let (tool, org) = (world.tool(), world.org());
     let _ = tool.create("first@acme.example").await.expect(201);
-    org.fault(
-        json!({"method": "POST", "path": "/data/v*/sobjects/User", "kind": "delay", "delay_ms": 1_000}),
-    )
-    .await;
+    org.fault(json!({"method": "POST", "path": "/data", "kind": "delay", "delay_ms": 1_000})).await;
     let before = org.calls().await.api;
-    let asked: Vec<_> = (0..8)
+    // As many as calls may be under way.
+    let asked: Vec<_> = (0..4)
         .map(|n| {
             let tool = tool.clone();
             tokio::spawn(async move { tool.create(&format!("p{n}@acme.example")).await })
         })
         .collect();
-    until("all calls are out", async || org.calls().await.api >= before + 8).await;
+    until("all calls are out", async || org.calls().await.api >= before + 4).await;
     world.restart().await;
     for (n, answer) in asked.into_iter().enumerate() {
         let id = answer.await.unwrap().expect(201).id();
