@@ -51,8 +51,6 @@ const SPOILT: [u16; 4] = [400, 413, 414, 431];
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     state: Mutex<State>,
-    /// Slots that changes of every kind share.
-    slots: usize,
     tally: Tally,
 }
 
@@ -61,8 +59,12 @@ struct State {
     /// Changes that take access away: before all others, and with a slot of their own.
     leavers: Waiting,
     others: Waiting,
-    /// Slots that nobody has.
+    /// Slots that changes of every kind share.
+    slots: usize,
+    /// Those that nobody has.
     free: usize,
+    /// Changes in the calls in flight.
+    under_way: usize,
     /// The slot kept for changes that take access away.
     kept: bool,
     /// No call in flight carries group, role or territory steps.
@@ -83,12 +85,14 @@ impl Dispatcher {
         let state = Mutex::new(State {
             leavers: Waiting::default(),
             others: Waiting::default(),
+            slots,
             free: slots,
+            under_way: 0,
             kept: true,
             sharing: true,
             size: Size::default(),
         });
-        Self { state, slots, tally: Tally::default() }
+        Self { state, tally: Tally::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -104,7 +108,7 @@ impl Dispatcher {
     /// Slots that are taken.
     pub(crate) fn in_flight(&self) -> usize {
         let state = self.state();
-        self.slots - state.free + usize::from(!state.kept)
+        state.slots - state.free + usize::from(!state.kept)
     }
 
     pub(crate) fn sizes(&self) -> CallSizes {
@@ -117,18 +121,29 @@ impl State {
         if leaver { &mut self.leavers } else { &mut self.others }
     }
 
+    /// How many changes the next call takes: what waits, shared among the free slots, and no more than a slot's part of all
+    /// that waits and is under way. Otherwise a crowd splits into one large call and a few who overtake it in small
+    /// ones, which costs both time and calls.
+    fn share(&self, waiting: usize, free: usize) -> usize {
+        let all = self.leavers.len() + self.others.len() + self.under_way;
+        waiting.div_ceil(free.max(1)).min(all.div_ceil(self.slots)).max(1)
+    }
+
     /// The next call, with its slot taken. `None`: nothing to do, or no slot to do it in.
     fn next(&mut self) -> Option<(Batch, Slot)> {
         let slot = if self.free > 0 { Slot::Open } else { Slot::Kept };
         let mut batch = None;
         if self.free > 0 || self.kept {
             let free = self.free + usize::from(self.kept);
-            batch = self.leavers.choose(free, &self.size, self.sharing);
+            let share = self.share(self.leavers.len(), free);
+            batch = self.leavers.choose(share, &self.size, self.sharing);
         }
         if batch.is_none() && self.free > 0 {
-            batch = self.others.choose(self.free, &self.size, self.sharing);
+            let share = self.share(self.others.len(), self.free);
+            batch = self.others.choose(share, &self.size, self.sharing);
         }
         let batch = batch?;
+        self.under_way += batch.changes.len();
         match slot {
             Slot::Open => self.free -= 1,
             Slot::Kept => self.kept = false,
@@ -187,8 +202,14 @@ impl Org {
         loop {
             let next = self.0.dispatcher.state().next();
             let Some((batch, slot)) = next else { break };
-            let held =
-                Held { org: self.clone(), slot, sharing: batch.sharing, is_back: false, is_over: false };
+            let held = Held {
+                org: self.clone(),
+                slot,
+                changes: batch.changes.len(),
+                sharing: batch.sharing,
+                is_back: false,
+                is_over: false,
+            };
             let org = self.clone();
             tokio::spawn(async move { org.carry(batch, held).await });
         }
@@ -380,6 +401,7 @@ fn not_sent(why: &str, retry_after: Option<Duration>) -> Trouble {
 struct Held {
     org: Org,
     slot: Slot,
+    changes: usize,
     sharing: bool,
     is_back: bool,
     is_over: bool,
@@ -391,6 +413,7 @@ impl Held {
             return;
         }
         let mut state = self.org.0.dispatcher.state();
+        state.under_way -= self.changes;
         match self.slot {
             Slot::Open => state.free += 1,
             Slot::Kept => state.kept = true,

@@ -81,17 +81,15 @@ impl Waiting {
         self.len() >= MOST_WAITING && own >= MOST_WAITING / clients
     }
 
-    /// What goes in the next call, if `free` slots are to share what waits.
-    pub(super) fn choose(&mut self, free: usize, size: &Size, sharing: bool) -> Option<Batch> {
+    /// What goes in the next call: so many changes at the most.
+    pub(super) fn choose(&mut self, share: usize, size: &Size, sharing: bool) -> Option<Batch> {
         self.last.after().into_iter().find_map(|queue| {
             let waiting = self.line(queue).len();
             let (share, allowed) = match queue {
                 Queue::Sharing if !sharing => return None,
                 // All of them at once: no other slot may help.
                 Queue::Sharing => (waiting, Sharing::All),
-                Queue::Apart | Queue::Together => {
-                    (waiting.div_ceil(free.max(1)), if sharing { Sharing::Rows } else { Sharing::No })
-                }
+                Queue::Apart | Queue::Together => (share, if sharing { Sharing::Rows } else { Sharing::No }),
             };
             let batch = batch::choose(self.line(queue), share, size.limit(), allowed)?;
             self.last = queue;
