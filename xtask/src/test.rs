@@ -78,6 +78,10 @@ fn lints() -> Result<Count, String> {
 /// Unit tests, properties, stories. Each in a process of its own, counted from nextest's own report.
 fn tests() -> Result<Count, String> {
     tools::nextest()?;
+    // Whatever platform they are for: the tests of the architecture look at all of them, and stay offline.
+    if !run::passes(run::cargo(&["fetch", "--locked"]))? {
+        return Err("the dependencies cannot be fetched".to_owned());
+    }
     let report = target().join("nextest/default/junit.xml");
     let _ = fs::remove_file(&report);
     let nextest = [
