@@ -220,6 +220,8 @@ impl Org {
     async fn carry(&self, Batch { mut changes, shape, .. }: Batch, mut held: Held) {
         let started = Instant::now();
         let sent = self.send(&mut changes, shape).await;
+        // They are told or back in line from now on; counted twice, they would have the next calls take too much.
+        held.end_changes();
         let lone = changes.len() == 1;
         if lone {
             // Before anybody hears of its end: who then comes with the next change finds the slot free.
@@ -408,12 +410,17 @@ struct Held {
 }
 
 impl Held {
+    /// The changes of the call are no longer in it.
+    fn end_changes(&mut self) {
+        self.org.0.dispatcher.state().under_way -= std::mem::take(&mut self.changes);
+    }
+
     fn give_back(&mut self) {
         if std::mem::replace(&mut self.is_back, true) {
             return;
         }
+        self.end_changes();
         let mut state = self.org.0.dispatcher.state();
-        state.under_way -= self.changes;
         match self.slot {
             Slot::Open => state.free += 1,
             Slot::Kept => state.kept = true,
