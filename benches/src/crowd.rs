@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use model::{ClientName, Clock, OrgName, ResourceId, Timestamp};
 use salesforce_client::{Asker, Flow, Org, OrgConfig, Saved, Ticket, TokenVault, VaultError};
 use salesforce_sim::{Sim, SimConfig, SimHandle};
-use salesforce_types::{Fields, References, Step, StepOutcome};
+use salesforce_types::{Fields, Manner, References, Step, StepOutcome};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -106,12 +106,18 @@ impl Crowd {
         .into_iter()
         .map(|(field, value)| (field.to_owned(), value))
         .collect();
-        let mut steps = vec![Step::Create { object: "User".into(), fields, refers: References::new() }];
+        let mut steps = vec![Step::Create {
+            object: "User".into(),
+            fields,
+            refers: References::new(),
+            manner: Manner::default(),
+        }];
         let (sets, groups) = if with_groups { (3, 2) } else { (SETS.len(), 0) };
         let grant = |object: &str, user: &str, what: &str, id: &String| Step::Create {
             object: object.into(),
             fields: [(what.to_owned(), json!(id))].into_iter().collect(),
             refers: [(user.to_owned(), 0)].into_iter().collect(),
+            manner: Manner::default(),
         };
         let sets = self.sets.iter().take(sets);
         let groups = self.groups.iter().take(groups);

@@ -1,7 +1,7 @@
 //! Which case applies, and what the target allows in it.
 
 use model::{OrgName, TargetName};
-use salesforce_types::{Fields, Link, Plan, PlannedStep, RecordId, References, Step};
+use salesforce_types::{Fields, Link, Manner, Plan, PlannedStep, RecordId, References, Step};
 use serde_json::Value;
 use translation::{Desired, FieldRefusal, Target, Translation};
 
@@ -86,7 +86,7 @@ impl LinkAfter {
     #[must_use]
     pub fn into_link(self, target: TargetName, org: OrgName, object: String, done: &RecordId) -> Link {
         let record_id = self.record_id.unwrap_or_else(|| done.clone());
-        Link { target, org, object, record_id, written: self.written, adopted: self.adopted }
+        Link { adopted: self.adopted, ..Link::new(target, org, object, record_id, self.written) }
     }
 }
 
@@ -145,7 +145,12 @@ fn create(input: &Input<'_>, translation: &Translation, active: bool) -> Decisio
     // Always said: what Salesforce makes of a create without it differs between APIs.
     fields.insert("IsActive".to_owned(), Value::Bool(active));
     let link = LinkAfter { record_id: None, written: fields.clone(), adopted: false };
-    let step = Step::Create { object: input.target.object.clone(), fields, refers: References::new() };
+    let step = Step::Create {
+        object: input.target.object.clone(),
+        fields,
+        refers: References::new(),
+        manner: Manner::default(),
+    };
     Decision::Steps(Steps { plan: one(input, step, "no record has this name yet"), link })
 }
 
@@ -226,7 +231,16 @@ fn update_step(input: &Input<'_>, id: &RecordId, fields: Fields, reason: &str) -
     if fields.is_empty() {
         return Plan::default();
     }
-    one(input, Step::Update { object: input.target.object.clone(), id: id.clone(), fields }, reason)
+    one(
+        input,
+        Step::Update {
+            object: input.target.object.clone(),
+            id: id.clone(),
+            fields,
+            manner: Manner::default(),
+        },
+        reason,
+    )
 }
 
 fn one(input: &Input<'_>, step: Step, reason: &str) -> Plan {

@@ -69,7 +69,7 @@ fn is_empty(value: &Value) -> bool {
 pub fn takes_access_away(plan: &Plan) -> bool {
     plan.steps.iter().any(|planned| match &planned.step {
         Step::Update { fields, .. } => fields.get("IsActive") == Some(&Value::Bool(false)),
-        Step::Create { .. } | Step::Upsert { .. } => false,
+        Step::Create { .. } | Step::Upsert { .. } | Step::Convert { .. } => false,
         // Whoever loses a grant loses access.
         Step::Delete { .. } => true,
     })

@@ -192,14 +192,7 @@ fn each_permission_of_a_target_stands_on_its_own() {
         ("IsActive".to_owned(), json!(true)),
         ("Username".to_owned(), json!("old@acme.example")),
     ]);
-    let link = Link {
-        target: target.name.clone(),
-        org: org.clone(),
-        object: "User".into(),
-        record_id: id(1),
-        written,
-        adopted: false,
-    };
+    let link = Link::new(target.name.clone(), org.clone(), "User".into(), id(1), written);
     let none = Found::Records(Vec::new());
 
     target.allow.create = false;
@@ -226,14 +219,7 @@ fn each_permission_of_a_target_stands_on_its_own() {
 fn a_deleted_identity_is_deactivated_once() {
     let (target, org) = (target(), org());
     let written = Fields::from([("IsActive".to_owned(), json!(true))]);
-    let mut link = Link {
-        target: target.name.clone(),
-        org: org.clone(),
-        object: "User".into(),
-        record_id: id(1),
-        written,
-        adopted: false,
-    };
+    let mut link = Link::new(target.name.clone(), org.clone(), "User".into(), id(1), written);
     let gone = |link: Option<&Link>| {
         plan(&Input {
             target: &target,

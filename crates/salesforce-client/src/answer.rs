@@ -102,6 +102,7 @@ fn wordless(status: u16) -> Trouble {
             code: "MULTIPLE_CHOICES".to_owned(),
             message: "several records have this external id".to_owned(),
             fields: Vec::new(),
+            records: Vec::new(),
         })),
         // 420: the edge does not know where the org is.
         300..=399 | 407 | 408 | 420 | 429 => Trouble::Final(CallError::NotSent {
@@ -115,6 +116,7 @@ fn wordless(status: u16) -> Trouble {
             code: format!("HTTP_{status}"),
             message: format!("status {status} without an explanation"),
             fields: Vec::new(),
+            records: Vec::new(),
         })),
         _ => Trouble::Unclear { why: format!("status {status} from something that is not Salesforce's API") },
     }
@@ -162,6 +164,7 @@ pub(crate) fn refusal_in(status: u16, body: &Value) -> Option<Refusal> {
         code: text(&["errorCode", "statusCode"])?,
         message: text(&["message"]).unwrap_or_default(),
         fields,
+        records: Vec::new(),
     })
 }
 
@@ -186,6 +189,7 @@ mod tests {
             code: "STRING_TOO_LONG".into(),
             message: "too long".into(),
             fields: vec!["Alias".into()],
+            records: Vec::new(),
         };
         for body in [
             json!([{"message": "too long", "errorCode": "STRING_TOO_LONG", "fields": ["Alias"]}]),

@@ -184,5 +184,6 @@ fn too_large() -> CallError {
         code: "OPERATION_TOO_LARGE".to_owned(),
         message: format!("the query has more than {MAX_ROWS} rows"),
         fields: Vec::new(),
+        records: Vec::new(),
     })
 }

@@ -22,6 +22,7 @@ impl From<NotAName> for CallError {
             code: "INVALID_FIELD".to_owned(),
             message: error.to_string(),
             fields: Vec::new(),
+            records: Vec::new(),
         })
     }
 }

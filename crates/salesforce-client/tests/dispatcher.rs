@@ -10,7 +10,7 @@ use futures::future::join_all;
 use model::{Clock, OrgName};
 use salesforce_client::{Cause, Flow, Org, OrgConfig, retry::Pace};
 use salesforce_sim::{Fault, Sim, SimConfig};
-use salesforce_types::{Fields, RecordId, References, Step, StepOutcome};
+use salesforce_types::{Fields, Manner, RecordId, References, Step, StepOutcome};
 use script::{Record, Vault, a_ticket, ticket_of};
 use serde_json::{Value, json};
 
@@ -86,7 +86,7 @@ impl World {
         .map(|(field, value)| (field.to_owned(), value))
         .collect();
         fields.extend(more.iter().map(|(field, value)| ((*field).to_owned(), value.clone())));
-        Step::Create { object: "User".into(), fields, refers: References::new() }
+        Step::Create { object: "User".into(), fields, refers: References::new(), manner: Manner::default() }
     }
 
     /// Everybody at once.
@@ -107,6 +107,7 @@ fn step(object: &str, fields: &[(&str, &str)], refers: &[(&str, usize)]) -> Step
         object: object.into(),
         fields: fields.iter().map(|(field, value)| ((*field).to_owned(), json!(value))).collect(),
         refers: refers.iter().map(|(field, step)| ((*field).to_owned(), *step)).collect(),
+        manner: Manner::default(),
     }
 }
 
@@ -186,6 +187,7 @@ fn mixed(world: &World, prefix: &str) -> Vec<Vec<Step>> {
                     object: "User".into(),
                     id: "005000000000001AAA".parse().unwrap(),
                     fields: [("Title".to_owned(), json!("Ghost"))].into_iter().collect(),
+                    manner: Manner::default(),
                 }),
                 _ => {}
             }
@@ -227,7 +229,8 @@ async fn a_leaver_does_not_stand_behind_a_crowd() {
     let all: Vec<_> = (0..600).map(|n| vec![world.user(&format!("w{n}"), &[])]).collect();
     let crowd = world.crowd(&all);
     let fields = [("IsActive".to_owned(), json!(false))].into_iter().collect();
-    let deactivate = [Step::Update { object: "User".into(), id: id.clone(), fields }];
+    let deactivate =
+        [Step::Update { object: "User".into(), id: id.clone(), fields, manner: Manner::default() }];
     let leaver = async {
         // Behind everybody else in line.
         while world.org.waiting() < 300 {

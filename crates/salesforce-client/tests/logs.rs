@@ -13,7 +13,7 @@ use salesforce_client::{
     Purpose,
     soql::{Condition, Query},
 };
-use salesforce_types::{References, Step};
+use salesforce_types::{Manner, References, Step};
 use script::{
     COMPOSITE, QUERY, Record, Server, TOKEN, USERS, Vault, a_ticket, answer, clock, error, org_with,
     with_refresh_token,
@@ -66,7 +66,8 @@ async fn a_call_is_logged_by_its_facts_and_never_by_its_contents() {
         clock(),
     );
     let fields = [("Username".to_owned(), json!("ada@example.com"))].into_iter().collect();
-    let step = Step::Create { object: "User".into(), fields, refers: References::new() };
+    let step =
+        Step::Create { object: "User".into(), fields, refers: References::new(), manner: Manner::default() };
     let ticket = a_ticket(false);
     org.act(std::slice::from_ref(&step), &ticket).await;
     let condition = Condition::eq("Username", "ada@example.com").unwrap();

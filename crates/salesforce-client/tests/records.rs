@@ -10,7 +10,7 @@ use salesforce_client::{
     CallError, Cause, Org, OrgConfig, Purpose, Ticket,
     retry::{Pace, Policy},
 };
-use salesforce_types::{RecordId, References, Step, StepOutcome};
+use salesforce_types::{Manner, RecordId, References, Step, StepOutcome};
 use script::{
     COMPOSITE, Gate, PATIENCE, QUERY, Record, Reply, Server, TOKEN, USERS, Vault, a_ticket, answer, clock,
     config, empty, error, html, org, org_with, token,
@@ -29,12 +29,13 @@ fn create(alias: &str) -> Step {
         object: "User".into(),
         fields: [("Alias".to_owned(), json!(alias))].into_iter().collect(),
         refers: References::new(),
+        manner: Manner::default(),
     }
 }
 
 fn deactivate() -> Step {
     let fields = [("IsActive".to_owned(), json!(false))].into_iter().collect();
-    Step::Update { object: "User".into(), id: id(), fields }
+    Step::Update { object: "User".into(), id: id(), fields, manner: Manner::default() }
 }
 
 fn created() -> Reply {
@@ -441,6 +442,7 @@ async fn a_name_that_is_none_goes_nowhere() {
         object: "User/../Profile".into(),
         fields: [].into_iter().collect(),
         refers: References::new(),
+        manner: Manner::default(),
     };
     assert!(matches!(act_one(&server, step).await.0, StepOutcome::Refused(_)));
     let org = org(config(&server.url));

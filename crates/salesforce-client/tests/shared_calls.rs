@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use salesforce_client::{Org, OrgConfig};
-use salesforce_types::{Fields, RecordId, References, Step, StepOutcome};
+use salesforce_types::{Fields, Manner, RecordId, References, Step, StepOutcome};
 use script::{
     COMPOSITE, Gate, PATIENCE, Record, Reply, Seen, Server, TOKEN, USERS, Vault, a_ticket, answer, clock,
     config, error, html, org, org_with, ticket_of, token,
@@ -26,6 +26,7 @@ fn create(object: &str, alias: &str, refers: &[(&str, usize)]) -> Step {
         object: object.into(),
         fields: [("Alias".to_owned(), json!(alias))].into_iter().collect(),
         refers: refers.iter().map(|(field, step)| ((*field).to_owned(), *step)).collect(),
+        manner: Manner::default(),
     }
 }
 
@@ -44,6 +45,7 @@ fn upsert(value: &str, field: &str) -> Step {
         value: value.into(),
         fields: [(field.to_owned(), json!("x"))].into_iter().collect(),
         refers: References::new(),
+        manner: Manner::default(),
     }
 }
 
@@ -154,7 +156,8 @@ async fn a_step_that_refers_to_nothing_before_it_ends_and_holds_up_nobody() {
 #[tokio::test]
 async fn what_follows_an_update_goes_in_the_next_call() {
     let server = composites(|seen| each(seen, lands)).await;
-    let update = Step::Update { object: "User".into(), id: id(), fields: Fields::new() };
+    let update =
+        Step::Update { object: "User".into(), id: id(), fields: Fields::new(), manner: Manner::default() };
     let outcomes = org(config(&server.url)).act(&[user("a"), update, grant(1)], &a_ticket(false)).await;
     assert!(outcomes.iter().all(is_done), "{outcomes:?}");
     assert_eq!(server.seen(COMPOSITE)[0].json()["compositeRequest"].as_array().unwrap().len(), 2);
@@ -213,7 +216,7 @@ async fn a_page_in_place_of_an_answer_is_no_success() {
     let org = org(config(&server.url));
     let fields: Fields = [("IsActive".to_owned(), json!(false))].into_iter().collect();
     for step in [
-        Step::Update { object: "User".into(), id: id(), fields },
+        Step::Update { object: "User".into(), id: id(), fields, manner: Manner::default() },
         Step::Delete { object: "GroupMember".into(), id: id() },
     ] {
         let outcomes = org.act(&[step], &a_ticket(true)).await;
@@ -283,7 +286,10 @@ async fn a_call_that_is_locked_as_a_whole_is_tried_again() {
 async fn a_record_that_two_changes_write_is_in_two_collections() {
     let title = |n: usize| {
         let fields = [("Title".to_owned(), json!(n.to_string()))].into_iter().collect();
-        vec![user(&format!("u{n}")), Step::Update { object: "User".into(), id: id(), fields }]
+        vec![
+            user(&format!("u{n}")),
+            Step::Update { object: "User".into(), id: id(), fields, manner: Manner::default() },
+        ]
     };
     let changes: Vec<_> = (0..20).map(title).collect();
     let (server, outcomes) = behind_a_call(&changes, |seen| each(seen, lands)).await;
@@ -358,7 +364,7 @@ async fn a_step_that_says_twice_which_record_it_is_goes_nowhere() {
         upsert("", "LastName"),
         upsert("1", "gangwayid__c"),
         upsert("1", "attributes"),
-        Step::Update { object: "User".into(), id: id(), fields },
+        Step::Update { object: "User".into(), id: id(), fields, manner: Manner::default() },
     ] {
         let outcomes = org.act(std::slice::from_ref(&step), &a_ticket(false)).await;
         assert!(matches!(outcomes.as_slice(), [StepOutcome::Refused(_)]), "{step:?}: {outcomes:?}");

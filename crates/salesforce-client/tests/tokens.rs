@@ -7,7 +7,7 @@ mod script;
 use std::{sync::atomic::Ordering, time::Duration};
 
 use salesforce_client::{CallError, Cause, Purpose};
-use salesforce_types::{RecordId, References, Step, StepOutcome};
+use salesforce_types::{Manner, RecordId, References, Step, StepOutcome};
 use script::{
     DESCRIBE, Gate, Record, Reply, Server, TOKEN, USERS, Vault, a_ticket, answer, clock, config, error, html,
     org, org_with, token, with_refresh_token,
@@ -280,8 +280,12 @@ async fn a_dead_token_parks_the_org_until_a_later_login_succeeds() {
     let parked = org.parked().unwrap();
     assert_eq!(parked.reason, "token-dead");
     assert!(parked.to_string().contains("connect the org again"));
-    let step =
-        Step::Create { object: "User".into(), fields: [].into_iter().collect(), refers: References::new() };
+    let step = Step::Create {
+        object: "User".into(),
+        fields: [].into_iter().collect(),
+        refers: References::new(),
+        manner: Manner::default(),
+    };
     assert!(matches!(
         org.act(&[step], &a_ticket(false)).await.as_slice(),
         [StepOutcome::NotSent { retry_after: Some(_), .. }]
@@ -355,6 +359,7 @@ async fn a_login_that_gets_no_token_answer_is_not_sent() {
             object: "User".into(),
             fields: [].into_iter().collect(),
             refers: References::new(),
+            manner: Manner::default(),
         };
         let outcomes = org(config(&server.url)).act(&[step], &ticket).await;
         assert!(matches!(outcomes.as_slice(), [StepOutcome::NotSent { .. }]), "{outcomes:?}");

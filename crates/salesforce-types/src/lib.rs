@@ -10,5 +10,7 @@ mod record_id;
 
 pub use describe::{FieldDescription, FieldType, ObjectDescription, PicklistValue};
 pub use errors::{Retry, Rule};
-pub use plan::{Fields, Link, Plan, PlannedStep, References, Refusal, Step, StepOutcome};
+pub use plan::{
+    Conversion, Duplicates, Fields, Link, Manner, Plan, PlannedStep, References, Refusal, Step, StepOutcome,
+};
 pub use record_id::{InvalidRecordId, RecordId};

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use indexmap::IndexMap;
-use model::{OrgName, TargetName};
+use model::{OrgName, TargetName, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,6 +29,9 @@ pub enum Step {
         /// What is written besides: the ids of records that earlier steps make.
         #[serde(default, skip_serializing_if = "References::is_empty")]
         refers: References,
+        /// How Salesforce is to take it.
+        #[serde(default, skip_serializing_if = "Manner::is_usual")]
+        manner: Manner,
     },
     /// Changes a record; fields that are not named stay.
     Update {
@@ -38,6 +41,9 @@ pub enum Step {
         id: RecordId,
         /// All that is written.
         fields: Fields,
+        /// How Salesforce is to take it.
+        #[serde(default, skip_serializing_if = "Manner::is_usual")]
+        manner: Manner,
     },
     /// Changes the record with an external id, or makes one that has it. May be repeated: it never makes a second.
     Upsert {
@@ -52,6 +58,9 @@ pub enum Step {
         /// What is written besides: the ids of records that earlier steps make.
         #[serde(default, skip_serializing_if = "References::is_empty")]
         refers: References,
+        /// How Salesforce is to take it.
+        #[serde(default, skip_serializing_if = "Manner::is_usual")]
+        manner: Manner,
     },
     /// Deletes a record. One that is gone already is as good.
     Delete {
@@ -60,6 +69,63 @@ pub enum Step {
         /// Which record.
         id: RecordId,
     },
+    /// Converts a lead into a contact (SOAP API Developer Guide, `convertLead`). Its record is the contact.
+    Convert {
+        /// Which lead.
+        lead: RecordId,
+        /// Into what.
+        conversion: Conversion,
+    },
+}
+
+/// How Salesforce is to take a write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Manner {
+    /// What the org's duplicate rules may say (`Sforce-Duplicate-Rule-Header`).
+    pub duplicates: Duplicates,
+    /// Whether the org's assignment rules choose the owner (`Sforce-Auto-Assign`).
+    pub assignment_rules: bool,
+}
+
+impl Manner {
+    /// Duplicate rules are heard, assignment rules are not.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What the org's duplicate rules may say to a write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duplicates {
+    /// A rule that finds such a record refuses the write.
+    #[default]
+    Respect,
+    /// A rule that only warns is not heard.
+    Allow,
+}
+
+/// What a lead is converted into.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Conversion {
+    /// The lead's status afterwards; absent: the org's first one that means converted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// The contact's account; absent: a new one, named by the lead's `Company`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<RecordId>,
+    /// The contact that takes the lead in; absent: a new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<RecordId>,
+    /// Who owns what is made; absent: the lead's owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<RecordId>,
+    /// The name of an opportunity to make; absent: none is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opportunity: Option<String>,
 }
 
 impl Step {
@@ -71,16 +137,17 @@ impl Step {
             | Self::Update { object, .. }
             | Self::Upsert { object, .. }
             | Self::Delete { object, .. } => object,
+            Self::Convert { .. } => "Lead",
         }
     }
 
-    /// What is written, references left out. Nothing for a delete.
+    /// What is written, references left out. Nothing for a delete or a conversion.
     #[must_use]
     pub fn fields(&self) -> &Fields {
         static NOTHING: LazyLock<Fields> = LazyLock::new(Fields::new);
         match self {
             Self::Create { fields, .. } | Self::Update { fields, .. } | Self::Upsert { fields, .. } => fields,
-            Self::Delete { .. } => &NOTHING,
+            Self::Delete { .. } | Self::Convert { .. } => &NOTHING,
         }
     }
 
@@ -90,7 +157,18 @@ impl Step {
         static NONE: LazyLock<References> = LazyLock::new(References::new);
         match self {
             Self::Create { refers, .. } | Self::Upsert { refers, .. } => refers,
-            Self::Update { .. } | Self::Delete { .. } => &NONE,
+            Self::Update { .. } | Self::Delete { .. } | Self::Convert { .. } => &NONE,
+        }
+    }
+
+    /// How Salesforce is to take it.
+    #[must_use]
+    pub fn manner(&self) -> Manner {
+        match self {
+            Self::Create { manner, .. } | Self::Update { manner, .. } | Self::Upsert { manner, .. } => {
+                *manner
+            }
+            Self::Delete { .. } | Self::Convert { .. } => Manner::default(),
         }
     }
 }
@@ -130,6 +208,10 @@ pub struct Refusal {
     pub message: String,
     /// The fields it is about, where Salesforce said.
     pub fields: Vec<String>,
+    /// The records that stand in the way, where Salesforce named them: those that a duplicate rule found, or the one that
+    /// has the value already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<RecordId>,
 }
 
 /// A step with its place in a plan.
@@ -177,4 +259,45 @@ pub struct Link {
     pub written: Fields,
     /// Whether the record was there before Gangway.
     pub adopted: bool,
+    /// The value of its external id, where the target has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Of a lead: the contact that it was converted into. Nothing can be written into it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub became: Option<RecordId>,
+    /// Whether the identity is gone from the target, and what the target does about that was done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
+    /// When Salesforce last took or showed what is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synced: Option<Timestamp>,
+    /// What Salesforce has taken and waits with until somebody confirms it: a User's new `Email`.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub pending: Fields,
+}
+
+impl Link {
+    /// A link that holds nothing but its record and what is written in it.
+    #[must_use]
+    pub fn new(
+        target: TargetName,
+        org: OrgName,
+        object: String,
+        record_id: RecordId,
+        written: Fields,
+    ) -> Self {
+        Self {
+            target,
+            org,
+            object,
+            record_id,
+            written,
+            adopted: false,
+            key: None,
+            became: None,
+            left: false,
+            synced: None,
+            pending: Fields::new(),
+        }
+    }
 }

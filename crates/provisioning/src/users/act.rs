@@ -145,7 +145,7 @@ impl UserChange {
                     progress.looks = 0;
                     self.recognise(bound, fields, progress).await?;
                 }
-                Step::Update { object, id, fields } => {
+                Step::Update { object, id, fields, .. } => {
                     let linked = self.inner.store.linked_to(&self.caller.tenant, id).await?.is_some();
                     if !linked {
                         // It was about to be adopted; read as it is now. By its id: what it was found by need not be
@@ -163,7 +163,7 @@ impl UserChange {
                     progress.read_back.extend(actual);
                 }
                 // Sent again, they do no harm: an upsert finds its own record, and what is deleted stays deleted.
-                Step::Upsert { .. } | Step::Delete { .. } => {}
+                Step::Upsert { .. } | Step::Delete { .. } | Step::Convert { .. } => {}
             }
         }
         Ok(())

@@ -293,14 +293,13 @@ fn hold_subject(tenant: &TenantId, turnover: &Turnover) -> String {
 fn known_link(bound: &Bound<'_>, stored: Option<&Link>, progress: &Progress) -> Option<Link> {
     let made = || {
         // Made by this change: known as well as if its answer had come.
-        Some(Link {
-            target: bound.target.name.clone(),
-            org: bound.org.name().clone(),
-            object: bound.target.object.clone(),
-            record_id: progress.made.clone()?,
-            written: progress.landed.clone(),
-            adopted: false,
-        })
+        Some(Link::new(
+            bound.target.name.clone(),
+            bound.org.name().clone(),
+            bound.target.object.clone(),
+            progress.made.clone()?,
+            progress.landed.clone(),
+        ))
     };
     let mut link = stored.cloned().or_else(made)?;
     link.written.extend(progress.read_back.clone());

@@ -58,7 +58,7 @@ impl Kind {
             Step::Create { .. } => Self::Create { object },
             Step::Update { .. } => Self::Update { object },
             Step::Upsert { key, .. } => Self::Upsert { object, key: key.clone() },
-            Step::Delete { .. } => Self::Delete { object },
+            Step::Delete { .. } | Step::Convert { .. } => Self::Delete { object },
         }
     }
 }
@@ -196,7 +196,7 @@ struct Filling {
 /// Which record a step is about, as far as that is known. External ids mind case or not, as the org has it.
 fn id_of(step: &Step) -> Option<String> {
     match step {
-        Step::Create { .. } => None,
+        Step::Create { .. } | Step::Convert { .. } => None,
         Step::Update { id, .. } | Step::Delete { id, .. } => Some(id.as_str().to_owned()),
         Step::Upsert { value, .. } => Some(value.to_lowercase()),
     }

@@ -96,7 +96,9 @@ fn row(base: &str, changes: &[Change], (number, at): Place) -> Row {
     let made_here = |earlier: usize| format!("@{{{}.id}}", reference((number, earlier)));
     let path = match step {
         Step::Create { .. } => format!("{base}/sobjects/{object}"),
-        Step::Update { id, .. } | Step::Delete { id, .. } => format!("{base}/sobjects/{object}/{id}"),
+        Step::Update { id, .. } | Step::Delete { id, .. } | Step::Convert { lead: id, .. } => {
+            format!("{base}/sobjects/{object}/{id}")
+        }
         Step::Upsert { key, value, .. } => {
             format!("{base}/sobjects/{object}/{key}/{}", percent_encoded(value))
         }
@@ -104,7 +106,7 @@ fn row(base: &str, changes: &[Change], (number, at): Place) -> Row {
     let (method, body) = match step {
         Step::Create { .. } => (Method::POST, Some(change.body(at, made_here))),
         Step::Update { .. } | Step::Upsert { .. } => (Method::PATCH, Some(change.body(at, made_here))),
-        Step::Delete { .. } => (Method::DELETE, None),
+        Step::Delete { .. } | Step::Convert { .. } => (Method::DELETE, None),
     };
     Row { method, path, body }
 }
@@ -136,7 +138,7 @@ fn lane_item(base: &str, changes: &[Change], at: usize, lane: &Lane) -> Value {
             Step::Upsert { key, value, .. } => {
                 record.insert(key.clone(), json!(value));
             }
-            Step::Create { .. } | Step::Delete { .. } => {}
+            Step::Create { .. } | Step::Delete { .. } | Step::Convert { .. } => {}
         }
         // What a step of a collection refers to has landed: it is chosen so.
         record.extend(change.body(*at, |_| String::new()));
@@ -344,6 +346,7 @@ fn in_one_tongue(step: &Step, refusal: Refusal) -> Refusal {
         code: "INVALID_TYPE".to_owned(),
         message: format!("sObject type '{}' is not supported.", step.object()),
         fields: Vec::new(),
+        records: Vec::new(),
     }
 }
 
@@ -381,8 +384,10 @@ fn landed(step: &Step, status: u16, body: &Value) -> StepOutcome {
         (Step::Update { .. } | Step::Delete { .. }, _) => {
             unknown(format!("status {status}, but the answer is none of Salesforce's"))
         }
-        (Step::Create { .. } | Step::Upsert { .. }, Some(Ok(id))) => StepOutcome::Done { id },
-        (Step::Create { .. } | Step::Upsert { .. }, _) => {
+        (Step::Create { .. } | Step::Upsert { .. } | Step::Convert { .. }, Some(Ok(id))) => {
+            StepOutcome::Done { id }
+        }
+        (Step::Create { .. } | Step::Upsert { .. } | Step::Convert { .. }, _) => {
             unknown(format!("status {status}, but the answer names no record"))
         }
     }
@@ -394,7 +399,12 @@ mod tests {
 
     fn step() -> Step {
         let fields = [("Title".to_owned(), json!("a"))].into_iter().collect();
-        Step::Create { object: "User".into(), fields, refers: salesforce_types::References::new() }
+        Step::Create {
+            object: "User".into(),
+            fields,
+            refers: salesforce_types::References::new(),
+            manner: salesforce_types::Manner::default(),
+        }
     }
 
     #[test]

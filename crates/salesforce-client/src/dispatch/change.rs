@@ -321,6 +321,9 @@ fn may_have_landed(outcome: &StepOutcome) -> bool {
 /// would mean another one.
 fn checked(step: &Step) -> Result<(), CallError> {
     Object::new(step.object())?;
+    if matches!(step, Step::Convert { .. }) {
+        return Err(refused("FUNCTIONALITY_NOT_ENABLED", "this version converts no leads".to_owned()));
+    }
     let key = match step {
         Step::Upsert { key, value, .. } => {
             Field::new(key)?;
@@ -345,7 +348,13 @@ fn checked(step: &Step) -> Result<(), CallError> {
 
 /// As Salesforce would refuse it.
 fn refused(code: &str, message: String) -> CallError {
-    CallError::Refused(Refusal { status: 400, code: code.to_owned(), message, fields: Vec::new() })
+    CallError::Refused(Refusal {
+        status: 400,
+        code: code.to_owned(),
+        message,
+        fields: Vec::new(),
+        records: Vec::new(),
+    })
 }
 
 fn names_its_record(step: &Step) -> bool {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use model::{ClientName, ResourceId};
 use proptest::prelude::*;
-use salesforce_types::{Fields, RecordId, References, Refusal, Step, StepOutcome};
+use salesforce_types::{Fields, Manner, RecordId, References, Refusal, Step, StepOutcome};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -68,8 +68,8 @@ fn story() -> impl Strategy<Value = Story> {
             }
             let object = object.to_owned();
             story.steps.push(match operation {
-                0..=2 => Step::Create { object, fields, refers },
-                3 => Step::Update { object, id: id(9_999), fields },
+                0..=2 => Step::Create { object, fields, refers, manner: Manner::default() },
+                3 => Step::Update { object, id: id(9_999), fields, manner: Manner::default() },
                 _ => Step::Delete { object, id: id(9_999) },
             });
             story.fates.push(fate);
@@ -149,6 +149,7 @@ impl<'a> Org<'a> {
             code: code.to_owned(),
             message: String::new(),
             fields: Vec::new(),
+            records: Vec::new(),
         };
         match self.stories[number].fates[step] {
             Fate::Lands => Landing::Ended(StepOutcome::Done { id: id(number * 10 + step) }),
@@ -264,12 +265,17 @@ proptest! {
 }
 
 fn create(object: &str) -> Step {
-    Step::Create { object: object.into(), fields: Fields::new(), refers: References::new() }
+    Step::Create {
+        object: object.into(),
+        fields: Fields::new(),
+        refers: References::new(),
+        manner: Manner::default(),
+    }
 }
 
 fn follow(object: &str) -> Step {
     let refers = [("AssigneeId".to_owned(), 0)].into_iter().collect();
-    Step::Create { object: object.into(), fields: Fields::new(), refers }
+    Step::Create { object: object.into(), fields: Fields::new(), refers, manner: Manner::default() }
 }
 
 fn joiner() -> Vec<Step> {
@@ -354,7 +360,7 @@ fn whom_nobody_waits_for_is_not_sent() {
 
 fn titled(title: &str) -> Step {
     let fields = [("Title".to_owned(), json!(title))].into_iter().collect();
-    Step::Create { object: "User".into(), fields, refers: References::new() }
+    Step::Create { object: "User".into(), fields, refers: References::new(), manner: Manner::default() }
 }
 
 /// Two tenants take turns, and one step of the second must go alone.
@@ -414,8 +420,9 @@ fn a_role_takes_the_sharing_lock_however_it_is_written() {
     let refers = [("UserRoleId".to_owned(), 0)].into_iter().collect();
     let fields = [("userroleid".to_owned(), json!("00E000000000001AAA"))].into_iter().collect();
     let object = || "User".to_owned();
-    let by_reference = Step::Create { object: object(), fields: Fields::new(), refers };
-    let by_value = Step::Update { object: object(), id: id(1), fields };
+    let by_reference =
+        Step::Create { object: object(), fields: Fields::new(), refers, manner: Manner::default() };
+    let by_value = Step::Update { object: object(), id: id(1), fields, manner: Manner::default() };
     for step in [by_reference, by_value] {
         let (change, _receiver) = Change::new(&[create("Contact"), step], &ticket(0, 0));
         assert!(change.takes_sharing_lock(1));

@@ -1,6 +1,6 @@
 //! Changes from acceptance to their end.
 
-use salesforce_types::{Plan, PlannedStep, References, Step};
+use salesforce_types::{Manner, Plan, PlannedStep, References, Step};
 
 use super::*;
 
@@ -36,6 +36,7 @@ fn plan(email: &str) -> Plan {
                 object: "User".to_owned(),
                 fields: Fields::from_iter([("Email".to_owned(), json!(email))]),
                 refers: References::new(),
+                manner: Manner::default(),
             },
             leading: true,
             reason: "no record yet".to_owned(),

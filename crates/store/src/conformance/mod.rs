@@ -292,14 +292,9 @@ fn joiner(id: &str, tenant: &TenantId, resource_id: &str, name: &str) -> NewChan
 }
 
 fn link(target_name: &str, record: u32) -> Link {
-    Link {
-        target: target(target_name),
-        org: OrgName::new("acme-prod").expect("an org"),
-        object: "User".to_owned(),
-        record_id: record_id(record),
-        written: Fields::from_iter([("Email".to_owned(), json!(format!("{record}@example.com")))]),
-        adopted: false,
-    }
+    let org = OrgName::new("acme-prod").expect("an org");
+    let written = Fields::from_iter([("Email".to_owned(), json!(format!("{record}@example.com")))]);
+    Link::new(target(target_name), org, "User".to_owned(), record_id(record), written)
 }
 
 fn set(target_name: &str, record: u32) -> LinkWrite {
