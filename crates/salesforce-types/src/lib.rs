@@ -8,7 +8,7 @@ pub mod errors;
 mod plan;
 mod record_id;
 
-pub use describe::{FieldDescription, FieldType, ObjectDescription, PicklistValue};
+pub use describe::{FieldDescription, FieldType, ObjectDescription, PicklistValue, RecordType};
 pub use errors::{Retry, Rule};
 pub use plan::{
     Conversion, Duplicates, Fields, Link, Manner, Plan, PlannedStep, References, Refusal, Step, StepOutcome,

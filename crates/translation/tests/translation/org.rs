@@ -13,6 +13,7 @@ pub fn user_object() -> ObjectDescription {
         label: "User".to_owned(),
         key_prefix: Some("005".to_owned()),
         fields: rows.map(|row| field(&row.split('\t').collect::<Vec<_>>())).collect(),
+        record_types: Vec::new(),
     }
 }
 
