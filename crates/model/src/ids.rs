@@ -47,6 +47,10 @@ id!(
     /// The id of something only a person can decide.
     HoldId
 );
+id!(
+    /// The id of something owed later.
+    TaskId
+);
 
 /// Makes identifiers, and everything else that must not be guessed.
 #[derive(Clone, Debug)]
@@ -81,6 +85,12 @@ impl Ids {
     #[must_use]
     pub fn hold(&self) -> HoldId {
         HoldId(self.uuid())
+    }
+
+    /// An id for a new task.
+    #[must_use]
+    pub fn task(&self) -> TaskId {
+        TaskId(self.uuid())
     }
 
     /// 256 random bits, for a bearer token.

@@ -12,7 +12,7 @@ mod tenant;
 
 pub use change::ChangeState;
 pub use clock::Clock;
-pub use ids::{ChangeId, HoldId, Ids, ResourceId};
+pub use ids::{ChangeId, HoldId, Ids, ResourceId, TaskId};
 pub use jiff::Timestamp;
 pub use name::{ClientName, InvalidName, OrgName, TargetName};
 pub use resource::{ResourceKind, Version};

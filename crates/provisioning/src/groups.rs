@@ -169,11 +169,13 @@ impl GroupChange {
             resource: self.id.clone(),
             write,
             links: Vec::new(),
+            tasks: None,
             audit: AuditEntry {
                 client: self.caller.client.clone(),
                 action: action(&self.request.operation).to_owned(),
                 fields: Vec::new(),
                 notes: Vec::new(),
+                mapping: None,
             },
             outcome: ChangeOutcome { result: result.to_owned(), status, reason: None },
             answered: true,

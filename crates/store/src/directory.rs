@@ -157,8 +157,8 @@ pub enum Window {
     },
 }
 
-/// Where a page ended: the creation sequence number of its last resource. The door wraps it in opaque,
-/// authenticated text.
+/// Where a page ended; good for the listing it came from. Of resources it is the creation sequence number of the
+/// last one, and the door wraps it in opaque, authenticated text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(pub u64);
 
@@ -170,6 +170,15 @@ pub struct Page {
     /// This part of them.
     pub resources: Vec<StoredResource>,
     /// With [`Window::Cursor`]: where the next page starts, if there is one.
+    pub next: Option<Cursor>,
+}
+
+/// Ids without what is behind them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdPage {
+    /// This part of them.
+    pub ids: Vec<ResourceId>,
+    /// Where the next page starts, if there is one.
     pub next: Option<Cursor>,
 }
 
@@ -202,6 +211,16 @@ pub trait Directory: Send + Sync {
     /// The identity that a Salesforce record is linked to, if any.
     async fn linked_to(&self, tenant: &TenantId, record: &RecordId)
     -> Result<Option<ResourceId>, StoreError>;
+
+    /// At most `limit` ids of a kind in the order of their creation, pending ones left out: for going through all of
+    /// them. Exact under change, as [`Window::Cursor`] is.
+    async fn ids(
+        &self,
+        tenant: &TenantId,
+        kind: ResourceKind,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<IdPage, StoreError>;
 
     /// How many resources of a kind a tenant has (pending ones left out).
     async fn count(&self, tenant: &TenantId, kind: ResourceKind) -> Result<u64, StoreError>;

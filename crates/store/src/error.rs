@@ -62,6 +62,12 @@ pub enum StoreError {
         /// Which.
         change: ChangeId,
     },
+    /// Links are to be kept for a resource that is neither recorded nor pending.
+    #[error("the resource of the change {change} is not there, so the links to its records cannot be kept")]
+    NoResource {
+        /// Which change.
+        change: ChangeId,
+    },
     /// Secrets are there that were encrypted with another key.
     #[error(
         "the store's secrets were encrypted with another key; start with the key they were encrypted with (`GANGWAY_KEY` \
@@ -135,6 +141,7 @@ impl StoreError {
             | Self::Corrupt { .. }
             | Self::TooMany { .. }
             | Self::NotOpen { .. }
+            | Self::NoResource { .. }
             | Self::Sealed
             | Self::Newer { .. }
             | Self::Older { .. }

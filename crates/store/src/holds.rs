@@ -21,6 +21,13 @@ pub enum HoldKind {
         /// The record.
         record: RecordId,
     },
+    /// The linked record was deleted by hand, and the target says that a person decides what then.
+    DeletedByHand {
+        /// The record that was.
+        record: RecordId,
+    },
+    /// A create was cut off, and nothing tells whether it landed: the object has no external id to ask by.
+    UnknownCreate,
 }
 
 /// Something only a person can decide.

@@ -16,7 +16,7 @@ use salesforce_types::{Link, Plan};
 use scim_types::Resource;
 use serde_json::Value;
 
-use crate::StoreError;
+use crate::{AuditEntry, NewTask, StoreError};
 
 /// A request on its way into the journal.
 #[derive(Clone, Debug)]
@@ -125,6 +125,9 @@ pub struct Record {
     pub write: ResourceWrite,
     /// What becomes of its links.
     pub links: Vec<LinkWrite>,
+    /// The tasks that it has from now on: all others of it end. Absent: they stay as they are. A deleted resource has
+    /// none.
+    pub tasks: Option<Vec<NewTask>>,
     /// Who did what.
     pub audit: AuditEntry,
     /// How it ended.
@@ -158,24 +161,12 @@ pub enum ResourceWrite {
 
 /// What becomes of a link.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a list of writes is short, and next to none of them removes")]
 pub enum LinkWrite {
     /// Made or updated (keyed by target).
     Set(Link),
     /// Taken away.
     Remove(TargetName),
-}
-
-/// Who did what, when; kept for the auditor. Values are not kept here yet, attribute and field names are.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct AuditEntry {
-    /// The client that asked.
-    pub client: ClientName,
-    /// `create`, `replace`, `patch`, `delete`, `resume`.
-    pub action: String,
-    /// Salesforce fields that were written, by `target.Field`.
-    pub fields: Vec<String>,
-    /// Codes of the notes and warnings that came with it.
-    pub notes: Vec<String>,
 }
 
 /// What came of [`Journal::record`].
@@ -199,19 +190,28 @@ pub trait Journal: Send + Sync {
     async fn open(&self, change: NewChange) -> Result<Opened, StoreError>;
 
     /// Replaces the plan of an open change, synced; state becomes [`ChangeState::Planned`]. `rename` is what
-    /// [`NewChange::rename`] is: it takes the place of an earlier one. Where the name is taken nothing is written.
+    /// [`NewChange::rename`] is: it takes the place of an earlier one. `landed` are the links that earlier steps of
+    /// the change have made, so that none of their records is made again; a pending resource can have links too.
+    ///
+    /// Where the name is taken `landed` is kept, because it has happened, and nothing else is written.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotOpen`]; [`StoreError::NoResource`] when something has landed and the resource that it
+    /// belongs to is not there: nothing is written.
     async fn replan(
         &self,
         change: &ChangeId,
         plan: &Plan,
         rename: Option<&str>,
+        landed: &[LinkWrite],
     ) -> Result<Opened, StoreError>;
 
     /// Ends a change with what landed: resource, links, audit entry and outcome, all or nothing. Readable by
     /// every later read when it returns.
     async fn record(&self, record: Record) -> Result<Recorded, StoreError>;
 
-    /// Ends a change of which nothing is kept: a pending resource is removed. Synced.
+    /// Ends a change of which nothing is kept: a pending resource is removed, with the links that it has. Synced.
     async fn withdraw(
         &self,
         change: &ChangeId,
@@ -241,11 +241,4 @@ pub trait Journal: Send + Sync {
 
     /// The newest ended changes first, for `gangway changes --all`.
     async fn recent_changes(&self, tenant: Option<&TenantId>, limit: u32) -> Result<Vec<Change>, StoreError>;
-
-    /// Audit entries of one resource, oldest first, with the time and the version each made.
-    async fn audit_of(
-        &self,
-        tenant: &TenantId,
-        resource: &ResourceId,
-    ) -> Result<Vec<(Timestamp, Version, AuditEntry)>, StoreError>;
 }

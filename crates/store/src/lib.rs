@@ -8,6 +8,7 @@
 //! This crate knows no HTTP and asks Salesforce nothing. Start with [`Directory`] for what is
 //! read and [`Journal`] for how it comes about; both backends run [`conformance`].
 
+mod audit;
 pub mod conformance;
 mod directory;
 mod error;
@@ -15,18 +16,24 @@ mod holds;
 mod journal;
 mod lease;
 pub mod sqlite;
+mod targets;
+mod tasks;
 mod vault;
 
-pub use directory::{Cursor, Directory, GroupRef, Member, Page, Query, SortBy, StoredResource, Window};
+pub use audit::{Audit, AuditEntry, Audited};
+pub use directory::{
+    Cursor, Directory, GroupRef, IdPage, Member, Page, Query, SortBy, StoredResource, Window,
+};
 pub use error::StoreError;
 pub use holds::{Hold, HoldKind, Holds};
 pub use journal::{
-    AuditEntry, Change, ChangeOutcome, Journal, LinkWrite, NewChange, OpenChange, Opened, Record, Recorded,
-    ResourceWrite,
+    Change, ChangeOutcome, Journal, LinkWrite, NewChange, OpenChange, Opened, Record, Recorded, ResourceWrite,
 };
 pub use lease::{Lease, Leases};
+pub use targets::{LinkPage, RememberedTarget, Targets};
+pub use tasks::{NewTask, Task, TaskKind, Tasks};
 pub use vault::{MasterKey, Secret, Vault};
 
 /// Everything that is remembered. Cheap to share: `Arc<dyn Store>`.
-pub trait Store: Directory + Journal + Holds + Vault + Leases {}
-impl<T: Directory + Journal + Holds + Vault + Leases> Store for T {}
+pub trait Store: Directory + Journal + Audit + Holds + Tasks + Targets + Vault + Leases {}
+impl<T: Directory + Journal + Audit + Holds + Tasks + Targets + Vault + Leases> Store for T {}

@@ -59,5 +59,12 @@ fn question(kind: &HoldKind) -> String {
             "the record that matches, {record}, is protected. Give the identity another userName, or take the record out of \
              `protected`."
         ),
+        HoldKind::DeletedByHand { record } => format!(
+            "the linked record, {record}, was deleted by hand. Restore it in Salesforce, or link another one with `gangway \
+             adopt`."
+        ),
+        HoldKind::UnknownCreate => "a record was perhaps made: the connection was cut, and nothing tells. Look in Salesforce; \
+                                    if it is there, link it with `gangway adopt`."
+            .to_owned(),
     }
 }

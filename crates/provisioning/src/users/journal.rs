@@ -14,7 +14,7 @@ impl UserChange {
         match (*entry, plan) {
             (Entry::None, _) => {}
             (Entry::Open, Some(plan)) => {
-                return match self.inner.store.replan(&self.change, plan, rename.as_deref()).await? {
+                return match self.inner.store.replan(&self.change, plan, rename.as_deref(), &[]).await? {
                     Opened::Opened => Ok(()),
                     Opened::UserNameTaken { by } => Err(self.taken(&by).await),
                 };

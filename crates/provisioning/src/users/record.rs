@@ -70,11 +70,13 @@ impl UserChange {
             resource: self.id.clone(),
             write: becomes,
             links,
+            tasks: None,
             audit: AuditEntry {
                 client: self.caller.client.clone(),
                 action: action(&self.request.operation).to_owned(),
                 fields: fields.collect(),
                 notes: notes.iter().filter(relevant).map(|note| note.code.to_string()).collect(),
+                mapping: None,
             },
             outcome: ChangeOutcome { result: result.to_owned(), status, reason: None },
             answered: self.is_awaited(),

@@ -154,11 +154,13 @@ impl World {
             resource: ResourceId::from_text(id.clone()),
             write: ResourceWrite::Create(Resource::from_map(body)),
             links,
+            tasks: None,
             audit: AuditEntry {
                 client: name_of("hr"),
                 action: "create".into(),
                 fields: vec![],
                 notes: vec![],
+                mapping: None,
             },
             outcome: ChangeOutcome { result: "created".into(), status: 201, reason: None },
             answered: true,

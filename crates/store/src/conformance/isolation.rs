@@ -1,6 +1,7 @@
 //! Tenants see nothing of each other: not by value, not by count, not by a name that is taken.
 
 use super::*;
+use crate::RememberedTarget;
 
 suite![no_read_crosses_tenants, the_same_id_and_name_may_be_in_two_tenants, no_write_crosses_tenants];
 
@@ -18,6 +19,11 @@ async fn fill(world: &World<'_>, tenant: &TenantId) {
     ok(world.store.open(change("ended", tenant, "ada")).await);
     ok(world.store.withdraw(&ChangeId::from_text("ended"), outcome("withdrawn"), true, at(1)).await);
     ok(world.store.raise_hold(holds::hold("h1", tenant, "subject")).await);
+    let owes = record(tenant, USER, "ada", ResourceWrite::Keep);
+    ok(world.store.record(Record { tasks: Some(vec![tasks::owed("t1", "staff", 60)]), ..owes }).await)
+        .expect_version(1);
+    let staff = RememberedTarget { name: target("staff"), policy: json!({}) };
+    ok(world.store.remember_targets(tenant, vec![staff], at(1)).await);
 }
 
 async fn no_read_crosses_tenants(world: &World<'_>) {
@@ -41,7 +47,16 @@ async fn no_read_crosses_tenants(world: &World<'_>) {
         }
         let repeat = store.find_repeat(&other, &client("okta"), &[1; 32], at(0)).await;
         assert_eq!(ok(repeat), None);
-        assert!(ok(store.audit_of(&other, &ResourceId::from_text("ada")).await).is_empty());
+        let ada = ResourceId::from_text("ada");
+        assert!(ok(store.audit_of(&other, &ada).await).is_empty());
+        assert!(ok(store.writes_of(&other, &ada, "staff.Email", 10).await).is_empty());
+        assert!(ok(store.open_tasks(Some(&other)).await).is_empty());
+        assert!(ok(store.tasks_of(&other, &ada).await).is_empty());
+        assert!(ok(store.remembered_targets(&other).await).is_empty());
+        assert!(ok(store.links_of_target(&other, &target("staff"), None, 10).await).links.is_empty());
+        let mine: &[&str] = if other == tenant("acme/test") { &["neighbour"] } else { &[] };
+        let ids = ok(store.ids(&other, USER, None, 10).await).ids;
+        assert_eq!(ids.iter().map(ResourceId::as_str).collect::<Vec<_>>(), mine);
         assert!(ok(store.open_holds(Some(&other)).await).is_empty());
 
         let own = usize::from(other == tenant("acme/test"));
@@ -96,13 +111,17 @@ async fn no_write_crosses_tenants(world: &World<'_>) {
     ] {
         let record =
             Record { links: vec![LinkWrite::Remove(target("staff"))], ..record(&other, USER, "ada", write) };
+        let record = Record { tasks: Some(Vec::new()), ..record };
         assert_eq!(ok(world.store.record(record).await), Recorded::Stale);
     }
+    ok(world.store.remember_targets(&other, Vec::new(), at(1)).await);
     ok(world.store.close_hold(&other, "subject", &target("staff"), at(1)).await);
     let ada = world.shown(USER, "ada").await;
     assert_eq!((ada.version, ada.groups.len()), (Version(1), 1));
     assert_eq!(ok(world.store.links(&world.tenant, &ada.id).await).len(), 1);
     assert_eq!(ok(world.store.open_holds(None).await).len(), 1);
+    assert_eq!(ok(world.store.open_tasks(None).await).len(), 1);
+    assert_eq!(ok(world.store.remembered_targets(&world.tenant).await).len(), 1);
     // Nor does the name of one tenant's user stand in another's way.
     let joiner = joiner("c9", &other, "ada", "ada");
     assert_eq!(ok(world.store.open(joiner).await), Opened::Opened);

@@ -10,6 +10,11 @@ suite![
     a_deeply_nested_request_is_read_back,
     a_plan_can_be_replaced,
     a_name_can_be_reserved_when_the_turn_has_come,
+    what_has_landed_is_kept_with_the_next_plan,
+    what_has_landed_is_kept_also_where_the_name_is_taken,
+    what_has_landed_survives_the_process,
+    nothing_lands_for_a_resource_that_is_not_there,
+    a_withdrawn_joiner_leaves_no_link,
     only_open_changes_can_be_planned_or_ended,
     recording_ends_a_change,
     a_stale_record_leaves_its_change_open,
@@ -84,7 +89,7 @@ async fn an_open_change_is_found_with_what_it_needs(world: &World<'_>) {
 async fn an_open_change_survives_the_process(world: &World<'_>) {
     let store = world.backend.fresh().await;
     ok(store.open(joiner("c1", &world.tenant, "ada", "ada")).await);
-    ok(store.replan(&ChangeId::from_text("c1"), &plan("a"), None).await);
+    ok(store.replan(&ChangeId::from_text("c1"), &plan("a"), None, &[]).await);
     let store = world.backend.reopen(store).await;
     let open = ok(store.open_changes(None).await);
     assert_eq!((open.len(), &open[0].plan), (1, &Some(plan("a"))));
@@ -106,7 +111,7 @@ async fn a_plan_can_be_replaced(world: &World<'_>) {
     let state = async || ok(world.store.change(&world.tenant, &id).await).map(|change| change.state);
     assert_eq!(state().await, Some(model::ChangeState::Accepted));
     for email in ["a", "b"] {
-        ok(world.store.replan(&id, &plan(email), None).await);
+        ok(world.store.replan(&id, &plan(email), None, &[]).await);
         assert_eq!(state().await, Some(model::ChangeState::Planned));
         assert_eq!(ok(world.store.open_changes(None).await)[0].plan, Some(plan(email)));
     }
@@ -118,12 +123,73 @@ async fn a_name_can_be_reserved_when_the_turn_has_come(world: &World<'_>) {
     world.open(change("c1", &world.tenant, "id-ada")).await;
     let id = ChangeId::from_text("c1");
     let bob = ResourceId::from_text("id-bob");
-    let taken = ok(world.store.replan(&id, &plan("a"), Some("BOB")).await);
+    let taken = ok(world.store.replan(&id, &plan("a"), Some("BOB"), &[]).await);
     assert_eq!(taken, Opened::UserNameTaken { by: bob });
     assert_eq!(ok(world.store.open_changes(None).await)[0].plan, None);
-    assert_eq!(ok(world.store.replan(&id, &plan("a"), Some("Countess")).await), Opened::Opened);
+    assert_eq!(ok(world.store.replan(&id, &plan("a"), Some("Countess"), &[]).await), Opened::Opened);
     let later = ok(world.store.open(joiner("c2", &world.tenant, "other", "countess")).await);
     assert_eq!(later, Opened::UserNameTaken { by: ResourceId::from_text("id-ada") });
+}
+
+async fn what_has_landed_is_kept_with_the_next_plan(world: &World<'_>) {
+    let id = ChangeId::from_text("c1");
+    world.open(NewChange { plan: Some(plan("a")), ..joiner("c1", &world.tenant, "ada", "ada") }).await;
+    let ada = ResourceId::from_text("ada");
+    let links = async || ok(world.store.links(&world.tenant, &ada).await);
+    ok(world.store.replan(&id, &plan("b"), None, &[set("contact", 1)]).await);
+    assert_eq!(links().await, [link("contact", 1)]);
+    assert_eq!(ok(world.store.linked_to(&world.tenant, &record_id(1)).await), Some(ada.clone()));
+    // Reads of the pending resource are what they were.
+    let shown = world.shown(USER, "ada").await;
+    assert_eq!((shown.pending, shown.version), (true, Version(0)));
+    assert!(world.page(&all(USER)).await.resources.is_empty());
+    let next = [set("staff", 2), LinkWrite::Remove(target("contact")), set("customers", 3)];
+    ok(world.store.replan(&id, &plan("c"), None, &next).await);
+    ok(world.store.replan(&id, &plan("d"), None, &[]).await);
+    assert_eq!(links().await, [link("customers", 3), link("staff", 2)]);
+    // The end adds to it.
+    let end = Record { links: vec![set("staff", 4)], ..made("c1", &world.tenant, "ada", "ada") };
+    ok(world.store.record(end).await).expect_version(1);
+    assert_eq!(links().await, [link("customers", 3), link("staff", 4)]);
+}
+
+async fn what_has_landed_is_kept_also_where_the_name_is_taken(world: &World<'_>) {
+    let ada = world.user("ada").await;
+    world.user("bob").await;
+    world.open(NewChange { plan: Some(plan("a")), ..change("c1", &world.tenant, "id-ada") }).await;
+    let id = ChangeId::from_text("c1");
+    let taken = ok(world.store.replan(&id, &plan("b"), Some("bob"), &[set("staff", 1)]).await);
+    assert_eq!(taken, Opened::UserNameTaken { by: ResourceId::from_text("id-bob") });
+    assert_eq!(ok(world.store.open_changes(None).await)[0].plan, Some(plan("a")));
+    assert_eq!(ok(world.store.links(&world.tenant, &ada).await), [link("staff", 1)]);
+}
+
+async fn what_has_landed_survives_the_process(world: &World<'_>) {
+    let store = world.backend.fresh().await;
+    ok(store.open(joiner("c1", &world.tenant, "ada", "ada")).await);
+    ok(store.replan(&ChangeId::from_text("c1"), &plan("a"), None, &[set("contact", 1)]).await);
+    let store = world.backend.reopen(store).await;
+    let links = ok(store.links(&world.tenant, &ResourceId::from_text("ada")).await);
+    assert_eq!(links, [link("contact", 1)]);
+}
+
+async fn nothing_lands_for_a_resource_that_is_not_there(world: &World<'_>) {
+    world.open(change("c1", &world.tenant, "nobody")).await;
+    let id = ChangeId::from_text("c1");
+    let result = world.store.replan(&id, &plan("a"), None, &[set("staff", 1)]).await;
+    assert!(matches!(result, Err(StoreError::NoResource { change }) if change == id));
+    assert_eq!(ok(world.store.open_changes(None).await)[0].plan, None);
+    assert_eq!(ok(world.store.replan(&id, &plan("a"), None, &[]).await), Opened::Opened);
+}
+
+async fn a_withdrawn_joiner_leaves_no_link(world: &World<'_>) {
+    let id = ChangeId::from_text("c1");
+    world.open(joiner("c1", &world.tenant, "ada", "ada")).await;
+    ok(world.store.replan(&id, &plan("a"), None, &[set("staff", 1)]).await);
+    ok(world.store.withdraw(&id, outcome("withdrawn"), true, at(1)).await);
+    assert_eq!(ok(world.store.linked_to(&world.tenant, &record_id(1)).await), None);
+    world.open(joiner("c2", &world.tenant, "ada", "ada")).await;
+    assert!(ok(world.store.links(&world.tenant, &ResourceId::from_text("ada")).await).is_empty());
 }
 
 async fn only_open_changes_can_be_planned_or_ended(world: &World<'_>) {
@@ -135,7 +201,7 @@ async fn only_open_changes_can_be_planned_or_ended(world: &World<'_>) {
     world.open(change("c1", &world.tenant, "ada")).await;
     ok(world.store.withdraw(&ended, outcome("withdrawn"), true, at(1)).await);
     for id in [&unknown, &ended] {
-        not_open(world.store.replan(id, &plan("a"), None).await.map(|_| ()), id);
+        not_open(world.store.replan(id, &plan("a"), None, &[]).await.map(|_| ()), id);
         not_open(world.store.withdraw(id, outcome("refused"), false, at(2)).await, id);
         let write = ResourceWrite::Create(resource(user("ada")));
         let record = Record { change: Some(id.clone()), ..record(&world.tenant, USER, "ada", write) };

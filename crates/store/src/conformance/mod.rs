@@ -7,6 +7,7 @@
     expect(clippy::wildcard_imports, reason = "the files of cases share one vocabulary, which is this file")
 )]
 
+mod audit;
 mod find;
 mod groups;
 mod holds;
@@ -15,6 +16,8 @@ mod journal;
 mod names;
 mod paging;
 mod resources;
+mod targets;
+mod tasks;
 mod vault;
 
 use std::{collections::BTreeSet, fmt::Debug, future::Future, pin::Pin, sync::Arc};
@@ -28,7 +31,7 @@ use scim_types::{Filter, Registry, Resource, schema};
 use serde_json::{Value, json};
 
 use crate::{
-    AuditEntry, ChangeOutcome, Cursor, LinkWrite, NewChange, Opened, Page, Query, Record, Recorded,
+    AuditEntry, Audited, ChangeOutcome, Cursor, LinkWrite, NewChange, Opened, Page, Query, Record, Recorded,
     ResourceWrite, SortBy, Store, StoreError, StoredResource, Window,
 };
 
@@ -88,6 +91,9 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         paging::CASES,
         isolation::CASES,
         holds::CASES,
+        tasks::CASES,
+        targets::CASES,
+        audit::CASES,
         vault::CASES,
     ]
     .into_iter()
@@ -248,6 +254,7 @@ fn record(tenant: &TenantId, kind: ResourceKind, id: &str, write: ResourceWrite)
         resource: ResourceId::from_text(id),
         write,
         links: Vec::new(),
+        tasks: None,
         audit: audit("create"),
         outcome: outcome("created"),
         answered: true,
@@ -261,6 +268,7 @@ fn audit(action: &str) -> AuditEntry {
         action: action.to_owned(),
         fields: vec!["staff.Email".to_owned()],
         notes: vec!["alias-made".to_owned()],
+        mapping: None,
     }
 }
 

@@ -10,6 +10,7 @@ suite![
     the_last_page_has_no_cursor,
     a_cursor_pages_through_the_matches_of_a_filter,
     totals_are_exact_after_coming_and_going,
+    ids_alone_come_in_pages_too,
 ];
 
 async fn users(world: &World<'_>, count: usize) -> Vec<String> {
@@ -173,4 +174,26 @@ async fn totals_are_exact_after_coming_and_going(world: &World<'_>) {
         world.page(&Query { filter: Some(parse(USER, "userName pr")), ..by_index(0, 1) }).await.total,
         5
     );
+}
+
+async fn ids_alone_come_in_pages_too(world: &World<'_>) {
+    let everybody = users(world, 5).await;
+    world.group("staff", &[]).await;
+    world.open(joiner("c1", &world.tenant, "pending", "pending")).await;
+    let page = async |kind, after, limit| {
+        let page = ok(world.store.ids(&world.tenant, kind, after, limit).await);
+        (page.ids.iter().map(ToString::to_string).collect::<Vec<_>>(), page.next)
+    };
+    assert_eq!(page(USER, None, 5).await, (everybody.clone(), None), "a full page need not have a next one");
+    assert_eq!(page(GROUP, None, 5).await, (vec!["id-staff".to_owned()], None));
+    let (first, next) = page(USER, None, 2).await;
+    assert_eq!(first, everybody[..2]);
+    // What comes and goes meanwhile moves nobody over the edge of a page.
+    world.delete(USER, "id-1", 1).await.expect_version(1);
+    world.user("late").await;
+    let (second, next) = page(USER, next, 2).await;
+    assert_eq!(second, everybody[2..4]);
+    assert_eq!(page(USER, next, 2).await, (vec!["id-4".to_owned(), "id-late".to_owned()], None));
+    let nobody = ok(world.store.ids(&tenant("no/body"), USER, None, 2).await);
+    assert_eq!((nobody.ids, nobody.next), (Vec::new(), None));
 }

@@ -10,9 +10,9 @@ use super::{
     find::Search,
     members::{groups_of, members_of},
     readers::Reader,
-    rows::{self, Doing, STORED_COLUMNS, Stored, TenantKey, kind_key},
+    rows::{self, Doing, STORED_COLUMNS, Stored, TenantKey, kind_key, signed},
 };
-use crate::{Directory, Page, Query, StoreError, StoredResource};
+use crate::{Cursor, Directory, IdPage, Page, Query, StoreError, StoredResource};
 
 const READ: &str = "read resources";
 
@@ -119,12 +119,58 @@ impl Directory for SqliteStore {
         })
     }
 
+    async fn ids(
+        &self,
+        tenant: &TenantId,
+        kind: ResourceKind,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<IdPage, StoreError> {
+        let tenant = tenant.clone();
+        self.0
+            .readers
+            .read_long(move |reader| match reader.tenant(&tenant)? {
+                Some(tenant) => ids(reader, tenant, kind, after, limit),
+                None => Ok(IdPage { ids: Vec::new(), next: None }),
+            })
+            .await
+    }
+
     async fn count(&self, tenant: &TenantId, kind: ResourceKind) -> Result<u64, StoreError> {
         self.0.readers.read(|reader| match reader.tenant(tenant)? {
             Some(tenant) => count(reader, tenant, kind),
             None => Ok(0),
         })
     }
+}
+
+fn ids(
+    reader: &Reader,
+    tenant: TenantKey,
+    kind: ResourceKind,
+    after: Option<Cursor>,
+    limit: u32,
+) -> Result<IdPage, StoreError> {
+    let mut select = reader.statement(
+        "SELECT seq, id FROM resources
+         WHERE tenant = ?1 AND kind = ?2 AND seq IS NOT NULL AND seq > ?3 ORDER BY seq LIMIT ?4",
+        READ,
+    )?;
+    let after = after.map_or(0, |Cursor(seq)| signed(seq));
+    // One more than was asked for tells whether there is a next page.
+    let most = i64::from(limit) + 1;
+    let mut found = select.query(params![tenant.0, kind_key(kind), after, most]).doing(READ)?;
+    let mut page = IdPage { ids: Vec::new(), next: None };
+    let mut last = after;
+    while let Some(row) = found.next().doing(READ)? {
+        if page.ids.len() as u64 == u64::from(limit) {
+            page.next = Some(Cursor(rows::unsigned("resources", last)?));
+            break;
+        }
+        last = row.get(0).doing(READ)?;
+        page.ids.push(ResourceId::from_text(row.get::<_, String>(1).doing(READ)?));
+    }
+    Ok(page)
 }
 
 /// How many resources of a kind are recorded.

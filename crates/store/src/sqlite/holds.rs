@@ -111,14 +111,12 @@ impl Holds for SqliteStore {
 fn hold(row: &Row<'_>) -> Result<Hold, StoreError> {
     let table = "holds";
     let text = |column| row.get::<_, String>(column).doing(READ);
-    let target =
-        TargetName::new(text(4)?).map_err(|source| StoreError::corrupt(table, "a target", source))?;
     Ok(Hold {
         id: HoldId::from_text(text(0)?),
         tenant: rows::tenant(table, &text(1)?)?,
         identity: row.get::<_, Option<String>>(2).doing(READ)?.map(ResourceId::from_text),
         subject: text(3)?,
-        target,
+        target: rows::target(table, text(4)?)?,
         kind: rows::json(table, "a reason", &text(5)?)?,
         raised: rows::time(table, row.get(6).doing(READ)?)?,
     })

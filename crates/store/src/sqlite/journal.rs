@@ -1,19 +1,21 @@
 //! The Journal on `SQLite`.
 
 use async_trait::async_trait;
-use model::{ChangeId, ChangeState, ClientName, ResourceId, TenantId, Timestamp, Version};
+use model::{ChangeId, ChangeState, ClientName, ResourceId, ResourceKind, TenantId, Timestamp, Version};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use salesforce_types::Plan;
 use scim_types::fold;
 
 use super::{
-    SqliteStore,
+    SqliteStore, audit,
+    links::{self, Owner},
     resource::{self, name_taken},
-    rows::{self, Doing, TenantKey, kind_key, signed, tenant_key_or_new, to_json},
+    rows::{self, Doing, TenantKey, kind_key, tenant_key_or_new, to_json},
+    tasks,
     writer::Durability,
 };
 use crate::{
-    AuditEntry, Change, ChangeOutcome, Journal, LinkWrite, NewChange, OpenChange, Opened, Record, Recorded,
+    Change, ChangeOutcome, Journal, LinkWrite, NewChange, OpenChange, Opened, Record, Recorded,
     ResourceWrite, StoreError,
 };
 
@@ -31,12 +33,16 @@ impl Journal for SqliteStore {
         change: &ChangeId,
         plan: &Plan,
         rename: Option<&str>,
+        landed: &[LinkWrite],
     ) -> Result<Opened, StoreError> {
         let change = change.clone();
         let rename = rename.map(fold);
         let plan = to_json("changes", "a plan", plan)?;
-        self.write(Durability::Power, move |connection| replan(connection, change, &plan, rename.as_deref()))
-            .await
+        let landed = landed.to_vec();
+        self.write(Durability::Power, move |connection| {
+            replan(connection, change, &plan, rename.as_deref(), &landed)
+        })
+        .await
     }
 
     async fn record(&self, record: Record) -> Result<Recorded, StoreError> {
@@ -149,37 +155,6 @@ impl Journal for SqliteStore {
             })
             .await
     }
-
-    async fn audit_of(
-        &self,
-        tenant: &TenantId,
-        resource: &ResourceId,
-    ) -> Result<Vec<(Timestamp, Version, AuditEntry)>, StoreError> {
-        let (tenant, resource) = (tenant.clone(), resource.clone());
-        self.0
-            .readers
-            .read_long(move |reader| {
-                let Some(tenant) = reader.tenant(&tenant)? else { return Ok(Vec::new()) };
-                let doing = "read audit";
-                let mut select = reader.statement(
-                    "SELECT at_ms, version, entry FROM audit
-                     WHERE tenant = ?1 AND resource = ?2 ORDER BY number",
-                    doing,
-                )?;
-                let mut found = select.query(params![tenant.0, resource.as_str()]).doing(doing)?;
-                let mut entries = Vec::new();
-                while let Some(row) = found.next().doing(doing)? {
-                    let entry: String = row.get(2).doing(doing)?;
-                    entries.push((
-                        rows::time("audit", row.get(0).doing(doing)?)?,
-                        Version(rows::unsigned("audit", row.get(1).doing(doing)?)?),
-                        rows::json("audit", "an audit entry", &entry)?,
-                    ));
-                }
-                Ok(entries)
-            })
-            .await
-    }
 }
 
 fn open(connection: &Connection, change: NewChange) -> Result<Opened, StoreError> {
@@ -269,17 +244,14 @@ fn record(connection: &Connection, record: Record) -> Result<Recorded, StoreErro
         ) => return Ok(Recorded::Stale),
     };
     if let Some(row) = resource::find(connection, tenant, record.kind, &record.resource)? {
-        write_links(connection, tenant, row.key, &record.links)?;
+        let owner = Owner { tenant, key: row.key, id: &record.resource };
+        links::write(connection, owner, &record.links)?;
+        if let Some(tasks) = &record.tasks {
+            tasks::set(connection, owner, tasks, record.at)?;
+        }
     }
-    write_audit(
-        connection,
-        tenant,
-        &record.resource,
-        record.at,
-        version,
-        record.change.as_ref(),
-        &record.audit,
-    )?;
+    let (change, at) = (record.change.as_ref(), record.at);
+    audit::write(connection, tenant, &record.resource, at, version, change, &record.audit)?;
     if let Some(change) = &record.change {
         end(connection, change, ChangeState::Recorded, &record.outcome, record.answered, record.at)?;
     }
@@ -291,17 +263,17 @@ fn replan(
     change: ChangeId,
     plan: &str,
     rename: Option<&str>,
+    landed: &[LinkWrite],
 ) -> Result<Opened, StoreError> {
-    let open: Option<(i64, String)> = connection
-        .prepare_cached("SELECT tenant, resource FROM changes WHERE id = ?1 AND ended_ms IS NULL")
-        .and_then(|mut select| {
-            select.query_row([change.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
-        })
-        .doing(READ)?;
-    let Some((tenant, resource)) = open else { return Err(StoreError::NotOpen { change }) };
+    let Some(open) = open_place(connection, &change)? else { return Err(StoreError::NotOpen { change }) };
+    if !landed.is_empty() {
+        let Some(row) = resource::find(connection, open.tenant, open.kind, &open.resource)? else {
+            return Err(StoreError::NoResource { change });
+        };
+        links::write(connection, Owner { tenant: open.tenant, key: row.key, id: &open.resource }, landed)?;
+    }
     if let Some(name) = rename
-        && let Some(by) =
-            resource::name_taken(connection, TenantKey(tenant), name, &ResourceId::from_text(resource))?
+        && let Some(by) = name_taken(connection, open.tenant, name, &open.resource)?
     {
         return Ok(Opened::UserNameTaken { by });
     }
@@ -314,81 +286,6 @@ fn replan(
     Ok(Opened::Opened)
 }
 
-fn write_links(
-    connection: &Connection,
-    tenant: TenantKey,
-    key: i64,
-    links: &[LinkWrite],
-) -> Result<(), StoreError> {
-    for write in links {
-        match write {
-            LinkWrite::Set(link) => {
-                let text = to_json("links", "a link", link)?;
-                let same_record = connection
-                    .prepare_cached(
-                        "UPDATE links SET link = ?4 WHERE resource = ?1 AND target = ?2 AND record_id = ?3",
-                    )
-                    .and_then(|mut update| {
-                        update.execute(params![key, link.target.as_str(), link.record_id.as_str(), text])
-                    })
-                    .doing("write links")?;
-                if same_record > 0 {
-                    // The index by record is not touched.
-                    continue;
-                }
-                connection
-                    .prepare_cached(
-                        "INSERT INTO links (resource, target, tenant, record_id, link)
-                         VALUES (?1, ?2, ?3, ?4, ?5)
-                         ON CONFLICT (resource, target) DO UPDATE
-                         SET record_id = excluded.record_id, link = excluded.link",
-                    )
-                    .and_then(|mut upsert| {
-                        let record = link.record_id.to_string();
-                        upsert.execute(params![key, link.target.as_str(), tenant.0, record, text])
-                    })
-                    .doing("write links")?;
-            }
-            LinkWrite::Remove(target) => {
-                connection
-                    .prepare_cached("DELETE FROM links WHERE resource = ?1 AND target = ?2")
-                    .and_then(|mut delete| delete.execute(params![key, target.as_str()]))
-                    .doing("write links")?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn write_audit(
-    connection: &Connection,
-    tenant: TenantKey,
-    resource: &ResourceId,
-    at: Timestamp,
-    version: Version,
-    change: Option<&ChangeId>,
-    entry: &AuditEntry,
-) -> Result<(), StoreError> {
-    let entry = to_json("audit", "an audit entry", entry)?;
-    connection
-        .prepare_cached(
-            "INSERT INTO audit (tenant, resource, at_ms, version, change, entry)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )
-        .and_then(|mut insert| {
-            insert.execute(params![
-                tenant.0,
-                resource.as_str(),
-                at.as_millisecond(),
-                signed(version.0),
-                change.map(ChangeId::as_str),
-                entry
-            ])
-        })
-        .map(|_| ())
-        .doing("write audit")
-}
-
 fn withdraw(
     connection: &Connection,
     change: &ChangeId,
@@ -396,19 +293,36 @@ fn withdraw(
     answered: bool,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let open = connection
+    let Some(open) = open_place(connection, change)? else {
+        return Err(StoreError::NotOpen { change: change.clone() });
+    };
+    resource::withdraw(connection, open.tenant, open.kind, open.resource.as_str(), change.as_str())?;
+    end(connection, change, ChangeState::Withdrawn, outcome, answered, at)
+}
+
+/// Whose an open change is.
+struct Place {
+    tenant: TenantKey,
+    kind: ResourceKind,
+    resource: ResourceId,
+}
+
+/// Whose this change is; `None` when it is not there or has ended.
+fn open_place(connection: &Connection, change: &ChangeId) -> Result<Option<Place>, StoreError> {
+    let open: Option<(i64, i64, String)> = connection
         .prepare_cached("SELECT tenant, kind, resource FROM changes WHERE id = ?1 AND ended_ms IS NULL")
         .and_then(|mut select| {
-            select
-                .query_row([change.as_str()], |row| {
-                    Ok((TenantKey(row.get(0)?), row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
-                })
-                .optional()
+            select.query_row([change.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
         })
         .doing(READ)?;
-    let Some((tenant, kind, id)) = open else { return Err(StoreError::NotOpen { change: change.clone() }) };
-    resource::withdraw(connection, tenant, rows::kind("changes", kind)?, &id, change.as_str())?;
-    end(connection, change, ChangeState::Withdrawn, outcome, answered, at)
+    open.map(|(tenant, kind, resource)| {
+        Ok(Place {
+            tenant: TenantKey(tenant),
+            kind: rows::kind("changes", kind)?,
+            resource: ResourceId::from_text(resource),
+        })
+    })
+    .transpose()
 }
 
 /// Ends a change. The request, the plan and the reserved name go: they are personal data, and nobody needs

@@ -3,6 +3,7 @@
 //! One thread writes ([`writer`]), every thread reads ([`readers`]). `directory` and `find` answer questions;
 //! `journal` and `resource` write; `file` opens and locks; the schema is in `migrations/`.
 
+mod audit;
 mod checkpoint;
 mod directory;
 mod file;
@@ -11,10 +12,13 @@ mod find;
 mod holds;
 mod journal;
 mod lease;
+mod links;
 mod members;
 mod readers;
 mod resource;
 mod rows;
+mod targets;
+mod tasks;
 mod vault;
 mod writer;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ClientName, ResourceId, ResourceKind, TenantId, Timestamp, Version};
+use model::{ClientName, ResourceId, ResourceKind, TargetName, TenantId, Timestamp, Version};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -95,6 +95,11 @@ pub fn client(table: &'static str, name: String) -> Result<ClientName, StoreErro
 /// A tenant from its column.
 pub fn tenant(table: &'static str, name: &str) -> Result<TenantId, StoreError> {
     name.parse().map_err(|source: model::InvalidTenant| StoreError::corrupt(table, "a tenant", source))
+}
+
+/// A target's name from its column.
+pub fn target(table: &'static str, name: String) -> Result<TargetName, StoreError> {
+    TargetName::new(name).map_err(|source| StoreError::corrupt(table, "a target", source))
 }
 
 /// A count or number that is never negative.

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    AuditEntry, ChangeOutcome, Directory, Holds, Journal, Lease, Leases, NewChange, Opened, Query, Record,
-    Recorded, ResourceWrite, Store, Vault, Window,
+    Audit, AuditEntry, ChangeOutcome, Directory, Holds, Journal, Lease, Leases, NewChange, NewTask, Opened,
+    Query, Record, Recorded, ResourceWrite, Store, Targets, TaskKind, Tasks, Vault, Window,
     conformance::{self, Backend},
 };
 
@@ -101,11 +101,13 @@ fn write(id: &str, write: ResourceWrite) -> Record {
         resource: ResourceId::from_text(id),
         write,
         links: Vec::new(),
+        tasks: None,
         audit: AuditEntry {
             client: ClientName::new("okta").unwrap(),
             action: "create".to_owned(),
             fields: Vec::new(),
             notes: Vec::new(),
+            mapping: None,
         },
         outcome: ChangeOutcome { result: "created".to_owned(), status: 201, reason: None },
         answered: true,
@@ -259,7 +261,9 @@ async fn every_write_that_must_survive_a_power_failure_is_synced() {
         "replan",
         true,
         &mut Step(|s: SqliteStore| async move {
-            s.replan(&ChangeId::from_text("c1"), &salesforce_types::Plan::default(), None).await.map(|_| ())
+            s.replan(&ChangeId::from_text("c1"), &salesforce_types::Plan::default(), None, &[])
+                .await
+                .map(|_| ())
         }),
     )
     .await;
@@ -277,6 +281,20 @@ async fn every_write_that_must_survive_a_power_failure_is_synced() {
         true,
         &mut Step(|s: SqliteStore| async move {
             s.replace_secret("org/a", "grant", 0, &SecretString::from("x")).await.map(drop)
+        }),
+    )
+    .await;
+    synced(
+        "remember_targets",
+        true,
+        &mut Step(|s: SqliteStore| async move { s.remember_targets(&tenant(), Vec::new(), at(1)).await }),
+    )
+    .await;
+    synced(
+        "postpone_task",
+        false,
+        &mut Step(|s: SqliteStore| async move {
+            s.postpone_task(&model::TaskId::from_text("t1"), "away", at(1)).await
         }),
     )
     .await;
@@ -391,6 +409,17 @@ async fn a_reader_beside_the_gateway_sees_what_is_written_and_writes_nothing() {
     assert_eq!(beside.open_changes(None).await.unwrap().len(), 1);
     assert!(beside.open_holds(None).await.unwrap().is_empty());
     assert!(beside.get(&tenant(), USER, "id-1").await.unwrap().unwrap().pending);
+    let task = NewTask {
+        id: model::TaskId::from_text("t1"),
+        target: "staff".parse().unwrap(),
+        kind: TaskKind::Target,
+        reason: "away".to_owned(),
+        due: at(1),
+    };
+    here.store.record(Record { tasks: Some(vec![task]), ..create("ada", user("ada")) }).await.unwrap();
+    assert_eq!(beside.open_tasks(None).await.unwrap().len(), 1);
+    assert_eq!(beside.audit_of(&tenant(), &ResourceId::from_text("ada")).await.unwrap().len(), 1);
+    assert!(beside.remembered_targets(&tenant()).await.unwrap().is_empty());
     assert!(matches!(beside.open(joiner(2)).await, Err(StoreError::ReadOnly)));
     here.store.replace_secret("org/a", "x", 0, &SecretString::from("secret")).await.unwrap();
     assert!(matches!(beside.secret("org/a", "x").await, Err(StoreError::Sealed)));
@@ -528,6 +557,47 @@ async fn a_file_of_a_newer_version_is_refused_only_when_it_must_be() {
             "{refused:?}"
         );
     }
+}
+
+/// Version 2 knows neither tasks nor targets and can still use the file, so the file must be usable by both.
+#[tokio::test]
+async fn a_file_of_version_2_is_brought_up_to_date_and_stays_usable_for_it() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("gangway.db");
+    file::tests::make_with_schema(&path, 2);
+    let old = Connection::open(&path).unwrap();
+    old.pragma_update(None, "foreign_keys", true).unwrap();
+    let link = r#"{"target":"staff","org":"acme","object":"User","record_id":"005000000000001AAA","written":{},"adopted":false}"#;
+    old.execute_batch(&format!(
+        r#"INSERT INTO tenants VALUES (1, 'acme/prod');
+           INSERT INTO resources (key, tenant, kind, id, seq, version, created_ms, modified_ms, user_name_key, body)
+               VALUES (1, 1, 1, 'ada', 1, 1, 0, 0, 'ada', '{{"userName":"ada"}}');
+           INSERT INTO resource_counts VALUES (1, 1, 1, 1);
+           INSERT INTO links VALUES (1, 'staff', 1, '005000000000001AAA', '{link}');
+           INSERT INTO audit (tenant, resource, at_ms, version, entry)
+               VALUES (1, 'ada', 0, 1, '{{"client":"okta","action":"create","fields":["staff.Email"],"notes":[]}}');"#
+    ))
+    .unwrap();
+    let store = SqliteStore::open(&path, key()).unwrap();
+    let ada = ResourceId::from_text("ada");
+    let page = store.links_of_target(&tenant(), &"staff".parse().unwrap(), None, 10).await.unwrap();
+    assert_eq!(page.links.len(), 1);
+    assert_eq!(store.audit_of(&tenant(), &ada).await.unwrap()[0].entry.mapping, None);
+    let task = NewTask {
+        id: model::TaskId::from_text("t1"),
+        target: "staff".parse().unwrap(),
+        kind: TaskKind::Target,
+        reason: "away".to_owned(),
+        due: at(1),
+    };
+    store.record(Record { tasks: Some(vec![task]), ..write("ada", ResourceWrite::Keep) }).await.unwrap();
+    // What version 2 does when somebody is deleted.
+    old.execute("DELETE FROM resources WHERE key = 1", []).unwrap();
+    assert!(store.open_tasks(None).await.unwrap().is_empty());
+    let usable: String = old
+        .query_row("SELECT CAST(value AS TEXT) FROM meta WHERE name = 'usable-from'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(usable, "1");
 }
 
 #[tokio::test]

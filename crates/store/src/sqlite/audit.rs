@@ -1,0 +1,110 @@
+//! The Audit on `SQLite`.
+
+use async_trait::async_trait;
+use model::{ChangeId, ResourceId, TenantId, Timestamp, Version};
+use rusqlite::{Connection, Row, params};
+
+use super::{
+    SqliteStore,
+    rows::{self, Doing, TenantKey, signed, to_json},
+};
+use crate::{Audit, AuditEntry, Audited, StoreError};
+
+const TABLE: &str = "audit";
+const READ: &str = "read audit";
+
+#[async_trait]
+impl Audit for SqliteStore {
+    async fn audit_of(&self, tenant: &TenantId, resource: &ResourceId) -> Result<Vec<Audited>, StoreError> {
+        let (tenant, resource) = (tenant.clone(), resource.clone());
+        self.0
+            .readers
+            .read_long(move |reader| {
+                let Some(tenant) = reader.tenant(&tenant)? else { return Ok(Vec::new()) };
+                let mut select = reader.statement(
+                    "SELECT at_ms, version, change, entry FROM audit
+                     WHERE tenant = ?1 AND resource = ?2 ORDER BY number",
+                    READ,
+                )?;
+                let mut found = select.query(params![tenant.0, resource.as_str()]).doing(READ)?;
+                let mut entries = Vec::new();
+                while let Some(row) = found.next().doing(READ)? {
+                    entries.push(audited(row)?);
+                }
+                Ok(entries)
+            })
+            .await
+    }
+
+    async fn writes_of(
+        &self,
+        tenant: &TenantId,
+        resource: &ResourceId,
+        field: &str,
+        limit: u32,
+    ) -> Result<Vec<Audited>, StoreError> {
+        let (tenant, resource, field) = (tenant.clone(), resource.clone(), field.to_owned());
+        self.0
+            .readers
+            .read_long(move |reader| {
+                let mut entries = Vec::new();
+                let Some(tenant) = reader.tenant(&tenant)? else { return Ok(entries) };
+                let mut select = reader.statement(
+                    "SELECT at_ms, version, change, entry FROM audit
+                     WHERE tenant = ?1 AND resource = ?2 ORDER BY number DESC",
+                    READ,
+                )?;
+                let mut found = select.query(params![tenant.0, resource.as_str()]).doing(READ)?;
+                while (entries.len() as u64) < u64::from(limit)
+                    && let Some(row) = found.next().doing(READ)?
+                {
+                    let audited = audited(row)?;
+                    if audited.entry.fields.iter().any(|wrote| wrote.eq_ignore_ascii_case(&field)) {
+                        entries.push(audited);
+                    }
+                }
+                Ok(entries)
+            })
+            .await
+    }
+}
+
+fn audited(row: &Row<'_>) -> Result<Audited, StoreError> {
+    let entry: String = row.get(3).doing(READ)?;
+    Ok(Audited {
+        at: rows::time(TABLE, row.get(0).doing(READ)?)?,
+        version: Version(rows::unsigned(TABLE, row.get(1).doing(READ)?)?),
+        change: row.get::<_, Option<String>>(2).doing(READ)?.map(ChangeId::from_text),
+        entry: rows::json(TABLE, "an audit entry", &entry)?,
+    })
+}
+
+/// Adds an entry to a resource's history.
+pub fn write(
+    connection: &Connection,
+    tenant: TenantKey,
+    resource: &ResourceId,
+    at: Timestamp,
+    version: Version,
+    change: Option<&ChangeId>,
+    entry: &AuditEntry,
+) -> Result<(), StoreError> {
+    let entry = to_json("audit", "an audit entry", entry)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO audit (tenant, resource, at_ms, version, change, entry)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )
+        .and_then(|mut insert| {
+            insert.execute(params![
+                tenant.0,
+                resource.as_str(),
+                at.as_millisecond(),
+                signed(version.0),
+                change.map(ChangeId::as_str),
+                entry
+            ])
+        })
+        .map(|_| ())
+        .doing("write audit")
+}
