@@ -19,6 +19,7 @@ use crate::{
     org::Org,
     records,
     request::{Headers, Reply, split_query},
+    rows,
     schema::Kind,
     server::{Incoming, bearer},
     users, values, versions,
@@ -51,6 +52,7 @@ pub(crate) fn answer(world: &World, incoming: &Incoming, path: &[&str]) -> Reply
         ("GET", ["users", user, "grants"]) => grants(world, user),
         ("POST", ["users", user, "confirm-email"]) => confirm_email(world, user),
         ("POST", ["convert-lead"]) => convert_lead(world, incoming),
+        ("POST", ["merge"]) => merge(world, incoming),
         ("POST", ["switches"]) => switches(world, incoming),
         ("POST", ["reset"]) => match world.reset() {
             Ok(()) => Ok(json!({})),
@@ -216,6 +218,27 @@ fn licenses(world: &World, incoming: &Incoming) -> Result<Value, String> {
 }
 
 /// Lead conversion as the running user, for whoever has no SOAP at hand. The arguments are those of SOAP.
+/// `{"masterId": "003...", "mergeId": "003..."}`
+fn merge(world: &World, incoming: &Incoming) -> Result<Value, String> {
+    let body = object(incoming)?;
+    let id = |name: &str| {
+        let text = body.get(name).and_then(Value::as_str).unwrap_or_default();
+        Id::parse(text).ok_or_else(|| format!("{name} must be an id"))
+    };
+    let (master, merged) = (id("masterId")?, id("mergeId")?);
+    let mut org = world.org_mut();
+    let mark = org.mark();
+    let actor = Actor { user: org.run_as, now: world.now() };
+    let done = rows::merge(&mut org, master, merged, actor);
+    if done.is_err() {
+        org.roll_back(mark);
+    }
+    org.commit();
+    let errors = done.err().unwrap_or_default();
+    let errors: Vec<_> = errors.iter().map(Refusal::to_item).collect();
+    Ok(json!({"success": errors.is_empty(), "errors": errors}))
+}
+
 fn convert_lead(world: &World, incoming: &Incoming) -> Result<Value, String> {
     let wanted: LeadConvert =
         serde_json::from_slice(&incoming.body).map_err(|error| format!("no such conversion: {error}"))?;

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -198,7 +199,7 @@ fn summary(object: &Object, version: u16) -> Map<String, Value> {
 
 fn full(org: &Org, object: &Object, user: Id, version: u16) -> Value {
     let mut describe = summary(object, version);
-    let fields: Vec<Value> = object.visible_fields().map(field).collect();
+    let fields: Vec<Value> = object.visible_fields().map(|own| field(object, own)).collect();
     let more = json!({
         "actionOverrides": [],
         "childRelationships": children(org, object),
@@ -250,12 +251,11 @@ fn children(org: &Org, object: &Object) -> Vec<Value> {
 }
 
 /// Keys of a field that say the same of every field here.
-const ALWAYS_FALSE: [&str; 15] = [
+const ALWAYS_FALSE: [&str; 14] = [
     "aiPredictionField",
     "autoNumber",
     "calculated",
     "cascadeDelete",
-    "dependentPicklist",
     "deprecatedAndHidden",
     "displayLocationInDecimal",
     "encrypted",
@@ -267,9 +267,8 @@ const ALWAYS_FALSE: [&str; 15] = [
     "searchPrefilterable",
     "writeRequiresMasterRead",
 ];
-const ALWAYS_NULL: [&str; 9] = [
+const ALWAYS_NULL: [&str; 8] = [
     "calculatedFormula",
-    "controllerName",
     "defaultValueFormula",
     "filteredLookupInfo",
     "inlineHelpText",
@@ -280,7 +279,7 @@ const ALWAYS_NULL: [&str; 9] = [
 ];
 
 /// The 57 keys of a field, every one present on every field.
-pub(crate) fn field(field: &Field) -> Value {
+pub(crate) fn field(object: &Object, field: &Field) -> Value {
     let text = field.kind.is_text();
     let length = if text || field.kind.is_id() { field.length } else { 0 };
     let byte_length = if field.kind.is_id() { 18 } else { 3 * length };
@@ -291,7 +290,8 @@ pub(crate) fn field(field: &Field) -> Value {
         (Cell::Null, _) => Value::Null,
         (cell, _) => cell.to_json(),
     };
-    let picklist: Vec<Value> = field.picklist.iter().map(picklist_value).collect();
+    let controller = field.controller.as_ref().and_then(|name| object.field(name));
+    let picklist: Vec<Value> = field.picklist.iter().map(|value| picklist_value(value, controller)).collect();
     let compound = match field.name.as_str() {
         _ if field.compound.is_some() => json!(field.compound),
         "FirstName" | "LastName" | "MiddleName" | "Suffix" => json!("Name"),
@@ -304,10 +304,12 @@ pub(crate) fn field(field: &Field) -> Value {
         "byteLength": byte_length,
         "caseSensitive": field.case_sensitive,
         "compoundFieldName": compound,
+        "controllerName": controller.map(|controller| &controller.name),
         "createable": field.createable,
         "custom": field.custom,
         "defaultValue": default,
         "defaultedOnCreate": field.defaulted_on_create,
+        "dependentPicklist": controller.is_some(),
         "digits": digits,
         "externalId": field.external_id,
         "extraTypeInfo": if field.kind == Kind::TextArea { json!("plaintextarea") } else { Value::Null },
@@ -344,14 +346,25 @@ pub(crate) fn field(field: &Field) -> Value {
     Value::Object(all)
 }
 
-fn picklist_value(value: &PicklistValue) -> Value {
+fn picklist_value(value: &PicklistValue, controller: Option<&Field>) -> Value {
     json!({
         "active": true,
         "defaultValue": value.default,
         "label": value.label,
-        "validFor": null,
+        "validFor": controller.map(|controller| valid_for(value, controller)),
         "value": value.value,
     })
+}
+
+/// One bit for each entry of the controlling picklist, the first one highest, in base64.
+fn valid_for(value: &PicklistValue, controller: &Field) -> String {
+    let mut bits = vec![0_u8; controller.picklist.len().div_ceil(8)];
+    for (at, entry) in controller.picklist.iter().enumerate() {
+        if value.controlled_by.as_ref().is_none_or(|by| *by == entry.value) {
+            bits[at / 8] |= 0x80 >> (at % 8);
+        }
+    }
+    BASE64_STANDARD.encode(bits)
 }
 
 fn soap_type(kind: Kind) -> &'static str {

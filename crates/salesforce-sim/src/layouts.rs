@@ -133,7 +133,7 @@ fn section(object: &Object) -> Value {
     let rows: Vec<Value> = fields
         .chunks(2)
         .map(|pair| {
-            let items: Vec<Value> = pair.iter().map(|field| layout_item(field)).collect();
+            let items: Vec<Value> = pair.iter().map(|field| layout_item(object, field)).collect();
             json!({"layoutItems": items, "numItems": items.len()})
         })
         .collect();
@@ -149,13 +149,13 @@ fn section(object: &Object) -> Value {
     })
 }
 
-fn layout_item(field: &Field) -> Value {
+fn layout_item(object: &Object, field: &Field) -> Value {
     json!({
         "editableForNew": field.createable,
         "editableForUpdate": field.updateable,
         "label": field.label,
         "layoutComponents": [{
-            "details": describe::field(field),
+            "details": describe::field(object, field),
             "displayLines": 1,
             "tabOrder": field.index,
             "type": "Field",
@@ -185,7 +185,7 @@ fn compact_layouts(object: &Object, types: &[Value], request: &Request) -> Value
             })
         })
         .collect();
-    let name = object.field("Name").map(layout_item);
+    let name = object.field("Name").map(|field| layout_item(object, field));
     json!({
         "compactLayouts": [{
             "actions": [],

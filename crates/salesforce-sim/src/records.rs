@@ -30,14 +30,27 @@ pub(crate) fn field(object: &Object, row: &Row, field: &Field) -> Value {
 
 /// `Mailing` for the parts of `MailingAddress`; a User has one address without such a prefix.
 fn address(object: &Object, row: &Row, prefix: &str) -> Value {
-    let parts =
-        ["City", "Country", "GeocodeAccuracy", "Latitude", "Longitude", "PostalCode", "State", "Street"];
+    let parts = [
+        "City",
+        "Country",
+        "CountryCode",
+        "GeocodeAccuracy",
+        "Latitude",
+        "Longitude",
+        "PostalCode",
+        "State",
+        "StateCode",
+        "Street",
+    ];
     let mut address = Map::new();
     let mut empty = true;
     for part in parts {
-        let value = object
-            .field(&format!("{prefix}{part}"))
-            .map_or(Value::Null, |field| row.get(field.index).to_json());
+        let field = object.field(&format!("{prefix}{part}"));
+        if field.is_none() && part.ends_with("Code") && part != "PostalCode" {
+            // Only orgs with picklists of states and countries have codes.
+            continue;
+        }
+        let value = field.map_or(Value::Null, |field| row.get(field.index).to_json());
         empty &= value.is_null();
         let name = part[..1].to_lowercase() + &part[1..];
         address.insert(name, value);

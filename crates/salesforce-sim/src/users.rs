@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     cell::{Cell, Row, fold},
-    crm::portal,
+    crm::{addresses, portal},
     entitlements,
     errors::{Refusal, Refusals},
     ids::Id,
@@ -40,7 +40,7 @@ impl Rules for Users {
     fn complete(&self, org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
         complete(org, row, write.before, write.named, write.actor);
         portal::complete_user(org, row, write);
-        Ok(())
+        addresses::complete(row, write)
     }
 
     fn check_syntax(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {

@@ -2,7 +2,7 @@
 
 use crate::{
     cell::Row,
-    crm::{duplicates, owners, person_accounts, record_types},
+    crm::{addresses, duplicates, owners, person_accounts, record_types},
     errors::Refusals,
     org::Org,
     rules::{Rules, Write},
@@ -16,6 +16,7 @@ impl Rules for Accounts {
         person_accounts::complete_account(org, row, write)?;
         record_types::complete(org, row, write)?;
         owners::complete(row, write);
+        addresses::complete(row, write)?;
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     cell::Row,
-    crm::{duplicates, owners, people, person_accounts, portal, record_types},
+    crm::{addresses, duplicates, owners, people, person_accounts, portal, record_types},
     errors::Refusals,
     org::{Actor, Org},
     rules::{Rules, Write},
@@ -17,6 +17,7 @@ impl Rules for Contacts {
         people::complete_name(org, row, write.object);
         record_types::complete(org, row, write)?;
         owners::complete(row, write);
+        addresses::complete(row, write)?;
         Ok(())
     }
 

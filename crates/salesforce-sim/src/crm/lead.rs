@@ -2,7 +2,7 @@
 
 use crate::{
     cell::{Cell, Row},
-    crm::{assignment, duplicates, owners, people, record_types},
+    crm::{addresses, assignment, duplicates, owners, people, record_types},
     errors::{Refusal, Refusals},
     org::Org,
     rules::{Rules, Write},
@@ -28,6 +28,7 @@ impl Rules for Leads {
         record_types::complete(org, row, write)?;
         assignment::complete(org, row, write)?;
         owners::complete(row, write);
+        addresses::complete(row, write)?;
         // Reading a lead in the user interface clears it; a new owner has not read it.
         let owner = write.object.at("OwnerId");
         if write.before.is_some_and(|before| before.get(owner) != row.get(owner)) {

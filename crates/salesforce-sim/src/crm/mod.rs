@@ -1,6 +1,7 @@
 //! Customers and prospects: `Account`, `Contact`, `Lead`, `Case`, `Opportunity`, `Individual`.
 
 mod account;
+pub(crate) mod addresses;
 pub(crate) mod assignment;
 mod contact;
 pub(crate) mod convert;

@@ -16,28 +16,35 @@ const PORTAL_TYPES: [(&str, bool); 4] = [
     ("CspLitePortal", false),
 ];
 
+const ENABLED: &str = "IsPortalEnabled";
+
 /// Licences whose users may be without a contact.
 const CONTACTLESS: &str = "PID_External_Identity";
 
-/// A portal user's account is that of his contact. Switched off as a portal user, he is inactive.
+/// A portal user's account is that of his contact. Switched off as a portal user, he is inactive and nobody's
+/// contact any more, for ever.
 pub(crate) fn complete_user(org: &Org, row: &mut Row, write: &Write<'_>) {
     let at = |name: &str| write.object.at(name);
-    let contact = row.get(at("ContactId")).as_id();
-    row.set(at("AccountId"), contact.and_then(|id| account_of(org, id)).map_or(Cell::Null, Cell::Id));
-    let enabled = at("IsPortalEnabled");
+    let enabled = at(ENABLED);
     if write.before.is_none() {
-        row.set(enabled, Cell::Bool(contact.is_some()));
+        let is_contact = !row.get(at("ContactId")).is_null();
+        row.set(enabled, Cell::Bool(is_contact));
     }
     if write.before.is_some_and(|before| before.get(enabled).as_bool()) && !row.get(enabled).as_bool() {
         row.set(org.user_fields.is_active, Cell::Bool(false));
+        row.set(at("ContactId"), Cell::Null);
     }
+    let contact = row.get(at("ContactId")).as_id();
+    row.set(at("AccountId"), contact.and_then(|id| account_of(org, id)).map_or(Cell::Null, Cell::Id));
 }
 
 /// A contact makes a portal user, and a portal user has a contact, at an account whose owner has a role.
 pub(crate) fn check_user(org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
     let contact_id = write.object.at("ContactId");
+    let is = |field: usize| row.get(field).as_bool();
+    let in_use = is(org.user_fields.is_active) || is(write.object.at(ENABLED));
     let same = |field: usize| write.before.is_some_and(|before| before.get(field) == row.get(field));
-    if same(contact_id) && same(org.user_fields.profile) {
+    if same(contact_id) && same(org.user_fields.profile) && !(in_use && row.get(contact_id).is_null()) {
         return Ok(());
     }
     let refuse = |code: &'static str, message: &str, fields: &[&str]| {
@@ -47,7 +54,7 @@ pub(crate) fn check_user(org: &Org, row: &Row, write: &Write<'_>) -> Result<(), 
     let portal = PORTAL_TYPES.iter().find(|(name, _)| *name == kind);
     let (contact, has_role) = match (row.get(contact_id).as_id(), portal) {
         (None, None) => return Ok(()),
-        (None, Some(_)) if may_be_contactless(org, row) => return Ok(()),
+        (None, Some(_)) if !in_use || may_be_contactless(org, row) => return Ok(()),
         (None, Some(_)) => {
             return refuse(
                 "FIELD_INTEGRITY_EXCEPTION",
@@ -96,11 +103,11 @@ pub(crate) fn follow_contact(org: &mut Org, contact: Id, account: &Cell) {
     org.replace(&object, user);
 }
 
-/// A contact with a portal user stays.
+/// A contact with a portal user stays, whether or not he may log in.
 pub(crate) fn check_contact_delete(org: &Org, contact: &Row) -> Result<(), Refusals> {
     let users = &org.table_of("User").object;
     let Some(user) = contact.get(0).as_id().and_then(|id| user_of(org, id)) else { return Ok(()) };
-    if !user.get(users.at("IsPortalEnabled")).as_bool() {
+    if !user.get(users.at(ENABLED)).as_bool() {
         return Ok(());
     }
     let contacts = &org.table_of("Contact").object;

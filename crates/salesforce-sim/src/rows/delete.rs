@@ -103,7 +103,7 @@ fn restricted(org: &Org, object: &Object, row: &Row, other: &Object, field: &Fie
 }
 
 /// Every record that refers to `id`, with the field by which it does.
-fn references<'a>(
+pub(super) fn references<'a>(
     org: &'a Org,
     object: &'a Object,
     id: Id,
@@ -124,7 +124,7 @@ fn references<'a>(
 
 /// Objects that can be undeleted keep the record as it was, marked as deleted; of others only the id and
 /// the time are known.
-fn bury(org: &mut Org, object: &Object, row: &Row, actor: Actor) {
+pub(super) fn bury(org: &mut Org, object: &Object, row: &Row, actor: Actor) {
     let Some(id) = row.get(0).as_id() else { return };
     let at = org.stamp(actor.now);
     let kept = object.field("IsDeleted").filter(|_| object.undeletable).map(|is_deleted| {

@@ -2,6 +2,7 @@
 //! reference may point to. What single objects add is in [`crate::rules`].
 
 mod delete;
+mod merge;
 mod mixed;
 mod parent;
 mod undelete;
@@ -9,6 +10,7 @@ mod undelete;
 use std::sync::Arc;
 
 pub(crate) use delete::delete;
+pub(crate) use merge::merge;
 pub(crate) use mixed::Written;
 use serde_json::{Map, Value};
 pub(crate) use undelete::undelete;

@@ -103,6 +103,15 @@ pub(crate) struct PicklistValue {
     pub(crate) value: String,
     pub(crate) label: String,
     pub(crate) default: bool,
+    /// The value of the controlling field with which this one goes; `None` for any.
+    pub(crate) controlled_by: Option<String>,
+}
+
+impl PicklistValue {
+    /// A value that is its own label.
+    pub(crate) fn plain(value: &str) -> Self {
+        Self { value: value.to_owned(), label: value.to_owned(), default: false, controlled_by: None }
+    }
 }
 
 /// A field as describe shows it, with what the org does when nothing is sent for it.
@@ -141,6 +150,8 @@ pub(crate) struct Field {
     /// The compound field that this is a part of, such as `MailingAddress`.
     pub(crate) compound: Option<String>,
     pub(crate) picklist: Vec<PicklistValue>,
+    /// The picklist on which the entries of this one depend: `CountryCode` of `StateCode`.
+    pub(crate) controller: Option<String>,
     pub(crate) default: Cell,
 }
 

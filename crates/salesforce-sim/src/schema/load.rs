@@ -58,6 +58,8 @@ const PICKLISTS: &[(&str, &str)] = &[
     ("locales", include_str!("../../data/picklists/locales.tsv")),
     ("languages", include_str!("../../data/picklists/languages.tsv")),
     ("email_encodings", include_str!("../../data/picklists/email_encodings.tsv")),
+    ("countries", include_str!("../../data/picklists/countries.tsv")),
+    ("states", include_str!("../../data/picklists/states.tsv")),
 ];
 
 /// A field that the org file adds.
@@ -197,13 +199,13 @@ impl Schema {
     pub(crate) fn set_picklist(&mut self, path: &str, values: &[String]) -> Result<(), SchemaError> {
         let field = self.field_mut(path)?;
         let known = std::mem::take(&mut field.picklist);
-        let label = |value: &String| {
-            known.iter().find(|k| k.value == *value).map_or(value.clone(), |known| known.label.clone())
-        };
-        field.picklist = values
-            .iter()
-            .map(|value| PicklistValue { value: value.clone(), label: label(value), default: false })
-            .collect();
+        for value in values {
+            // Two countries may have a state with the same code.
+            let of_value: Vec<&PicklistValue> = known.iter().filter(|known| known.value == *value).collect();
+            let new = of_value.is_empty().then(|| PicklistValue::plain(value));
+            let entries = of_value.into_iter().map(|known| PicklistValue { default: false, ..known.clone() });
+            field.picklist.extend(entries.chain(new));
+        }
         Ok(())
     }
 
@@ -230,8 +232,6 @@ impl Schema {
         }
         let kind = Kind::parse(&custom.kind)
             .ok_or_else(|| SchemaError::Type { field: custom.name.clone(), kind: custom.kind.clone() })?;
-        let value =
-            |value: &String| PicklistValue { value: value.clone(), label: value.clone(), default: false };
         let field = Field {
             index: 0,
             name: custom.name.clone(),
@@ -260,7 +260,8 @@ impl Schema {
             child_relationship: custom.child_relationship.as_ref().map(|name| format!("{name}__r")),
             on_delete: OnDelete::Clear,
             compound: None,
-            picklist: custom.values.iter().map(value).collect(),
+            picklist: custom.values.iter().map(|value| PicklistValue::plain(value)).collect(),
+            controller: None,
             default: Cell::Null,
         };
         self.object_mut(&custom.object)?.push(field);
@@ -355,6 +356,7 @@ fn field(line: &Line) -> Result<Field, SchemaError> {
         on_delete: OnDelete::parse(line.get("onDelete")),
         compound: some(line.get("compoundFieldName")),
         picklist: picklist(line.get("picklist")),
+        controller: name.strip_suffix("StateCode").map(|address| format!("{address}CountryCode")),
         default: default(kind, line.get("default")),
     })
 }
@@ -370,13 +372,18 @@ fn default(kind: Kind, text: &str) -> Cell {
     }
 }
 
-/// `@name` is a file; otherwise `value=label;value;*default value`.
+/// `@name` is a file of lines `value label controlling-value`; otherwise `value=label;value;*default value`.
 fn picklist(text: &str) -> Vec<PicklistValue> {
     if let Some(name) = text.strip_prefix('@') {
         let file = PICKLISTS.iter().find(|(file, _)| *file == name).map_or("", |(_, text)| *text);
         return file
             .lines()
-            .map(|line| picklist_value(line.split_once('\t').unwrap_or((line, line))))
+            .map(|line| {
+                let mut columns = line.split('\t');
+                let value = columns.next().unwrap_or_default();
+                let entry = picklist_value((value, columns.next().unwrap_or(value)));
+                PicklistValue { controlled_by: columns.next().map(ToOwned::to_owned), ..entry }
+            })
             .collect();
     }
     let entry =
@@ -389,6 +396,7 @@ fn picklist_value((value, label): (&str, &str)) -> PicklistValue {
         value: value.trim_start_matches('*').to_owned(),
         label: label.to_owned(),
         default: value.starts_with('*'),
+        controlled_by: None,
     }
 }
 

@@ -95,9 +95,35 @@ async fn a_contact_with_a_portal_user_cannot_be_deleted() {
         ),
         "{message}"
     );
+    // That the user may not log in changes nothing.
+    let user = format!("{USERS}/{user}");
+    world.patch(&user, json!({"IsActive": false})).await.expect(204);
+    world.delete(&path).await.expect_error(400, "DELETE_FAILED");
     // Switching the portal user off is for ever, and frees the contact.
-    world.patch(&format!("{USERS}/{user}"), json!({"IsPortalEnabled": false})).await.expect(204);
-    assert_eq!(world.user(&user).await["IsActive"], false);
+    world.patch(&user, json!({"IsPortalEnabled": false})).await.expect(204);
+    let switched_off = world.get(&user).await.expect(200);
+    for field in ["ContactId", "AccountId"] {
+        assert_eq!(switched_off[field], Value::Null, "{field}");
+    }
+    for back in [json!({"IsActive": true}), json!({"IsPortalEnabled": true})] {
+        world.patch(&user, back).await.expect_error(400, "FIELD_INTEGRITY_EXCEPTION");
+    }
+    world.patch(&user, json!({"Title": "was here"})).await.expect(204);
+    world.delete(&path).await.expect(204);
+}
+
+/// Whoever comes back is a new user, with another name.
+#[tokio::test]
+async fn a_contact_whose_portal_user_was_switched_off_can_be_a_user_again() {
+    let world = World::start().await;
+    let account = make(&world, ACCOUNTS, json!({"Name": "Engines"})).await;
+    let contact = make(&world, CONTACTS, json!({"LastName": "Lovelace", "AccountId": account})).await;
+    let body = portal_user(&world, "a@example.com", &contact).await;
+    let first = make(&world, USERS, body.clone()).await;
+    world.patch(&format!("{USERS}/{first}"), json!({"IsPortalEnabled": false})).await.expect(204);
+    assert_eq!(world.user(&first).await["IsActive"], false);
+    world.post(USERS, body.clone()).await.expect_error(400, "DUPLICATE_USERNAME");
+    make(&world, USERS, with(body, json!({"Username": "a2@example.com"}))).await;
 }
 
 /// §3.2: the owner of a partner's or customer's account has a role.
