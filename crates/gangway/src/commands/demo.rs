@@ -27,6 +27,9 @@ use crate::{
 /// The built-in mapping, more forgiving.
 const MAPPING: &str = include_str!("demo-mapping.toml");
 
+/// What the simulated org has beyond a fresh one.
+const ORG: &str = include_str!("demo-org.toml");
+
 /// What `demo` is told.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -73,6 +76,7 @@ pub(super) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
     let token = arguments.token.clone().unwrap_or_else(|| token::new(&Ids::random()));
     let place = Place::new(arguments.data.clone())?;
     let secrets = Secrets::new();
+    let org_file = place.write("org.toml", ORG)?;
     let org = sim::start(
         SimConfig {
             listen: arguments.org_listen,
@@ -80,6 +84,7 @@ pub(super) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
             client_secret: secrets.client_secret.clone(),
             refresh_token: secrets.refresh_token.clone(),
             allow_remote: arguments.allow_remote,
+            org_file: Some(org_file),
             ..SimConfig::default()
         },
         "--org-listen",
@@ -195,7 +200,7 @@ token-sha256 = ["{hash}"]
         Ok(Config::load(&self.directory.join("gangway.toml"))?)
     }
 
-    fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
+    fn write(&self, name: &str, text: &str) -> Result<PathBuf, Failure> {
         let path = self.directory.join(name);
         fs::OpenOptions::new()
             .write(true)
@@ -203,7 +208,8 @@ token-sha256 = ["{hash}"]
             .mode(0o600)
             .open(&path)
             .and_then(|mut file| file.write_all(text.as_bytes()))
-            .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
+            .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+        Ok(path)
     }
 }
 
