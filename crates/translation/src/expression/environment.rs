@@ -12,8 +12,10 @@ use crate::normalise::Normaliser;
 pub(super) const SCOPE: &str = "gangway scope";
 
 /// `value|filter`.
-pub(super) const FILTERS: [&str; 11] =
-    ["default", "lower", "upper", "trim", "replace", "split", "first", "last", "join", "length", "title"];
+pub(super) const FILTERS: [&str; 12] = [
+    "ascii", "default", "lower", "upper", "trim", "replace", "split", "first", "last", "join", "length",
+    "title",
+];
 /// `value is test`.
 pub(super) const TESTS: [&str; 6] = ["defined", "undefined", "none", "string", "startingwith", "endingwith"];
 /// `left(text, n)`; the others are the [`Normaliser`]s.
@@ -34,6 +36,7 @@ pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_fuel(Some(FUEL));
+    environment.add_filter("ascii", ascii);
     environment.add_filter("default", filters::default);
     environment.add_filter("lower", filters::lower);
     environment.add_filter("upper", filters::upper);
@@ -74,6 +77,16 @@ fn left(text: &Value, count: usize) -> Value {
         return Value::UNDEFINED;
     }
     Value::from(text.to_string().chars().take(count).collect::<String>())
+}
+
+/// The nearest letters of ASCII, for systems that know no others. A sign that has none is left out.
+fn ascii(text: &Value) -> Result<Value, Error> {
+    if is_absent(text) {
+        return Ok(Value::UNDEFINED);
+    }
+    let text = deunicode::deunicode_with_tofu(&text.to_string(), "");
+    check_size(text.len())?;
+    Ok(Value::from(text))
 }
 
 // As minijinja's, but what is absent has no parts instead of being an error.

@@ -1,6 +1,9 @@
 //! The examples in `docs/mapping.md` are mappings that load.
 
+use serde_json::Value;
 use translation::{Mapping, NoteCode};
+
+use crate::org::{World, shown};
 
 const PAGE: &str = include_str!("../../../../docs/mapping.md");
 
@@ -33,4 +36,35 @@ fn every_note_is_explained() {
         assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         assert!(PAGE.contains(&format!("`{code}`")), "{code} is not explained");
     }
+}
+
+/// Each row of the tables that translate from other tools: what it is there, what it is here, and what that gives for the
+/// person above them.
+#[test]
+fn every_translation_from_another_tool_gives_what_it_says() {
+    let (_, section) = PAGE.split_once("## Expressions of other tools").unwrap();
+    let person = section.split_once("```json").unwrap().1.split_once("```").unwrap().0;
+    let person: Value = serde_json::from_str(person).unwrap();
+    let mut tables = 0;
+    let mut rows = 0;
+    for line in section.lines().filter(|line| line.starts_with('|')) {
+        let line = line.replace("\\|", "\u{0}");
+        let cells: Vec<String> =
+            line.trim_matches('|').split('|').map(|cell| cell.trim().replace('\u{0}', "|")).collect();
+        let [_, here, gives] = cells.as_slice() else { continue };
+        tables += usize::from(here == "here");
+        let Some(here) = code(here) else { continue };
+        let rule = if here.starts_with('{') { here.to_owned() } else { format!("'''{here}'''") };
+        let translation = World::with_fields(&format!("Title = {rule}")).create(person.clone());
+        assert_eq!(translation.refusals, [], "{here}");
+        let expected = if gives == "nothing" { Value::Null } else { Value::from(code(gives).unwrap()) };
+        assert_eq!(shown(&translation)["Title"], expected, "{here}");
+        rows += 1;
+    }
+    assert_eq!(tables, 3, "Entra ID, Okta, PingOne");
+    assert!(rows > 50, "{rows} rows");
+}
+
+fn code(cell: &str) -> Option<&str> {
+    cell.strip_prefix('`')?.strip_suffix('`')
 }
