@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use salesforce_types::{Refusal, Retry, errors};
+use salesforce_types::{RecordId, Refusal, Retry, errors};
 use serde_json::Value;
 
 use crate::{
@@ -97,13 +97,6 @@ pub(crate) fn refused(refusal: Refusal) -> Trouble {
 fn wordless(status: u16) -> Trouble {
     match status {
         401 => Trouble::Expired,
-        300 => Trouble::Final(CallError::Refused(Refusal {
-            status,
-            code: "MULTIPLE_CHOICES".to_owned(),
-            message: "several records have this external id".to_owned(),
-            fields: Vec::new(),
-            records: Vec::new(),
-        })),
         // 420: the edge does not know where the org is.
         300..=399 | 407 | 408 | 420 | 429 => Trouble::Final(CallError::NotSent {
             why: format!(
@@ -147,6 +140,9 @@ pub(crate) fn refusal(status: u16, body: &[u8]) -> Option<Refusal> {
 
 /// The same from a body that is parsed already.
 pub(crate) fn refusal_in(status: u16, body: &Value) -> Option<Refusal> {
+    if status == 300 {
+        return several(body);
+    }
     let entry = match body {
         Value::Array(entries) => entries.first()?,
         Value::Object(object) => match object.get("errors") {
@@ -159,13 +155,42 @@ pub(crate) fn refusal_in(status: u16, body: &Value) -> Option<Refusal> {
     let fields = entry.get("fields").and_then(Value::as_array).map_or_else(Vec::new, |fields| {
         fields.iter().filter_map(|field| field.as_str().map(str::to_owned)).collect()
     });
+    let code = text(&["errorCode", "statusCode"])?;
+    let message = text(&["message"]).unwrap_or_default();
+    let mut records = records_in(&message);
+    records.extend(duplicates(entry));
+    Some(Refusal { status, code, message, fields, records })
+}
+
+/// Status 300: an external id that several records have. The body is a list of their addresses.
+fn several(body: &Value) -> Option<Refusal> {
+    let last = |address: &Value| RecordId::parse(address.as_str()?.rsplit('/').next()?).ok();
     Some(Refusal {
-        status,
-        code: text(&["errorCode", "statusCode"])?,
-        message: text(&["message"]).unwrap_or_default(),
-        fields,
-        records: Vec::new(),
+        status: 300,
+        code: "MULTIPLE_CHOICES".to_owned(),
+        message: "several records have this external id".to_owned(),
+        fields: Vec::new(),
+        records: body.as_array()?.iter().map(last).collect::<Option<_>>()?,
     })
+}
+
+/// The records that a duplicate rule found. REST misspells the name of the result, and nobody knows for how long.
+fn duplicates(entry: &Value) -> Vec<RecordId> {
+    let list =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let found = ["duplicateResut", "duplicateResult"].into_iter().find_map(|name| entry.get(name));
+    let rules = found.map(|found| list(found, "matchResults")).unwrap_or_default();
+    let records = rules.iter().flat_map(|rule| list(rule, "matchRecords"));
+    records.filter_map(|found| RecordId::parse(found.get("record")?.get("Id")?.as_str()?).ok()).collect()
+}
+
+/// The records that an error's text names as those which have a value already: `... duplicates value on record with id:
+/// 003...`. Where the integration user may not see it, `<unknown>` stands in the place of the id.
+pub(crate) fn records_in(message: &str) -> Vec<RecordId> {
+    const BEFORE: &str = "duplicates value on record with id: ";
+    let after = message.split(BEFORE).skip(1);
+    let ids = after.map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default());
+    ids.filter_map(|id| RecordId::parse(id).ok()).collect()
 }
 
 #[cfg(test)]
@@ -200,6 +225,46 @@ mod tests {
         }
         for none in ["", "<html>", "[]", "{}", "null", "7", "[7]", r#"["/services/data"]"#] {
             assert_eq!(refusal(400, none.as_bytes()), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn the_records_that_stand_in_the_way_are_named() {
+        let (one, two) = ("0035500001H9cakAAB", "0035500001H9calAAB");
+        let ids = |ids: &[&str]| ids.iter().map(|id| RecordId::parse(id).unwrap()).collect::<Vec<_>>();
+        let rule = |ids: &[&str]| {
+            let records: Vec<_> =
+                ids.iter().map(|id| json!({"record": {"attributes": {}, "Id": id}})).collect();
+            json!({"matchResults": [{"matchRecords": records, "size": ids.len()}]})
+        };
+        for (body, expected) in [
+            (
+                json!([{"errorCode": "DUPLICATES_DETECTED", "duplicateResut": rule(&[one, two])}]),
+                ids(&[one, two]),
+            ),
+            (json!([{"errorCode": "DUPLICATES_DETECTED", "duplicateResult": rule(&[one])}]), ids(&[one])),
+            (
+                json!([{"errorCode": "DUPLICATES_DETECTED", "duplicateResut": {"matchResults": null}}]),
+                ids(&[]),
+            ),
+            (
+                json!({"success": false, "errors": [{"statusCode": "DUPLICATE_VALUE",
+                    "message": "duplicate value found: A__c duplicates value on record with id: 0035500001H9cak"}]}),
+                ids(&[one]),
+            ),
+            (
+                json!([{"errorCode": "DUPLICATE_VALUE",
+                    "message": "duplicate value found: <unknown> duplicates value on record with id: <unknown>"}]),
+                ids(&[]),
+            ),
+        ] {
+            assert_eq!(refusal_in(400, &body).unwrap().records, expected, "{body}");
+        }
+        let addresses = json!([format!("/services/data/v66.0/sobjects/Contact/{one}"), format!("/x/{two}")]);
+        let refusal = refusal_in(300, &addresses).unwrap();
+        assert_eq!((refusal.code.as_str(), refusal.records), ("MULTIPLE_CHOICES", ids(&[one, two])));
+        for none in [json!(["/services/data"]), json!([7]), json!({}), Value::Null] {
+            assert_eq!(refusal_in(300, &none), None, "{none}");
         }
     }
 

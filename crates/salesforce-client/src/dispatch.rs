@@ -3,14 +3,16 @@
 //! While calls are in flight the next ones fill up. When nothing is in flight a change leaves at once, alone, as one
 //! Composite whose later rows refer to earlier ones. A crowd shares calls: records in collections of up to 200, five
 //! of them in a Composite, and what follows from these records in the next call. A call takes its share of what waits
-//! (waiting ÷ free slots), so that one slot does not take everything and leave the others empty.
+//! (waiting ÷ free slots), so that one slot does not take everything and leave the others empty. Conversions of leads, which
+//! REST has no resource for, have SOAP calls of their own, up to a hundred leads in one.
 //!
-//! `waiting` and `line` say whose turn it is, `change` how far a change is, `batch` what goes in one call, `call` how that is
-//! written and read, `size` how large it may be. All of these are pure; the rest is here.
+//! `waiting` and `line` say whose turn it is, `change` how far a change is, `batch` what goes in one call, `call` and `convert` how
+//! that is written and read, `size` how large it may be. All of these are pure; the rest is here.
 
 mod batch;
 mod call;
 mod change;
+mod convert;
 #[cfg(test)]
 mod laws;
 mod line;
@@ -25,9 +27,11 @@ use std::{
 
 use salesforce_types::{Step, StepOutcome};
 
+pub(crate) use self::call::Paths;
 pub use self::tally::CallSizes;
 use self::{
     batch::{Batch, Shape},
+    call::Said,
     change::{Change, Landing},
     size::Size,
     tally::Tally,
@@ -35,9 +39,10 @@ use self::{
 };
 use crate::{
     CallError, Org, Ticket,
-    answer::{SOON, Trouble, judge},
+    answer::{SOON, Trouble},
     limits::Shares,
     org::{QUEUE_FOR, RESERVE_FOR},
+    soap,
     transport::Request,
 };
 
@@ -170,7 +175,12 @@ impl Org {
     /// Dropping the future before anything is sent withdraws the change; afterwards its outcome stays unknown. A ticket is for
     /// one act after the other, not for two at once: one that had no effect would let the caller withdraw the other.
     pub async fn act(&self, steps: &[Step], ticket: &Ticket) -> Vec<StepOutcome> {
-        let (mut change, outcomes) = Change::new(steps, ticket);
+        let mut completed = steps.to_vec();
+        let lacking = self.complete_conversions(&mut completed).await;
+        let (mut change, outcomes) = Change::new(completed, ticket);
+        if let Err(error) = &lacking {
+            change.end_conversions(error);
+        }
         if !change.goes_on() {
             change.answer();
         } else if let Err(mut change) = self.enqueue(change) {
@@ -261,26 +271,27 @@ impl Org {
             let session = inner.tokens.session().await?;
             // With slot and token at hand: the last moment in which a caller may withdraw.
             shape.retain(|change| changes[change].leave());
-            if shape.records() == 0 {
+            if shape.steps() == 0 {
                 return Ok(());
             }
             for (change, step) in shape.places() {
                 changes[change].send(step);
             }
-            let call = call::write(&inner.base, changes, &shape);
+            let call = call::write(&inner.paths, changes, &shape);
             let request = Request {
                 cause: call.cause,
                 method: call.method,
                 path: call.path,
                 object: &call.object,
                 body: call.body,
+                manner: call.manner,
                 if_modified_since: None,
                 shares: Shares::of(shape.changes().into_iter().map(|change| changes[change].asker())),
             };
-            inner.dispatcher.tally.count(shape.records());
+            inner.dispatcher.tally.count(shape.steps());
             let started = Instant::now();
             let answer = inner.wire.call(&session, &request).await.map_err(Trouble::from);
-            let judged = answer.and_then(judge);
+            let judged = answer.and_then(|answer| call::judge(answer, &shape));
             if matches!(judged, Err(Trouble::Expired)) {
                 inner.tokens.forget(&session);
                 if !renewed {
@@ -290,8 +301,11 @@ impl Org {
                 }
             }
             let landings = match judged {
-                Ok(answer) => {
-                    let landings = call::read(&answer, changes, &shape);
+                Ok(said) => {
+                    if let Said::Soap(soap::Results { usage: Some(usage), .. }) = &said {
+                        inner.wire.gauge.note(*usage, inner.clock.now());
+                    }
+                    let landings = call::read(&said, changes, &shape);
                     // A locked row holds its call up for ten seconds, however few records are in it.
                     if !landings.iter().any(|(_, landing)| matches!(landing, Landing::Locked(_))) {
                         inner.dispatcher.state().size.learn(shape.records(), started.elapsed());

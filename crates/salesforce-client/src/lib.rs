@@ -1,4 +1,4 @@
-//! Talking to an org: OAuth, records, SOQL, limits. Knows no SCIM.
+//! Talking to an org: OAuth, records, conversions, SOQL, limits. Knows no SCIM.
 //!
 //! Start at [`Org`]: it is one connected Salesforce org with its credentials, its quota and its queue. What a
 //! call can end in is [`CallError`], and the one question that all of this crate turns around is whether a
@@ -9,6 +9,7 @@
 //! how often, stands in [`retry`].
 
 mod answer;
+mod conversion;
 mod describe;
 mod dispatch;
 mod error;
@@ -19,6 +20,7 @@ mod query;
 mod queue;
 mod records;
 pub mod retry;
+mod soap;
 pub mod soql;
 mod ticket;
 mod token;

@@ -77,8 +77,13 @@ impl Gauge {
     /// Takes the header of an answer; one that makes no sense changes nothing.
     pub(crate) fn record(&self, header: Option<&str>, now: Timestamp) -> Option<ApiUsage> {
         let usage = ApiUsage::parse(header?).ok()?;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((usage, now));
+        self.note(usage, now);
         Some(usage)
+    }
+
+    /// Takes what an answer said in another way.
+    pub(crate) fn note(&self, usage: ApiUsage, now: Timestamp) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((usage, now));
     }
 
     pub(crate) fn usage(&self) -> Option<ApiUsage> {

@@ -6,8 +6,9 @@ use url::Url;
 use crate::{
     CallError, Parked, Ticket, TokenVault,
     answer::{Trouble, judge},
+    conversion::ConvertedStatus,
     describe::Descriptions,
-    dispatch::{CallSizes, Dispatcher},
+    dispatch::{CallSizes, Dispatcher, Paths},
     limits::{Account, ApiUsage, Calls, Cause, Shares},
     queue::{MAX_WAITING, Slots},
     retry::Pace,
@@ -51,10 +52,11 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) descriptions: Descriptions,
+    pub(crate) converted_status: ConvertedStatus,
     pub(crate) wire: Arc<Wire>,
     pub(crate) dispatcher: Dispatcher,
-    /// The path of the configured API version, such as `/services/data/v66.0`.
-    pub(crate) base: String,
+    /// Those of the configured API version.
+    pub(crate) paths: Paths,
     /// For reads.
     slots: Slots,
     pub(crate) pace: Pace,
@@ -114,11 +116,12 @@ impl Org {
         let slots = Slots::new(config.max_in_flight, MAX_WAITING);
         Self(Arc::new(Inner {
             dispatcher: Dispatcher::new(config.max_in_flight),
-            base: format!("/services/data/{}", config.api_version),
+            paths: Paths::of(&config.api_version),
             config,
             clock,
             tokens,
             descriptions: Descriptions::default(),
+            converted_status: ConvertedStatus::default(),
             wire,
             slots,
             pace,
@@ -216,7 +219,7 @@ impl Org {
 
     /// A path under the configured API version; `rest` starts with a slash.
     pub(crate) fn path(&self, rest: &str) -> String {
-        format!("{}{rest}", self.0.base)
+        format!("{}{rest}", self.0.paths.data)
     }
 
     /// Sends a request that changes nothing, and again where that helps; gives back an answer that is 2xx or 304.

@@ -10,7 +10,7 @@ use crate::{
     answer::{Trouble, refusal_in, refused},
     org::Purpose,
     soql::{Condition, Field, Literal, Query},
-    transport::Request,
+    transport::{Body, Request},
 };
 
 /// The most rows that one query may bring. What needs more reads in slices, by id or time.
@@ -132,7 +132,7 @@ impl Org {
         let items: Vec<Value> = paths.iter().enumerate().map(item).collect();
         let request = Request {
             method: Method::POST,
-            body: Some(json!({ "compositeRequest": items }).to_string().into_bytes()),
+            body: Body::Json(json!({ "compositeRequest": items }).to_string().into_bytes()),
             ..Request::get(purpose, object, self.path("/composite"))
         };
         let answer = self.fetch(&request, purpose).await?;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use model::{Clock, OrgName};
 use reqwest::{Method, header, redirect};
+use salesforce_types::{Duplicates, Manner};
 use secrecy::ExposeSecret;
 use tokio::sync::OnceCell;
 use tracing::Instrument;
@@ -12,6 +13,7 @@ use url::{Host, Url};
 use crate::{
     limits::{Cause, Counters, Gauge, Shares},
     org::Purpose,
+    soap,
     token::{LoginFailure, Session},
 };
 
@@ -32,10 +34,34 @@ pub(crate) struct Request<'a> {
     pub(crate) path: String,
     /// The object it is about, for the log.
     pub(crate) object: &'a str,
-    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) body: Body,
+    /// How a write is to be taken; `None` where the parts of the call say it themselves.
+    pub(crate) manner: Option<Manner>,
     pub(crate) if_modified_since: Option<&'a str>,
     /// For whom.
     pub(crate) shares: Shares,
+}
+
+/// What a request carries.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    Nothing,
+    Json(Vec<u8>),
+    /// An operation, whose envelope holds what else stands in headers.
+    Soap(soap::Element),
+}
+
+/// Whether the org's assignment rules choose the owner, as a header. Where it is missing they do.
+pub(crate) fn assignment_header(manner: Manner) -> (&'static str, &'static str) {
+    ("Sforce-Auto-Assign", if manner.assignment_rules { "TRUE" } else { "FALSE" })
+}
+
+/// What the org's duplicate rules may say, as a header.
+pub(crate) fn duplicates_header(manner: Manner) -> Option<(&'static str, &'static str)> {
+    match manner.duplicates {
+        Duplicates::Respect => None,
+        Duplicates::Allow => Some(("Sforce-Duplicate-Rule-Header", "allowSave=true")),
+    }
 }
 
 impl<'a> Request<'a> {
@@ -45,7 +71,8 @@ impl<'a> Request<'a> {
             method: Method::GET,
             path,
             object,
-            body: None,
+            body: Body::Nothing,
+            manner: Some(Manner::default()),
             if_modified_since: None,
             shares: purpose.shares(),
         }
@@ -109,21 +136,8 @@ impl Wire {
             let url = session.instance.join(&request.path).map_err(|_| Failure::Unsent {
                 why: "the path of a request does not fit the org's address".to_owned(),
             })?;
-            let mut builder = self
-                .client()
-                .await?
-                .request(request.method.clone(), url)
-                .bearer_auth(session.access_token.expose_secret())
-                .header(header::ACCEPT, "application/json")
-                .header("Sforce-Call-Options", "client=Gangway")
-                // Without it the org's assignment rules run and overwrite the owner.
-                .header("Sforce-Auto-Assign", "FALSE");
-            if let Some(since) = request.if_modified_since {
-                builder = builder.header(header::IF_MODIFIED_SINCE, since);
-            }
-            if let Some(body) = &request.body {
-                builder = builder.header(header::CONTENT_TYPE, "application/json").body(body.clone());
-            }
+            let builder = self.client().await?.request(request.method.clone(), url);
+            let builder = dressed(builder, session.access_token.expose_secret(), request);
             self.counters.count(request.cause, &request.shares);
             let answer = self.exchange(builder).await?;
             if matches!(answer.status, 200..=299 | 304) {
@@ -210,6 +224,34 @@ impl Wire {
             })
             .await
             .map_err(|why| Failure::Unsent { why: format!("no HTTP client could be made: {why}") })
+    }
+}
+
+/// Puts what a request carries, and what goes with it, into the HTTP request.
+fn dressed(builder: reqwest::RequestBuilder, token: &str, request: &Request<'_>) -> reqwest::RequestBuilder {
+    if let Body::Soap(operation) = &request.body {
+        return builder
+            .header(header::ACCEPT, "text/xml")
+            .header(header::CONTENT_TYPE, "text/xml; charset=UTF-8")
+            // SOAP 1.1 §6.1.1 asks for it; Salesforce goes by the body.
+            .header("SOAPAction", "\"\"")
+            .body(soap::write(token, operation));
+    }
+    let manner = request.manner.into_iter();
+    let headers = manner.flat_map(|manner| [Some(assignment_header(manner)), duplicates_header(manner)]);
+    let mut builder = builder
+        .bearer_auth(token)
+        .header(header::ACCEPT, "application/json")
+        .header("Sforce-Call-Options", "client=Gangway");
+    for (name, value) in headers.flatten() {
+        builder = builder.header(name, value);
+    }
+    if let Some(since) = request.if_modified_since {
+        builder = builder.header(header::IF_MODIFIED_SINCE, since);
+    }
+    match &request.body {
+        Body::Json(body) => builder.header(header::CONTENT_TYPE, "application/json").body(body.clone()),
+        Body::Nothing | Body::Soap(_) => builder,
     }
 }
 

@@ -3,21 +3,27 @@
 
 #[expect(dead_code, reason = "each test file uses a part of it")]
 mod script;
+#[expect(dead_code, reason = "each test file uses a part of it")]
+mod world;
 
 use std::time::Duration;
 
-use futures::future::join_all;
-use model::{Clock, OrgName};
-use salesforce_client::{Cause, Flow, Org, OrgConfig, retry::Pace};
-use salesforce_sim::{Fault, Sim, SimConfig};
+use salesforce_client::Cause;
+use salesforce_sim::Fault;
 use salesforce_types::{Fields, Manner, RecordId, References, Step, StepOutcome};
-use script::{Record, Vault, a_ticket, ticket_of};
+use script::{a_ticket, ticket_of};
 use serde_json::{Value, json};
+use world::{all_done, gists};
 
 /// An org with seats for everybody, and a client of it.
-struct World {
-    sim: Sim,
-    org: Org,
+struct World(world::World);
+
+impl std::ops::Deref for World {
+    type Target = world::World;
+
+    fn deref(&self) -> &world::World {
+        &self.0
+    }
 }
 
 impl World {
@@ -26,26 +32,9 @@ impl World {
     }
 
     async fn with(latency: Duration, latency_per_record: Duration, max_in_flight: usize) -> Self {
-        let sim =
-            Sim::start(SimConfig { latency, latency_per_record, ..SimConfig::default() }).await.unwrap();
-        assert!(sim.handle().set_licence_total("Salesforce", 1_000_000));
-        let config = OrgConfig {
-            name: OrgName::new("sim").unwrap(),
-            url: sim.url().parse().unwrap(),
-            flow: Flow::RefreshToken {
-                client_id: "simulated-client".into(),
-                client_secret: Some("simulated-secret".into()),
-                refresh_token: Some("simulated-refresh-token".into()),
-            },
-            api_version: "v66.0".into(),
-            reserve_calls: 0,
-            call_timeout: Duration::from_secs(20),
-            max_in_flight,
-            keep_alive: Duration::from_hours(24),
-        };
-        let vault = Vault::with(None, Record::default());
-        let org = Org::with_pace(config, vault, Clock::system(), Pace::without_pauses());
-        Self { sim, org }
+        let world = world::World::with(latency, latency_per_record, max_in_flight).await;
+        assert!(world.sim.handle().set_licence_total("Salesforce", 1_000_000));
+        Self(world)
     }
 
     fn id(&self, object: &str, field: &str, value: &str) -> String {
@@ -89,14 +78,6 @@ impl World {
         Step::Create { object: "User".into(), fields, refers: References::new(), manner: Manner::default() }
     }
 
-    /// Everybody at once.
-    async fn crowd(&self, all: &[Vec<Step>]) -> Vec<Vec<StepOutcome>> {
-        let acts = all.iter().enumerate().map(|(n, steps)| async move {
-            self.org.act(steps, &ticket_of("acme/prod", "hr", &n.to_string(), false)).await
-        });
-        join_all(acts).await
-    }
-
     fn username(&self, name: &str) -> Option<Value> {
         self.sim.handle().user(&format!("{name}@crowd.example")).map(|user| user["Id"].clone())
     }
@@ -121,21 +102,7 @@ fn member(group: &str) -> Step {
 
 /// One that strikes the next call of the data API.
 fn fault(kind: &str) -> Fault {
-    serde_json::from_value(json!({ "kind": kind, "path": "/data", "count": 1 })).unwrap()
-}
-
-fn all_done(outcomes: &[StepOutcome]) -> bool {
-    outcomes.iter().all(|outcome| matches!(outcome, StepOutcome::Done { .. }))
-}
-
-/// What an outcome says, without what differs from run to run.
-fn gist(outcome: &StepOutcome) -> String {
-    match outcome {
-        StepOutcome::Done { .. } => "done".to_owned(),
-        StepOutcome::Refused(refusal) => format!("{} {:?}", refusal.code, refusal.fields),
-        StepOutcome::Unknown { why } => format!("unknown: {why}"),
-        StepOutcome::NotSent { why, .. } => format!("not sent: {why}"),
-    }
+    world::fault(kind, "/data")
 }
 
 #[tokio::test]
@@ -206,14 +173,10 @@ fn mixed(world: &World, prefix: &str) -> Vec<Vec<Step>> {
 #[tokio::test]
 async fn lone_and_crowd_end_alike() {
     let world = World::start().await;
-    let mut lone = Vec::new();
-    for steps in mixed(&world, "lone") {
-        lone.push(world.org.act(&steps, &a_ticket(false)).await);
-    }
-    let crowd = world.crowd(&mixed(&world, "crowd")).await;
+    let lone = gists(&world.each(&mixed(&world, "lone")).await);
+    let crowd = gists(&world.crowd(&mixed(&world, "crowd")).await);
     for (n, (lone, crowd)) in lone.iter().zip(&crowd).enumerate() {
-        let gists = |outcomes: &[StepOutcome]| outcomes.iter().map(gist).collect::<Vec<_>>();
-        assert_eq!(gists(lone), gists(crowd), "joiner {n}");
+        assert_eq!(lone, crowd, "joiner {n}");
     }
     // A title that looks like a reference is a title.
     assert_eq!(world.sim.handle().user("crowd5@crowd.example").unwrap()["Title"], "@{c0s0.id}");

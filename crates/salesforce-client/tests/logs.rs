@@ -13,10 +13,10 @@ use salesforce_client::{
     Purpose,
     soql::{Condition, Query},
 };
-use salesforce_types::{Manner, References, Step};
+use salesforce_types::{Conversion, Manner, References, Step, StepOutcome};
 use script::{
-    COMPOSITE, QUERY, Record, Server, TOKEN, USERS, Vault, a_ticket, answer, clock, error, org_with,
-    with_refresh_token,
+    COMPOSITE, QUERY, Record, Reply, SOAP, Server, TOKEN, USERS, Vault, a_ticket, answer, clock, error,
+    org_with, with_refresh_token,
 };
 use serde_json::json;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -56,6 +56,14 @@ async fn a_call_is_logged_by_its_facts_and_never_by_its_contents() {
         USERS => error(400, "DUPLICATE_USERNAME", "ada@example.com is taken")
             .with("sforce-limit-info", "api-usage=71/5000"),
         QUERY => answer(200, &json!({"done": true, "records": [{"Username": "ada@example.com"}]})),
+        SOAP => Reply::Answer {
+            status: 500,
+            headers: vec![("content-type", "text/xml".to_owned())],
+            body:
+                "<Envelope><Body><Fault><faultcode>sf:INVALID_FIELD</faultcode><faultstring>ada@example.com\
+                </faultstring></Fault></Body></Envelope>"
+                    .to_owned(),
+        },
         COMPOSITE => error(401, "INVALID_SESSION_ID", "Session expired or invalid"),
         other => panic!("{other}"),
     })
@@ -74,12 +82,21 @@ async fn a_call_is_logged_by_its_facts_and_never_by_its_contents() {
     org.query(&Query::select("User", &["Id"]).unwrap().where_(condition), Purpose::catalogue())
         .await
         .unwrap();
+    let conversion = Conversion {
+        status: Some("Closed".into()),
+        opportunity: Some("ada@example.com".into()),
+        ..Conversion::default()
+    };
+    let convert = Step::Convert { lead: "00Q5f000005bwLFEAY".parse().unwrap(), conversion };
+    let outcomes = org.act(&[convert], &ticket).await;
+    assert!(matches!(outcomes.as_slice(), [StepOutcome::Refused(_)]), "{outcomes:?}");
     org.act(&[step.clone(), step], &ticket).await;
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     for expected in [
         "salesforce.call{org=acme method=POST object=\"User\" api_calls_left=4929 duration_ms=",
         "status=400}",
+        "method=POST object=\"convertLead\" duration_ms=",
         "the org is parked",
         "code=\"invalid_grant\"",
     ] {

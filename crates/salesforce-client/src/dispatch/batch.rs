@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use salesforce_types::Step;
+use salesforce_types::{Manner, Step};
 
 use super::{
     change::{Change, Form},
@@ -15,6 +15,10 @@ const MOST_ROWS: usize = 25;
 const MOST_LANES: usize = 5;
 /// Records of one collection.
 const LANE_SIZE: usize = 200;
+/// Leads of one `convertLead` (SOAP API Developer Guide).
+const MOST_LEADS: usize = 100;
+/// What a conversion writes: the lead, an account, a contact, an opportunity.
+const RECORDS_OF_A_LEAD: usize = 4;
 
 /// The changes whose steps go in one call, and how.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub(super) enum Shape {
     Rows(Vec<Place>),
     /// Collections, each of one object and one operation.
     Lanes(Vec<Lane>),
+    /// Conversions of leads.
+    Conversions(Vec<Place>),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -44,30 +50,57 @@ pub(super) struct Lane {
 
 /// What the records of one collection have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Create { object: String },
-    Update { object: String },
-    Upsert { object: String, key: String },
-    Delete { object: String },
+pub(super) struct Kind {
+    pub(super) object: String,
+    pub(super) operation: Operation,
+    pub(super) manner: Manner,
+}
+
+/// What a collection does with its records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Create,
+    Update,
+    Upsert { key: String },
+    Delete,
 }
 
 impl Kind {
-    fn of(step: &Step) -> Self {
-        let object = step.object().to_owned();
-        match step {
-            Step::Create { .. } => Self::Create { object },
-            Step::Update { .. } => Self::Update { object },
-            Step::Upsert { key, .. } => Self::Upsert { object, key: key.clone() },
-            Step::Delete { .. } | Step::Convert { .. } => Self::Delete { object },
-        }
+    /// `None`: there is no collection of such steps.
+    fn of(step: &Step) -> Option<Self> {
+        let operation = match step {
+            Step::Create { .. } => Operation::Create,
+            Step::Update { .. } => Operation::Update,
+            Step::Upsert { key, .. } => Operation::Upsert { key: key.clone() },
+            Step::Delete { .. } => Operation::Delete,
+            Step::Convert { .. } => return None,
+        };
+        Some(Self { object: step.object().to_owned(), operation, manner: step.manner() })
     }
 }
 
 impl Shape {
+    /// The steps in the call.
+    pub(super) fn steps(&self) -> usize {
+        match self {
+            Self::Rows(places) | Self::Conversions(places) => places.len(),
+            Self::Lanes(lanes) => lanes.iter().map(|lane| lane.places.len()).sum(),
+        }
+    }
+
+    /// The records that the call writes.
     pub(super) fn records(&self) -> usize {
         match self {
-            Self::Rows(places) => places.len(),
-            Self::Lanes(lanes) => lanes.iter().map(|lane| lane.places.len()).sum(),
+            Self::Rows(_) | Self::Lanes(_) => self.steps(),
+            Self::Conversions(_) => self.steps() * RECORDS_OF_A_LEAD,
+        }
+    }
+
+    /// The step of a call that has only one, and no collection around it.
+    pub(super) fn only(&self) -> Option<Place> {
+        match self {
+            Self::Rows(places) | Self::Conversions(places) if places.len() == 1 => places.first().copied(),
+            Self::Rows(_) | Self::Conversions(_) | Self::Lanes(_) => None,
         }
     }
 
@@ -76,7 +109,7 @@ impl Shape {
         let mut kept = HashMap::new();
         let mut keep = |place: &Place| *kept.entry(place.0).or_insert_with(|| keep(place.0));
         match self {
-            Self::Rows(places) => places.retain(&mut keep),
+            Self::Rows(places) | Self::Conversions(places) => places.retain(&mut keep),
             Self::Lanes(lanes) => {
                 for lane in &mut *lanes {
                     lane.places.retain(&mut keep);
@@ -93,7 +126,7 @@ impl Shape {
 
     pub(super) fn places(&self) -> Vec<Place> {
         match self {
-            Self::Rows(places) => places.clone(),
+            Self::Rows(places) | Self::Conversions(places) => places.clone(),
             Self::Lanes(lanes) => lanes.iter().flat_map(|lane| lane.places.iter().copied()).collect(),
         }
     }
@@ -113,18 +146,59 @@ pub(super) enum Sharing {
 /// Takes changes from a line: `share` of them at most, with `limit` records at most, as far as they fit in one call.
 /// `None` if nothing waits that could be sent.
 pub(super) fn choose(line: &mut Line, share: usize, limit: usize, sharing: Sharing) -> Option<Batch> {
+    let first = take(line)?;
+    let converts = first.converts();
+    line.put_back(first);
+    if converts { choose_conversions(line, share, limit) } else { choose_writes(line, share, limit, sharing) }
+}
+
+/// The change whose turn it is, past those that nobody waits for any more.
+fn take(line: &mut Line) -> Option<Change> {
+    loop {
+        let mut change = line.take()?;
+        if !change.is_abandoned() {
+            return Some(change);
+        }
+        change.end_waiting("withdrawn", None);
+        change.answer();
+    }
+}
+
+fn choose_conversions(line: &mut Line, share: usize, limit: usize) -> Option<Batch> {
+    let most = (limit / RECORDS_OF_A_LEAD).clamp(1, MOST_LEADS);
+    let mut changes: Vec<Change> = Vec::new();
+    let mut places: Vec<Place> = Vec::new();
+    let mut leads = HashSet::new();
+    let mut share = share.max(1);
+    while changes.len() < share && places.len() < most {
+        let Some(change) = take(line) else { break };
+        let number = changes.len();
+        // Salesforce refuses a lead that is twice in one call. What does not fit goes with the next.
+        let own: Vec<usize> = change
+            .sendable(Form::Conversions, true)
+            .into_iter()
+            .take(most - places.len())
+            .take_while(|step| id_of(change.step(*step)).is_some_and(|lead| leads.insert(lead)))
+            .collect();
+        if own.is_empty() || number >= change.company {
+            line.put_back(change);
+            break;
+        }
+        places.extend(own.into_iter().map(|step| (number, step)));
+        share = share.min(change.company);
+        changes.push(change);
+    }
+    (!changes.is_empty()).then_some(Batch { changes, shape: Shape::Conversions(places), sharing: false })
+}
+
+fn choose_writes(line: &mut Line, share: usize, limit: usize, sharing: Sharing) -> Option<Batch> {
     let mut changes: Vec<Change> = Vec::new();
     let mut rows: Vec<Place> = Vec::new();
     let mut lanes = Lanes::default();
     let mut by_rows = false;
     let mut share = share.max(1);
     while changes.len() < share {
-        let Some(mut change) = line.take() else { break };
-        if change.is_abandoned() {
-            change.end_waiting("withdrawn", None);
-            change.answer();
-            continue;
-        }
+        let Some(change) = take(line) else { break };
         let own = change.sendable(Form::Rows, sharing != Sharing::No);
         let number = changes.len();
         let first = changes.is_empty();
@@ -175,7 +249,7 @@ pub(super) fn choose(line: &mut Line, share: usize, limit: usize, sharing: Shari
 
 /// A key that is better not put in a path, percent-encoded or not: the edge may take a slash or a dot for its own. In a
 /// collection it stands in the record.
-fn is_odd(step: &Step) -> bool {
+pub(super) fn is_odd(step: &Step) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     matches!(step, Step::Upsert { value, .. } if !value.bytes().all(plain))
 }
@@ -196,8 +270,10 @@ struct Filling {
 /// Which record a step is about, as far as that is known. External ids mind case or not, as the org has it.
 fn id_of(step: &Step) -> Option<String> {
     match step {
-        Step::Create { .. } | Step::Convert { .. } => None,
-        Step::Update { id, .. } | Step::Delete { id, .. } => Some(id.as_str().to_owned()),
+        Step::Create { .. } => None,
+        Step::Update { id, .. } | Step::Delete { id, .. } | Step::Convert { lead: id, .. } => {
+            Some(id.as_str().to_owned())
+        }
         Step::Upsert { value, .. } => Some(value.to_lowercase()),
     }
 }
@@ -209,7 +285,7 @@ impl Lanes {
         let mut placed = 0;
         let mut from = 0;
         for step in steps.iter().take(room) {
-            let kind = Kind::of(change.step(*step));
+            let Some(kind) = Kind::of(change.step(*step)) else { break };
             let id = id_of(change.step(*step));
             let has_room = |Filling { lane, ids }: &Filling| {
                 lane.kind == kind

@@ -4,19 +4,21 @@
 use std::fmt::Write as _;
 
 use reqwest::Method;
-use salesforce_types::{Fields, RecordId, Refusal, Step, StepOutcome};
+use salesforce_types::{Fields, Manner, RecordId, Refusal, Step, StepOutcome};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    batch::{Kind, Lane, Place, Shape},
+    batch::{Lane, Operation, Place, Shape, is_odd},
     change::{Change, Landing},
+    convert,
 };
 use crate::{
     CallError,
-    answer::{Trouble, refusal_in, refused},
+    answer::{self, Trouble, refusal_in, refused},
     limits::Cause,
-    transport::Answer,
+    soap,
+    transport::{Answer, Body, assignment_header, duplicates_header},
 };
 
 /// Objects whose assignment rules would overwrite the owner.
@@ -33,19 +35,40 @@ const GRANTS: [&str; 8] = [
     "QueueSobject",
 ];
 
-/// Method, path under the API version, body.
+/// Method, path, body.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) method: Method,
     pub(super) path: String,
     /// For the log.
     pub(super) object: String,
-    pub(super) body: Option<Vec<u8>>,
+    pub(super) body: Body,
+    pub(super) manner: Option<Manner>,
     pub(super) cause: Cause,
 }
 
-/// Writes the call. `base` is such as `/services/data/v66.0`.
-pub(super) fn write(base: &str, changes: &[Change], shape: &Shape) -> Call {
+/// Where the calls of an API version go.
+#[derive(Clone, Debug)]
+pub(crate) struct Paths {
+    /// Such as `/services/data/v66.0`.
+    pub(crate) data: String,
+    /// Such as `/services/Soap/u/66.0`.
+    pub(crate) soap: String,
+}
+
+impl Paths {
+    /// Of an API version such as `v66.0`.
+    pub(crate) fn of(version: &str) -> Self {
+        Self {
+            data: format!("/services/data/{version}"),
+            soap: format!("/services/Soap/u/{}", version.trim_start_matches('v')),
+        }
+    }
+}
+
+/// Writes the call.
+pub(super) fn write(paths: &Paths, changes: &[Change], shape: &Shape) -> Call {
+    let base = paths.data.as_str();
     let step = |place: &Place| changes[place.0].step(place.1);
     let is_grant =
         |place: &Place| GRANTS.iter().any(|object| step(place).object().eq_ignore_ascii_case(object));
@@ -53,20 +76,33 @@ pub(super) fn write(base: &str, changes: &[Change], shape: &Shape) -> Call {
     let items = match shape {
         Shape::Rows(places) if places.len() == 1 => {
             let row = row(base, changes, places[0]);
-            let body = row.body.map(|body| to_bytes(&body));
-            let object = step(&places[0]).object().to_owned();
-            return Call { method: row.method, path: row.path, object, body, cause };
+            let body = row.body.map_or(Body::Nothing, |body| Body::Json(to_bytes(&body)));
+            let (object, manner) = (step(&places[0]).object().to_owned(), Some(step(&places[0]).manner()));
+            return Call { method: row.method, path: row.path, object, body, manner, cause };
+        }
+        Shape::Conversions(places) => {
+            return Call {
+                method: Method::POST,
+                path: paths.soap.clone(),
+                object: "convertLead".to_owned(),
+                body: Body::Soap(convert::operation(changes, places)),
+                manner: None,
+                cause,
+            };
         }
         Shape::Rows(places) => places.iter().map(|place| row_item(base, changes, *place)).collect(),
         Shape::Lanes(lanes) => {
             lanes.iter().enumerate().map(|(at, lane)| lane_item(base, changes, at, lane)).collect::<Vec<_>>()
         }
     };
+    // What is not known to reach the parts is not known to stay away from them either.
+    let assigns = shape.places().iter().any(|place| step(place).manner().assignment_rules);
     Call {
         method: Method::POST,
         path: format!("{base}/composite"),
         object: "composite".to_owned(),
-        body: Some(to_bytes(&json!({ "allOrNone": false, "compositeRequest": items }))),
+        body: Body::Json(to_bytes(&json!({ "allOrNone": false, "compositeRequest": items }))),
+        manner: (!assigns).then(Manner::default),
         cause,
     }
 }
@@ -96,12 +132,11 @@ fn row(base: &str, changes: &[Change], (number, at): Place) -> Row {
     let made_here = |earlier: usize| format!("@{{{}.id}}", reference((number, earlier)));
     let path = match step {
         Step::Create { .. } => format!("{base}/sobjects/{object}"),
-        Step::Update { id, .. } | Step::Delete { id, .. } | Step::Convert { lead: id, .. } => {
-            format!("{base}/sobjects/{object}/{id}")
-        }
+        Step::Update { id, .. } | Step::Delete { id, .. } => format!("{base}/sobjects/{object}/{id}"),
         Step::Upsert { key, value, .. } => {
             format!("{base}/sobjects/{object}/{key}/{}", percent_encoded(value))
         }
+        Step::Convert { .. } => unreachable!("conversions have a call of their own"),
     };
     let (method, body) = match step {
         Step::Create { .. } => (Method::POST, Some(change.body(at, made_here))),
@@ -121,7 +156,8 @@ fn row_item(base: &str, changes: &[Change], place: Place) -> Value {
     if let Some(body) = row.body {
         item["body"] = json!(body);
     }
-    own_the_owner(&mut item, changes[place.0].step(place.1).object());
+    let step = changes[place.0].step(place.1);
+    say_how(&mut item, step.object(), step.manner());
     item
 }
 
@@ -148,13 +184,12 @@ fn lane_item(base: &str, changes: &[Change], at: usize, lane: &Lane) -> Value {
         let all: Vec<Value> = lane.places.iter().map(|place| record(place, object)).collect();
         json!({ "allOrNone": false, "records": all })
     };
-    let (method, url, body, object) = match &lane.kind {
-        Kind::Create { object } => (Method::POST, url, Some(records(object)), object),
-        Kind::Update { object } => (Method::PATCH, url, Some(records(object)), object),
-        Kind::Upsert { object, key } => {
-            (Method::PATCH, format!("{url}/{object}/{key}"), Some(records(object)), object)
-        }
-        Kind::Delete { object } => {
+    let object = &lane.kind.object;
+    let (method, url, body) = match &lane.kind.operation {
+        Operation::Create => (Method::POST, url, Some(records(object))),
+        Operation::Update => (Method::PATCH, url, Some(records(object))),
+        Operation::Upsert { key } => (Method::PATCH, format!("{url}/{object}/{key}"), Some(records(object))),
+        Operation::Delete => {
             let mut url = format!("{url}?allOrNone=false&ids=");
             for (n, (number, at)) in lane.places.iter().enumerate() {
                 if let Step::Delete { id, .. } = changes[*number].step(*at) {
@@ -162,21 +197,25 @@ fn lane_item(base: &str, changes: &[Change], at: usize, lane: &Lane) -> Value {
                     let _ = write!(url, "{comma}{id}");
                 }
             }
-            (Method::DELETE, url, None, object)
+            (Method::DELETE, url, None)
         }
     };
     let mut item = json!({ "method": method.as_str(), "url": url, "referenceId": lane_reference(at) });
     if let Some(body) = body {
         item["body"] = body;
     }
-    own_the_owner(&mut item, object);
+    say_how(&mut item, object, lane.kind.manner);
     item
 }
 
-/// The header of the outer call is not known to reach the parts, so they say it themselves.
-fn own_the_owner(item: &mut Value, object: &str) {
-    if ASSIGNED.iter().any(|assigned| object.eq_ignore_ascii_case(assigned)) {
-        item["httpHeaders"] = json!({ "Sforce-Auto-Assign": "FALSE" });
+/// The headers of the outer call are not known to reach the parts, so they say it themselves.
+fn say_how(item: &mut Value, object: &str, manner: Manner) {
+    let is_assigned = ASSIGNED.iter().any(|assigned| object.eq_ignore_ascii_case(assigned));
+    let headers = [is_assigned.then(|| assignment_header(manner)), duplicates_header(manner)];
+    let headers = headers.into_iter().flatten().map(|(name, value)| (name.to_owned(), json!(value)));
+    let headers: Map<String, Value> = headers.collect();
+    if !headers.is_empty() {
+        item["httpHeaders"] = headers.into();
     }
 }
 
@@ -208,18 +247,38 @@ struct CompositeItem {
     reference_id: String,
 }
 
-/// What the answer, of status 2xx, says of every step of the call.
-pub(super) fn read(answer: &Answer, changes: &[Change], shape: &Shape) -> Vec<(Place, Landing)> {
+/// What Salesforce said to a call that it took.
+#[derive(Debug)]
+pub(super) enum Said {
+    Data(Answer),
+    Soap(soap::Results),
+}
+
+/// Sorts the answer to a call of this shape.
+pub(super) fn judge(answer: Answer, shape: &Shape) -> Result<Said, Trouble> {
+    match shape {
+        Shape::Rows(_) | Shape::Lanes(_) => answer::judge(answer).map(Said::Data),
+        Shape::Conversions(_) => soap::judge(answer).map(Said::Soap),
+    }
+}
+
+/// What Salesforce said of every step of the call.
+pub(super) fn read(said: &Said, changes: &[Change], shape: &Shape) -> Vec<(Place, Landing)> {
+    match said {
+        Said::Data(answer) => read_data(answer, changes, shape),
+        Said::Soap(soap::Results { results, .. }) => convert::read(results, changes, &shape.places()),
+    }
+}
+
+fn read_data(answer: &Answer, changes: &[Change], shape: &Shape) -> Vec<(Place, Landing)> {
     let step = |place: Place| changes[place.0].step(place.1);
-    if let Shape::Rows(places) = shape
-        && let [place] = places.as_slice()
-    {
+    if let Some(place) = shape.only() {
         // No answer is one; a page from something in between is none.
         let body = match answer.body.as_slice() {
             [] => Value::Null,
             body => serde_json::from_slice(body).unwrap_or(Value::Bool(false)),
         };
-        return vec![(*place, Landing::Ended(landed(step(*place), answer.status, &body)))];
+        return vec![(place, Landing::Ended(landed(step(place), answer.status, &body)))];
     }
     let items = serde_json::from_slice::<CompositeAnswer>(&answer.body)
         .map(|answer| answer.composite_response)
@@ -227,7 +286,7 @@ pub(super) fn read(answer: &Answer, changes: &[Change], shape: &Shape) -> Vec<(P
     let item = |reference: &str| items.iter().find(|item| item.reference_id == reference);
     let lacking = || Landing::Ended(unknown("the answer of a Composite lacks this step".to_owned()));
     match shape {
-        Shape::Rows(places) => places
+        Shape::Rows(places) | Shape::Conversions(places) => places
             .iter()
             .map(|place| {
                 let landing =
@@ -254,8 +313,7 @@ pub(super) fn read_refusal(
     changes: &[Change],
     shape: &Shape,
 ) -> Result<(Place, Landing), Trouble> {
-    let Shape::Rows(places) = shape else { return Err(trouble) };
-    let [place] = places.as_slice() else { return Err(trouble) };
+    let Some(place) = shape.only() else { return Err(trouble) };
     let landing = match trouble {
         Trouble::Locked(refusal) => Landing::Locked(refusal),
         Trouble::Final(CallError::Refused(refusal)) => match changes[place.0].step(place.1) {
@@ -266,7 +324,7 @@ pub(super) fn read_refusal(
         },
         trouble => return Err(trouble),
     };
-    Ok((*place, landing))
+    Ok((place, landing))
 }
 
 fn row_landing(changes: &[Change], (number, at): Place, item: &CompositeItem) -> Landing {
@@ -299,11 +357,7 @@ fn lane_landing(step: &Step, n: usize, lane: &Lane, item: &CompositeItem) -> Lan
                 return Landing::Ended(landed(step, 200, result));
             }
             match failed(step, 400, result) {
-                // Said of a record that is gone as of a wrong value in it; a row call tells one from the other.
-                Landing::Ended(StepOutcome::Refused(refusal))
-                    if matches!(step, Step::Update { .. })
-                        && refusal.code == "INVALID_CROSS_REFERENCE_KEY" =>
-                {
+                Landing::Ended(StepOutcome::Refused(refusal)) if says_less(step, &refusal) => {
                     Landing::WithOthers(refusal)
                 }
                 landing => landing,
@@ -312,6 +366,18 @@ fn lane_landing(step: &Step, n: usize, lane: &Lane, item: &CompositeItem) -> Lan
         _ => Landing::Ended(unknown(
             "the answer of a collection has not one result for each record".to_owned(),
         )),
+    }
+}
+
+/// Whether a call of rows says more than a collection does of why it refused a record.
+fn says_less(step: &Step, refusal: &Refusal) -> bool {
+    match (step, refusal.code.as_str()) {
+        // Said of a record that is gone as of a wrong value in it.
+        (Step::Update { .. }, "INVALID_CROSS_REFERENCE_KEY") => true,
+        // Which records stand in the way. A key that had better not be in a path does without.
+        (_, "DUPLICATES_DETECTED") => refusal.records.is_empty() && !is_odd(step),
+        (Step::Upsert { .. }, "DUPLICATE_EXTERNAL_ID") => !is_odd(step),
+        _ => false,
     }
 }
 
@@ -330,8 +396,13 @@ fn failed(step: &Step, status: u16, body: &Value) -> Landing {
         }
         _ => {}
     }
-    match refused(in_one_tongue(step, refusal.clone())) {
-        Trouble::Locked(_) => Landing::Locked(refusal),
+    ended(in_one_tongue(step, refusal))
+}
+
+/// A step that was refused: for good, or because of a lock.
+pub(super) fn ended(refusal: Refusal) -> Landing {
+    match refused(refusal) {
+        Trouble::Locked(refusal) => Landing::Locked(refusal),
         trouble => Landing::Ended(trouble.give_up(true).into()),
     }
 }
@@ -360,7 +431,7 @@ fn is_gone(code: &str) -> bool {
     matches!(code, "NOT_FOUND" | "ENTITY_IS_DELETED" | "INVALID_CROSS_REFERENCE_KEY")
 }
 
-fn unknown(why: String) -> StepOutcome {
+pub(super) fn unknown(why: String) -> StepOutcome {
     StepOutcome::Unknown { why }
 }
 

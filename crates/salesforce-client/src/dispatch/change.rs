@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use crate::{
     CallError, Ticket,
     answer::in_short,
+    soap,
     soql::{Field, Object},
     ticket::Asker,
 };
@@ -65,11 +66,13 @@ pub(super) enum Form {
     Rows,
     /// In collections with the steps of other changes: nothing can refer to a step of the same call.
     Lanes,
+    /// Conversions of leads, with those of other changes.
+    Conversions,
 }
 
 impl Change {
     /// A change, and where its outcomes are told. Steps that Salesforce could not even parse have ended here.
-    pub(super) fn new(steps: &[Step], ticket: &Ticket) -> (Self, oneshot::Receiver<Vec<StepOutcome>>) {
+    pub(super) fn new(steps: Vec<Step>, ticket: &Ticket) -> (Self, oneshot::Receiver<Vec<StepOutcome>>) {
         let (reply, outcomes) = oneshot::channel();
         let progress = steps.iter().map(|step| match checked(step) {
             Ok(()) => Progress::Waiting,
@@ -79,7 +82,7 @@ impl Change {
             ticket: ticket.clone(),
             leaver: ticket.takes_access_away(),
             progress: progress.collect(),
-            steps: steps.to_vec(),
+            steps,
             reply: Some(reply),
             tries: Tries::default(),
             locked: None,
@@ -147,7 +150,22 @@ impl Change {
         self.waiting().next().is_some_and(|at| is_literal(&self.steps[at]))
     }
 
-    /// The steps that may go now, in order; at least one if any waits and the sharing lock is not in the way.
+    /// Whether the next step is the conversion of a lead, which is a call of another kind.
+    pub(super) fn converts(&self) -> bool {
+        self.waiting().next().is_some_and(|at| is_conversion(&self.steps[at]))
+    }
+
+    /// The conversions that were to go with the org's own status, which nobody can tell.
+    pub(super) fn end_conversions(&mut self, error: &CallError) {
+        for (step, progress) in self.steps.iter().zip(&mut self.progress) {
+            if matches!(step, Step::Convert { conversion, .. } if conversion.status.is_none()) {
+                *progress = Progress::Ended(error.clone().into());
+            }
+        }
+    }
+
+    /// The steps that may go now, in order; at least one if any waits, the form is theirs, and the sharing lock is not in
+    /// the way.
     pub(super) fn sendable(&self, form: Form, sharing: bool) -> Vec<usize> {
         let mut sendable = Vec::new();
         for at in self.waiting() {
@@ -162,7 +180,8 @@ impl Change {
                 }
                 None => false,
             });
-            if !is_ready || (takes_sharing_lock(step) && !sharing) {
+            let is_of_form = is_conversion(step) == (form == Form::Conversions);
+            if !is_ready || !is_of_form || (takes_sharing_lock(step) && !sharing) {
                 break;
             }
             if is_literal(step) {
@@ -321,8 +340,12 @@ fn may_have_landed(outcome: &StepOutcome) -> bool {
 /// would mean another one.
 fn checked(step: &Step) -> Result<(), CallError> {
     Object::new(step.object())?;
-    if matches!(step, Step::Convert { .. }) {
-        return Err(refused("FUNCTIONALITY_NOT_ENABLED", "this version converts no leads".to_owned()));
+    if let Step::Convert { conversion, .. } = step {
+        let mut texts = conversion.status.iter().chain(&conversion.opportunity);
+        if !texts.all(|text| soap::can_hold(text)) {
+            let message = "The text holds a character that XML cannot hold.";
+            return Err(refused("XML_PARSER_ERROR", message.to_owned()));
+        }
     }
     let key = match step {
         Step::Upsert { key, value, .. } => {
@@ -376,6 +399,10 @@ fn takes_sharing_lock(step: &Step) -> bool {
 /// A new user without a role is no change of roles.
 fn created_without(step: &Step, role: &Value) -> bool {
     role.is_null() && matches!(step, Step::Create { .. })
+}
+
+fn is_conversion(step: &Step) -> bool {
+    matches!(step, Step::Convert { .. })
 }
 
 fn is_literal(step: &Step) -> bool {

@@ -1,10 +1,12 @@
 //! Laws of batches, over random changes: how they are sent makes no difference to what becomes of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use model::{ClientName, ResourceId};
 use proptest::prelude::*;
-use salesforce_types::{Fields, Manner, RecordId, References, Refusal, Step, StepOutcome};
+use salesforce_types::{
+    Conversion, Duplicates, Fields, Manner, RecordId, References, Refusal, Step, StepOutcome,
+};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -45,6 +47,15 @@ fn object() -> impl Strategy<Value = &'static str> {
     ]
 }
 
+fn manner() -> impl Strategy<Value = Manner> {
+    let usual = Manner::default();
+    prop_oneof![
+        6 => Just(usual),
+        1 => Just(Manner { duplicates: Duplicates::Allow, ..usual }),
+        1 => Just(Manner { assignment_rules: true, ..usual }),
+    ]
+}
+
 fn sharing() -> impl Strategy<Value = Sharing> {
     prop_oneof![Just(Sharing::No), Just(Sharing::Rows), Just(Sharing::All)]
 }
@@ -56,10 +67,10 @@ fn story() -> impl Strategy<Value = Story> {
         1 => (1_u32..3).prop_map(Fate::Locked),
     ];
     // Object, operation, the step referred to (taken modulo), whether the title looks like a reference.
-    let step = (object(), 0_u8..5, any::<usize>(), proptest::bool::weighted(0.05), fate);
+    let step = (object(), 0_u8..6, any::<usize>(), proptest::bool::weighted(0.05), manner(), fate);
     proptest::collection::vec(step, 1..9).prop_map(|drawn| {
         let mut story = Story { steps: Vec::new(), fates: Vec::new() };
-        for (at, (object, operation, other, literal, fate)) in drawn.into_iter().enumerate() {
+        for (at, (object, operation, other, literal, manner, fate)) in drawn.into_iter().enumerate() {
             let title = if literal { "@{c0s0.id}" } else { "Captain" };
             let fields: Fields = [("Title".to_owned(), json!(title))].into_iter().collect();
             let mut refers = References::new();
@@ -68,14 +79,20 @@ fn story() -> impl Strategy<Value = Story> {
             }
             let object = object.to_owned();
             story.steps.push(match operation {
-                0..=2 => Step::Create { object, fields, refers, manner: Manner::default() },
-                3 => Step::Update { object, id: id(9_999), fields, manner: Manner::default() },
-                _ => Step::Delete { object, id: id(9_999) },
+                0..=2 => Step::Create { object, fields, refers, manner },
+                3 => Step::Update { object, id: id(9_999), fields, manner },
+                4 => Step::Delete { object, id: id(9_999) },
+                _ => convert(id(other % 40)),
             });
             story.fates.push(fate);
         }
         story
     })
+}
+
+fn convert(lead: RecordId) -> Step {
+    let conversion = Conversion { status: Some("Closed - Converted".into()), ..Conversion::default() };
+    Step::Convert { lead, conversion }
 }
 
 fn id(n: usize) -> RecordId {
@@ -104,7 +121,7 @@ impl<'a> Org<'a> {
         let mut line = Line::default();
         let mut outcomes = Vec::new();
         for (n, story) in stories.iter().enumerate() {
-            let (mut change, outcome) = Change::new(&story.steps, &ticket(n % tenants, n));
+            let (mut change, outcome) = Change::new(story.steps.clone(), &ticket(n % tenants, n));
             assert!(change.goes_on());
             line.put(change);
             outcomes.push(Some(outcome));
@@ -177,9 +194,17 @@ fn check(batch: &Batch) {
     let literal = |place: &(usize, usize)| {
         step(place).fields().values().any(|value| value.as_str().is_some_and(|text| text.contains("@{")))
     };
+    let is_conversion = |place: &(usize, usize)| matches!(step(place), Step::Convert { .. });
     match &batch.shape {
+        Shape::Conversions(places) => {
+            assert!((1..=100).contains(&places.len()));
+            assert!(places.iter().all(is_conversion));
+            let leads: HashSet<String> = places.iter().map(|place| format!("{:?}", step(place))).collect();
+            assert_eq!(leads.len(), places.len(), "a lead is in a call once");
+        }
         Shape::Rows(places) => {
             assert!((1..=25).contains(&places.len()));
+            assert!(!places.iter().any(is_conversion), "REST converts nothing");
             assert!(places.len() == 1 || !places.iter().any(literal), "a title became a reference");
         }
         Shape::Lanes(lanes) => {
@@ -190,6 +215,8 @@ fn check(batch: &Batch) {
                 let first = step(&lane.places[0]);
                 for place in &lane.places {
                     assert_eq!(step(place).object(), first.object());
+                    assert_eq!(step(place).manner(), first.manner(), "one manner in one collection");
+                    assert!(!is_conversion(place), "REST converts nothing");
                     assert_eq!(
                         std::mem::discriminant(step(place)),
                         std::mem::discriminant(first),
@@ -292,7 +319,7 @@ fn joiner() -> Vec<Step> {
 fn line_of(changes: usize, steps: &[Step], tenants: usize) -> Line {
     let mut line = Line::default();
     for n in 0..changes {
-        line.put(Change::new(steps, &ticket(n % tenants, n)).0);
+        line.put(Change::new(steps.to_vec(), &ticket(n % tenants, n)).0);
     }
     line
 }
@@ -302,7 +329,7 @@ fn waiting_line(changes: usize, steps: &[Step]) -> (Line, Vec<oneshot::Receiver<
     let mut line = Line::default();
     let mut receivers = Vec::new();
     for n in 0..changes {
-        let (change, receiver) = Change::new(steps, &ticket(0, n));
+        let (change, receiver) = Change::new(steps.to_vec(), &ticket(0, n));
         line.put(change);
         receivers.push(receiver);
     }
@@ -342,7 +369,7 @@ fn one_tenants_crowd_does_not_starve_another() {
     let mut line = Line::default();
     let mut receivers = Vec::new();
     for n in 0..10_001 {
-        let (change, receiver) = Change::new(&[create("User")], &ticket(usize::from(n == 10_000), n));
+        let (change, receiver) = Change::new(vec![create("User")], &ticket(usize::from(n == 10_000), n));
         line.put(change);
         receivers.push(receiver);
     }
@@ -358,6 +385,44 @@ fn whom_nobody_waits_for_is_not_sent() {
     assert_eq!(line.len(), 0);
 }
 
+#[test]
+fn conversions_share_calls_of_a_hundred_leads_whoever_asks() {
+    let mut waiting = Waiting::default();
+    let mut receivers = Vec::new();
+    for n in 0..250 {
+        let (change, receiver) = Change::new(vec![convert(id(n)), follow("Contact")], &ticket(n % 2, n));
+        waiting.put(change);
+        receivers.push(receiver);
+    }
+    let mut size = Size::default();
+    size.learn(1_000, std::time::Duration::from_millis(10));
+    size.learn(1_000, std::time::Duration::from_millis(10));
+    size.learn(1_000, std::time::Duration::from_millis(10));
+    let sizes: Vec<usize> = (0..3)
+        .map(|_| {
+            let batch = waiting.choose(usize::MAX, &size, true).unwrap();
+            assert!(matches!(batch.shape, Shape::Conversions(_)));
+            batch.shape.steps()
+        })
+        .collect();
+    assert_eq!(sizes, [100, 100, 50]);
+    assert!(waiting.choose(usize::MAX, &size, true).is_none());
+}
+
+#[test]
+fn a_lead_that_two_changes_convert_is_in_two_calls() {
+    let mut waiting = Waiting::default();
+    let mut receivers = Vec::new();
+    for n in 0..3 {
+        let (change, receiver) = Change::new(vec![convert(id(n / 2))], &ticket(0, n));
+        waiting.put(change);
+        receivers.push(receiver);
+    }
+    let sizes: Vec<usize> =
+        (0..2).map(|_| waiting.choose(9, &Size::default(), true).unwrap().shape.steps()).collect();
+    assert_eq!(sizes, [1, 2]);
+}
+
 fn titled(title: &str) -> Step {
     let fields = [("Title".to_owned(), json!(title))].into_iter().collect();
     Step::Create { object: "User".into(), fields, refers: References::new(), manner: Manner::default() }
@@ -370,7 +435,7 @@ fn who_does_not_fit_is_the_first_of_the_next_call() {
     let mut receivers = Vec::new();
     for n in 0..20 {
         let title = if n == 1 { "@{c0s0.id}" } else { "Captain" };
-        let (change, receiver) = Change::new(&[titled(title)], &ticket(n % 2, n));
+        let (change, receiver) = Change::new(vec![titled(title)], &ticket(n % 2, n));
         line.put(change);
         receivers.push(receiver);
     }
@@ -392,7 +457,7 @@ fn lines_take_turns_and_who_goes_alone_ends_no_call_of_others() {
             1 => titled("@{c0s0.id}"),
             _ => create("User"),
         };
-        let (change, receiver) = Change::new(&[step], &ticket(n % 2, n));
+        let (change, receiver) = Change::new(vec![step], &ticket(n % 2, n));
         waiting.put(change);
         receivers.push(receiver);
     }
@@ -407,7 +472,7 @@ fn a_full_queue_turns_away_only_those_who_fill_it() {
     let mut receivers = Vec::new();
     for n in 0..MOST_WAITING {
         assert!(!waiting.is_full_for(ticket(0, n).asker()));
-        let (change, receiver) = Change::new(&[create("User")], &ticket(0, n));
+        let (change, receiver) = Change::new(vec![create("User")], &ticket(0, n));
         waiting.put(change);
         receivers.push(receiver);
     }
@@ -424,7 +489,7 @@ fn a_role_takes_the_sharing_lock_however_it_is_written() {
         Step::Create { object: object(), fields: Fields::new(), refers, manner: Manner::default() };
     let by_value = Step::Update { object: object(), id: id(1), fields, manner: Manner::default() };
     for step in [by_reference, by_value] {
-        let (change, _receiver) = Change::new(&[create("Contact"), step], &ticket(0, 0));
+        let (change, _receiver) = Change::new(vec![create("Contact"), step], &ticket(0, 0));
         assert!(change.takes_sharing_lock(1));
     }
 }

@@ -12,7 +12,7 @@ use crate::Asker;
 /// caller is told to come back.
 pub(super) const MOST_WAITING: usize = 20_000;
 
-/// Changes of one class, in three lines. Calls are taken from them in turns, so that where slots are few no line waits for
+/// Changes of one class, in four lines. Calls are taken from them in turns, so that where slots are few no line waits for
 /// all of another.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
@@ -21,6 +21,8 @@ pub(super) struct Waiting {
     /// Those that cannot be in a full call: their next step goes alone, or a call was spoilt by one of them. Among the
     /// others each would end a call before it is full.
     apart: Line,
+    /// Those whose next step is the conversion of a lead: a call of another kind.
+    converting: Line,
     together: Line,
     last: Queue,
 }
@@ -30,30 +32,33 @@ pub(super) struct Waiting {
 enum Queue {
     Sharing,
     Apart,
+    Converting,
     #[default]
     Together,
 }
 
 impl Queue {
     /// In the order of their turns.
-    fn after(self) -> [Self; 3] {
+    fn after(self) -> [Self; 4] {
         match self {
-            Self::Sharing => [Self::Apart, Self::Together, Self::Sharing],
-            Self::Apart => [Self::Together, Self::Sharing, Self::Apart],
-            Self::Together => [Self::Sharing, Self::Apart, Self::Together],
+            Self::Sharing => [Self::Apart, Self::Converting, Self::Together, Self::Sharing],
+            Self::Apart => [Self::Converting, Self::Together, Self::Sharing, Self::Apart],
+            Self::Converting => [Self::Together, Self::Sharing, Self::Apart, Self::Converting],
+            Self::Together => [Self::Sharing, Self::Apart, Self::Converting, Self::Together],
         }
     }
 }
 
 impl Waiting {
-    fn lines(&self) -> [&Line; 3] {
-        [&self.sharing, &self.apart, &self.together]
+    fn lines(&self) -> [&Line; 4] {
+        [&self.sharing, &self.apart, &self.converting, &self.together]
     }
 
     fn line(&mut self, queue: Queue) -> &mut Line {
         match queue {
             Queue::Sharing => &mut self.sharing,
             Queue::Apart => &mut self.apart,
+            Queue::Converting => &mut self.converting,
             Queue::Together => &mut self.together,
         }
     }
@@ -63,7 +68,9 @@ impl Waiting {
     }
 
     pub(super) fn put(&mut self, change: Change) {
-        let queue = if change.is_about_sharing() {
+        let queue = if change.converts() {
+            Queue::Converting
+        } else if change.is_about_sharing() {
             Queue::Sharing
         } else if change.goes_alone() || change.is_suspect() {
             Queue::Apart
@@ -89,7 +96,9 @@ impl Waiting {
                 Queue::Sharing if !sharing => return None,
                 // All of them at once: no other slot may help.
                 Queue::Sharing => (waiting, Sharing::All),
-                Queue::Apart | Queue::Together => (share, if sharing { Sharing::Rows } else { Sharing::No }),
+                Queue::Apart | Queue::Converting | Queue::Together => {
+                    (share, if sharing { Sharing::Rows } else { Sharing::No })
+                }
             };
             let batch = batch::choose(self.line(queue), share, size.limit(), allowed)?;
             self.last = queue;

@@ -378,6 +378,7 @@ impl TokenVault for Vault {
 pub const TOKEN: &str = "POST /services/oauth2/token";
 pub const USERS: &str = "POST /services/data/v66.0/sobjects/User";
 pub const COMPOSITE: &str = "POST /services/data/v66.0/composite";
+pub const SOAP: &str = "POST /services/Soap/u/66.0";
 pub const QUERY: &str = "GET /services/data/v66.0/query";
 pub const DESCRIBE: &str = "GET /services/data/v66.0/sobjects/User/describe";
 
