@@ -329,7 +329,7 @@ pub(crate) fn field(object: &Object, field: &Field) -> Value {
         "referenceTo": field.reference_to,
         "relationshipName": field.relationship,
         "restrictedPicklist": field.restricted,
-        "scale": 0,
+        "scale": scale(field),
         "soapType": soap_type(field.kind),
         "sortable": field.is_sortable(),
         "type": field.kind_name,
@@ -344,6 +344,16 @@ pub(crate) fn field(object: &Object, field: &Field) -> Value {
     }
     all.sort_keys();
     Value::Object(all)
+}
+
+/// The digits after the point. Places on earth have 15, sums of money in standard fields none.
+fn scale(field: &Field) -> u32 {
+    let is_place = field.name.ends_with("Latitude") || field.name.ends_with("Longitude");
+    match field.kind {
+        Kind::Double if is_place => 15,
+        Kind::Double if field.custom => 2,
+        _ => 0,
+    }
 }
 
 fn picklist_value(value: &PicklistValue, controller: Option<&Field>) -> Value {

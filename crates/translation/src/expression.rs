@@ -148,7 +148,12 @@ impl Expression {
 
     /// Whether the expression holds for a user; one that cannot be evaluated does not.
     pub(crate) fn holds(&self, user: &Resource) -> bool {
-        let around = Surroundings { picklist: Picklist::Standard(&[]), username_domain: None, written: None };
+        let around = Surroundings {
+            picklist: Picklist::Standard(&[]),
+            username_domain: None,
+            takes_code: false,
+            written: None,
+        };
         match self.evaluate(user, &UserValue::default(), &around) {
             Evaluated::Value(value, _) => is_true(&value),
             Evaluated::Normalised(Normalised::Value(_) | Normalised::Adapted(..)) => true,
@@ -190,6 +195,7 @@ struct Scope {
     field: Option<FieldDescription>,
     standard: Option<Picklist<'static>>,
     username_domain: Option<String>,
+    takes_code: bool,
     written: Option<String>,
     outcomes: Mutex<Vec<Normalised>>,
 }
@@ -205,6 +211,7 @@ impl Scope {
             field,
             standard,
             username_domain: around.username_domain.map(ToOwned::to_owned),
+            takes_code: around.takes_code,
             written: around.written.map(ToOwned::to_owned),
             outcomes: Mutex::default(),
         }
@@ -223,6 +230,7 @@ impl Scope {
         let around = Surroundings {
             picklist,
             username_domain: self.username_domain.as_deref(),
+            takes_code: self.takes_code,
             written: self.written.as_deref(),
         };
         let outcome = match argument.kind() {

@@ -4,6 +4,7 @@
 //! (`nl-nl` and `nl_NL`), or, for languages, name the same language (`he` and `iw`).
 
 pub(crate) mod alias;
+pub(crate) mod country;
 pub(crate) mod email;
 mod encoding;
 mod family_name;
@@ -42,6 +43,8 @@ pub(crate) struct Surroundings<'a> {
     pub picklist: Picklist<'a>,
     /// The environment's `username-domain`.
     pub username_domain: Option<&'a str>,
+    /// Whether the field takes the code of a country or a state, not its name.
+    pub takes_code: bool,
     /// What Gangway last wrote into the field.
     pub written: Option<&'a str>,
 }
@@ -66,12 +69,13 @@ pub(crate) enum Normaliser {
     Language,
     Locale,
     Phone,
+    State,
     Timezone,
     Username,
 }
 
 impl Normaliser {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Alias,
         Self::Country,
         Self::Email,
@@ -80,6 +84,7 @@ impl Normaliser {
         Self::Language,
         Self::Locale,
         Self::Phone,
+        Self::State,
         Self::Timezone,
         Self::Username,
     ];
@@ -95,6 +100,7 @@ impl Normaliser {
             Self::Language => "language",
             Self::Locale => "locale",
             Self::Phone => "phone",
+            Self::State => "state",
             Self::Timezone => "timezone",
             Self::Username => "username",
         }
@@ -136,15 +142,31 @@ impl Normaliser {
         let picklist = |field| around.picklist.or_standard(field);
         match self {
             Self::Alias => alias::of_text(text, around.written),
+            Self::Country => country::country(text, around.takes_code),
             Self::Email => email::of_text(text),
             Self::Encoding => encoding::encoding(text, picklist("EmailEncodingKey")),
             Self::Language => language::language(text, picklist("LanguageLocaleKey")),
             Self::Locale => locale::locale(text, picklist("LocaleSidKey")),
             Self::Timezone => timezone::timezone(text, picklist("TimeZoneSidKey")),
             Self::Username => username::username(text, around.username_domain),
-            // Salesforce takes any text for these, and reads it better than a guess would.
-            Self::Country | Self::FamilyName | Self::Phone => Normalised::Value(text.to_owned()),
+            Self::FamilyName => Normalised::Value(text.to_owned()),
+            Self::Phone => Normalised::Value(phone(text)),
+            Self::State => country::state(text, around.takes_code),
         }
+    }
+}
+
+/// The number of a `tel:` address (RFC 3966), which RFC 7643 §4.1.2 asks for; an extension goes behind an `x`, as Salesforce
+/// writes it. Other text stays: Salesforce takes any, and reads it better than a guess would.
+fn phone(text: &str) -> String {
+    let Some(("tel", address)) = text.split_once(':').map(|(scheme, rest)| (scheme.trim(), rest)) else {
+        return text.to_owned();
+    };
+    let mut parts = address.split(';');
+    let number = parts.next().unwrap_or_default().trim();
+    match parts.find_map(|part| part.trim().strip_prefix("ext=")) {
+        Some(extension) => format!("{number} x{extension}"),
+        None => number.to_owned(),
     }
 }
 
@@ -207,10 +229,23 @@ mod tests {
     }
 
     #[test]
+    fn a_phone_number_loses_the_scheme_of_its_address() {
+        for (sent, expected) in [
+            ("tel:+31-20-555-0100", "+31-20-555-0100"),
+            ("tel:+1-201-555-0123;ext=42;phone-context=x", "+1-201-555-0123 x42"),
+            ("+31 20 555 0100", "+31 20 555 0100"),
+            ("hotel: ask", "hotel: ask"),
+        ] {
+            assert_eq!(phone(sent), expected);
+        }
+    }
+
+    #[test]
     fn nothing_in_nothing_out() {
         let around = Surroundings {
             picklist: Picklist::Standard(&[]),
             username_domain: Some("acme.example"),
+            takes_code: false,
             written: None,
         };
         for normaliser in Normaliser::ALL {

@@ -21,6 +21,10 @@ pub struct Note {
 pub enum NoteCode {
     /// An alias was made from the name.
     AliasMade,
+    /// A switch lost its value, and Salesforce knows no empty ones: it is off.
+    BooleanCleared,
+    /// The country by the name or code that the field takes.
+    CountryAdapted,
     /// The mail address was taken from `userName`.
     EmailFromUserName,
     /// Another e-mail encoding name stands for the same encoding.
@@ -39,14 +43,22 @@ pub enum NoteCode {
     LocaleDefaulted,
     /// Another name of the time zone, or a zone that keeps the same time, was taken.
     TimezoneAdapted,
+    /// The state by the name or code that the field takes.
+    StateAdapted,
+    /// The org keeps no such state for the record; the field is empty.
+    StateLeftOut,
     /// The time zone is not known or not offered; the default was taken.
     TimezoneDefaulted,
+    /// A time without a time zone was taken for UTC.
+    UtcAssumed,
     /// The environment's `username-domain` was added.
     UsernameDomainAdded,
     /// The value is not in the picklist or the `map`; the default was taken.
     ValueDefaulted,
     /// The attribute is unassigned, but the field keeps its value.
     ValueKept,
+    /// The field takes fewer decimals, or a day without a time.
+    ValueRounded,
 }
 
 impl NoteCode {
@@ -55,6 +67,8 @@ impl NoteCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AliasMade => "alias-made",
+            Self::BooleanCleared => "boolean-cleared",
+            Self::CountryAdapted => "country-adapted",
             Self::EmailFromUserName => "email-from-user-name",
             Self::EncodingAdapted => "encoding-adapted",
             Self::EncodingDefaulted => "encoding-defaulted",
@@ -63,11 +77,15 @@ impl NoteCode {
             Self::LastNameMade => "last-name-made",
             Self::LocaleAdapted => "locale-adapted",
             Self::LocaleDefaulted => "locale-defaulted",
+            Self::StateAdapted => "state-adapted",
+            Self::StateLeftOut => "state-left-out",
             Self::TimezoneAdapted => "timezone-adapted",
             Self::TimezoneDefaulted => "timezone-defaulted",
+            Self::UtcAssumed => "utc-assumed",
             Self::UsernameDomainAdded => "username-domain-added",
             Self::ValueDefaulted => "value-defaulted",
             Self::ValueKept => "value-kept",
+            Self::ValueRounded => "value-rounded",
         }
     }
 }
@@ -103,6 +121,8 @@ pub enum RefusalKind {
     NotInPicklist,
     /// The integration user may not write the field, or the org has no such field.
     NotWriteable,
+    /// A number or a date is larger or smaller than the field takes.
+    OutOfRange,
     /// The value does not have the form that the field asks for.
     Malformed,
 }

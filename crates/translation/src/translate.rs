@@ -1,14 +1,17 @@
 //! From a user and a target to the fields of a record.
 
+mod address;
+mod clear;
 mod fit;
 
 use indexmap::IndexMap;
-use salesforce_types::{FieldDescription, Fields, ObjectDescription};
+use salesforce_types::{FieldDescription, FieldType, Fields, ObjectDescription};
 use scim_types::Resource;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 pub(crate) use fit::fit;
+use fit::{Fitted, Misfit};
 
 use crate::expression::{Evaluated, UserValue};
 use crate::mapping::{On, Rule, Target, Value};
@@ -72,8 +75,17 @@ impl Target {
     pub fn translate(&self, user: &Resource, context: &Context<'_>) -> Translation {
         let mut run =
             Run { user, user_value: UserValue::default(), context, translation: Translation::default() };
-        for rule in self.rules.iter().filter(|rule| is_due(rule.on, context.action)) {
+        let due = || self.rules.iter().filter(|rule| is_due(rule.on, context.action));
+        // Which states there are depends on the country, wherever its rule stands.
+        let is_state = |rule: &&Rule| address::is_state(context.describe, &rule.field);
+        for rule in due().filter(|rule| !is_state(rule)).chain(due().filter(is_state)) {
             run.rule(rule);
+        }
+        if due().any(|rule| is_state(&rule)) {
+            run.leave_states(&self.rules);
+            let place =
+                |name: &String| self.rules.iter().position(|rule| rule.field.eq_ignore_ascii_case(name));
+            run.translation.fields.sort_by_cached_key(|name, _| place(name));
         }
         if context.action == Action::Create {
             run.required(&self.rules);
@@ -123,8 +135,8 @@ impl<'r> Run<'r> {
             return;
         }
         match outcome {
-            Outcome::Value(value) => match (fit(field, &value), &rule.default) {
-                (Ok(value), _) => self.set(field, value),
+            Outcome::Value(value) => match (self.fit(field, &value), &rule.default) {
+                (Ok(fitted), _) => self.set(rule, field, fitted),
                 (Err((RefusalKind::NotInPicklist, why)), Some(_)) => {
                     self.default(rule, field, Some((NoteCode::ValueDefaulted, why)));
                 }
@@ -144,15 +156,22 @@ impl<'r> Run<'r> {
         }
     }
 
+    /// Whether a value fits: what the field takes, and in an address what the org's lists have.
+    fn fit(&self, field: &'r FieldDescription, value: &Json) -> Result<Fitted, Misfit> {
+        match address::Place::of(self.context.describe, &field.name) {
+            Some(place) => self.fit_place(place, field, value),
+            None => fit(field, value),
+        }
+    }
+
     /// Where the value comes from and what the normalisers make of it.
     fn outcome(&mut self, rule: &Rule, field: Option<&'r FieldDescription>) -> Outcome {
-        let context = self.context;
-        let written =
-            context.written.and_then(|written| written.get(field.map_or(&rule.field, |field| &field.name)));
+        let name = field.map_or(rule.field.as_str(), |field| &field.name);
         let around = Surroundings {
             picklist: Picklist::of(field),
-            username_domain: context.username_domain,
-            written: written.and_then(Json::as_str).filter(|written| !written.is_empty()),
+            username_domain: self.context.username_domain,
+            takes_code: name.ends_with("Code"),
+            written: self.written(name).and_then(Json::as_str),
         };
         let evaluated = match &rule.value {
             None => return Outcome::Unassigned,
@@ -198,27 +217,23 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn set(&mut self, field: &FieldDescription, value: Json) {
+    fn set(&mut self, rule: &Rule, field: &FieldDescription, fitted: Fitted) {
         // Text that Salesforce would store as nothing is nothing.
-        let desired = if is_unassigned(&value) { Desired::Clear } else { Desired::Set(value) };
+        let desired = if is_unassigned(&fitted.value) { Desired::Clear } else { Desired::Set(fitted.value) };
         self.translation.fields.insert(field.name.clone(), desired);
-    }
-
-    /// Whether the record holds a value of its own in a field that Gangway never wrote: a person chose it, and a default
-    /// is no reason to change it.
-    fn was_there_before(&self, field: &FieldDescription) -> bool {
-        let is_ours = |written: &Fields| written.get(&field.name).is_some_and(|value| !is_unassigned(value));
-        self.context.action == Action::Update && self.context.written.is_some_and(|written| !is_ours(written))
+        if let Some((code, detail)) = fitted.note {
+            self.note(rule, code, detail);
+        }
     }
 
     /// Takes the default; with a note if it stands in for a value that was sent.
-    fn default(&mut self, rule: &Rule, field: &FieldDescription, instead_of: Option<(NoteCode, String)>) {
+    fn default(&mut self, rule: &Rule, field: &'r FieldDescription, instead_of: Option<(NoteCode, String)>) {
         let Some(default) = &rule.default else { return };
         if is_unassigned(default) {
             self.unassigned(rule, field);
         } else {
-            match fit(field, default) {
-                Ok(value) => self.set(field, value),
+            match self.fit(field, default) {
+                Ok(fitted) => self.set(rule, field, fitted),
                 Err((kind, why)) => {
                     let why = format!("the mapping's default does not fit: {why}");
                     self.refuse(rule, &field.name, kind, &why);
@@ -231,25 +246,9 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Unassigned, and no default: cleared where that is possible and wanted, else left as it is.
-    fn unassigned(&mut self, rule: &Rule, field: &FieldDescription) {
-        if field.nillable && rule.clear {
-            self.translation.fields.insert(field.name.clone(), Desired::Clear);
-            return;
-        }
-        let written = self.context.written.and_then(|written| written.get(&field.name));
-        if written.is_some_and(|written| !is_unassigned(written)) && self.context.action == Action::Update {
-            let why = if field.nillable {
-                "the mapping says `clear = false`"
-            } else {
-                "Salesforce requires a value"
-            };
-            self.note(
-                rule,
-                NoteCode::ValueKept,
-                format!("nothing was sent for `{}`; it is kept: {why}", field.name),
-            );
-        }
+    /// What Gangway last wrote into a field, unless that was nothing.
+    fn written(&self, field: &str) -> Option<&'r Json> {
+        self.context.written?.get(field).filter(|written| !is_unassigned(written))
     }
 
     fn no_such_field(&mut self, rule: &Rule, outcome: &Outcome) {
@@ -271,22 +270,30 @@ impl<'r> Run<'r> {
     }
 
     /// A field that cannot be written is no trouble as long as there is nothing to write.
-    fn not_writeable(&mut self, rule: &Rule, field: &FieldDescription, outcome: &Outcome) {
+    fn not_writeable(&mut self, rule: &Rule, field: &'r FieldDescription, outcome: &Outcome) {
         let wanted = match outcome {
-            Outcome::Value(value) => fit(field, value).ok(),
-            Outcome::Unassigned => rule.default.as_ref().and_then(|default| fit(field, default).ok()),
+            Outcome::Value(value) => self.fit(field, value).ok(),
+            Outcome::Unassigned => rule.default.as_ref().and_then(|default| self.fit(field, default).ok()),
             Outcome::NoFit(..) | Outcome::Refused(..) => None,
         };
-        let is_nothing = matches!(outcome, Outcome::Unassigned) && wanted.is_none();
-        let written = self.context.written.and_then(|written| written.get(&field.name));
-        if is_nothing || (wanted.is_some() && wanted.as_ref() == written) {
-            return;
+        let written = self.written(&field.name);
+        match (outcome, wanted) {
+            (Outcome::Unassigned, None) => self.kept(rule, field, "it cannot be changed in this org"),
+            (_, Some(wanted)) if Some(&wanted.value) == written => {}
+            _ => {
+                let name = &field.name;
+                let why = match (field.field_type, self.context.action) {
+                    (FieldType::Address | FieldType::Location, _) => {
+                        format!(
+                            "Salesforce puts `{name}` together from its parts; the mapping must fill those"
+                        )
+                    }
+                    (_, Action::Create) => format!("`{name}` cannot be given when a record is made"),
+                    (_, Action::Update) => format!("`{name}` cannot be changed in this org"),
+                };
+                self.refuse(rule, name, RefusalKind::NotWriteable, &why);
+            }
         }
-        let why = match self.context.action {
-            Action::Create => format!("`{}` cannot be given when a record is made", field.name),
-            Action::Update => format!("`{}` cannot be changed in this org", field.name),
-        };
-        self.refuse(rule, &field.name, RefusalKind::NotWriteable, &why);
     }
 
     /// What the org would miss in a new record.

@@ -59,6 +59,14 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
     if domain.split('.').any(|label| label.starts_with('-') || label.ends_with('-')) {
         return Err("a part of the domain begins or ends with `-`".to_owned());
     }
+    // RFC 5321 §4.5.3.1.1
+    if local.len() > 64 {
+        return Err("the part before the `@` has more than 64 characters".to_owned());
+    }
+    let top = domain.rsplit('.').next().unwrap_or_default();
+    if top.len() < 2 || !top.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+        return Err("the domain does not end in a name such as `com`".to_owned());
+    }
     Ok(())
 }
 

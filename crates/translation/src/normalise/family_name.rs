@@ -17,10 +17,10 @@ pub(super) fn of_user(user: &Resource) -> Normalised {
     let made = whole
         .into_iter()
         .find_map(|(whole, attribute)| Some((last_part(whole?)?, attribute)))
-        .or_else(|| Some((local_part(user.user_name()?)?, "userName")));
+        .or_else(|| Some((local_part(user.user_name()?)?.to_owned(), "userName")));
     match made {
         Some((family, attribute)) => Normalised::Adapted(
-            family.to_owned(),
+            family.clone(),
             NoteCode::LastNameMade,
             format!(
                 "the user has no `name.familyName`, which Salesforce requires; `{family}` is from `{attribute}`"
@@ -34,16 +34,35 @@ fn text(value: Option<&Value>) -> Option<&str> {
     value.and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// `Lovelace` of both `Ada Lovelace` and `Lovelace, Ada`.
-fn last_part(whole: &str) -> Option<&str> {
-    match whole.split_once(',') {
-        Some((family, _)) if !family.trim().is_empty() => Some(family.trim()),
-        _ => whole
-            .split_whitespace()
-            .next_back()
-            .map(|word| word.trim_matches(','))
-            .filter(|word| !word.is_empty()),
+/// Words that stand before a family name and belong to it, in any case: Dutch, German, Romance, Nordic and Arabic.
+const PREFIXES: [&str; 37] = [
+    "'s", "'t", "’s", "’t", "af", "al", "am", "aan", "auf", "av", "ben", "bin", "da", "das", "de", "dei",
+    "del", "dela", "della", "den", "der", "di", "do", "dos", "du", "el", "ibn", "in", "la", "le", "op", "te",
+    "ten", "ter", "van", "von", "zu",
+];
+/// Words behind a family name that do not belong to it, without dots.
+const SUFFIXES: [&str; 12] = ["bsc", "esq", "ii", "iii", "iv", "jr", "llm", "mba", "md", "msc", "phd", "sr"];
+
+/// `Lovelace` of both `Ada Lovelace` and `Lovelace, Ada`; `van den Berg` of `Jan van den Berg`; `King` of `Ada King, PhD`.
+fn last_part(whole: &str) -> Option<String> {
+    if let Some((family, given)) = whole.split_once(',')
+        && !family.trim().is_empty()
+        && !is_suffix(given)
+    {
+        return Some(family.trim().to_owned());
     }
+    let words: Vec<&str> =
+        whole.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty()).collect();
+    let last = words.len().checked_sub(1)?;
+    // The first word is the given name, whatever it is.
+    let end = words.iter().rposition(|word| !is_suffix(word)).filter(|end| *end > 0).unwrap_or(last);
+    let is_prefix = |word: &str| PREFIXES.contains(&word.to_lowercase().as_str());
+    let start = (1..end).rev().take_while(|at| is_prefix(words[*at])).last().unwrap_or(end);
+    Some(words[start..=end].join(" "))
+}
+
+fn is_suffix(word: &str) -> bool {
+    SUFFIXES.contains(&word.trim().replace('.', "").to_lowercase().as_str())
 }
 
 fn local_part(user_name: &str) -> Option<&str> {

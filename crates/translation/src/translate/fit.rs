@@ -1,31 +1,47 @@
 //! Whether a value fits a field, and the form in which Salesforce takes it (Object Reference, "Field Types").
 
-use jiff::civil::Date;
-use jiff::{Timestamp, civil::Time};
+mod moment;
+mod number;
+
 use salesforce_types::{FieldDescription, FieldType, RecordId};
 use serde_json::Value;
 
 use super::plain;
-use crate::note::RefusalKind;
+use crate::note::{NoteCode, RefusalKind};
 
-type Misfit = (RefusalKind, String);
+/// Which rule of the org a value would break, and how.
+pub(crate) type Misfit = (RefusalKind, String);
+
+/// A value as it is sent.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Fitted {
+    pub value: Value,
+    /// What is different about it, where it says less than what was given.
+    pub note: Option<(NoteCode, String)>,
+}
+
+impl Fitted {
+    fn same(value: impl Into<Value>) -> Self {
+        Self { value: value.into(), note: None }
+    }
+}
 
 /// The value as it is sent.
 ///
 /// # Errors
 ///
-/// Which rule of the org it would break, and how. Nothing is ever cut.
-pub(crate) fn fit(field: &FieldDescription, value: &Value) -> Result<Value, Misfit> {
+/// Which rule of the org it would break, and how. Text is never cut.
+pub(crate) fn fit(field: &FieldDescription, value: &Value) -> Result<Fitted, Misfit> {
     match field.field_type {
         FieldType::Boolean => boolean(value),
-        FieldType::Int | FieldType::Long => whole(value),
-        FieldType::Currency | FieldType::Double | FieldType::Percent => number(value),
-        FieldType::Date => date(value),
-        FieldType::DateTime => instant(value),
-        FieldType::Time => time(value),
+        FieldType::Int | FieldType::Long => number::whole(field, value),
+        FieldType::Currency | FieldType::Double | FieldType::Percent => number::decimal(field, value),
+        FieldType::Date => moment::date(value),
+        FieldType::DateTime => moment::instant(value),
+        FieldType::Time => moment::time(value),
         FieldType::Email => email(field, value),
-        FieldType::Id | FieldType::Reference => reference(value),
-        FieldType::Picklist | FieldType::Combobox => picklist(field, value),
+        FieldType::Id | FieldType::Reference => reference(field, value),
+        FieldType::Picklist | FieldType::Combobox => picklist(field, value).map(Fitted::same),
         FieldType::MultiPicklist => several(field, value),
         FieldType::Address
         | FieldType::AnyType
@@ -36,7 +52,7 @@ pub(crate) fn fit(field: &FieldDescription, value: &Value) -> Result<Value, Misf
         | FieldType::String
         | FieldType::TextArea
         | FieldType::Url
-        | FieldType::Other => text(field, value).map(Value::from),
+        | FieldType::Other => text(field, value).map(Fitted::same),
     }
 }
 
@@ -69,99 +85,85 @@ fn one(value: &Value) -> Result<String, Misfit> {
     }
 }
 
-fn boolean(value: &Value) -> Result<Value, Misfit> {
+fn boolean(value: &Value) -> Result<Fitted, Misfit> {
     let text = one(value)?;
     match text.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" => Ok(Value::Bool(true)),
-        "false" | "0" => Ok(Value::Bool(false)),
+        "true" | "1" | "yes" => Ok(Fitted::same(true)),
+        "false" | "0" | "no" => Ok(Fitted::same(false)),
         _ => Err(malformed(format!("`{text}` is neither true nor false"))),
     }
 }
 
-fn whole(value: &Value) -> Result<Value, Misfit> {
-    let text = one(value)?;
-    match text.trim().parse::<i64>() {
-        Ok(number) => Ok(Value::from(number)),
-        Err(_) => Err(malformed(format!("`{text}` is no whole number"))),
-    }
-}
-
-fn number(value: &Value) -> Result<Value, Misfit> {
-    let text = one(value)?;
-    if let Ok(whole) = text.trim().parse::<i64>() {
-        return Ok(Value::from(whole));
-    }
-    let number = text.trim().parse::<f64>().ok().and_then(serde_json::Number::from_f64);
-    number.map(Value::Number).ok_or_else(|| malformed(format!("`{text}` is no number")))
-}
-
-/// `2026-01-31`, also from a date with a time.
-fn date(value: &Value) -> Result<Value, Misfit> {
-    let text = one(value)?;
-    match text.trim().parse::<Date>() {
-        Ok(date) => Ok(Value::from(date.to_string())),
-        Err(_) => Err(malformed(format!("`{text}` is no date such as 2026-01-31"))),
-    }
-}
-
-/// `2026-01-31T12:00:00Z`.
-fn instant(value: &Value) -> Result<Value, Misfit> {
-    let text = one(value)?;
-    match text.trim().parse::<Timestamp>() {
-        Ok(instant) => Ok(Value::from(instant.to_string())),
-        Err(_) => Err(malformed(format!("`{text}` is no date and time such as 2026-01-31T12:00:00Z"))),
-    }
-}
-
-fn time(value: &Value) -> Result<Value, Misfit> {
-    let text = one(value)?;
-    match text.trim().trim_end_matches('Z').parse::<Time>() {
-        Ok(time) => Ok(Value::from(time.strftime("%H:%M:%S%.3fZ").to_string())),
-        Err(_) => Err(malformed(format!("`{text}` is no time such as 12:00:00"))),
-    }
-}
-
-fn email(field: &FieldDescription, value: &Value) -> Result<Value, Misfit> {
+fn email(field: &FieldDescription, value: &Value) -> Result<Fitted, Misfit> {
     let address = text(field, value)?;
     let address = address.trim();
     crate::normalise::email::check(address)
         .map_err(|why| malformed(format!("`{address}` is no mail address that Salesforce takes: {why}")))?;
-    Ok(Value::from(address))
+    Ok(Fitted::same(address))
 }
 
-fn reference(value: &Value) -> Result<Value, Misfit> {
+/// The first three characters of the ids of objects that every org has.
+const KEY_PREFIXES: [(&str, &str); 10] = [
+    ("Account", "001"),
+    ("Contact", "003"),
+    ("Group", "00G"),
+    ("Lead", "00Q"),
+    ("Opportunity", "006"),
+    ("Organization", "00D"),
+    ("Profile", "00e"),
+    ("RecordType", "012"),
+    ("User", "005"),
+    ("UserRole", "00E"),
+];
+
+/// The id of a record of an object that the field may point to.
+fn reference(field: &FieldDescription, value: &Value) -> Result<Fitted, Misfit> {
     let text = one(value)?;
-    match RecordId::parse(text.trim()) {
-        Ok(id) => Ok(Value::from(String::from(id))),
-        Err(why) => Err(malformed(format!("`{text}` is no record id: {why}"))),
-    }
-}
-
-/// A value of a restricted picklist in the org's own spelling; of an open one as it is.
-fn picklist(field: &FieldDescription, value: &Value) -> Result<Value, Misfit> {
-    let value = text(field, value)?;
-    if let Some(known) = field.picklist_value(value.trim()) {
-        return Ok(Value::from(known));
-    }
-    if field.restricted_picklist && !field.picklist.is_empty() {
-        return Err((RefusalKind::NotInPicklist, format!("`{value}` is not in the picklist")));
-    }
-    Ok(Value::from(value))
-}
-
-/// Values of a multi-select picklist, joined by `;` (REST API Developer Guide).
-fn several(field: &FieldDescription, value: &Value) -> Result<Value, Misfit> {
-    let values: Vec<Value> = match value {
-        Value::Array(values) => values.clone(),
-        value => one(value)?.split(';').map(|part| Value::from(part.trim())).collect(),
+    let id =
+        RecordId::parse(text.trim()).map_err(|why| malformed(format!("`{text}` is no record id: {why}")))?;
+    let prefix_of = |object: &String| {
+        KEY_PREFIXES.iter().find(|(known, _)| known.eq_ignore_ascii_case(object)).map(|(_, prefix)| *prefix)
     };
-    let mut joined = String::new();
-    for value in &values {
-        let value = picklist(field, value)?;
-        if !joined.is_empty() {
-            joined.push(';');
+    // Ids of other objects differ from org to org; where one of those is allowed, any id may be right.
+    let prefixes: Option<Vec<&str>> = field.reference_to.iter().map(prefix_of).collect();
+    match prefixes {
+        Some(prefixes) if !prefixes.is_empty() && !prefixes.contains(&id.prefix()) => {
+            let objects = field.reference_to.join(" or ");
+            Err(malformed(format!("`{text}` is no id of a {objects}")))
         }
-        joined.push_str(value.as_str().unwrap_or_default());
+        _ => Ok(Fitted::same(String::from(id))),
     }
-    text(field, &Value::from(joined)).map(Value::from)
+}
+
+/// A value of a picklist in the org's own spelling. An open one takes other values, too.
+fn picklist(field: &FieldDescription, value: &Value) -> Result<String, Misfit> {
+    let value = text(field, value)?;
+    match field.picklist_value(value.trim()) {
+        Some(known) => Ok(known.to_owned()),
+        None if field.restricted_picklist => {
+            Err((RefusalKind::NotInPicklist, format!("`{value}` is not in the picklist")))
+        }
+        None => Ok(value),
+    }
+}
+
+/// Values of a multi-select picklist, joined by `;` in the order of the org, in which Salesforce gives them back.
+fn several(field: &FieldDescription, value: &Value) -> Result<Fitted, Misfit> {
+    let sent: Vec<Value> = match value {
+        Value::Array(values) => values.clone(),
+        value => one(value)?.split(';').map(Value::from).collect(),
+    };
+    let mut values: Vec<String> = Vec::new();
+    for value in sent.iter().filter(|value| !super::is_unassigned(value)) {
+        let value = picklist(field, value)?.trim().to_owned();
+        if value.contains(';') {
+            return Err(malformed(format!("`{value}` has a `;`, which parts the values of the field")));
+        }
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    let place = |value: &String| field.picklist.iter().position(|entry| entry.value == *value);
+    values.sort_by_key(|value| place(value).unwrap_or(usize::MAX));
+    text(field, &Value::from(values.join(";"))).map(Fitted::same)
 }

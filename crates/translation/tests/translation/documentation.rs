@@ -27,9 +27,10 @@ fn every_example_loads() {
 #[test]
 fn every_note_is_explained() {
     let all: Vec<NoteCode> = serde_json::from_str(
-        r#"["alias-made", "email-from-user-name", "encoding-adapted", "encoding-defaulted", "language-adapted",
-            "language-defaulted", "last-name-made", "locale-adapted", "locale-defaulted", "timezone-adapted",
-            "timezone-defaulted", "username-domain-added", "value-defaulted", "value-kept"]"#,
+        r#"["alias-made", "boolean-cleared", "country-adapted", "email-from-user-name", "encoding-adapted",
+            "encoding-defaulted", "language-adapted", "language-defaulted", "last-name-made", "locale-adapted",
+            "locale-defaulted", "state-adapted", "state-left-out", "timezone-adapted", "timezone-defaulted", "utc-assumed",
+            "username-domain-added", "value-defaulted", "value-kept", "value-rounded"]"#,
     )
     .unwrap();
     for code in all {

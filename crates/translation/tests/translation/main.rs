@@ -1,8 +1,11 @@
 //! What the crate promises to those who use it.
 
+mod addresses;
+mod clearing;
 mod default_mapping;
 mod documentation;
 mod expressions;
+mod kinds;
 mod laws;
 mod mapping_errors;
 mod org;

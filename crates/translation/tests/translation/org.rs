@@ -82,6 +82,15 @@ impl World {
         Self { mapping: fields(lines), object, username_domain: Some("acme.example") }
     }
 
+    /// The same with other fields beside those of User: their describes, in JSON.
+    pub fn with_more(lines: &str, more: Value) -> Self {
+        let mut world = Self::with_fields(lines);
+        let more: Vec<FieldDescription> = serde_json::from_value(more).expect("describes of fields");
+        world.object.fields.retain(|field| more.iter().all(|other| other.name != field.name));
+        world.object.fields.extend(more);
+        world
+    }
+
     pub fn create(&self, body: Value) -> Translation {
         self.translate(&user(body), Action::Create, None)
     }
