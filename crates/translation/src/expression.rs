@@ -146,15 +146,31 @@ impl Expression {
         }
     }
 
-    /// Whether the expression holds for a user; one that cannot be evaluated does not.
-    pub(crate) fn holds(&self, user: &Resource) -> bool {
+    /// Evaluates where no field waits for the value.
+    fn evaluate_alone(&self, user: &Resource) -> Evaluated {
         let around = Surroundings {
             picklist: Picklist::Standard(&[]),
             username_domain: None,
             takes_code: false,
             written: None,
         };
-        match self.evaluate(user, &UserValue::default(), &around) {
+        self.evaluate(user, &UserValue::default(), &around)
+    }
+
+    /// One line of text for a user, without blanks around it; nothing if it is empty, or cannot be evaluated.
+    pub(crate) fn text(&self, user: &Resource) -> Option<String> {
+        let text = match self.evaluate_alone(user) {
+            Evaluated::Value(Json::String(text), _)
+            | Evaluated::Normalised(Normalised::Value(text) | Normalised::Adapted(text, ..)) => text,
+            Evaluated::Value(value @ (Json::Number(_) | Json::Bool(_)), _) => value.to_string(),
+            Evaluated::Value(..) | Evaluated::Normalised(_) | Evaluated::Failed(_) => return None,
+        };
+        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    /// Whether the expression holds for a user; one that cannot be evaluated does not.
+    pub(crate) fn holds(&self, user: &Resource) -> bool {
+        match self.evaluate_alone(user) {
             Evaluated::Value(value, _) => is_true(&value),
             Evaluated::Normalised(Normalised::Value(_) | Normalised::Adapted(..)) => true,
             Evaluated::Normalised(_) | Evaluated::Failed(_) => false,

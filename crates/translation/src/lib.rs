@@ -13,6 +13,9 @@ mod source;
 mod suggest;
 mod translate;
 
-pub use mapping::{Allow, Mapping, MappingError, MappingErrors, OnLeave, Target};
+pub use mapping::{
+    AccountMissing, Allow, ConversionRules, ConversionWish, Conversions, DuplicatePolicy, Mapping,
+    MappingError, MappingErrors, OnLeave, Severity, Target, WhenDeleted,
+};
 pub use note::{FieldRefusal, Note, NoteCode, RefusalKind};
 pub use translate::{Action, Context, Desired, Translation};

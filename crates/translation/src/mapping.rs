@@ -1,18 +1,22 @@
 //! Mappings: which identities are which records, and what stands in their fields.
 
 mod check;
+mod conversion;
 mod error;
 mod parse;
+mod policy;
 mod rule;
 
 use std::ops::Range;
 
 use model::{OrgName, TargetName};
+use salesforce_types::{Fields, ObjectDescription};
 use scim_types::Resource;
-use serde::{Deserialize, Serialize};
 
-pub use error::{MappingError, MappingErrors};
-pub(crate) use rule::{On, Rule, Value};
+pub use conversion::{AccountMissing, ConversionRules, ConversionWish, Conversions};
+pub use error::{MappingError, MappingErrors, Severity};
+pub use policy::{Allow, DuplicatePolicy, OnLeave, WhenDeleted};
+pub(crate) use rule::{Meaning, On, Rule, Value};
 
 use crate::expression::Expression;
 use error::Text;
@@ -28,6 +32,7 @@ pub struct Mapping {
     /// In the order of the file; at least one.
     pub targets: Vec<Target>,
     text: Text,
+    fingerprint: String,
 }
 
 /// A rule of an environment: identities for which `when` holds are this object in this org, mapped so.
@@ -37,14 +42,31 @@ pub struct Target {
     pub name: TargetName,
     /// The org; absent: the environment's only one.
     pub org: Option<OrgName>,
-    /// The Salesforce object: `User`.
+    /// The Salesforce object: `User`, `Contact` or `Lead`.
     pub object: String,
-    /// The fields by which a record that was there before Gangway is found, in order.
+    /// The field that holds the SCIM id, which is how a record is found first and never made twice. None for User, and
+    /// where the mapping says `external-id = false`.
+    pub external_id: Option<String>,
+    /// The further fields by which a record that was there before Gangway is found, in order.
     pub matching: Vec<String>,
     /// What Gangway may do.
     pub allow: Allow,
     /// What happens to the record of an identity that leaves.
     pub on_leave: OnLeave,
+    /// What [`OnLeave::Flag`] writes.
+    pub flag: Fields,
+    /// Whether a change fails where this target does; otherwise the target becomes a task.
+    pub required: bool,
+    /// The record type of its records, by developer name or id.
+    pub record_type: Option<String>,
+    /// What to do when a duplicate rule of the org names a record.
+    pub duplicates: DuplicatePolicy,
+    /// Whether the org's assignment rules choose the owner of a new Lead.
+    pub assignment_rules: bool,
+    /// What to do when somebody has deleted the record.
+    pub when_deleted: WhenDeleted,
+    /// How a person's lead becomes this Contact.
+    pub conversion: ConversionRules,
     when: Option<Expression>,
     pub(crate) rules: Vec<Rule>,
     place: Place,
@@ -55,40 +77,10 @@ pub struct Target {
 struct Place {
     header: Range<usize>,
     matching: Vec<Range<usize>>,
-}
-
-/// What Gangway may do with the records of a target, each on its own.
-#[expect(clippy::struct_excessive_bools, reason = "five independent permissions, as the mapping lists them")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Allow {
-    /// Make records.
-    pub create: bool,
-    /// Change records.
-    pub update: bool,
-    /// Freeze or deactivate them.
-    pub disable: bool,
-    /// Strip grants, then disable.
-    pub deprovision: bool,
-    /// Delete them: Contact and Lead only.
-    pub delete: bool,
-}
-
-impl Default for Allow {
-    /// Everything that can be undone.
-    fn default() -> Self {
-        Self { create: true, update: true, disable: true, deprovision: true, delete: false }
-    }
-}
-
-/// What happens to the record of an identity that leaves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnLeave {
-    /// Deactivate the User.
-    #[default]
-    Disable,
-    /// Freeze at once, then deactivate. So far the User is deactivated at once, which locks it out as well.
-    FreezeThenDeactivate,
+    /// Of each field of `flag`.
+    flag: Vec<Range<usize>>,
+    external_id: Option<Range<usize>>,
+    record_type: Option<Range<usize>>,
 }
 
 impl Mapping {
@@ -115,11 +107,30 @@ impl Mapping {
         mapping
     }
 
+    /// Meaning for the text of the mapping: the first 16 hexadecimal digits of its SHA-256. The same text has the same
+    /// fingerprint, so that a record can say by which mapping it was written.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
     /// Checks the targets that are for this object against what the org says of it: fields that it lacks, that cannot be
     /// written, that take no such default, and required ones that no rule fills.
     #[must_use]
-    pub fn check(&self, describe: &salesforce_types::ObjectDescription) -> Vec<MappingError> {
-        check::check(self, describe)
+    pub fn check(&self, describe: &ObjectDescription) -> Vec<MappingError> {
+        self.check_in(&[describe], |_| true)
+    }
+
+    /// Checks the targets of one org, those that `is_here` says, against what the org says of its objects. A target whose
+    /// object is not among `describes` is not checked; of the objects that only a `by` refers to, what is not at hand is
+    /// taken to be right.
+    #[must_use]
+    pub fn check_in(
+        &self,
+        describes: &[&ObjectDescription],
+        is_here: impl Fn(&Target) -> bool,
+    ) -> Vec<MappingError> {
+        check::check(self, describes, is_here)
     }
 }
 
@@ -130,9 +141,19 @@ impl Target {
         self.when.as_ref().is_none_or(|when| when.holds(user))
     }
 
-    /// The Salesforce fields that the mapping fills, in the order of the file.
+    /// The Salesforce fields that the mapping fills and that can be queried, in the order of the file. Relationships that
+    /// are written by an external id are left out: they are no fields.
     pub fn mapped_fields(&self) -> impl Iterator<Item = &str> {
-        self.rules.iter().map(|rule| rule.field.as_str())
+        self.rules
+            .iter()
+            .filter(|rule| !matches!(rule.meaning, Meaning::Key(_)))
+            .map(|rule| rule.field.as_str())
+    }
+
+    /// The targets that this one refers to for the same person (`{ link = "customers" }`): whoever holds this one holds
+    /// them too, and has his record there first.
+    pub fn own_links(&self) -> impl Iterator<Item = &TargetName> {
+        self.rules.iter().filter_map(Rule::own_link)
     }
 
     /// The SCIM attribute that a field's value comes from, in any case of the field.

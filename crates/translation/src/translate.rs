@@ -75,7 +75,7 @@ impl Target {
     pub fn translate(&self, user: &Resource, context: &Context<'_>) -> Translation {
         let mut run =
             Run { user, user_value: UserValue::default(), context, translation: Translation::default() };
-        let due = || self.rules.iter().filter(|rule| is_due(rule.on, context.action));
+        let due = || self.rules.iter().filter(|rule| is_due(rule.on, context.action) && !rule.is_reference());
         // Which states there are depends on the country, wherever its rule stands.
         let is_state = |rule: &&Rule| address::is_state(context.describe, &rule.field);
         for rule in due().filter(|rule| !is_state(rule)).chain(due().filter(is_state)) {

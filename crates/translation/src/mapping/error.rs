@@ -6,9 +6,22 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+/// How bad a mistake is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The mapping does not work like this.
+    #[default]
+    Error,
+    /// It works, and somebody should know what it does not do.
+    Warning,
+}
+
 /// One mistake in a mapping.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MappingError {
+    /// How bad it is.
+    pub severity: Severity,
     /// The file, as it was named to [`Mapping::parse`](super::Mapping::parse).
     pub file: String,
     /// The line, counted from 1.
@@ -142,6 +155,7 @@ impl Text {
         };
         let indent = column - skipped;
         MappingError {
+            severity: Severity::Error,
             file: self.file.to_string(),
             line: before.matches('\n').count() + 1,
             column: column + 1,

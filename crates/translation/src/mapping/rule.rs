@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use indexmap::IndexMap;
+use model::TargetName;
 use serde_json::Value as Json;
 
 use crate::expression::Expression;
@@ -11,7 +12,7 @@ use crate::source::Source;
 /// How one field is filled.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
-    /// The Salesforce field, as the mapping spells it.
+    /// The Salesforce field, as the mapping spells it; the relationship's name where the rule is [`Meaning::Keyed`].
     pub field: String,
     /// Where its value comes from; nothing if there is only a default.
     pub value: Option<Value>,
@@ -19,6 +20,8 @@ pub(crate) struct Rule {
     pub map: Option<IndexMap<String, Json>>,
     /// What is written when there is no value.
     pub default: Option<Json>,
+    /// What the value, or the default, stands for.
+    pub meaning: Meaning,
     /// When the field is written.
     pub on: On,
     /// Whether a value that became unassigned clears the field.
@@ -27,6 +30,8 @@ pub(crate) struct Rule {
     pub place: Range<usize>,
     /// The default in the file.
     pub default_place: Option<Range<usize>>,
+    /// What follows `link`, `by` or `queue` in the file.
+    pub meaning_place: Option<Range<usize>>,
 }
 
 /// Where a value comes from.
@@ -36,6 +41,20 @@ pub(crate) enum Value {
     Expression(Expression),
     /// `from`.
     Source(Source),
+}
+
+/// What the value of a rule stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// Itself: it is written.
+    #[default]
+    Itself,
+    /// `link`: the identity with that SCIM id; its record in this target is written. Without a value: the person's own.
+    Identity(TargetName),
+    /// `by`: the record of another object that has it in this external id field.
+    Key(String),
+    /// `queue`: the queue with that name or developer name.
+    Queue,
 }
 
 /// When a field is written.
@@ -55,5 +74,18 @@ impl Rule {
             Some(Value::Source(source)) => Some(source.attribute()),
             None => None,
         }
+    }
+
+    /// The target whose record of the same person the field refers to.
+    pub(crate) fn own_link(&self) -> Option<&TargetName> {
+        match &self.meaning {
+            Meaning::Identity(target) if self.value.is_none() => Some(target),
+            _ => None,
+        }
+    }
+
+    /// Whether the field holds a reference that is not written as the mapping gives it.
+    pub(crate) fn is_reference(&self) -> bool {
+        self.meaning != Meaning::Itself
     }
 }

@@ -1,0 +1,80 @@
+//! What a target says of its records as a whole: the external id, the record type, the flag.
+
+use super::Checker;
+use crate::suggest::nearest;
+use crate::translate::fit;
+
+/// A SCIM id has 36 characters; the leads that follow a converted one add a number to it.
+const LONGEST_KEY: u32 = 40;
+
+impl Checker<'_> {
+    pub(super) fn external_id(&mut self) {
+        let target = self.target;
+        let Some(name) = &target.external_id else { return };
+        let place = target.place.external_id.clone().unwrap_or_else(|| target.place.header.clone());
+        let object = &self.describe.name;
+        let Some(field) = self.describe.field(name) else {
+            let message = format!(
+                "{object} has no field `{name}` in this org, or the integration user may not see it: a create whose \
+                 outcome is unknown is then held for a person instead of repeated. Deploy the metadata in \
+                 `deploy/`, or write `external-id = false`"
+            );
+            return self.warn(place, message);
+        };
+        let what = if !(field.external_id && field.unique) {
+            "is not marked as both unique and an external id"
+        } else if !field.createable {
+            "cannot be written by the integration user"
+        } else if (1..LONGEST_KEY).contains(&field.length) {
+            "takes less than the 40 characters that a key needs"
+        } else {
+            return;
+        };
+        let message = format!("`{}` of {object} {what}; deploy the metadata in `deploy/`", field.name);
+        self.refuse(place, message, None);
+    }
+
+    pub(super) fn record_type(&mut self) {
+        let (Some(name), Some(place)) = (&self.target.record_type, &self.target.place.record_type) else {
+            return;
+        };
+        let object = &self.describe.name;
+        match self.describe.record_type(name) {
+            Some(record_type) if record_type.available => {}
+            Some(_) => {
+                let message = format!(
+                    "the integration user may not choose the record type `{name}` of {object}; assign it to its profile or \
+                     permission set"
+                );
+                self.refuse(place.clone(), message, None);
+            }
+            None => {
+                let names =
+                    self.describe.record_types.iter().filter_map(|kind| kind.developer_name.as_deref());
+                let suggestion = nearest(name, names);
+                self.refuse(
+                    place.clone(),
+                    format!("{object} has no record type `{name}` in this org"),
+                    suggestion,
+                );
+            }
+        }
+    }
+
+    pub(super) fn flag(&mut self) {
+        let target = self.target;
+        for ((name, value), place) in target.flag.iter().zip(&target.place.flag) {
+            let Some(field) = self.describe.field(name) else {
+                self.no_such_field(name, place.clone());
+                continue;
+            };
+            if !field.updateable {
+                let message = format!("`{}` cannot be changed in this org", field.name);
+                self.refuse(place.clone(), message, None);
+            } else if let Err((_, why)) = fit(field, value) {
+                let message = format!("the flag does not fit `{}`: {why}", field.name);
+                self.refuse(place.clone(), message, None);
+            }
+        }
+    }
+}
