@@ -205,6 +205,35 @@ impl Condition {
     pub fn null(field: &str) -> Result<Self, NotAName> {
         Ok(Self::Null(Field::new(field)?))
     }
+
+    /// The field has a value.
+    pub fn not_null(field: &str) -> Result<Self, NotAName> {
+        Ok(Self::NotNull(Field::new(field)?))
+    }
+
+    /// This, and the other.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match self {
+            Self::And(mut parts) => {
+                parts.push(other);
+                Self::And(parts)
+            }
+            first => Self::And(vec![first, other]),
+        }
+    }
+
+    /// This, or the other, or both.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match self {
+            Self::Or(mut parts) => {
+                parts.push(other);
+                Self::Or(parts)
+            }
+            first => Self::Or(vec![first, other]),
+        }
+    }
 }
 
 /// Every record has an id, so these hold always and never.
@@ -429,6 +458,27 @@ mod tests {
             condition.to_string(),
             r"(IsActive = TRUE AND (Username IN ('a@b.c', 'd\\') OR ManagerId = NULL OR (NOT Profile.Name = 'x')) AND SystemModstamp >= 2026-01-02T03:04:05.678Z)"
         );
+    }
+
+    #[test]
+    fn a_person_is_looked_for_by_one_key_or_another_and_never_among_converted_leads() {
+        let key = |field, value| Condition::eq(field, value).unwrap();
+        let known = key("GangwayId__c", "1").or(key("Email", "ada@example.com")).or(key("Phone", "9"));
+        let query = Query::select("Lead", &["Id", "IsConverted", "ConvertedContact.AccountId"])
+            .unwrap()
+            .where_(known.and(Condition::eq("IsConverted", false).unwrap()))
+            .order_by("CreatedDate", Order::Descending)
+            .unwrap()
+            .limit(3);
+        assert_eq!(
+            query.to_string(),
+            "SELECT Id, IsConverted, ConvertedContact.AccountId FROM Lead WHERE ((GangwayId__c = '1' OR \
+             Email = 'ada@example.com' OR Phone = '9') AND IsConverted = FALSE) ORDER BY CreatedDate DESC LIMIT 3"
+        );
+        let open = Condition::not_null("ConvertedContactId")
+            .unwrap()
+            .and(key("Company", "a").or(key("Company", "b")));
+        assert_eq!(open.to_string(), "(ConvertedContactId != NULL AND (Company = 'a' OR Company = 'b'))");
     }
 
     #[test]

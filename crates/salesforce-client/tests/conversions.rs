@@ -9,7 +9,7 @@ mod world;
 use std::{collections::HashSet, time::Duration};
 
 use salesforce_client::{ApiUsage, Cause, OrgConfig};
-use salesforce_types::{Conversion, Manner, RecordId, Step, StepOutcome};
+use salesforce_types::{Conversion, Duplicates, Manner, RecordId, Step, StepOutcome};
 use script::{
     Gate, PATIENCE, QUERY, Reply, SOAP, Seen, Server, TOKEN, a_ticket, answer, config, error, org, ticket_of,
     token,
@@ -211,6 +211,29 @@ async fn a_cut_call_leaves_the_end_unknown_and_nothing_is_sent_twice() {
     let outcomes = world.org.act(&[convert(&lead)], &ticket).await;
     let StepOutcome::Refused(refusal) = &outcomes[0] else { panic!("{outcomes:?}") };
     assert_eq!(refusal.code, "CANNOT_UPDATE_CONVERTED_LEAD");
+}
+
+#[tokio::test]
+async fn a_contact_that_is_there_already_is_named_and_none_is_made_beside_it_unless_allowed() {
+    let world = World::start().await;
+    let who = [("FirstName", "Ada"), ("LastName", "Lovelace"), ("Email", "ada@example.com")];
+    let account = world.make("Account", &[("Name", "Engines")]).await;
+    let known = world.make("Contact", &[&who[..], &[("AccountId", account.as_str())]].concat()).await;
+    let lead = world.make("Lead", &[&who[..], &[("Company", "Engines")]].concat()).await;
+    let outcomes = world.org.act(&[convert(&lead)], &a_ticket(false)).await;
+    let StepOutcome::Refused(refusal) = &outcomes[0] else { panic!("{outcomes:?}") };
+    assert_eq!(
+        (refusal.code.as_str(), refusal.records.as_slice()),
+        ("DUPLICATES_DETECTED", &[known.clone()][..])
+    );
+
+    let other = world.make("Lead", &[&who[..], &[("Company", "Engines")]].concat()).await;
+    let allowed = Conversion { duplicates: Duplicates::Allow, ..Conversion::default() };
+    let made = world.org.act(&[into(&other, allowed)], &a_ticket(false)).await;
+    assert_ne!(done(&made[0]), known);
+    let adopted =
+        Conversion { account: Some(account), contact: Some(known.clone()), ..Conversion::default() };
+    assert_eq!(done(&world.org.act(&[into(&lead, adopted)], &a_ticket(false)).await[0]), known);
 }
 
 #[tokio::test]

@@ -126,6 +126,8 @@ pub struct Conversion {
     /// The name of an opportunity to make; absent: none is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opportunity: Option<String>,
+    /// What the org's duplicate rules may say to the account and the contact that are made.
+    pub duplicates: Duplicates,
 }
 
 impl Step {

@@ -1,7 +1,7 @@
 //! `convertLead`: a call of its own kind, for up to a hundred leads, each of them converted or refused for itself. Pure.
 //! (SOAP API Developer Guide, `convertLead()`)
 
-use salesforce_types::{Conversion, RecordId, Step, StepOutcome};
+use salesforce_types::{Conversion, Duplicates, RecordId, Step, StepOutcome};
 
 use super::{
     batch::Place,
@@ -25,8 +25,11 @@ fn lead_convert(lead: &RecordId, conversion: &Conversion) -> Element {
     let id = |id: &Option<RecordId>| id.as_ref().map(RecordId::to_string);
     // Without a name Salesforce would make an opportunity with the company's.
     let opportunity = conversion.opportunity.as_deref().filter(|name| !name.trim().is_empty());
-    Element::new("leadConverts")
-        .with_some("accountId", id(&conversion.account).as_deref())
+    let mut element = Element::new("leadConverts").with_some("accountId", id(&conversion.account).as_deref());
+    if conversion.duplicates == Duplicates::Allow {
+        element = element.with("bypassAccountDedupeCheck", "true").with("bypassContactDedupeCheck", "true");
+    }
+    element
         .with_some("contactId", id(&conversion.contact).as_deref())
         .with("convertedStatus", conversion.status.as_deref().unwrap_or_default())
         .with("doNotCreateOpportunity", if opportunity.is_none() { "true" } else { "false" })

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Call, Element, Fault};
+use super::{Call, Element, Fault, text_of};
 use crate::{
     crm::convert::{self, Converted, LeadConvert, MAX_LEADS},
     errors::{Refusal, Refusals},
@@ -120,11 +120,38 @@ fn result(converted: &Result<Converted, Refusals>) -> Element {
     }
 }
 
-/// `Error` of the WSDL.
+/// `Error` of the WSDL, and `DuplicateError` for what duplicate rules say.
 pub(super) fn error(refusal: &Refusal) -> Element {
     let fields = refusal.fields.iter().flatten();
-    fields
+    let error = fields
         .fold(Element::new("errors"), |error, field| error.with("fields", field.clone()))
         .with("message", refusal.message.clone())
-        .with("statusCode", refusal.code.clone())
+        .with("statusCode", refusal.code.clone());
+    // REST misspells it.
+    match refusal.detail.as_ref().and_then(|detail| detail.get("duplicateResut")?.as_object()) {
+        Some(found) => {
+            let found = members(Element::new("duplicateResult"), found);
+            Element { kind: Some("DuplicateError".into()), ..error.with_child(found) }
+        }
+        None => error,
+    }
+}
+
+/// Adds the members of an object of the data API: a list is the same element again and again.
+fn members(element: Element, object: &Map<String, Value>) -> Element {
+    object.iter().fold(element, |element, (name, value)| match value {
+        // What REST tells of a record's kind and address is only the kind here.
+        Value::Object(attributes) if name == "attributes" => {
+            element.with_some("type", attributes.get("type").and_then(text_of))
+        }
+        Value::Array(values) => values.iter().fold(element, |element, value| member(element, name, value)),
+        value => member(element, name, value),
+    })
+}
+
+fn member(element: Element, name: &str, value: &Value) -> Element {
+    match value {
+        Value::Object(object) => element.with_child(members(Element::new(name), object)),
+        value => element.with_some(name, text_of(value)),
+    }
 }

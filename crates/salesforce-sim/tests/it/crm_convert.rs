@@ -242,6 +242,15 @@ async fn duplicate_rules_hold_in_conversion_unless_bypassed() {
     let body = json!({"leadId": id, "convertedStatus": "Closed - Converted"});
     let done = world.control("/convert-lead", body.clone()).await;
     assert_eq!(done["errors"][0]["statusCode"], "DUPLICATES_DETECTED", "{done}");
+    let said = soap(&world, &lead_convert(&id, ""), "").await;
+    let contact = world.sim.handle().records("Contact").remove(0)["Id"].clone();
+    assert!(
+        said.text.contains("<errors xsi:type=\"DuplicateError\"><message>Use one of these"),
+        "{}",
+        said.text
+    );
+    assert!(said.text.contains("<duplicateResult><allowSave>true</allowSave>"), "{}", said.text);
+    assert_eq!(json!(texts(&said.text, "Id")), json!([contact]));
     let body = with(body, json!({"bypassContactDedupeCheck": true}));
     assert_eq!(world.control("/convert-lead", body).await["success"], true);
 }
