@@ -1,4 +1,4 @@
-//! The examples in `docs/mapping.md` are mappings that load.
+//! The examples in `docs/` are mappings that load, and say what is true.
 
 use serde_json::Value;
 use translation::{Mapping, NoteCode};
@@ -6,12 +6,17 @@ use translation::{Mapping, NoteCode};
 use crate::org::{World, shown};
 
 const PAGE: &str = include_str!("../../../../docs/mapping.md");
+const LEADS_AND_CONTACTS: &str = include_str!("../../../../docs/leads-and-contacts.md");
+
+/// The examples of a page in TOML.
+fn examples(page: &str) -> Vec<&str> {
+    page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
 
 #[test]
 fn every_example_loads() {
-    let examples: Vec<&str> =
-        PAGE.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert!(examples.len() >= 3);
+    let examples: Vec<&str> = [PAGE, LEADS_AND_CONTACTS].into_iter().flat_map(examples).collect();
+    assert!(examples.len() >= 6);
     for example in examples {
         let text = if example.contains("[targets.") {
             example.to_owned()
@@ -22,6 +27,37 @@ fn every_example_loads() {
             panic!("{errors}");
         }
     }
+}
+
+/// The guide explains what `examples/` runs.
+#[test]
+fn the_guide_to_leads_and_contacts_shows_the_mapping_of_the_example() {
+    let mapping = include_str!("../../../../examples/leads-and-contacts/mapping.toml");
+    let (_comment, mapping) = mapping.split_once("\n\n").unwrap();
+    assert_eq!(examples(LEADS_AND_CONTACTS)[0], mapping);
+}
+
+/// What a mapping asks for by itself is what `deploy/` brings.
+#[test]
+fn the_external_id_is_the_field_that_is_deployed() {
+    let mapping = include_str!("../../../../examples/leads-and-contacts/mapping.toml");
+    let mapping = Mapping::parse(mapping, "mapping.toml").unwrap();
+    let mut compared = 0;
+    for target in &mapping.targets {
+        let metadata = match target.object.as_str() {
+            "Contact" => include_str!(
+                "../../../../deploy/salesforce/leads-and-contacts/objects/Contact/fields/GangwayId__c.field-meta.xml"
+            ),
+            "Lead" => include_str!(
+                "../../../../deploy/salesforce/leads-and-contacts/objects/Lead/fields/GangwayId__c.field-meta.xml"
+            ),
+            _ => continue,
+        };
+        let field = target.external_id.as_deref().unwrap();
+        assert!(metadata.contains(&format!("<fullName>{field}</fullName>")), "{field}");
+        compared += 1;
+    }
+    assert_eq!(compared, 2);
 }
 
 #[test]
