@@ -150,7 +150,16 @@ fn fault_refusal(fault: &Element) -> Refusal {
     let message = said("exceptionMessage").or_else(|| fault.value("faultstring")).unwrap_or_default();
     let status = match code.as_str() {
         "INVALID_SESSION_ID" => 401,
-        "REQUEST_LIMIT_EXCEEDED" | "API_DISABLED_FOR_ORG" | "API_CURRENTLY_DISABLED" | "ORG_LOCKED" => 403,
+        // Whoever is in the call, they all get the same answer.
+        "REQUEST_LIMIT_EXCEEDED"
+        | "API_DISABLED_FOR_ORG"
+        | "API_CURRENTLY_DISABLED"
+        | "ORG_LOCKED"
+        | "INSUFFICIENT_ACCESS"
+        | "INSUFFICIENT_ACCESS_OR_READONLY"
+        | "CLIENT_NOT_ACCESSIBLE_FOR_USER"
+        | "FUNCTIONALITY_NOT_ENABLED" => 403,
+        "UNSUPPORTED_API_VERSION" => 410,
         // SOAP's own word for what went wrong at the other side.
         "Server" | "UNKNOWN_EXCEPTION" | "" => 500,
         "SERVER_UNAVAILABLE" => 503,

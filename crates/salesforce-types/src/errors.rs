@@ -164,6 +164,8 @@ pub const RULES: &[Rule] = &[
     row("OPERATION_TOO_LARGE", "", Retry::No, 400, Some("tooMany"), "ask for less at once"),
     row("INVALID_QUERY_LOCATOR", "", Retry::Backoff, 503, None, "the org's cursor has expired"),
     row("JSON_PARSER_ERROR", "", Retry::No, 400, INVALID_VALUE, "the value has the wrong type for the field"),
+    row("XML_PARSER_ERROR", "", Retry::No, 400, INVALID_VALUE, "remove the control characters from the value"),
+    row("EXCEEDED_LEAD_CONVERT_LIMIT", "", Retry::No, 500, None, "this is a fault of Gangway's"),
     row("POST_BODY_PARSE_ERROR", "", Retry::No, 500, None, "this is a fault of Gangway's"),
     row("METHOD_NOT_ALLOWED", "", Retry::No, 500, None, "this is a fault of Gangway's"),
     row("UNSUPPORTED_MEDIA_TYPE", "", Retry::No, 500, None, "this is a fault of Gangway's"),

@@ -343,7 +343,7 @@ fn lane_landing(step: &Step, n: usize, lane: &Lane, item: &CompositeItem) -> Lan
     if !(200..300).contains(&status) {
         return match refusal_in(status, &item.body).map(|refusal| (refused(refusal.clone()), refusal)) {
             Some((Trouble::Locked(_), refusal)) => Landing::Locked(refusal),
-            Some((Trouble::Final(CallError::Refused(_)), refusal)) => Landing::WithOthers(refusal),
+            Some((Trouble::Final(CallError::Refused(_)), _)) => Landing::WithOthers,
             Some((trouble, _)) => Landing::Ended(trouble.give_up(true).into()),
             None => {
                 Landing::Ended(unknown(format!("status {status} for a collection, without an explanation")))
@@ -358,7 +358,7 @@ fn lane_landing(step: &Step, n: usize, lane: &Lane, item: &CompositeItem) -> Lan
             }
             match failed(step, 400, result) {
                 Landing::Ended(StepOutcome::Refused(refusal)) if says_less(step, &refusal) => {
-                    Landing::WithOthers(refusal)
+                    Landing::WithOthers
                 }
                 landing => landing,
             }

@@ -55,8 +55,8 @@ pub(super) enum Landing {
     Locked(Refusal),
     /// The step of the same call that it refers to did not land: no effect.
     Halted,
-    /// The collection that it was in was refused as a whole: no effect.
-    WithOthers(Refusal),
+    /// The collection that it was in was refused as a whole, or does not say all there is to say: no effect.
+    WithOthers,
 }
 
 /// How steps are put into a call.
@@ -240,8 +240,8 @@ impl Change {
             }
             // The other one has an end now, or is locked, which is not tried for ever.
             Landing::Halted => Progress::Waiting,
-            Landing::WithOthers(refusal) if self.by_rows => Progress::Ended(StepOutcome::Refused(refusal)),
-            Landing::WithOthers(_) => {
+            // In a call of rows none lands so.
+            Landing::WithOthers => {
                 self.by_rows = true;
                 Progress::Waiting
             }

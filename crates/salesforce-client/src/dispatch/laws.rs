@@ -24,6 +24,8 @@ use crate::{Asker, Ticket};
 enum Fate {
     Lands,
     Refused,
+    /// Refused, and only a call of rows says why.
+    RefusedVaguely,
     /// Locked so often, then it lands.
     Locked(u32),
 }
@@ -64,6 +66,7 @@ fn story() -> impl Strategy<Value = Story> {
     let fate = prop_oneof![
         6 => Just(Fate::Lands),
         1 => Just(Fate::Refused),
+        1 => Just(Fate::RefusedVaguely),
         1 => (1_u32..3).prop_map(Fate::Locked),
     ];
     // Object, operation, the step referred to (taken modulo), whether the title looks like a reference.
@@ -136,6 +139,7 @@ impl<'a> Org<'a> {
         for (change, step) in batch.shape.places() {
             batch.changes[change].send(step);
         }
+        let in_lanes = matches!(batch.shape, Shape::Lanes(_));
         let mut landed: Vec<(usize, usize)> = Vec::new();
         for (at, step) in batch.shape.places() {
             let number: usize = batch.changes[at].asker().identity.as_str().parse().unwrap();
@@ -147,7 +151,7 @@ impl<'a> Org<'a> {
             let landing = if story.steps[step].refers().values().any(here) {
                 Landing::Halted
             } else {
-                self.fate(number, step)
+                self.fate(number, step, in_lanes)
             };
             if matches!(landing, Landing::Ended(StepOutcome::Done { .. })) {
                 landed.push((at, step));
@@ -160,7 +164,7 @@ impl<'a> Org<'a> {
         }
     }
 
-    fn fate(&mut self, number: usize, step: usize) -> Landing {
+    fn fate(&mut self, number: usize, step: usize, in_lanes: bool) -> Landing {
         let refusal = |code: &str| Refusal {
             status: 400,
             code: code.to_owned(),
@@ -171,6 +175,11 @@ impl<'a> Org<'a> {
         match self.stories[number].fates[step] {
             Fate::Lands => Landing::Ended(StepOutcome::Done { id: id(number * 10 + step) }),
             Fate::Refused => Landing::Ended(StepOutcome::Refused(refusal("STRING_TOO_LONG"))),
+            Fate::RefusedVaguely if in_lanes => Landing::WithOthers,
+            Fate::RefusedVaguely => {
+                let records = vec![id(9_998)];
+                Landing::Ended(StepOutcome::Refused(Refusal { records, ..refusal("DUPLICATES_DETECTED") }))
+            }
             Fate::Locked(times) => {
                 let tries = self.locked.entry((number, step)).or_default();
                 *tries += 1;
