@@ -69,6 +69,9 @@ pub struct OpenChange {
     pub request: Value,
     /// The latest plan, if one was made: what may have been sent.
     pub plan: Option<Plan>,
+    /// Whether earlier stages have landed, by [`Journal::replan`]: their links are written, so it cannot end as if
+    /// nothing had happened.
+    pub landed: bool,
 }
 
 /// What is known of a change, open or ended.

@@ -1,9 +1,9 @@
 //! Tasks: what is owed later.
 //!
 //! ```text
-//! record (raises) ──► due ──► attempt: a change of its own ──► record without it: it has ended
-//!                      ▲        └──► record with it, or postpone_task ──┐
-//!                      └────────────────────────────────────────────────┘
+//! record (raises) ──► due ──► postpone_task, then an attempt: a change ──► record without it: it has ended
+//!                      ▲                                        └──► record with it, or withdraw ──┐
+//!                      └───────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! A task belongs to an identity and goes with it. It is the same one, however often it is raised, while its target
@@ -43,7 +43,7 @@ pub struct NewTask {
     pub kind: TaskKind,
     /// Why it could not be done yet. No personal data.
     pub reason: String,
-    /// When to try next.
+    /// When to try next. A task that is there and due later stays so: raising it again does not shorten its pause.
     pub due: Timestamp,
 }
 
@@ -76,9 +76,8 @@ pub struct Task {
 ///
 /// One that waits for a record ([`TaskKind::Reference`]) becomes due by itself, in the transaction that writes the
 /// link it waits for: when that link is made, moves to another record, or is back after it had left. Whoever was
-/// deciding meanwhile may not have seen the link, so the next raising or [`postpone_task`](Self::postpone_task),
-/// whichever comes first, does not put such a task off; and one that is raised when the link is there already is due
-/// at once.
+/// deciding meanwhile may not have seen the link, so raising such a task again does not put it off, once; and one that
+/// is raised when the link is there already is due at once.
 #[async_trait]
 pub trait Tasks: Send + Sync {
     /// Open tasks, in the order in which they were raised; of one tenant or of all.
@@ -90,6 +89,7 @@ pub trait Tasks: Send + Sync {
     /// The tasks that are due at `now`, the longest due first; at most `limit`.
     async fn due_tasks(&self, now: Timestamp, limit: u32) -> Result<Vec<Task>, StoreError>;
 
-    /// Puts a task off after an attempt that did not end it, and counts the attempt. One that has ended stays so.
+    /// Puts a task off because it is attempted now, and counts the attempt. It comes before the attempt, so that
+    /// nothing is attempted twice at a time and a link that comes meanwhile is not missed. One that has ended stays so.
     async fn postpone_task(&self, id: &TaskId, reason: &str, due: Timestamp) -> Result<(), StoreError>;
 }

@@ -350,7 +350,7 @@ impl Both {
             prop_assert_eq!(self.linked_by(&target).await, oracle.links_of_target(&target));
         }
         let open = store.open_changes(None).await.unwrap();
-        let open: Vec<_> = open.into_iter().map(|open| (open.change.id, open.plan)).collect();
+        let open: Vec<_> = open.into_iter().map(|open| (open.change.id, open.plan, open.landed)).collect();
         prop_assert_eq!(open, oracle.open_changes());
         Ok(())
     }

@@ -82,6 +82,7 @@ async fn an_open_change_is_found_with_what_it_needs(world: &World<'_>) {
     };
     assert_eq!(open.change, expected);
     assert_eq!((&open.request, &open.plan), (&json!({ "asked": "c1" }), &Some(plan("a"))));
+    assert!(!open.landed);
     assert_eq!(ok(world.store.change(&world.tenant, &open.change.id).await), Some(expected));
     assert_eq!(ok(world.store.change(&world.tenant, &ChangeId::from_text("c2")).await), None);
 }
@@ -160,15 +161,20 @@ async fn what_has_landed_is_kept_also_where_the_name_is_taken(world: &World<'_>)
     let id = ChangeId::from_text("c1");
     let taken = ok(world.store.replan(&id, &plan("b"), Some("bob"), &[set("staff", 1)]).await);
     assert_eq!(taken, Opened::UserNameTaken { by: ResourceId::from_text("id-bob") });
-    assert_eq!(ok(world.store.open_changes(None).await)[0].plan, Some(plan("a")));
+    let open = ok(world.store.open_changes(None).await);
+    assert_eq!((&open[0].plan, open[0].landed), (&Some(plan("a")), true));
     assert_eq!(ok(world.store.links(&world.tenant, &ada).await), [link("staff", 1)]);
 }
 
 async fn what_has_landed_survives_the_process(world: &World<'_>) {
     let store = world.backend.fresh().await;
     ok(store.open(joiner("c1", &world.tenant, "ada", "ada")).await);
+    ok(store.replan(&ChangeId::from_text("c1"), &plan("a"), None, &[]).await);
+    assert!(!ok(store.open_changes(None).await)[0].landed);
     ok(store.replan(&ChangeId::from_text("c1"), &plan("a"), None, &[set("contact", 1)]).await);
+    ok(store.replan(&ChangeId::from_text("c1"), &plan("a"), None, &[]).await);
     let store = world.backend.reopen(store).await;
+    assert!(ok(store.open_changes(None).await)[0].landed);
     let links = ok(store.links(&world.tenant, &ResourceId::from_text("ada")).await);
     assert_eq!(links, [link("contact", 1)]);
 }

@@ -11,6 +11,7 @@ suite![
     recording_without_a_word_about_tasks_leaves_them,
     recording_other_tasks_ends_the_rest,
     a_task_that_is_raised_again_stays_the_same,
+    raising_a_task_again_does_not_shorten_its_pause,
     a_stale_record_leaves_the_tasks,
     deleting_an_identity_ends_its_tasks,
     a_deleted_identity_cannot_be_given_tasks,
@@ -25,6 +26,7 @@ suite![
     a_link_that_has_left_wakes_nobody_until_it_is_back,
     who_waits_for_a_link_that_is_there_is_due_at_once,
     whoever_looked_before_the_link_came_looks_again_once,
+    a_link_that_comes_during_an_attempt_is_not_missed,
     who_waits_for_each_other_comes_to_rest,
 ];
 
@@ -153,6 +155,18 @@ async fn a_task_that_is_raised_again_stays_the_same(world: &World<'_>) {
     assert_eq!(tasks_of(world, ADA).await, expected);
 }
 
+/// An attempt that does not get there raises the task again: the pause that was set for it, each longer than the last,
+/// stands.
+async fn raising_a_task_again_does_not_shorten_its_pause(world: &World<'_>) {
+    world.user("ada").await;
+    owes(world, ADA, Some(vec![owed("t1", "staff", 60)]), 1).await;
+    ok(world.store.postpone_task(&TaskId::from_text("t1"), "away", at(3_600)).await);
+    for (asked, due) in [(120, 3_600), (3_600, 3_600), (7_200, 7_200)] {
+        owes(world, ADA, Some(vec![owed("t2", "staff", asked)]), 90).await;
+        assert_eq!(tasks_of(world, ADA).await[0].due, at(due));
+    }
+}
+
 async fn a_stale_record_leaves_the_tasks(world: &World<'_>) {
     world.user("ada").await;
     owes(world, ADA, Some(vec![owed("t1", "staff", 60)]), 1).await;
@@ -244,8 +258,7 @@ async fn a_task_is_due_when_the_link_it_waits_for_is_made(world: &World<'_>) {
     links(world, BOSS, set("staff", 1)).await;
     assert_eq!(due(world, 1).await, ["t1"]);
     ok(world.store.postpone_task(&TaskId::from_text("t1"), "x", at(60)).await);
-    ok(world.store.postpone_task(&TaskId::from_text("t1"), "x", at(60)).await);
-    assert!(due(world, 10).await.is_empty());
+    assert!(due(world, 10).await.is_empty(), "it is attempted");
     links(world, BOSS, set("staff", 2)).await;
     assert_eq!(due(world, 1).await, ["t1"], "the link moved to another record");
 }
@@ -280,9 +293,7 @@ async fn a_link_that_is_no_news_wakes_nobody(world: &World<'_>) {
     world.user("boss").await;
     owes(world, ADA, Some(vec![awaited("t1", BOSS, 60)]), 1).await;
     links(world, BOSS, set("staff", 1)).await;
-    for _ in 0..2 {
-        ok(world.store.postpone_task(&TaskId::from_text("t1"), "x", at(60)).await);
-    }
+    ok(world.store.postpone_task(&TaskId::from_text("t1"), "x", at(60)).await);
     let mut same = link("staff", 1);
     same.synced = Some(at(9));
     same.written.insert("City".to_owned(), json!("London"));
@@ -325,6 +336,20 @@ async fn whoever_looked_before_the_link_came_looks_again_once(world: &World<'_>)
     assert!(due(world, 79).await.is_empty(), "decided, certainly, after it");
 }
 
+async fn a_link_that_comes_during_an_attempt_is_not_missed(world: &World<'_>) {
+    world.user("ada").await;
+    world.user("boss").await;
+    owes(world, ADA, Some(vec![awaited("t1", BOSS, 60)]), 1).await;
+    let attempt = async |link| {
+        ok(world.store.postpone_task(&TaskId::from_text("t1"), "x", at(120)).await);
+        links(world, BOSS, link).await;
+        owes(world, ADA, Some(vec![awaited("t2", BOSS, 130)]), 61).await;
+        due(world, 62).await
+    };
+    assert_eq!(attempt(set("staff", 1)).await, ["t1"]);
+    assert!(attempt(set("staff", 1)).await.is_empty(), "it is no news any more");
+}
+
 async fn who_waits_for_each_other_comes_to_rest(world: &World<'_>) {
     world.user("ada").await;
     world.user("boss").await;
@@ -337,13 +362,13 @@ async fn who_waits_for_each_other_comes_to_rest(world: &World<'_>) {
         attempts += 1;
         assert!(attempts <= 4, "they wake each other for ever");
         let waits_for = if task.identity.as_str() == ADA { BOSS } else { ADA };
+        ok(world.store.postpone_task(&task.id, "still away", at(60)).await);
         let again = Record {
             links: vec![set("staff", 1)],
             tasks: Some(vec![awaited("t", waits_for, 60)]),
             ..record(&world.tenant, USER, task.identity.as_str(), ResourceWrite::Keep)
         };
         ok(world.store.record(again).await).expect_version(1);
-        ok(world.store.postpone_task(&task.id, "still away", at(60)).await);
     }
     assert_eq!(attempts, 2, "each has looked once at the other's link");
 }

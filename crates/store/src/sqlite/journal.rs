@@ -69,7 +69,7 @@ impl Journal for SqliteStore {
             .read_long(move |reader| {
                 let mut select = reader.statement(
                     &format!(
-                        "SELECT {CHANGE_COLUMNS}, c.request, c.plan
+                        "SELECT {CHANGE_COLUMNS}, c.request, c.plan, c.landed
                          FROM changes c JOIN tenants t ON t.tenant = c.tenant
                          WHERE c.ended_ms IS NULL AND (?1 IS NULL OR t.name = ?1) ORDER BY c.number"
                     ),
@@ -271,6 +271,10 @@ fn replan(
             return Err(StoreError::NoResource { change });
         };
         links::write(connection, Owner { tenant: open.tenant, key: row.key, id: &open.resource }, landed)?;
+        connection
+            .prepare_cached("UPDATE changes SET landed = 1 WHERE id = ?1")
+            .and_then(|mut update| update.execute([change.as_str()]))
+            .doing(WRITE)?;
     }
     if let Some(name) = rename
         && let Some(by) = name_taken(connection, open.tenant, name, &open.resource)?
@@ -389,6 +393,7 @@ fn open_change(row: &Row<'_>) -> Result<OpenChange, StoreError> {
         change: change(row)?,
         request: rows::json("changes", "a request", &request)?,
         plan: plan.map(|text| rows::json("changes", "a plan", &text)).transpose()?,
+        landed: row.get(NEXT_COLUMN + 2).doing(READ)?,
     })
 }
 

@@ -64,9 +64,7 @@ impl Tasks for SqliteStore {
         self.write(Durability::Process, move |connection| {
             connection
                 .prepare_cached(
-                    "UPDATE tasks SET attempts = attempts + 1, reason = ?2,
-                         due_ms = CASE woken WHEN 1 THEN due_ms ELSE ?3 END, woken = 0
-                     WHERE id = ?1",
+                    "UPDATE tasks SET attempts = attempts + 1, reason = ?2, due_ms = ?3, woken = 0 WHERE id = ?1",
                 )
                 .and_then(|mut update| update.execute(params![id.as_str(), reason, due.as_millisecond()]))
                 .map(|_| ())
@@ -132,7 +130,8 @@ fn raise(
                  ) THEN min(?9, ?10) ELSE ?9 END,
                  0, ?10)
              ON CONFLICT (resource, target, kind) DO UPDATE
-             SET reason = excluded.reason, due_ms = CASE woken WHEN 1 THEN due_ms ELSE ?9 END, woken = 0",
+             SET reason = excluded.reason, due_ms = CASE woken WHEN 1 THEN due_ms ELSE max(due_ms, ?9) END,
+                 woken = 0",
         )
         .and_then(|mut upsert| {
             upsert.execute(params![

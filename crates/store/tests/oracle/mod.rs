@@ -42,6 +42,7 @@ struct Change {
     resource: ResourceId,
     rename: Option<String>,
     plan: Option<Plan>,
+    landed: bool,
 }
 
 struct Raised {
@@ -64,6 +65,7 @@ impl Oracle {
             resource: new.resource.clone(),
             rename: new.rename.clone(),
             plan: new.plan.clone(),
+            landed: false,
         });
         if let Some(body) = &new.reserve {
             self.people.push(Person {
@@ -91,11 +93,12 @@ impl Oracle {
                 return None;
             }
             self.write_links(&resource, landed);
+            self.change_mut(id).landed = true;
         }
         if let Some(by) = rename.as_deref().and_then(|name| self.name_taken(name, &resource)) {
             return Some(Opened::UserNameTaken { by });
         }
-        let change = self.changes.iter_mut().find(|change| change.id == *id).unwrap();
+        let change = self.change_mut(id);
         (change.plan, change.rename) = (Some(plan.clone()), rename);
         Some(Opened::Opened)
     }
@@ -148,7 +151,7 @@ impl Oracle {
         let raised = self.tasks.iter_mut().find(|raised| raised.task.id == *id).unwrap();
         raised.task.attempts += 1;
         reason.clone_into(&mut raised.task.reason);
-        raised.put_off(due);
+        (raised.task.due, raised.woken) = (due, false);
     }
 
     /// One of the open changes, if any is open.
@@ -209,8 +212,13 @@ impl Oracle {
         self.recorded.clone()
     }
 
-    pub fn open_changes(&self) -> Vec<(ChangeId, Option<Plan>)> {
-        self.changes.iter().map(|change| (change.id.clone(), change.plan.clone())).collect()
+    /// Each with its plan, and whether something of it has landed.
+    pub fn open_changes(&self) -> Vec<(ChangeId, Option<Plan>, bool)> {
+        self.changes.iter().map(|change| (change.id.clone(), change.plan.clone(), change.landed)).collect()
+    }
+
+    fn change_mut(&mut self, id: &ChangeId) -> &mut Change {
+        self.changes.iter_mut().find(|change| change.id == *id).unwrap()
     }
 
     fn person(&self, id: &ResourceId) -> Option<&Person> {
@@ -281,7 +289,9 @@ impl Oracle {
         for new in tasks {
             if let Some(raised) = self.tasks.iter_mut().find(|raised| same(new, &raised.task)) {
                 raised.task.reason.clone_from(&new.reason);
-                raised.put_off(new.due);
+                if !std::mem::take(&mut raised.woken) {
+                    raised.task.due = raised.task.due.max(new.due);
+                }
                 continue;
             }
             let is_there = match &new.kind {
@@ -303,15 +313,6 @@ impl Oracle {
                 raised: record.at,
             };
             self.tasks.push(Raised { task, woken: false });
-        }
-    }
-}
-
-impl Raised {
-    /// Puts it off, unless what it waits for came since it was last put off.
-    fn put_off(&mut self, due: Timestamp) {
-        if !std::mem::take(&mut self.woken) {
-            self.task.due = due;
         }
     }
 }

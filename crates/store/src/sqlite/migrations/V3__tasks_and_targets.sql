@@ -9,7 +9,7 @@ CREATE TABLE tasks (
     kind      TEXT NOT NULL,            -- TaskKind as JSON
     waits_for TEXT,                     -- the id of the identity whose record it waits for, if it does
     through   TEXT,                     -- and that record's target
-    woken     INTEGER NOT NULL,         -- 1: what it waits for came after it was last raised or put off
+    woken     INTEGER NOT NULL,         -- 1: what it waits for came, and nothing has been decided since
     reason    TEXT NOT NULL,
     due_ms    INTEGER NOT NULL,
     attempts  INTEGER NOT NULL,
@@ -20,6 +20,9 @@ CREATE TABLE tasks (
 CREATE UNIQUE INDEX tasks_by_resource ON tasks (resource, target, kind);
 CREATE INDEX tasks_by_due ON tasks (due_ms);
 CREATE INDEX tasks_by_awaited ON tasks (tenant, waits_for, through) WHERE waits_for IS NOT NULL;
+
+-- 1: earlier stages of the change have landed, and their links are written.
+ALTER TABLE changes ADD COLUMN landed INTEGER NOT NULL DEFAULT 0;
 
 CREATE TABLE targets (
     tenant  INTEGER NOT NULL REFERENCES tenants (tenant),
