@@ -172,6 +172,8 @@ impl Org {
     /// rows (those alone), 503 in Salesforce's own words. That a name is taken, or a record gone, is the caller's to decide
     /// about. After a step of unknown end nothing more of the change is sent.
     ///
+    /// A conversion that names no status gets the org's first one that means converted.
+    ///
     /// Dropping the future before anything is sent withdraws the change; afterwards its outcome stays unknown. A ticket is for
     /// one act after the other, not for two at once: one that had no effect would let the caller withdraw the other.
     pub async fn act(&self, steps: &[Step], ticket: &Ticket) -> Vec<StepOutcome> {
