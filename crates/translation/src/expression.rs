@@ -147,7 +147,7 @@ impl Expression {
     }
 
     /// Evaluates where no field waits for the value.
-    fn evaluate_alone(&self, user: &Resource) -> Evaluated {
+    pub(crate) fn evaluate_alone(&self, user: &Resource) -> Evaluated {
         let around = Surroundings {
             picklist: Picklist::Standard(&[]),
             username_domain: None,

@@ -18,4 +18,4 @@ pub use mapping::{
     MappingError, MappingErrors, OnLeave, Severity, Target, WhenDeleted,
 };
 pub use note::{FieldRefusal, Note, NoteCode, RefusalKind};
-pub use translate::{Action, Context, Desired, Translation};
+pub use translate::{Action, Awaited, Context, Desired, Reference, Resolved, Translation};

@@ -43,6 +43,10 @@ pub enum NoteCode {
     LocaleDefaulted,
     /// Another name of the time zone, or a zone that keeps the same time, was taken.
     TimezoneAdapted,
+    /// The record that the field is to point to is not there yet; the field is left as it is.
+    RecordAwaited,
+    /// A person is his own manager; the field is empty.
+    ManagerCycle,
     /// The state by the name or code that the field takes.
     StateAdapted,
     /// The org keeps no such state for the record; the field is empty.
@@ -77,6 +81,8 @@ impl NoteCode {
             Self::LastNameMade => "last-name-made",
             Self::LocaleAdapted => "locale-adapted",
             Self::LocaleDefaulted => "locale-defaulted",
+            Self::RecordAwaited => "record-awaited",
+            Self::ManagerCycle => "manager-cycle",
             Self::StateAdapted => "state-adapted",
             Self::StateLeftOut => "state-left-out",
             Self::TimezoneAdapted => "timezone-adapted",

@@ -1,8 +1,10 @@
 //! From a user and a target to the fields of a record.
 
 mod address;
+mod anonymise;
 mod clear;
 mod fit;
+mod reference;
 
 use indexmap::IndexMap;
 use salesforce_types::{FieldDescription, FieldType, Fields, ObjectDescription};
@@ -12,6 +14,7 @@ use serde_json::Value as Json;
 
 pub(crate) use fit::fit;
 use fit::{Fitted, Misfit};
+pub use reference::{Awaited, Reference, Resolved};
 
 use crate::expression::{Evaluated, UserValue};
 use crate::mapping::{On, Rule, Target, Value};
@@ -33,6 +36,10 @@ pub struct Context<'a> {
     /// What Gangway last wrote into the record; keeps the alias stable, and tells what became unassigned from what never
     /// was assigned. Empty for a record that is about to be adopted: its values are not replaced by defaults.
     pub written: Option<&'a Fields>,
+    /// The records behind [`Target::references`], as far as they are known.
+    pub resolved: &'a Resolved,
+    /// The identity's own SCIM id, where it has one already: a person who is his own manager is told from others by it.
+    pub identity: Option<&'a str>,
 }
 
 /// What is done with the record.
@@ -54,6 +61,8 @@ pub struct Translation {
     pub notes: Vec<Note>,
     /// What the org would refuse; if there is any, no call is worth making.
     pub refusals: Vec<FieldRefusal>,
+    /// What is left alone because the record that it points to is not there yet.
+    pub awaited: Vec<Awaited>,
 }
 
 /// What a field is to hold.
@@ -75,18 +84,19 @@ impl Target {
     pub fn translate(&self, user: &Resource, context: &Context<'_>) -> Translation {
         let mut run =
             Run { user, user_value: UserValue::default(), context, translation: Translation::default() };
-        let due = || self.rules.iter().filter(|rule| is_due(rule.on, context.action) && !rule.is_reference());
+        let rules = || self.rules.iter().filter(|rule| is_due(rule.on, context.action));
         // Which states there are depends on the country, wherever its rule stands.
         let is_state = |rule: &&Rule| address::is_state(context.describe, &rule.field);
-        for rule in due().filter(|rule| !is_state(rule)).chain(due().filter(is_state)) {
-            run.rule(rule);
+        for rule in rules().filter(|rule| !is_state(rule)).chain(rules().filter(is_state)) {
+            if rule.is_reference() { run.reference(rule) } else { run.rule(rule) }
         }
-        if due().any(|rule| is_state(&rule)) {
+        if rules().any(|rule| is_state(&rule)) {
             run.leave_states(&self.rules);
             let place =
                 |name: &String| self.rules.iter().position(|rule| rule.field.eq_ignore_ascii_case(name));
             run.translation.fields.sort_by_cached_key(|name, _| place(name));
         }
+        run.record_type(self);
         if context.action == Action::Create {
             run.required(&self.rules);
         }
@@ -127,7 +137,9 @@ impl<'r> Run<'r> {
             (outcome, _) => outcome,
         };
         let Some(field) = field else {
-            self.no_such_field(rule, &outcome);
+            if !matches!(outcome, Outcome::Unassigned) || rule.default.is_some() {
+                self.no_such_field(rule);
+            }
             return;
         };
         if !self.is_writeable(field) {
@@ -147,7 +159,7 @@ impl<'r> Run<'r> {
             }
             Outcome::NoFit(_, why) => self.refuse(rule, &field.name, RefusalKind::NotInPicklist, &why),
             Outcome::Unassigned if rule.default.is_some() => {
-                if !self.was_there_before(field) {
+                if !self.was_there_before(&field.name) {
                     self.default(rule, field, None);
                 }
             }
@@ -251,10 +263,7 @@ impl<'r> Run<'r> {
         self.context.written?.get(field).filter(|written| !is_unassigned(written))
     }
 
-    fn no_such_field(&mut self, rule: &Rule, outcome: &Outcome) {
-        if matches!(outcome, Outcome::Unassigned) && rule.default.is_none() {
-            return;
-        }
+    fn no_such_field(&mut self, rule: &Rule) {
         let why = format!(
             "{} has no field `{}` in this org, or the integration user may not see it",
             self.context.describe.name, rule.field
@@ -278,7 +287,7 @@ impl<'r> Run<'r> {
         };
         let written = self.written(&field.name);
         match (outcome, wanted) {
-            (Outcome::Unassigned, None) => self.kept(rule, field, "it cannot be changed in this org"),
+            (Outcome::Unassigned, None) => self.kept(rule, &field.name, "it cannot be changed in this org"),
             (_, Some(wanted)) if Some(&wanted.value) == written => {}
             _ => {
                 let name = &field.name;
@@ -299,7 +308,9 @@ impl<'r> Run<'r> {
     /// What the org would miss in a new record.
     fn required(&mut self, rules: &[Rule]) {
         for field in self.context.describe.fields.iter().filter(|field| field.required_on_create()) {
-            let is_set = matches!(self.translation.fields.get(&field.name), Some(Desired::Set(_)));
+            let names = [Some(&field.name), field.relationship_name.as_ref()];
+            let mut names = names.into_iter().flatten();
+            let is_set = names.any(|name| matches!(self.translation.fields.get(name), Some(Desired::Set(_))));
             let is_refused = self.translation.refusals.iter().any(|refusal| refusal.field == field.name);
             let rule = rules.iter().find(|rule| rule.field.eq_ignore_ascii_case(&field.name));
             if is_set || is_refused || (rule.is_none() && GIVEN_BY_PLANNING.contains(&field.name.as_str())) {
@@ -344,9 +355,15 @@ impl<'r> Run<'r> {
             Some(attribute) => format!("`{attribute}` does not fit `{field}`: {why}"),
             None => format!("`{field}`: {why}"),
         };
+        let attribute = attribute.map(ToOwned::to_owned);
+        self.translation.refusals.push(FieldRefusal { field: field.to_owned(), attribute, detail, kind });
+    }
+
+    /// Refuses a field that no rule fills.
+    fn refuse_field(&mut self, field: &str, kind: RefusalKind, detail: String) {
         self.translation.refusals.push(FieldRefusal {
             field: field.to_owned(),
-            attribute: attribute.map(ToOwned::to_owned),
+            attribute: None,
             detail,
             kind,
         });

@@ -214,6 +214,8 @@ impl UserChange {
             action: if link.is_some() || adopts { Action::Update } else { Action::Create },
             username_domain: bound.tenant.username_domain.as_deref(),
             written: link.map(|link| &link.written).or(adopts.then_some(&nothing)),
+            resolved: &translation::Resolved::new(),
+            identity: None,
         };
         Ok(bound.target.translate(wanted, &context))
     }

@@ -65,7 +65,7 @@ fn every_note_is_explained() {
     let all: Vec<NoteCode> = serde_json::from_str(
         r#"["alias-made", "boolean-cleared", "country-adapted", "email-from-user-name", "encoding-adapted",
             "encoding-defaulted", "language-adapted", "language-defaulted", "last-name-made", "locale-adapted",
-            "locale-defaulted", "state-adapted", "state-left-out", "timezone-adapted", "timezone-defaulted", "utc-assumed",
+            "locale-defaulted", "manager-cycle", "record-awaited", "state-adapted", "state-left-out", "timezone-adapted", "timezone-defaulted", "utc-assumed",
             "username-domain-added", "value-defaulted", "value-kept", "value-rounded"]"#,
     )
     .unwrap();

@@ -130,6 +130,8 @@ proptest! {
                 action,
                 username_domain: domain.then_some("acme.example"),
                 written: None,
+                resolved: &world.resolved,
+                identity: None,
             };
             let target = &world.mapping.targets[0];
             let translation = target.translate(&user, &context);

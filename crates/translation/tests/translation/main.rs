@@ -9,4 +9,5 @@ mod kinds;
 mod laws;
 mod mapping_errors;
 mod org;
+mod references;
 mod rules;

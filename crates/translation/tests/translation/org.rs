@@ -3,7 +3,7 @@
 use salesforce_types::{FieldDescription, Fields, ObjectDescription};
 use scim_types::{Registry, Resource};
 use serde_json::{Value, json};
-use translation::{Action, Context, Mapping, Translation};
+use translation::{Action, Context, Mapping, Resolved, Translation};
 
 /// User as in the Object Reference, with the languages of a new org.
 pub fn user_object() -> ObjectDescription {
@@ -61,6 +61,7 @@ pub struct World {
     pub mapping: Mapping,
     pub object: ObjectDescription,
     pub username_domain: Option<&'static str>,
+    pub resolved: Resolved,
 }
 
 impl World {
@@ -70,6 +71,7 @@ impl World {
             mapping: Mapping::default_for(&org),
             object: user_object(),
             username_domain: Some("acme.example"),
+            resolved: Resolved::new(),
         }
     }
 
@@ -79,7 +81,12 @@ impl World {
         for field in &mut object.fields {
             field.defaulted_on_create = true;
         }
-        Self { mapping: fields(lines), object, username_domain: Some("acme.example") }
+        Self {
+            mapping: fields(lines),
+            object,
+            username_domain: Some("acme.example"),
+            resolved: Resolved::new(),
+        }
     }
 
     /// The same with other fields beside those of User: their describes, in JSON.
@@ -101,8 +108,14 @@ impl World {
     }
 
     pub fn translate(&self, user: &Resource, action: Action, written: Option<&Fields>) -> Translation {
-        let context =
-            Context { describe: &self.object, action, username_domain: self.username_domain, written };
+        let context = Context {
+            describe: &self.object,
+            action,
+            username_domain: self.username_domain,
+            written,
+            resolved: &self.resolved,
+            identity: Some("id-1"),
+        };
         self.mapping.targets[0].translate(user, &context)
     }
 }
