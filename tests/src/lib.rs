@@ -11,13 +11,17 @@
 )]
 
 pub mod expect;
+pub mod gate;
 pub mod org;
 pub mod process_world;
 pub mod replay;
+pub mod scene;
 pub mod tool;
 pub mod world;
 
+pub use gate::{Gate, Side};
 pub use org::Org;
 pub use process_world::Process;
+pub use scene::Scene;
 pub use tool::{Answered, Tool};
 pub use world::World;

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::world::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
+
 /// The control side of a simulated org.
 #[derive(Clone, Debug)]
 pub struct Org {
@@ -146,13 +148,73 @@ impl Org {
         profile.unwrap_or_else(|| panic!("no profile {name}"))["Id"].as_str().unwrap().to_owned()
     }
 
-    /// An access token, as any connected app gets one.
-    pub async fn access_token(&self, client_id: &str, client_secret: &str, refresh_token: &str) -> String {
+    /// The records of an object whose field has this value.
+    pub async fn find(&self, object: &str, field: &str, value: &str) -> Vec<Map<String, Value>> {
+        let mut records = self.records(object).await;
+        records.retain(|record| record.get(field).and_then(Value::as_str) == Some(value));
+        records
+    }
+
+    /// The one record of an object whose field has this value.
+    ///
+    /// # Panics
+    ///
+    /// When there is none or more than one.
+    pub async fn one(&self, object: &str, field: &str, value: &str) -> Map<String, Value> {
+        let mut found = self.find(object, field, value).await;
+        assert_eq!(found.len(), 1, "{object} with {field} {value} should be in the org once: {found:#?}");
+        found.remove(0)
+    }
+
+    /// Sends something to the org's own API, as an administrator would. Answers the body.
+    async fn administrate(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Value {
+        let url = format!("{}/services/data/v66.0/sobjects/{path}", self.url);
+        let mut request = self.http.request(method, url).bearer_auth(self.token().await);
+        // What an administrator does by hand is no duplicate to him, and nobody else's to assign.
+        request = request.header("Sforce-Duplicate-Rule-Header", "allowSave=true");
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.expect("the org answers");
+        let status = response.status();
+        let text = response.text().await.unwrap_or_default();
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// Makes a record by hand. Answers its id.
+    pub async fn make(&self, object: &str, fields: &Value) -> String {
+        let answer = self.administrate(reqwest::Method::POST, object, Some(fields)).await;
+        answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    /// Changes a record by hand.
+    pub async fn change(&self, object: &str, id: &str, fields: &Value) {
+        self.administrate(reqwest::Method::PATCH, &format!("{object}/{id}"), Some(fields)).await;
+    }
+
+    /// Deletes a record by hand.
+    pub async fn delete(&self, object: &str, id: &str) {
+        self.administrate(reqwest::Method::DELETE, &format!("{object}/{id}"), None).await;
+    }
+
+    /// Converts a lead by hand, as a salesperson does. Answers the contact.
+    pub async fn convert(&self, lead: &str) -> String {
+        let body =
+            json!({"leadId": lead, "convertedStatus": "Closed - Converted", "doNotCreateOpportunity": true});
+        let url = format!("{}/_sim/convert-lead", self.url);
+        let response = self.http.post(url).json(&body).send().await.expect("the org answers");
+        let answer: Value = response.json().await.expect("JSON");
+        answer["contactId"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    /// An access token of the story's own connected app.
+    pub async fn token(&self) -> String {
         let form = [
             ("grant_type", "refresh_token"),
-            ("client_id", client_id),
-            ("client_secret", client_secret),
-            ("refresh_token", refresh_token),
+            ("client_id", CLIENT_ID),
+            ("client_secret", CLIENT_SECRET),
+            ("refresh_token", REFRESH_TOKEN),
         ];
         let url = format!("{}/services/oauth2/token", self.url);
         let response = self.http.post(url).form(&form).send().await.expect("the org answers");

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    Org, Tool,
+    Gate, Org, Scene, Tool,
     world::{TOKEN, default_config, place},
 };
 
@@ -23,28 +23,28 @@ pub struct Process {
     child: Option<Child>,
     url: String,
     sim: salesforce_sim::Sim,
+    gate: Gate,
     directory: TempDir,
 }
 
 impl Process {
     /// Starts `program` with the default configuration.
     pub async fn start(program: &Path, sim: salesforce_sim::SimConfig) -> Self {
+        Self::of_scene(program, &Scene::default(), sim).await
+    }
+
+    /// Starts `program` with the default configuration and a scene of its own.
+    pub async fn of_scene(program: &Path, scene: &Scene, sim: salesforce_sim::SimConfig) -> Self {
         let directory = tempfile::tempdir().expect("a directory can be made");
-        let sim = salesforce_sim::Sim::start(salesforce_sim::SimConfig {
-            listen: "127.0.0.1:0".parse().expect("an address"),
-            client_id: "story-client".into(),
-            client_secret: "story-secret".into(),
-            refresh_token: "story-refresh-token".into(),
-            ..sim
-        })
-        .await
-        .expect("the simulated org starts");
+        let sim = scene.org(directory.path(), sim).await;
+        let gate = Gate::start(sim.addr).await;
         let mut config = default_config();
-        place(&mut config, directory.path(), &sim.url());
+        place(&mut config, directory.path(), &gate.url());
+        scene.place_mapping(&mut config, directory.path(), &Org::new(&sim.url())).await;
         fs::write(directory.path().join("gangway.toml"), config.to_string())
             .expect("the file can be written");
         let mut process =
-            Self { program: program.to_owned(), child: None, url: String::new(), sim, directory };
+            Self { program: program.to_owned(), child: None, url: String::new(), sim, gate, directory };
         process.restart().await;
         process
     }
@@ -96,6 +96,12 @@ impl Process {
     #[must_use]
     pub fn config_file(&self) -> PathBuf {
         self.directory.path().join("gangway.toml")
+    }
+
+    /// What stands between the gateway and the org.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// An identity tool.

@@ -6,18 +6,20 @@ use aws_lc_rs::digest::{SHA256, digest};
 use tempfile::TempDir;
 use toml::{Table, Value};
 
-use crate::{Org, Tool};
+use crate::{Org, Scene, Tool, scene::write_mapping};
 
 /// What tools of the default configuration authenticate with.
 pub const TOKEN: &str = "story-token";
-const CLIENT_ID: &str = "story-client";
-const CLIENT_SECRET: &str = "story-secret";
-const REFRESH_TOKEN: &str = "story-refresh-token";
+pub(crate) const CLIENT_ID: &str = "story-client";
+pub(crate) const CLIENT_SECRET: &str = "story-secret";
+pub(crate) const REFRESH_TOKEN: &str = "story-refresh-token";
 
 /// A gateway with its org and its store.
 pub struct World {
     gateway: Option<gangway::Gateway>,
     sim: salesforce_sim::Sim,
+    /// Orgs beside the first.
+    others: Vec<salesforce_sim::Sim>,
     directory: TempDir,
 }
 
@@ -72,23 +74,39 @@ impl World {
     }
 
     /// Any configuration and any org: addresses, secrets and store are put in.
-    pub async fn of(mut config: Table, sim: salesforce_sim::SimConfig) -> Self {
+    pub async fn of(config: Table, sim: salesforce_sim::SimConfig) -> Self {
+        Self::tell(&Scene::default(), config, sim).await
+    }
+
+    /// The default configuration with a scene of its own, and something changed.
+    pub async fn of_scene(scene: &Scene, change: impl FnOnce(&mut Table)) -> Self {
+        let mut config = default_config();
+        change(&mut config);
+        Self::tell(scene, config, salesforce_sim::SimConfig::default()).await
+    }
+
+    async fn tell(scene: &Scene, mut config: Table, sim: salesforce_sim::SimConfig) -> Self {
         let directory = tempfile::tempdir().expect("a directory can be made");
-        let sim = salesforce_sim::Sim::start(salesforce_sim::SimConfig {
-            listen: "127.0.0.1:0".parse().expect("an address"),
-            client_id: CLIENT_ID.into(),
-            client_secret: CLIENT_SECRET.into(),
-            refresh_token: REFRESH_TOKEN.into(),
-            ..sim
-        })
-        .await
-        .expect("the simulated org starts");
+        let sim = scene.org(directory.path(), sim).await;
         place(&mut config, directory.path(), &sim.url());
+        let mut others = Vec::new();
+        for number in (2..).take(scene.other_orgs.len()) {
+            let apart = salesforce_sim::SimConfig { seed: number, ..Default::default() };
+            others.push(scene.org(directory.path(), apart).await);
+        }
+        scene.place_orgs(&mut config, &others);
+        scene.place_mapping(&mut config, directory.path(), &Org::new(&sim.url())).await;
         fs::write(directory.path().join("gangway.toml"), config.to_string())
             .expect("the file can be written");
-        let mut world = Self { gateway: None, sim, directory };
+        let mut world = Self { gateway: None, sim, others, directory };
         world.begin().await;
         world
+    }
+
+    /// Gives the running gateway another mapping, as an operator does with SIGHUP.
+    pub async fn remap(&self, mapping: &str) {
+        write_mapping(self.directory.path(), mapping, &self.org()).await;
+        self.reload(|_| ());
     }
 
     async fn begin(&mut self) {
@@ -146,6 +164,12 @@ impl World {
         Org::new(&self.sim.url())
     }
 
+    /// An org beside the first, from outside.
+    #[must_use]
+    pub fn other_org(&self, at: usize) -> Org {
+        Org::new(&self.others[at].url())
+    }
+
     /// An identity tool with the default token on the short path.
     #[must_use]
     pub fn tool(&self) -> Tool {
@@ -160,7 +184,7 @@ impl World {
 
     /// An access token for the org itself.
     pub async fn org_token(&self) -> String {
-        self.org().access_token(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN).await
+        self.org().token().await
     }
 }
 
