@@ -1,7 +1,7 @@
 //! The Directory: SCIM resources as last recorded, and the links to Salesforce.
 
 use async_trait::async_trait;
-use model::{ResourceId, ResourceKind, TenantId, Timestamp, Version};
+use model::{OrgName, ResourceId, ResourceKind, TenantId, Timestamp, Version};
 use salesforce_types::{Link, RecordId};
 use scim_types::{AttrPath, Filter};
 use serde_json::{Map, Value, json};
@@ -208,9 +208,19 @@ pub trait Directory: Send + Sync {
     /// The links of an identity, in the order of their targets' names.
     async fn links(&self, tenant: &TenantId, id: &ResourceId) -> Result<Vec<Link>, StoreError>;
 
-    /// The identity that a Salesforce record is linked to, if any.
+    /// The identity that a Salesforce record is linked to, if any. Of records with one id in several orgs (a sandbox has
+    /// those of the org it was copied from) it is the one whose identity was there first; where that matters ask
+    /// [`linked_in`](Self::linked_in).
     async fn linked_to(&self, tenant: &TenantId, record: &RecordId)
     -> Result<Option<ResourceId>, StoreError>;
+
+    /// The identity that a record of this org is linked to, if any.
+    async fn linked_in(
+        &self,
+        tenant: &TenantId,
+        org: &OrgName,
+        record: &RecordId,
+    ) -> Result<Option<ResourceId>, StoreError>;
 
     /// At most `limit` ids of a kind in the order of their creation, pending ones left out: for going through all of
     /// them. Exact under change, as [`Window::Cursor`] is.

@@ -39,6 +39,7 @@ async fn no_read_crosses_tenants(world: &World<'_>) {
         assert_eq!(ok(store.kinds(&other, &["ada", "staff", "grace"]).await), [None, None, None]);
         assert!(ok(store.links(&other, &ResourceId::from_text("ada")).await).is_empty());
         assert_eq!(ok(store.linked_to(&other, &record_id(1)).await), None);
+        assert_eq!(ok(store.linked_in(&other, &link("staff", 1).org, &record_id(1)).await), None);
         assert_eq!(ok(store.count(&other, GROUP).await), 0);
         assert!(ok(store.open_changes(Some(&other)).await).is_empty());
         assert!(ok(store.recent_changes(Some(&other), 10).await).is_empty());

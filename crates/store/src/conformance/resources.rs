@@ -17,6 +17,7 @@ suite![
     keeping_a_resource_writes_its_links_and_audit,
     links_come_in_the_order_of_their_targets,
     a_record_leads_to_its_identity,
+    records_of_two_orgs_may_have_the_same_id,
     deleting_takes_links_along,
     everything_is_there_after_reopening,
     a_crowd_is_written_whole,
@@ -173,6 +174,31 @@ async fn a_record_leads_to_its_identity(world: &World<'_>) {
     ok(world.store.record(Record { links: vec![set("staff", 3)], ..moved }).await).expect_version(1);
     assert_eq!(linked(1).await, None);
     assert_eq!(linked(3).await, Some(ResourceId::from_text("ada")));
+}
+
+async fn records_of_two_orgs_may_have_the_same_id(world: &World<'_>) {
+    let org = |name| OrgName::new(name).expect("an org");
+    for (name, sandbox) in [("ada", false), ("grace", true)] {
+        let mut link = link("staff", 1);
+        if sandbox {
+            link.org = org("sandbox");
+        }
+        let create = record(&world.tenant, USER, name, ResourceWrite::Create(resource(user(name))));
+        let links = vec![LinkWrite::Set(link)];
+        ok(world.store.record(Record { links, ..create }).await).expect_version(1);
+    }
+    let linked = async |name, number| {
+        let linked = ok(world.store.linked_in(&world.tenant, &org(name), &record_id(number)).await);
+        linked.map(|id| id.to_string())
+    };
+    assert_eq!(linked("acme-prod", 1).await.as_deref(), Some("ada"));
+    assert_eq!(linked("sandbox", 1).await.as_deref(), Some("grace"));
+    assert_eq!(linked("sandbox", 2).await, None);
+    assert_eq!(linked("elsewhere", 1).await, None);
+    assert_eq!(
+        ok(world.store.linked_to(&world.tenant, &record_id(1)).await),
+        Some(ResourceId::from_text("ada"))
+    );
 }
 
 async fn deleting_takes_links_along(world: &World<'_>) {

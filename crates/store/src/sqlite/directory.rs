@@ -1,7 +1,7 @@
 //! The Directory on `SQLite`.
 
 use async_trait::async_trait;
-use model::{ResourceId, ResourceKind, TenantId};
+use model::{OrgName, ResourceId, ResourceKind, TenantId};
 use rusqlite::{OptionalExtension, params};
 use salesforce_types::{Link, RecordId};
 
@@ -113,6 +113,29 @@ impl Directory for SqliteStore {
                     doing,
                 )?
                 .query_row(params![tenant.0, record.to_string()], |row| row.get::<_, String>(0))
+                .optional()
+                .map(|id| id.map(ResourceId::from_text))
+                .doing(doing)
+        })
+    }
+
+    async fn linked_in(
+        &self,
+        tenant: &TenantId,
+        org: &OrgName,
+        record: &RecordId,
+    ) -> Result<Option<ResourceId>, StoreError> {
+        let doing = "read links";
+        self.0.readers.read(|reader| {
+            let Some(tenant) = reader.tenant(tenant)? else { return Ok(None) };
+            reader
+                .statement(
+                    "SELECT r.id FROM links l JOIN resources r ON r.key = l.resource
+                     WHERE l.tenant = ?1 AND l.record_id = ?2 AND l.link ->> '$.org' = ?3
+                     ORDER BY l.resource LIMIT 1",
+                    doing,
+                )?
+                .query_row(params![tenant.0, record.as_str(), org.as_str()], |row| row.get::<_, String>(0))
                 .optional()
                 .map(|id| id.map(ResourceId::from_text))
                 .doing(doing)
