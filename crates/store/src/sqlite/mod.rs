@@ -1,7 +1,8 @@
 //! `SQLite`: the store that is embedded in the binary.
 //!
 //! One thread writes ([`writer`]), every thread reads ([`readers`]). `directory` and `find` answer questions;
-//! `journal` and `resource` write; `file` opens and locks; the schema is in `migrations/`.
+//! `journal`, with `resource`, `links`, `tasks` and `audit`, writes; `file` opens and locks; the schema is in
+//! `migrations/`.
 
 mod audit;
 mod checkpoint;
