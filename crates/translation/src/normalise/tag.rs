@@ -3,7 +3,7 @@
 
 use unic_langid::LanguageIdentifier;
 
-use super::Picklist;
+use super::{Picklist, country};
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,48 @@ const SPELLINGS: [(&str, &[&str]); 8] = [
     ("ro", &["mo"]),
     ("zh", &["cmn"]),
     ("jv", &["jw"]),
+];
+
+/// Languages by what directories hold in the place of their code: ISO 639-2 (both forms), and the name in English and in
+/// the language itself. No name is a code of another language.
+const NAMES: [(&str, &[&str]); 37] = [
+    ("ar", &["ara", "arabic", "العربية"]),
+    ("bg", &["bul", "bulgarian", "български"]),
+    ("ca", &["cat", "catalan", "català"]),
+    ("cs", &["ces", "cze", "czech", "čeština"]),
+    ("da", &["dan", "danish", "dansk"]),
+    ("de", &["deu", "ger", "german", "deutsch"]),
+    ("el", &["ell", "gre", "greek", "ελληνικά"]),
+    ("en", &["eng", "english"]),
+    ("es", &["spa", "spanish", "español", "castellano"]),
+    ("et", &["est", "estonian", "eesti"]),
+    ("eu", &["eus", "baq", "basque", "euskara"]),
+    ("fi", &["fin", "finnish", "suomi"]),
+    ("fil", &["tgl", "filipino", "tagalog"]),
+    ("fr", &["fra", "fre", "french", "français"]),
+    ("ga", &["gle", "irish", "gaeilge"]),
+    ("he", &["heb", "hebrew", "עברית"]),
+    ("hr", &["hrv", "croatian", "hrvatski"]),
+    ("hu", &["hun", "hungarian", "magyar"]),
+    ("id", &["ind", "indonesian", "bahasa indonesia"]),
+    ("it", &["ita", "italian", "italiano"]),
+    ("ja", &["jpn", "japanese", "日本語"]),
+    ("ko", &["kor", "korean", "한국어"]),
+    ("lt", &["lit", "lithuanian", "lietuvių"]),
+    ("lv", &["lav", "latvian", "latviešu"]),
+    ("nb", &["nob", "nor", "norwegian", "norsk"]),
+    ("nl", &["nld", "dut", "dutch", "nederlands", "flemish", "vlaams"]),
+    ("pl", &["pol", "polish", "polski"]),
+    ("pt", &["por", "portuguese", "português"]),
+    ("ro", &["ron", "rum", "romanian", "română"]),
+    ("ru", &["rus", "russian", "русский"]),
+    ("sk", &["slk", "slo", "slovak", "slovenčina"]),
+    ("sl", &["slv", "slovenian", "slovenščina"]),
+    ("sr", &["srp", "serbian", "српски"]),
+    ("sv", &["swe", "swedish", "svenska"]),
+    ("tr", &["tur", "turkish", "türkçe"]),
+    ("uk", &["ukr", "ukrainian", "українська"]),
+    ("zh", &["zho", "chi", "chinese", "中文"]),
 ];
 
 /// The country that CLDR's likely subtags give for a language; where Salesforce has no such locale, the one it has.
@@ -78,11 +120,17 @@ impl Tag {
         if let Some(end) = parts.iter().position(|part| part.len() == 1) {
             parts.truncate(end);
         }
+        if let Some(code) = named(parts.first()?) {
+            parts[0] = code;
+        }
+        for part in &mut parts[1..] {
+            *part = today(part);
+        }
         // An extended language (`zh-yue-HK`) stands for itself (RFC 5646 §4.5).
         if parts.len() > 1 && parts[0].eq_ignore_ascii_case("zh") && is_letters(parts[1], 3) {
             parts.remove(0);
         }
-        let id: LanguageIdentifier = parts.join("-").parse().ok()?;
+        let id = identifier(&parts)?;
         if id.language.is_empty() {
             return None;
         }
@@ -217,6 +265,32 @@ impl Tag {
         }
         self.region.as_deref().or_else(|| main_country(&self.language))
     }
+}
+
+/// The code of a language by its name or its longer code.
+fn named(text: &str) -> Option<&'static str> {
+    let text = text.trim().to_lowercase();
+    NAMES.iter().find(|(_, names)| names.contains(&text.as_str())).map(|(code, _)| *code)
+}
+
+/// Parts that Windows wrote before there were codes for scripts, and countries by three letters.
+fn today(part: &str) -> &str {
+    match part.to_ascii_uppercase().as_str() {
+        "CHS" => "Hans",
+        "CHT" => "Hant",
+        _ if is_letters(part, 3) => country::known(part).map_or(part, |country| country.alpha2),
+        _ => part,
+    }
+}
+
+/// The language that the parts name. What Java puts at the end (`no_NO_NY`, `ja_JP_JP`) says nothing that Salesforce could keep.
+fn identifier(parts: &[&str]) -> Option<LanguageIdentifier> {
+    let is_part =
+        |part: &&str| (2..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    if !parts.iter().all(is_part) {
+        return None;
+    }
+    (1..=parts.len()).rev().find_map(|length| parts[..length].join("-").parse().ok())
 }
 
 fn main_country(language: &str) -> Option<&'static str> {

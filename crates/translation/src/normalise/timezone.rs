@@ -47,24 +47,32 @@ fn read(text: &'static str) -> Vec<Vec<&'static str>> {
 }
 
 /// What Windows shows for a zone where it names no city, and the Windows name it stands for.
-const SHOWN: [(&str, &str); 24] = [
+const SHOWN: [(&str, &str); 32] = [
     ("Alaska", "Alaskan Standard Time"),
     ("Arizona", "US Mountain Standard Time"),
     ("Atlantic Time (Canada)", "Atlantic Standard Time"),
     ("Baja California", "Pacific Standard Time (Mexico)"),
     ("Cabo Verde Is.", "Cape Verde Standard Time"),
     ("Central America", "Central America Standard Time"),
+    ("Central European Time", "W. Europe Standard Time"),
+    ("Central Time", "Central Standard Time"),
     ("Central Time (US & Canada)", "Central Standard Time"),
     ("Coordinated Universal Time", "UTC"),
+    ("Eastern European Time", "FLE Standard Time"),
+    ("Eastern Time", "Eastern Standard Time"),
     ("Eastern Time (US & Canada)", "Eastern Standard Time"),
     ("Greenland", "Greenland Standard Time"),
+    ("Greenwich Mean Time", "UTC"),
     ("Hawaii", "Hawaiian Standard Time"),
     ("Indiana (East)", "US Eastern Standard Time"),
     ("International Date Line West", ""),
     ("Marquesas Islands", "Marquesas Standard Time"),
+    ("Microsoft/Utc", "UTC"),
+    ("Mountain Time", "Mountain Standard Time"),
     ("Mountain Time (US & Canada)", "Mountain Standard Time"),
     ("Newfoundland", "Newfoundland Standard Time"),
     ("Nuku'alofa", "Tonga Standard Time"),
+    ("Pacific Time", "Pacific Standard Time"),
     ("Pacific Time (US & Canada)", "Pacific Standard Time"),
     ("Salvador", "Bahia Standard Time"),
     ("Samoa", "Samoa Standard Time"),
@@ -72,6 +80,20 @@ const SHOWN: [(&str, &str); 24] = [
     ("Solomon Is., New Caledonia", "Central Pacific Standard Time"),
     ("West Central Africa", "W. Central Africa Standard Time"),
     ("Yukon", "Yukon Standard Time"),
+];
+
+/// Zones of IANA that are named by a rule, and the place that keeps it (`backward`, since 2024b). `EST`, `MST` and `PST` are
+/// not among them: IANA's have no summer, and people mean others.
+const RULES: [(&str, &str); 9] = [
+    ("CET", "Europe/Brussels"),
+    ("CST6CDT", "America/Chicago"),
+    ("EET", "Europe/Athens"),
+    ("EST5EDT", "America/New_York"),
+    ("HST", "Pacific/Honolulu"),
+    ("MET", "Europe/Brussels"),
+    ("MST7MDT", "America/Denver"),
+    ("PST8PDT", "America/Los_Angeles"),
+    ("WET", "Europe/Lisbon"),
 ];
 
 /// The offsets that one place alone has, in minutes. Places with the same offset all year still differ in name and
@@ -93,7 +115,8 @@ const LONE_OFFSETS: [(i32, &str); 11] = [
 /// The zone with this name: IANA's of any age, or Windows'.
 fn named(text: &str) -> Option<&'static str> {
     let name = text.trim_start_matches(':').replace(' ', "_");
-    known(&name).or_else(|| windows(text))
+    let rule = || RULES.iter().find(|(rule, _)| rule.eq_ignore_ascii_case(text)).map(|(_, zone)| *zone);
+    known(&name).or_else(|| windows(text)).or_else(rule)
 }
 
 /// IANA's name today for any of its names.
@@ -120,9 +143,11 @@ fn displayed(text: &str) -> Option<&'static str> {
         Some((stated, places)) => (Some(minutes(stated)?), places.trim()),
         None => (None, text),
     };
+    // Exchange marks what is no name of Windows: `tzone://Microsoft/Utc`.
+    let places = places.strip_prefix("tzone://").unwrap_or(places);
     // Salesforce's own labels end in the key: `(GMT+02:00) Central European Summer Time (Europe/Amsterdam)`.
     if let Some(key) =
-        places.strip_suffix(')').and_then(|label| label.rsplit_once('(')).and_then(|(_, key)| known(key))
+        places.strip_suffix(')').and_then(|label| label.rsplit_once('(')).and_then(|(_, key)| named(key))
     {
         return Some(key);
     }

@@ -3,6 +3,7 @@
 mod addresses;
 mod clearing;
 mod default_mapping;
+mod directories;
 mod documentation;
 mod expressions;
 mod kinds;

@@ -6,7 +6,7 @@ fn standard(text: &str) -> Normalised {
 }
 
 /// What was sent, and the key of the same language.
-const SAME: [(&str, &str); 42] = [
+const SAME: [(&str, &str); 51] = [
     ("nl_NL", "nl_NL"),
     ("nl-NL", "nl_NL"),
     ("nl", "nl_NL"),
@@ -49,6 +49,15 @@ const SAME: [(&str, &str); 42] = [
     ("zh-Hans", "zh_CN"),
     ("zh-Hant-TW", "zh_TW"),
     ("zh-cmn-Hans-CN", "zh_CN"),
+    ("zh-CHS", "zh_CN"),
+    ("zh-CHT", "zh_TW"),
+    ("nld", "nl_NL"),
+    ("fre", "fr"),
+    ("Nederlands", "nl_NL"),
+    ("Deutsch", "de"),
+    ("FRANÇAIS", "fr"),
+    ("日本語", "ja"),
+    ("spa-MEX", "es_MX"),
 ];
 
 /// What was sent, and the nearest key, which is noted.

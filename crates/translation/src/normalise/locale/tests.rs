@@ -6,7 +6,7 @@ fn standard(text: &str) -> Normalised {
 }
 
 /// What was sent, and the locale that means the same.
-const SAME: [(&str, &str); 34] = [
+const SAME: [(&str, &str); 42] = [
     // Salesforce's own spelling
     ("nl_NL", "nl_NL"),
     ("iw_IL", "iw_IL"),
@@ -45,13 +45,23 @@ const SAME: [(&str, &str); 34] = [
     ("zh-Hant-HK", "zh_HK"),
     ("sr-Latn-ME", "sh_ME"),
     ("sr-Cyrl-RS", "sr_RS"),
+    // three letters: ISO 639-2 and ISO 3166
+    ("nld-NLD", "nl_NL"),
+    ("eng_GBR", "en_GB"),
+    ("en-USA", "en_US"),
+    // Windows before there were codes for scripts, and Java
+    ("zh-CHT-TW", "zh_TW"),
+    ("es-ES_tradnl", "es_ES"),
+    ("no_NO_NY", "no_NO"),
+    ("th_TH_TH", "th_TH"),
+    ("en-GB-oed", "en_GB"),
     // extensions say nothing that Salesforce could keep
     ("nl-NL-u-ca-gregory", "nl_NL"),
     ("zh-cmn-Hans-CN", "zh_CN"),
 ];
 
 /// What was sent, and the nearest locale, which is noted.
-const NEAREST: [(&str, &str); 25] = [
+const NEAREST: [(&str, &str); 31] = [
     // a language alone gets its main country
     ("nl", "nl_NL"),
     ("en", "en_US"),
@@ -66,6 +76,13 @@ const NEAREST: [(&str, &str); 25] = [
     ("zh-Hant", "zh_TW"),
     ("uz", "uz_LATN_UZ"),
     ("da.UTF-8", "da_DK"),
+    // by another name
+    ("Dutch", "nl_NL"),
+    ("Nederlands", "nl_NL"),
+    ("deu", "de_DE"),
+    ("ger", "de_DE"),
+    ("zh-CHS", "zh_CN"),
+    ("中文", "zh_CN"),
     // countries where Salesforce has the language not
     ("nl-DE", "nl_NL"),
     ("en-DE", "en_GB"),
@@ -84,7 +101,7 @@ const NEAREST: [(&str, &str); 25] = [
 ];
 
 const UNKNOWN: [&str; 12] =
-    ["xx-YY", "tlh", "C", "POSIX", "C.UTF-8", "Amsterdam", "1043", "-", "_", "nl--", "🦄", "en-USA-USA-USA"];
+    ["xx-YY", "tlh", "C", "POSIX", "C.UTF-8", "Amsterdam", "1043", "-", "_", "nl--", "🦄", "x-none"];
 
 #[test]
 fn spellings_of_the_same_locale_need_no_note() {

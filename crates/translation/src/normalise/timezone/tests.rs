@@ -20,7 +20,7 @@ const SAME: [(&str, &str); 10] = [
 ];
 
 /// Other names, and the zone that they mean.
-const ADAPTED: [(&str, &str); 70] = [
+const ADAPTED: [(&str, &str); 82] = [
     // IANA names that changed
     ("Asia/Calcutta", "Asia/Kolkata"),
     ("asia/saigon", "Asia/Ho_Chi_Minh"),
@@ -89,6 +89,19 @@ const ADAPTED: [(&str, &str); 70] = [
     ("(UTC-04:00) Georgetown, La Paz, Manaus, San Juan", "America/La_Paz"),
     ("(UTC-07:00) La Paz, Mazatlan", "America/Mazatlan"),
     ("(GMT+02:00) Central European Summer Time (Europe/Amsterdam)", "Europe/Amsterdam"),
+    ("Eastern Time", "America/New_York"),
+    ("Central European Time", "Europe/Berlin"),
+    ("Greenwich Mean Time", "GMT"),
+    ("EST (Eastern Standard Time)", "America/New_York"),
+    ("tzone://Microsoft/Utc", "GMT"),
+    // zones that are named by a rule
+    ("CET", "Europe/Brussels"),
+    ("met", "Europe/Brussels"),
+    ("EET", "Europe/Athens"),
+    ("WET", "Europe/Lisbon"),
+    ("EST5EDT", "America/New_York"),
+    ("PST8PDT", "America/Los_Angeles"),
+    ("HST", "Pacific/Honolulu"),
     // offsets that one place has
     ("+05:45", "Asia/Kathmandu"),
     ("UTC+5:45", "Asia/Kathmandu"),
@@ -183,6 +196,9 @@ fn the_tables_lead_to_salesforce() {
     }
     for (shown, name) in SHOWN {
         assert!(name.is_empty() || windows(name).is_some(), "{shown}");
+    }
+    for (_, zone) in RULES {
+        assert!(list.find(zone).is_some(), "{zone}");
     }
     for (_, zone) in LONE_OFFSETS {
         assert!(list.find(zone).is_some(), "{zone}");
