@@ -45,7 +45,16 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("e2e", &["gangway", "salesforce-sim", "scim-types", "model"]),
     (
         "benches",
-        &["gangway", "salesforce-client", "salesforce-sim", "salesforce-types", "scim-types", "model"],
+        &[
+            "gangway",
+            "planning",
+            "salesforce-client",
+            "salesforce-sim",
+            "salesforce-types",
+            "scim-types",
+            "model",
+            "translation",
+        ],
     ),
     ("xtask", &[]),
 ];

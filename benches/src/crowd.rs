@@ -2,22 +2,17 @@
 //! dispatcher itself, so that nothing but the org's own time is in the way.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
-use model::{ClientName, Clock, OrgName, ResourceId, Timestamp};
-use salesforce_client::{Asker, Flow, Org, OrgConfig, Saved, Ticket, TokenVault, VaultError};
+use model::{ClientName, ResourceId};
+use salesforce_client::{Asker, Org, Ticket};
 use salesforce_sim::{Sim, SimConfig, SimHandle};
 use salesforce_types::{Fields, Manner, References, Step, StepOutcome};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::{Failure, load::Measured, report::Report};
+use crate::{Failure, load::Measured, org, report::Report};
 
 /// Measures a lone joiner, `joiners` that are all there at once, and as many over `connections` that wait for their
 /// answers.
@@ -62,21 +57,7 @@ impl Crowd {
         if !handle.set_licence_total("Salesforce", 10_000_000) {
             return Err("the simulated org has no licence `Salesforce`".into());
         }
-        let config = OrgConfig {
-            name: OrgName::new("bench")?,
-            url: sim.url().parse()?,
-            flow: Flow::RefreshToken {
-                client_id: "simulated-client".into(),
-                client_secret: Some("simulated-secret".into()),
-                refresh_token: Some("simulated-refresh-token".into()),
-            },
-            api_version: "v66.0".into(),
-            reserve_calls: 0,
-            call_timeout: Duration::from_mins(1),
-            max_in_flight: SLOTS,
-            keep_alive: Duration::from_hours(24),
-        };
-        let org = Org::new(config, Arc::new(Forgetful), Clock::system());
+        let org = org::connect(&sim, SLOTS)?;
         let profile = ids(&handle, "Profile", |record| record["Name"] == "Standard User");
         let sets = ids(&handle, "PermissionSet", |record| SETS.iter().any(|name| record["Name"] == *name));
         let groups = ids(&handle, "Group", |record| record["Type"] == "Regular");
@@ -245,26 +226,4 @@ fn measured(took: &mut [Duration], all: Duration) -> Measured {
 fn ids(handle: &SimHandle, object: &str, which: impl Fn(&Value) -> bool) -> Vec<String> {
     let records = handle.records(object).into_iter().map(Value::Object);
     records.filter(which).filter_map(|record| record["Id"].as_str().map(str::to_owned)).collect()
-}
-
-/// The refresh token is in the configuration, and is never rotated here.
-struct Forgetful;
-
-#[async_trait]
-impl TokenVault for Forgetful {
-    async fn load(&self, _: &OrgName) -> Result<Option<Saved>, VaultError> {
-        Ok(None)
-    }
-
-    async fn replace(&self, _: &OrgName, known: u64, _: &SecretString) -> Result<Option<u64>, VaultError> {
-        Ok(Some(known + 1))
-    }
-
-    async fn take_turn(&self, _: &OrgName, _: &str, _: Timestamp, _: Timestamp) -> Result<bool, VaultError> {
-        Ok(true)
-    }
-
-    async fn end_turn(&self, _: &OrgName, _: &str) -> Result<(), VaultError> {
-        Ok(())
-    }
 }

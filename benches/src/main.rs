@@ -13,6 +13,8 @@
 
 mod crowd;
 mod load;
+mod mapping;
+mod org;
 mod process;
 mod reads;
 mod report;
@@ -68,6 +70,12 @@ enum What {
         #[arg(long, default_value_t = 10)]
         per_record: u64,
     },
+    /// Translating an identity of forty fields: nanoseconds for each.
+    Mapping {
+        /// How long it is measured in all.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
     /// Everything, at the sizes of the budgets that take minutes.
     All,
     #[command(hide = true)]
@@ -85,11 +93,11 @@ fn main() -> ExitCode {
             Duration::from_millis(latency),
             Duration::from_millis(per_record),
         ),
+        What::Mapping { seconds } => mapping::measure(seconds),
         What::All => reads::measure(&[10_000, 100_000, 1_000_000], 5)
             .and_then(|()| writes::measure(&[0, 100], &[1, 16, 200], 5))
-            .and_then(|()| {
-                crowd::measure(10_000, 200, Duration::from_millis(200), Duration::from_millis(10))
-            }),
+            .and_then(|()| crowd::measure(10_000, 200, Duration::from_millis(200), Duration::from_millis(10)))
+            .and_then(|()| mapping::measure(5)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
