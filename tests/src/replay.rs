@@ -2,12 +2,13 @@
 //!
 //! A sequence is a TOML file: a title, the token, and `[[request]]`s in order, each with `method`, `path` (below the SCIM
 //! base), `headers`, `body`, `save` (a name for a member of the answer, used later as `{{name}}`) and `expect`: `status`,
-//! `headers` (a part of the value), `body` (see [`crate::expect`]) and `salesforce` (which records have which fields).
+//! `headers` (a part of the value), `body` (see [`crate::expect`]), `salesforce` (which records have which fields) and
+//! `calls` (how many API calls it costs).
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{Org, Tool, expect};
 
@@ -50,6 +51,7 @@ struct Expected {
     body: Option<String>,
     #[serde(default)]
     salesforce: Vec<Record>,
+    calls: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -98,6 +100,7 @@ impl Request {
         let headers: Vec<(&str, &str)> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let body = self.body.as_ref().map(|body| fill(body, saved).into_bytes());
+        let before = org.calls().await;
         let answer = tool
             .send(&self.method, &fill(&self.path, saved), &headers, body)
             .await
@@ -120,7 +123,11 @@ impl Request {
             saved.insert(name.clone(), value);
         }
         for record in &self.expect.salesforce {
-            record.check(org).await?;
+            record.check(org, saved).await?;
+        }
+        let calls = org.calls().await.api - before.api;
+        if let Some(expected) = self.expect.calls.filter(|expected| *expected != calls) {
+            return Err(format!("expected {expected} API calls, found {calls}"));
         }
         Ok(())
     }
@@ -128,18 +135,24 @@ impl Request {
 
 impl Record {
     /// Exactly one record is meant, and it has these fields.
-    async fn check(&self, org: &Org) -> Result<(), String> {
-        let records = org.records(&self.object).await;
-        let mut meant = records
-            .iter()
-            .filter(|record| self.which.iter().all(|(name, value)| record.get(name) == Some(value)));
-        let (Some(record), None) = (meant.next(), meant.next()) else {
-            return Err(format!("expected one {} with {:?}", self.object, self.which));
+    async fn check(&self, org: &Org, saved: &BTreeMap<String, String>) -> Result<(), String> {
+        let filled = |fields: &BTreeMap<String, Value>| -> Map<String, Value> {
+            fields.iter().map(|(name, value)| (name.clone(), fill_value(value, saved))).collect()
         };
-        let fields = self.fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        expect::contains(&Value::Object(record.clone()), &Value::Object(fields))
-            .map_err(|wrong| format!("{} {:?}: {wrong}", self.object, self.which))
+        let which = filled(&self.which);
+        let records = org.records(&self.object).await;
+        let mut meant =
+            records.iter().filter(|record| which.iter().all(|(name, value)| record.get(name) == Some(value)));
+        let (Some(record), None) = (meant.next(), meant.next()) else {
+            return Err(format!("expected one {} with {which:?}", self.object));
+        };
+        expect::contains(&Value::Object(record.clone()), &Value::Object(filled(&self.fields)))
+            .map_err(|wrong| format!("{} {which:?}: {wrong}", self.object))
     }
+}
+
+fn fill_value(value: &Value, saved: &BTreeMap<String, String>) -> Value {
+    value.as_str().map_or_else(|| value.clone(), |text| Value::from(fill(text, saved)))
 }
 
 fn fill(text: &str, saved: &BTreeMap<String, String>) -> String {

@@ -66,11 +66,14 @@ impl World {
         Self::of(config, salesforce_sim::SimConfig::default()).await
     }
 
-    /// An example's own configuration, with the simulated org in the place of its orgs.
+    /// An example's own configuration, with the simulated org in the place of its orgs. A `mapping.toml` and an `org.toml`
+    /// beside it are the mapping and what the org holds.
     pub async fn of_example(file: &Path) -> Self {
         let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let config = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        Self::of(config, salesforce_sim::SimConfig::default()).await
+        let beside = |name: &str| fs::read_to_string(file.with_file_name(name)).unwrap_or_default();
+        let scene = Scene::new(&beside("mapping.toml"), &beside("org.toml"));
+        Self::tell(&scene, config, salesforce_sim::SimConfig::default()).await
     }
 
     /// Any configuration and any org: addresses, secrets and store are put in.
