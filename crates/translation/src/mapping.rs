@@ -3,6 +3,7 @@
 mod check;
 mod conversion;
 mod error;
+mod next_identity;
 mod parse;
 mod policy;
 mod rule;
@@ -31,6 +32,7 @@ const DEFAULT_FILE: &str = "default-mapping.toml";
 pub struct Mapping {
     /// In the order of the file; at least one.
     pub targets: Vec<Target>,
+    warnings: Vec<MappingError>,
     text: Text,
     fingerprint: String,
 }
@@ -42,6 +44,8 @@ pub struct Target {
     pub name: TargetName,
     /// The org; absent: the environment's only one.
     pub org: Option<OrgName>,
+    /// What a mapping of Next Identity calls the org: its name or its address.
+    pub instance: Option<String>,
     /// The Salesforce object: `User`, `Contact` or `Lead`.
     pub object: String,
     /// The field that holds the SCIM id, which is how a record is found first and never made twice. None for User, and
@@ -84,7 +88,8 @@ struct Place {
 }
 
 impl Mapping {
-    /// Reads a mapping. `file` is the name that errors give.
+    /// Reads a mapping in TOML, or in the JSON form of Next Identity: the name of the file or its first character tells.
+    /// `file` is the name that errors give.
     ///
     /// # Errors
     ///
@@ -107,11 +112,24 @@ impl Mapping {
         mapping
     }
 
-    /// Meaning for the text of the mapping: the first 16 hexadecimal digits of its SHA-256. The same text has the same
+    /// What the mapping asks for and does not get, though it can be used.
+    #[must_use]
+    pub fn warnings(&self) -> &[MappingError] {
+        &self.warnings
+    }
+
+    /// Stands for the text of the mapping: the first 16 hexadecimal digits of its SHA-256. The same text has the same
     /// fingerprint, so that a record can say by which mapping it was written.
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// Whether targets refer to each other across orgs, where those that name none are in this one. Nothing else can be
+    /// wrong about orgs that [`Mapping::parse`] does not see.
+    #[must_use]
+    pub fn check_orgs(&self, default: &OrgName) -> Vec<MappingError> {
+        check::check_orgs(self, default)
     }
 
     /// Checks the targets that are for this object against what the org says of it: fields that it lacks, that cannot be
@@ -148,6 +166,12 @@ impl Target {
             .iter()
             .filter(|rule| !matches!(rule.meaning, Meaning::Key(_)))
             .map(|rule| rule.field.as_str())
+    }
+
+    /// The relationships that are written by an external id of the record at their other end, such as `Account`.
+    pub fn relationships(&self) -> impl Iterator<Item = &str> {
+        let keyed = self.rules.iter().filter(|rule| matches!(rule.meaning, Meaning::Key(_)));
+        keyed.map(|rule| rule.field.as_str())
     }
 
     /// The targets that this one refers to for the same person (`{ link = "customers" }`): whoever holds this one holds

@@ -2,15 +2,20 @@
 
 mod quota;
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use model::{Clock, OrgName};
 use salesforce_client::{
     CallError, Org, Purpose,
     soql::{Condition, Query},
 };
+use salesforce_types::ObjectDescription;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use translation::{Severity, Target};
 
 use super::{ConfigFile, Failure, Output, asked_to_stop, chain, output};
 use crate::{
@@ -190,37 +195,65 @@ fn explain(about: &str, error: &CallError, report: &mut Report) {
 
 /// Whether the targets of a tenant that are in this org fit it.
 async fn check_tenant(org: &Org, settings: &OrgSettings, tenant: &TenantSettings, report: &mut Report) {
-    let here = |named: Option<&OrgName>| named.or(tenant.org.as_ref()) == Some(&settings.name);
+    let is_here = |target: &Target| target.org.as_ref().or(tenant.org.as_ref()) == Some(&settings.name);
     let about = format!("tenant {}", tenant.id);
-    let mut objects: Vec<&str> = tenant
-        .mapping
-        .targets
-        .iter()
-        .filter(|target| here(target.org.as_ref()))
-        .map(|target| target.object.as_str())
-        .collect();
-    if objects.is_empty() {
+    let targets: Vec<&Target> = tenant.mapping.targets.iter().filter(|target| is_here(target)).collect();
+    if targets.is_empty() {
         return;
     }
-    objects.sort_unstable();
-    objects.dedup();
-    for object in objects {
-        match org.describe(object).await {
-            Ok(describe) => {
-                let errors = tenant.mapping.check(&describe);
-                if errors.is_empty() {
-                    report.ok(&about, format!("its mapping fits {object} in {}", settings.name));
-                }
-                for error in errors {
-                    let what = format!("{}:{}:{}: {}", error.file, error.line, error.column, error.message);
-                    let advice = error.suggestion.map(|suggestion| format!("did you mean `{suggestion}`?"));
-                    report.note(Verdict::Problem, &about, what, advice.as_deref());
-                }
-            }
-            Err(error) => explain(&about, &error, report),
+    let describes = describe_objects(org, &targets, &about, report).await;
+    let describes: Vec<&ObjectDescription> = describes.iter().map(AsRef::as_ref).collect();
+    let findings = tenant.mapping.check_in(&describes, is_here);
+    if findings.iter().all(|finding| finding.severity == Severity::Warning) {
+        let objects: Vec<&str> = describes
+            .iter()
+            .map(|describe| describe.name.as_str())
+            .filter(|name| targets.iter().any(|target| target.object == *name))
+            .collect();
+        if !objects.is_empty() {
+            report.ok(&about, format!("its mapping fits {} in {}", objects.join(", "), settings.name));
         }
     }
-    check_profile(org, tenant, &about, report).await;
+    for finding in findings.iter().chain(tenant.mapping.warnings()) {
+        let verdict = match finding.severity {
+            Severity::Error => Verdict::Problem,
+            Severity::Warning => Verdict::Warning,
+        };
+        let what = format!("{}:{}:{}: {}", finding.file, finding.line, finding.column, finding.message);
+        let advice = finding.suggestion.as_ref().map(|suggestion| format!("did you mean `{suggestion}`?"));
+        report.note(verdict, &about, what, advice.as_deref());
+    }
+    if targets.iter().any(|target| target.object == "User") {
+        check_profile(org, tenant, &about, report).await;
+    }
+}
+
+/// What the org says of the objects that targets make, and of those that they refer to by an external id.
+async fn describe_objects(
+    org: &Org,
+    targets: &[&Target],
+    about: &str,
+    report: &mut Report,
+) -> Vec<Arc<ObjectDescription>> {
+    let mut waiting: Vec<String> = targets.iter().rev().map(|target| target.object.clone()).collect();
+    let mut seen = HashSet::new();
+    let mut describes: Vec<Arc<ObjectDescription>> = Vec::new();
+    while let Some(object) = waiting.pop() {
+        if !seen.insert(object.clone()) {
+            continue;
+        }
+        match org.describe(&object).await {
+            Ok(describe) => {
+                let of_object = targets.iter().filter(|target| target.object == object);
+                let referred = of_object.flat_map(|target| target.relationships());
+                let fields = referred.filter_map(|relationship| describe.relationship(relationship));
+                waiting.extend(fields.flat_map(|field| field.reference_to.iter().cloned()));
+                describes.push(describe);
+            }
+            Err(error) => explain(about, &error, report),
+        }
+    }
+    describes
 }
 
 /// Whether the default profile is there.

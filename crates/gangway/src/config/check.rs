@@ -362,7 +362,7 @@ impl Checker<'_, '_> {
         let org = self.tenant_org(&below(root, "org"), section.org.as_deref(), orgs);
         let mapping_file = section.mapping.as_ref().map(|path| self.document.directory().join(path));
         let mapping = match (&mapping_file, &org) {
-            (Some(path), _) => self.mapping(&below(root, "mapping"), path),
+            (Some(path), _) => self.mapping(&below(root, "mapping"), path, org.as_ref(), orgs),
             (None, Some(org)) => Some(Mapping::default_for(org)),
             (None, None) => {
                 // A named org that does not exist has been refused already.
@@ -421,7 +421,13 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn mapping(&mut self, place: &Place, path: &Path) -> Option<Mapping> {
+    fn mapping(
+        &mut self,
+        place: &Place,
+        path: &Path,
+        org: Option<&OrgName>,
+        orgs: &[OrgSettings],
+    ) -> Option<Mapping> {
         let name = path.display().to_string();
         let text = fs::read_to_string(path);
         let text = self.keep(
@@ -430,10 +436,37 @@ impl Checker<'_, '_> {
             "",
         )?;
         match Mapping::parse(&text, &name) {
-            Ok(mapping) => Some(mapping),
+            Ok(mut mapping) => {
+                self.instances(place, &mut mapping, orgs);
+                let across_orgs = org.map(|org| mapping.check_orgs(org)).unwrap_or_default();
+                self.problems.extend(from_mapping(&text, across_orgs));
+                Some(mapping)
+            }
             Err(errors) => {
                 self.problems.extend(from_mapping(&text, errors));
                 None
+            }
+        }
+    }
+
+    /// A mapping of Next Identity calls its org by an `instance`: the name or the address of one that is configured. Any
+    /// other word is its own affair, and the environment's org is meant; an address is not.
+    fn instances(&mut self, place: &Place, mapping: &mut Mapping, orgs: &[OrgSettings]) {
+        for target in &mut mapping.targets {
+            let Some(instance) = &target.instance else { continue };
+            let after_scheme = instance.split_once("://").map_or(instance.as_str(), |(_, rest)| rest);
+            let host = after_scheme.split(['/', ':']).next().unwrap_or_default();
+            let is_meant = |org: &&OrgSettings| {
+                let is_host = org.url.host_str().is_some_and(|known| known.eq_ignore_ascii_case(host));
+                org.name.as_str() == instance || is_host
+            };
+            match orgs.iter().find(is_meant) {
+                Some(org) => target.org = Some(org.name.clone()),
+                None if host.contains('.') => {
+                    let message = format!("the mapping is for `{instance}`, and no org has that address");
+                    self.refuse(place, &message, &known_orgs(orgs));
+                }
+                None => {}
             }
         }
     }

@@ -144,7 +144,10 @@ impl Diagnostic for Problem {
 }
 
 /// The problems of a mapping file, which has its own text.
-pub(super) fn from_mapping(text: &str, errors: translation::MappingErrors) -> impl Iterator<Item = Problem> {
+pub(super) fn from_mapping(
+    text: &str,
+    errors: impl IntoIterator<Item = translation::MappingError>,
+) -> impl Iterator<Item = Problem> {
     let text: Arc<str> = Arc::from(text);
     errors.into_iter().map(move |error| {
         let help = error.suggestion.map(|suggestion| format!("did you mean `{suggestion}`?"));

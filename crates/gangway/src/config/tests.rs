@@ -294,6 +294,53 @@ fn a_mistake_in_a_mapping_is_shown_where_it_is() {
     assert!(words.contains("ttle") && words.contains("did you mean"), "{words}");
 }
 
+/// A configuration with this mapping, and a second org if there are two.
+fn with_mapping(name: &str, mapping: &str, second_org: &str) -> Result<Config, ConfigErrors> {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join(name), mapping).unwrap();
+    let environment = format!("environments.prod]\norg = \"acme-prod\"\nmapping = \"{name}\"\n\n");
+    let text = SHORTEST.replace("environments.prod]\n\n", &environment);
+    Config::parse(&format!("{text}{second_org}"), &directory.path().join("gangway.toml"))
+}
+
+const SECOND_ORG: &str =
+    "\n[orgs.acme-uat]\nurl = \"https://acme--uat.sandbox.my.salesforce.com\"\nclient-id = \"3MVG9\"\n";
+
+#[test]
+fn a_mapping_of_next_identity_finds_its_org_by_name_or_address() {
+    let org_of = |instance: &str| {
+        let mapping = format!(
+            "{{\"type\": \"salesforce\", \"instance\": \"{instance}\", \"mapping\": {{\"familyName\": \"LastName\"}}}}"
+        );
+        let config = with_mapping("next.json", &mapping, SECOND_ORG)?;
+        let tenant = &config.tenants[0];
+        let org = tenant.mapping.targets[0].org.as_ref().or(tenant.org.as_ref());
+        Ok::<_, ConfigErrors>(org.map(ToString::to_string))
+    };
+    for (instance, org) in [
+        ("acme-uat", "acme-uat"),
+        ("acme--uat.sandbox.my.salesforce.com", "acme-uat"),
+        ("https://ACME--uat.sandbox.my.salesforce.com/", "acme-uat"),
+        ("acme-prod", "acme-prod"),
+        ("Production", "acme-prod"),
+    ] {
+        assert_eq!(org_of(instance).unwrap().as_deref(), Some(org), "{instance}");
+    }
+    let words = org_of("https://other.my.salesforce.com").unwrap_err().to_string();
+    assert!(words.contains("no org has that address") && words.contains("acme-uat"), "{words}");
+}
+
+#[test]
+fn targets_of_several_orgs_do_not_refer_to_each_other() {
+    let mapping = "[targets.customers]\norg = \"acme-uat\"\nobject = \"Contact\"\n[targets.customers.fields]\nLastName = \
+                   'family_name(user)'\n[targets.partners]\nobject = \"User\"\n[targets.partners.fields]\nContactId = { link = \
+                   \"customers\" }\n";
+    let words = with_mapping("acme.toml", mapping, SECOND_ORG).unwrap_err().to_string();
+    assert!(words.contains("acme.toml:9:") && words.contains("is in the org `acme-uat`"), "{words}");
+    let same_org = mapping.replace("acme-uat", "acme-prod");
+    assert!(with_mapping("acme.toml", &same_org, SECOND_ORG).is_ok());
+}
+
 #[test]
 fn the_mapping_of_the_demo_is_one() {
     translation::Mapping::parse(include_str!("../commands/demo-mapping.toml"), "demo").unwrap();

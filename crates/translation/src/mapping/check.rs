@@ -5,8 +5,10 @@ mod reference;
 
 use std::ops::Range;
 
+use model::OrgName;
 use salesforce_types::{FieldDescription, ObjectDescription};
 
+use super::parse::links::{other_org, place_of};
 use super::{Mapping, MappingError, Meaning, On, Rule, Severity, Target};
 use crate::suggest::nearest;
 use crate::translate::{GIVEN_BY_PLANNING, fit};
@@ -26,6 +28,21 @@ pub(super) fn check(
         }
     }
     errors.sort_by_key(|error| error.span.start);
+    errors
+}
+
+/// Targets that name no org are in the environment's, and refer to targets that name one.
+pub(super) fn check_orgs(mapping: &Mapping, default: &OrgName) -> Vec<MappingError> {
+    let mut errors = Vec::new();
+    for target in &mapping.targets {
+        for rule in &target.rules {
+            let Meaning::Identity(name) = &rule.meaning else { continue };
+            let linked = mapping.targets.iter().find(|target| target.name == *name);
+            if let Some(message) = linked.and_then(|linked| other_org(target, linked, Some(default))) {
+                errors.push(mapping.text.error(place_of(rule), message, None));
+            }
+        }
+    }
     errors
 }
 

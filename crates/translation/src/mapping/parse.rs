@@ -1,7 +1,7 @@
-//! Reading a mapping from TOML, with the place of every mistake.
+//! Reading a mapping, with the place of every mistake.
 
 mod conversion;
-mod links;
+pub(super) mod links;
 mod rules;
 mod target;
 
@@ -13,7 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::Text;
-use super::{Mapping, MappingError, MappingErrors, Target};
+use super::{Mapping, MappingError, MappingErrors, Target, next_identity};
 use crate::expression::{Expression, ExpressionError};
 use crate::source::Source;
 use crate::suggest::nearest;
@@ -28,23 +28,22 @@ type Name<'t> = Spanned<Cow<'t, str>>;
 type Item<'t> = Spanned<DeValue<'t>>;
 
 pub(super) fn parse(text: &str, file: &str) -> Result<Mapping, MappingErrors> {
-    let mut reader = Reader { text: Text::new(file, text), errors: Vec::new() };
+    let mut reader = Reader { text: Text::new(file, text), errors: Vec::new(), warnings: Vec::new() };
     if text.len() > LONGEST_MAPPING {
         let message = format!("a mapping may have {LONGEST_MAPPING} bytes; this one has {}", text.len());
         reader.refuse(0..0, message, None);
         return Err(MappingErrors::new(reader.errors));
     }
-    let (root, syntax_errors) = DeTable::parse_recoverable(text);
-    for error in &syntax_errors {
-        let message = format!("not TOML: {}", error.message().replace('\n', "; "));
-        reader.refuse(error.span().unwrap_or(0..0), message, None);
-    }
-    // What is left of a file with syntax errors would be blamed for what is missing.
-    let targets = if syntax_errors.is_empty() { reader.mapping(root.get_ref()) } else { Vec::new() };
-    if reader.errors.is_empty() {
-        Ok(Mapping { targets, fingerprint: fingerprint(text), text: reader.text })
+    let targets = if next_identity::is_one(text, file) {
+        next_identity::read(&mut reader, text)
     } else {
-        Err(MappingErrors::new(reader.errors))
+        reader.toml(text)
+    };
+    let Reader { text: kept, errors, warnings } = reader;
+    if errors.is_empty() {
+        Ok(Mapping { targets, warnings, fingerprint: fingerprint(text), text: kept })
+    } else {
+        Err(MappingErrors::new(errors))
     }
 }
 
@@ -58,16 +57,33 @@ fn fingerprint(text: &str) -> String {
     })
 }
 
-struct Reader {
-    text: Text,
+pub(super) struct Reader {
+    pub(super) text: Text,
     errors: Vec<MappingError>,
+    /// What the mapping cannot do, and need not.
+    pub(super) warnings: Vec<MappingError>,
 }
 
 impl Reader {
-    fn refuse(&mut self, span: Range<usize>, message: impl Into<String>, suggestion: Option<String>) {
+    pub(super) fn refuse(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        suggestion: Option<String>,
+    ) {
         if self.errors.len() < MOST_ERRORS {
             self.errors.push(self.text.error(span, message.into(), suggestion));
         }
+    }
+
+    fn toml(&mut self, text: &str) -> Vec<Target> {
+        let (root, syntax_errors) = DeTable::parse_recoverable(text);
+        for error in &syntax_errors {
+            let message = format!("not TOML: {}", error.message().replace('\n', "; "));
+            self.refuse(error.span().unwrap_or(0..0), message, None);
+        }
+        // What is left of a file with syntax errors would be blamed for what is missing.
+        if syntax_errors.is_empty() { self.mapping(root.get_ref()) } else { Vec::new() }
     }
 
     fn mapping(&mut self, root: &DeTable<'_>) -> Vec<Target> {

@@ -12,7 +12,7 @@ use crate::source::Source;
 /// How one field is filled.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
-    /// The Salesforce field, as the mapping spells it; the relationship's name where the rule is [`Meaning::Keyed`].
+    /// The Salesforce field, as the mapping spells it; the relationship's name where the rule is [`Meaning::Key`].
     pub field: String,
     /// Where its value comes from; nothing if there is only a default.
     pub value: Option<Value>,

@@ -9,6 +9,8 @@ mod expressions;
 mod kinds;
 mod laws;
 mod mapping_errors;
+mod next_identity;
 mod org;
 mod references;
 mod rules;
+mod targets;

@@ -103,6 +103,164 @@ Id = 'user.externalId'"#
     ));
 }
 
+/// Keys that do not go together, or not with the object. `fields` are always there.
+fn target_errors(object: &str, lines: &str) -> String {
+    let fields = "LastName = 'family_name(user)'\nEmail = 'email(user)'";
+    errors(&format!("[targets.t]\nobject = \"{object}\"\n{lines}\n[targets.t.fields]\n{fields}\n"))
+}
+
+#[test]
+fn keys_that_are_not_for_users() {
+    insta::assert_snapshot!(target_errors(
+        "User",
+        r#"external-id = "GangwayId__c"
+allow = ["create", "delete"]
+on-leave = "anonymise"
+flag = { Left__c = true }
+record-type = "Partner"
+duplicates = "allow"
+assignment-rules = true
+when-deleted = "hold"
+conversion = { how = "convert" }"#
+    ));
+}
+
+#[test]
+fn keys_that_are_not_for_contacts_or_leads() {
+    let text = [
+        target_errors("Contact", "assignment-rules = true\nallow = [\"disable\", \"deprovision\"]"),
+        target_errors("Lead", "conversion = { how = \"convert\" }\non-leave = \"disable\""),
+        target_errors("Account", ""),
+    ];
+    insta::assert_snapshot!(text.join("\n\n"));
+}
+
+#[test]
+fn keys_that_do_not_go_together() {
+    let text = [
+        target_errors("Contact", "on-leave = \"delete\""),
+        target_errors("Contact", "allow = [\"create\"]\non-leave = \"anonymise\""),
+        target_errors("Contact", "on-leave = \"flag\""),
+        target_errors("Contact", "on-leave = \"flag\"\nflag = {}"),
+        target_errors("Contact", "on-leave = \"flag\"\nflag = { \"a b\" = 1, Email = \"x\", Left__c = [] }"),
+        target_errors("Contact", "flag = { Left__c = true }"),
+        target_errors("Contact", "match = [\"GangwayId__c\", \"Emial\"]"),
+        target_errors("Contact", "external-id = true"),
+        target_errors("Contact", "external-id = \"Gangway Id\""),
+        target_errors("Contact", "external-id = 5"),
+        target_errors("Contact", "external-id = \"Email\""),
+        target_errors(
+            "Contact",
+            "required = \"no\"\nrecord-type = \" \"\nduplicates = \"adpot\"\nwhen-deleted = \"ask\"",
+        ),
+    ];
+    insta::assert_snapshot!(text.join("\n\n"));
+}
+
+#[test]
+fn mistakes_in_conversions() {
+    let text = [
+        target_errors("Contact", "conversion = { how = \"beside\", status = \"Closed\" }"),
+        target_errors(
+            "Contact",
+            "conversion = { account-map = { A = \"001\" }, account-missing = \"refuse\" }",
+        ),
+        target_errors(
+            "Contact",
+            "conversion = { how = \"merge\", stat = \"x\", account = 'user.organisation', account-missing = \"crate\", \
+             opportunity = 5, owner = \"Ada\" }",
+        ),
+        target_errors(
+            "Contact",
+            "conversion = { account = 'user.organization', account-map = { A = 5, B = \"\" }, owner = \"00GD0000001rrT1\" }",
+        ),
+        target_errors("Contact", "conversion = \"convert\""),
+    ];
+    insta::assert_snapshot!(text.join("\n\n"));
+}
+
+#[test]
+fn mistakes_in_rules_that_refer_to_records() {
+    insta::assert_snapshot!(errors(
+        r#"[targets.leads]
+object = "Lead"
+assignment-rules = true
+record-type = "Partner"
+match = ["OwnerId", "Email"]
+[targets.leads.fields]
+Email = { link = "leads", by = "X__c", value = 'user.id' }
+OwnerId = { queue = "Partner Leads" }
+RecordTypeId = { default = "0125f000000LpQbAAK" }
+A__c = { link = "customers", default = "x", map = { a = "b" } }
+B__c = { link = 5 }
+C__c = { link = "No Name" }
+AccountId = { by = "ExtId__c", value = 'user.organization' }
+Region__c = { by = "ExtId__c", value = 'user.division' }
+Region__r = 'user.division'
+Account = { by = "Ext Id", value = 'user.organization' }
+Campaign = { by = "Code__c" }
+IsConverted = { default = true }
+
+[targets.customers]
+object = "Contact"
+[targets.customers.fields]
+OwnerId = { queue = "Partner Leads" }
+
+[targets.queues]
+object = "Lead"
+[targets.queues.fields]
+Email = { queue = "Partner Leads" }
+OwnerId = { queue = "Partner Leads", from = 'division' }
+
+[targets.more]
+object = "Lead"
+[targets.more.fields]
+OwnerId = { queue = true }
+ownerid = { queue = false, value = 'user.division' }
+"#
+    ));
+}
+
+#[test]
+fn links_that_lead_nowhere() {
+    insta::assert_snapshot!(errors(
+        r#"[targets.customers]
+org = "acme-prod"
+object = "Contact"
+[targets.customers.fields]
+A__c = { link = "custmers" }
+B__c = { link = "customers" }
+C__c = { link = "partners" }
+D__c = { from = 'manager.value', link = "elsewhere" }
+E__c = { from = 'manager.value', link = "customers" }
+F__c = { link = "broken" }
+
+[targets.partners]
+org = "acme-prod"
+object = "User"
+[targets.partners.fields]
+ContactId = { link = "third" }
+
+[targets.third]
+org = "acme-prod"
+object = "Contact"
+[targets.third.fields]
+G__c = { link = "customers" }
+
+[targets.elsewhere]
+org = "acme-uat"
+object = "Contact"
+[targets.elsewhere.fields]
+LastName = 'family_name(user)'
+
+[targets.broken]
+object = "Contct"
+[targets.broken.fields]
+LastName = 'family_name(user)'
+"#
+    ));
+}
+
 #[test]
 fn mistakes_in_toml() {
     insta::assert_snapshot!(errors("[targets.staff\nobject = \"User\"\nx = = 1\n"));

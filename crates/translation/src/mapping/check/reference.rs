@@ -5,12 +5,13 @@ use salesforce_types::{FieldDescription, FieldType};
 
 use super::{Checker, fills};
 use crate::mapping::Rule;
+use crate::mapping::parse::links::place_of;
 use crate::suggest::nearest;
 
 impl Checker<'_> {
     /// `link`: the field can hold a record of that target's object.
     pub(super) fn linked(&mut self, rule: &Rule, field: &FieldDescription, linked: &TargetName) {
-        let place = rule.meaning_place.clone().unwrap_or_else(|| rule.place.clone());
+        let place = place_of(rule);
         if field.field_type != FieldType::Reference {
             let message = format!("`{}` refers to no record in this org", field.name);
             return self.refuse(place, message, None);
@@ -56,7 +57,7 @@ impl Checker<'_> {
         if at_hand.peek().is_none() {
             return;
         }
-        let place = rule.meaning_place.clone().unwrap_or_else(|| rule.place.clone());
+        let place = place_of(rule);
         let found: Vec<&FieldDescription> = at_hand.clone().filter_map(|object| object.field(key)).collect();
         if found.iter().any(|field| field.external_id || field.id_lookup) {
             return;

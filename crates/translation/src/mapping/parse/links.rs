@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use model::OrgName;
+
 use super::Reader;
 use crate::mapping::{Meaning, Rule, Target};
 use crate::suggest::nearest;
@@ -28,12 +30,7 @@ impl Reader {
         let (target, linked) = (&targets[place], &targets[other]);
         let name = &linked.name;
         let is_own = rule.own_link().is_some();
-        if let (Some(here), Some(there)) = (&target.org, &linked.org)
-            && here != there
-        {
-            let message = format!(
-                "`{name}` is in the org `{there}`, and this target in `{here}`; a record refers to records of its own org"
-            );
+        if let Some(message) = other_org(target, linked, None) {
             self.refuse(place_of(rule), message, None);
         } else if is_own && place == other {
             let message = format!(
@@ -51,7 +48,22 @@ impl Reader {
     }
 }
 
-fn place_of(rule: &Rule) -> std::ops::Range<usize> {
+/// Why a record of one target cannot refer to a record of another: they are in different orgs.
+pub(in crate::mapping) fn other_org(
+    target: &Target,
+    linked: &Target,
+    default: Option<&OrgName>,
+) -> Option<String> {
+    let (here, there) = (target.org.as_ref().or(default)?, linked.org.as_ref().or(default)?);
+    (here != there).then(|| {
+        format!(
+            "`{}` is in the org `{there}`, and this target in `{here}`; a record refers to records of its own org",
+            linked.name
+        )
+    })
+}
+
+pub(in crate::mapping) fn place_of(rule: &Rule) -> std::ops::Range<usize> {
     rule.meaning_place.clone().unwrap_or_else(|| rule.place.clone())
 }
 

@@ -199,7 +199,10 @@ impl Reader {
         let field = rule.field.as_str();
         let place = rule.place.clone();
         match &rule.meaning {
-            Meaning::Queue if object.is_some_and(|object| object != "Lead") || field != "OwnerId" => {
+            Meaning::Queue
+                if object.is_some_and(|object| object != "Lead")
+                    || !field.eq_ignore_ascii_case("OwnerId") =>
+            {
                 self.refuse(place, "a queue owns leads: `queue` is for the `OwnerId` of a Lead", None);
             }
             Meaning::Key(_) => {

@@ -103,7 +103,7 @@ fn usual_match(object: &str) -> &'static [&'static str] {
 }
 
 impl Reader {
-    pub(super) fn target(&mut self, name: &Name<'_>, item: &Item<'_>) -> Option<Target> {
+    pub(in crate::mapping) fn target(&mut self, name: &Name<'_>, item: &Item<'_>) -> Option<Target> {
         let table = self.table(item, "a target")?;
         self.refuse_unknown(table, &TARGET_KEYS, "a target");
         let header = name.span();
@@ -124,7 +124,7 @@ impl Reader {
         let external_id = self.external_id(table, usual);
         let allow = self.allow(table, object);
         let on_leave = self.on_leave(table, object, allow);
-        let (flag, flag_places) = self.flag(table, on_leave);
+        let (flag, flag_places) = self.flag(table, object, on_leave);
         let rules = self.fields(table, object, header.clone());
         let (matching, places) = self.matching(table, usual, external_id.as_deref(), header.clone(), &rules);
         self.refuse_twice(table, external_id.as_deref(), &flag, &flag_places, &rules);
@@ -149,6 +149,7 @@ impl Reader {
         Some(Target {
             name: target_name?,
             org,
+            instance: None,
             object: object?.to_owned(),
             external_id,
             matching,
@@ -251,12 +252,9 @@ impl Reader {
             self.refuse(item.span(), format!("`{word}` is not one of {}", names.join(", ")), suggestion);
             return usual;
         };
-        if !names.contains(&word.as_str()) {
-            let message = format!(
-                "a {} that leaves takes {}, not `{word}`",
-                object.unwrap_or_default(),
-                names.join(", ")
-            );
+        if let Some(object) = object.filter(|_| !names.contains(&word.as_str())) {
+            let message =
+                format!("`{word}` is not for a {object}; one that leaves takes {}", names.join(", "));
             self.refuse(item.span(), message, None);
         }
         let needed = match chosen {
@@ -272,15 +270,22 @@ impl Reader {
     }
 
     /// What is written into the record of someone who left, and the places of its fields.
-    fn flag(&mut self, table: &DeTable<'_>, on_leave: OnLeave) -> (Fields, Vec<Range<usize>>) {
+    fn flag(
+        &mut self,
+        table: &DeTable<'_>,
+        object: Option<&str>,
+        on_leave: OnLeave,
+    ) -> (Fields, Vec<Range<usize>>) {
         let Some((key, item)) = table.get_key_value("flag") else {
-            if let Some(place) = table.get("on-leave").filter(|_| on_leave == OnLeave::Flag) {
+            let is_asked_for = on_leave == OnLeave::Flag && object != Some("User");
+            if let Some(place) = table.get("on-leave").filter(|_| is_asked_for) {
                 let message = "say what is written: `flag = { Left_Company__c = true }`";
                 self.refuse(place.span(), message, None);
             }
             return Default::default();
         };
-        if on_leave != OnLeave::Flag {
+        // That a User has none is said already.
+        if on_leave != OnLeave::Flag && object != Some("User") {
             self.refuse(key.span(), "nothing writes this `flag`; it goes with `on-leave = \"flag\"`", None);
         }
         let Some(fields) = self.table(item, "`flag`") else { return Default::default() };
