@@ -85,6 +85,8 @@ struct Place {
     flag: Vec<Range<usize>>,
     external_id: Option<Range<usize>>,
     record_type: Option<Range<usize>>,
+    /// Of the status in `conversion`.
+    status: Option<Range<usize>>,
 }
 
 impl Mapping {

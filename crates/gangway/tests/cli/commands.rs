@@ -132,6 +132,37 @@ async fn changes_and_holds_are_listed_beside_a_running_gateway() {
     assert_eq!(check["holds"], serde_json::json!([]));
 }
 
+/// What a mapping of Next Identity cannot do over SCIM, and what the org lacks that is only good to have, are warnings.
+#[tokio::test]
+async fn a_mapping_of_next_identity_is_checked_as_it_stands() {
+    let world = World::start().await;
+    let mapping = r#"{"type": "salesforce", "instance": "acme",
+ "mapping": {"email": "Email", "familyName": "LastName", "givenName": "FirstName", "created": "Identity_Created__c"}}"#;
+    let named =
+        world.config().replace("environments.prod]\n", "environments.prod]\nmapping = \"next.json\"\n");
+    world.write("gangway.toml", &named);
+    world.write("next.json", mapping);
+    let output = world.run(&["check", "--output", "json"]);
+    let findings = json(&output);
+    let verdict_of = |words: &str| -> String {
+        let found = findings["findings"].as_array().into_iter().flatten();
+        let mut found =
+            found.filter(|finding| finding["what"].as_str().is_some_and(|what| what.contains(words)));
+        found.next().map(|finding| finding["verdict"].as_str().unwrap().to_owned()).unwrap_or_default()
+    };
+    assert_eq!(verdict_of("its mapping fits Contact in acme"), "ok", "{findings}");
+    assert_eq!(verdict_of("no SCIM attribute carries `created`"), "warning", "{findings}");
+    assert_eq!(verdict_of("Contact has no field `GangwayId__c`"), "warning", "{findings}");
+    assert_eq!(verdict_of("profile"), "", "no User is made: {findings}");
+    assert_eq!(output.status.code(), Some(0), "{findings}");
+
+    world.write("next.json", &mapping.replace("\"FirstName\"", "\"FristName\""));
+    let output = world.run(&["check", "--output", "json"]);
+    assert_eq!(output.status.code(), Some(4));
+    let words = json(&output).to_string();
+    assert!(words.contains("next.json:2:") && words.contains("did you mean `FirstName`?"), "{words}");
+}
+
 #[tokio::test]
 async fn a_check_beside_a_running_gateway_shares_its_login() {
     let world = World::start().await;

@@ -79,6 +79,7 @@ impl Checker<'_> {
         }
         self.external_id();
         self.record_type();
+        self.conversion();
         self.flag();
         if target.allow.create {
             self.required();

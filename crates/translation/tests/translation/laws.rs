@@ -161,6 +161,18 @@ proptest! {
     }
 
     #[test]
+    fn any_json_is_a_mapping_or_explained(
+        text in "(\\{|\\}|\\[|:|,| |\"(type|salesforce|mapping|object|Lead|defaults|uuid|LastName|é)\"|true|null|1|\\\\){0,30}",
+        cut in 0usize..200,
+    ) {
+        check_errors(&format!("{{{text}"))?;
+        let sample = r#"{"type": "salesforce", "instance": "é", "mapping": {"familyName": "LastName", "created": "A__c"}}"#;
+        let cut = sample.floor_char_boundary(cut);
+        check_errors(&format!("{}{text}", &sample[..cut]))?;
+        check_errors(&sample.replacen("\"LastName\"", &text, 1))?;
+    }
+
+    #[test]
     fn any_expression_is_one_or_explained(expression in "(user|\\.|[a-zA-Z]{1,6}|[|()\\[\\]\"*~,=+-]|[0-9]| |é){0,12}") {
         let text = format!("[targets.t]\nobject = \"User\"\nwhen = '''{expression}'''\n[targets.t.fields]\nTitle = {{ from = '''{expression}''' }}\n");
         check_errors(&text)?;

@@ -266,6 +266,74 @@ fn links_lead_to_the_object_that_the_field_refers_to() {
     assert!(no_reference[0].contains("`Title` refers to no record"), "{no_reference:?}");
 }
 
+fn contact(more: &[Value]) -> ObjectDescription {
+    let mut fields = vec![
+        field("LastName", json!({"nillable": false})),
+        field("Email", json!({"type": "email"})),
+        field("GangwayId__c", json!({"externalId": true, "unique": true})),
+        field("Left_Company__c", json!({"type": "boolean", "nillable": false})),
+        field(
+            "AccountId",
+            json!({"type": "reference", "referenceTo": ["Account"], "relationshipName": "Account"}),
+        ),
+        field("ReportsToId", json!({"type": "reference", "referenceTo": ["Contact"]})),
+    ];
+    fields.extend_from_slice(more);
+    serde_json::from_value(json!({"name": "Contact", "fields": fields})).expect("a describe")
+}
+
+/// What marks a person who left can be taken back.
+#[test]
+fn a_flag_is_checked_against_the_org() {
+    let mapping = parsed(EVERYTHING);
+    let check = |status: Value| {
+        let customers = |target: &Target| target.name.as_str() == "customers";
+        sentences(mapping.check_in(&[&contact(&[field("Status__c", status)])], customers))
+    };
+    assert_eq!(check(json!({})), Vec::<String>::new());
+    for (status, why) in [
+        (json!({"nillable": false, "defaultedOnCreate": true}), "cannot be emptied again"),
+        (json!({"updateable": false}), "cannot be changed in this org"),
+        (json!({"length": 3}), "the flag does not fit `Status__c`"),
+    ] {
+        let said = check(status);
+        assert!(said.len() == 1 && said[0].contains(why), "{said:?}");
+    }
+    let said = sentences(mapping.check_in(&[&contact(&[])], |target| target.name.as_str() == "customers"));
+    assert!(said.len() == 1 && said[0].contains("Contact has no field `Status__c`"), "{said:?}");
+}
+
+#[test]
+fn the_status_of_a_converted_lead_is_one_that_leads_have() {
+    let status = |value: &str| json!({"value": value, "active": true});
+    let picklist =
+        json!({"type": "picklist", "picklistValues": [status("Open"), status("Closed - Converted")]});
+    let lead: ObjectDescription =
+        serde_json::from_value(json!({"name": "Lead", "fields": [field("Status", picklist)]}))
+            .expect("a describe");
+    let contact = contact(&[field("Status__c", json!({}))]);
+    let check = |text: &str| {
+        let customers = |target: &Target| target.name.as_str() == "customers";
+        sentences(parsed(text).check_in(&[&contact, &lead], customers))
+    };
+    assert_eq!(check(EVERYTHING), Vec::<String>::new());
+    let said = check(&EVERYTHING.replace("Closed - Converted", "Closed - Convertd"));
+    assert!(said.len() == 1 && said[0].contains("leads have no status `Closed - Convertd`"), "{said:?}");
+    assert!(said[0].ends_with("(Closed - Converted?)"), "{said:?}");
+}
+
+/// One field is not written under two names.
+#[test]
+fn a_relationship_and_its_field_are_not_both_filled() {
+    let text = "[targets.t]\nobject = \"Contact\"\n[targets.t.fields]\nLastName = 'family_name(user)'\n\
+                AccountId = 'user.costCenter'\nAccount = { by = \"ExtId__c\", value = 'user.organization' }\n";
+    let said = sentences(parsed(text).check(&contact(&[])));
+    assert!(
+        said.len() == 1 && said[0].contains("`Account` and `AccountId` write the same field"),
+        "{said:?}"
+    );
+}
+
 /// The targets of another org are none of this one's business.
 #[test]
 fn only_the_targets_of_the_org_are_checked() {

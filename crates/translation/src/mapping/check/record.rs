@@ -1,4 +1,6 @@
-//! What a target says of its records as a whole: the external id, the record type, the flag.
+//! What a target says of its records as a whole: the external id, the record type, the conversion, the flag.
+
+use salesforce_types::FieldType;
 
 use super::Checker;
 use crate::suggest::nearest;
@@ -32,6 +34,19 @@ impl Checker<'_> {
         };
         let message = format!("`{}` of {object} {what}; deploy the metadata in `deploy/`", field.name);
         self.refuse(place, message, None);
+    }
+
+    /// The status that a converted lead gets, where the org's leads are at hand.
+    pub(super) fn conversion(&mut self) {
+        let target = self.target;
+        let (Some(status), Some(place)) = (&target.conversion.status, &target.place.status) else { return };
+        let lead = self.describes.iter().find(|describe| describe.name == "Lead");
+        let Some(field) = lead.and_then(|lead| lead.field("Status")) else { return };
+        if !field.picklist.is_empty() && field.picklist_value(status).is_none() {
+            let suggestion = nearest(status, field.picklist.iter().map(|entry| entry.value.as_str()));
+            let message = format!("leads have no status `{status}` in this org");
+            self.refuse(place.clone(), message, suggestion);
+        }
     }
 
     pub(super) fn record_type(&mut self) {
@@ -70,6 +85,12 @@ impl Checker<'_> {
             };
             if !field.updateable {
                 let message = format!("`{}` cannot be changed in this org", field.name);
+                self.refuse(place.clone(), message, None);
+            } else if field.field_type != FieldType::Boolean && !field.nillable {
+                let message = format!(
+                    "`{}` cannot be emptied again when the person is back; flag with another field",
+                    field.name
+                );
                 self.refuse(place.clone(), message, None);
             } else if let Err((_, why)) = fit(field, value) {
                 let message = format!("the flag does not fit `{}`: {why}", field.name);
