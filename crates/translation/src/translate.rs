@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 
 pub(crate) use fit::fit;
 use fit::{Fitted, Misfit};
+pub(crate) use reference::KEYS_OF_USER;
 pub use reference::{Awaited, Reference, Resolved};
 
 use crate::expression::{Evaluated, UserValue};

@@ -48,7 +48,7 @@ pub struct Awaited {
 }
 
 /// The fields by which a User is found; they say which object a polymorphic owner is.
-const KEYS_OF_USER: [&str; 2] = ["Username", "FederationIdentifier"];
+pub(crate) const KEYS_OF_USER: [&str; 2] = ["Username", "FederationIdentifier"];
 
 impl Target {
     /// Everything that has to be looked up before this user is translated, each once, in the order of the mapping.

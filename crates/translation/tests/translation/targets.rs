@@ -157,6 +157,10 @@ fn lead(key: Value) -> ObjectDescription {
             "nillable": false, "defaultedOnCreate": true}),
         ),
         field(
+            "RecordTypeId",
+            json!({"type": "reference", "referenceTo": ["RecordType"], "defaultedOnCreate": true}),
+        ),
+        field(
             "Campaign__c",
             json!({"type": "reference", "referenceTo": ["Campaign"], "relationshipName": "Campaign__r"}),
         ),
@@ -320,6 +324,32 @@ fn the_status_of_a_converted_lead_is_one_that_leads_have() {
     let said = check(&EVERYTHING.replace("Closed - Converted", "Closed - Convertd"));
     assert!(said.len() == 1 && said[0].contains("leads have no status `Closed - Convertd`"), "{said:?}");
     assert!(said[0].ends_with("(Closed - Converted?)"), "{said:?}");
+}
+
+#[test]
+fn a_record_type_needs_its_field() {
+    let mut lead = lead(json!({"externalId": true, "unique": true}));
+    lead.fields.retain(|field| field.name != "RecordTypeId");
+    let said = sentences(parsed(EVERYTHING).check(&lead));
+    assert!(said.len() == 1 && said[0].contains("`RecordTypeId` of Lead cannot be written"), "{said:?}");
+}
+
+/// An owner may be a user or a queue; only some keys tell which.
+#[test]
+fn a_key_tells_which_object_it_finds() {
+    let check = |key: &str| {
+        let text = format!(
+            "[targets.t]\nobject = \"Lead\"\nexternal-id = \"PersonKey__c\"\n[targets.t.fields]\nLastName = 'family_name(user)'\n\
+             Company = {{ default = \"-\" }}\nOwner = {{ by = \"{key}\", value = 'user.manager.value' }}\n"
+        );
+        sentences(parsed(&text).check(&lead(json!({"externalId": true, "unique": true}))))
+    };
+    assert_eq!(check("FederationIdentifier"), Vec::<String>::new());
+    let said = check("ExtId__c");
+    assert!(
+        said.len() == 1 && said[0].contains("`Owner` is a Group or User, and `ExtId__c` does not tell"),
+        "{said:?}"
+    );
 }
 
 /// One field is not written under two names.

@@ -55,7 +55,16 @@ impl Checker<'_> {
         };
         let object = &self.describe.name;
         match self.describe.record_type(name) {
-            Some(record_type) if record_type.available => {}
+            Some(record_type) if record_type.available => {
+                let is_writeable = self.describe.field("RecordTypeId").is_some_and(|field| field.createable);
+                if !is_writeable {
+                    let message = format!(
+                        "`RecordTypeId` of {object} cannot be written by the integration user, or it may not see it \
+                         (field-level security)"
+                    );
+                    self.refuse(place.clone(), message, None);
+                }
+            }
             Some(_) => {
                 let message = format!(
                     "the integration user may not choose the record type `{name}` of {object}; assign it to its profile or \

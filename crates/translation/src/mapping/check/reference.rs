@@ -7,6 +7,7 @@ use super::{Checker, fills};
 use crate::mapping::Rule;
 use crate::mapping::parse::links::place_of;
 use crate::suggest::nearest;
+use crate::translate::KEYS_OF_USER;
 
 impl Checker<'_> {
     /// `link`: the field can hold a record of that target's object.
@@ -52,6 +53,15 @@ impl Checker<'_> {
     }
 
     fn key(&mut self, rule: &Rule, field: &FieldDescription, key: &str) {
+        if field.reference_to.len() > 1 && !KEYS_OF_USER.iter().any(|known| known.eq_ignore_ascii_case(key)) {
+            let message = format!(
+                "`{}` is a {}, and `{key}` does not tell which; users are found by {}",
+                rule.field,
+                field.reference_to.join(" or "),
+                KEYS_OF_USER.map(|key| format!("`{key}`")).join(" or ")
+            );
+            return self.refuse(place_of(rule), message, None);
+        }
         let refers_to = |object: &str| field.reference_to.iter().any(|it| it.eq_ignore_ascii_case(object));
         let mut at_hand = self.describes.iter().filter(|describe| refers_to(&describe.name)).peekable();
         if at_hand.peek().is_none() {
