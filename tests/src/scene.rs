@@ -57,6 +57,9 @@ impl Scene {
 
     /// The orgs beside `acme`, with their settings.
     pub(crate) fn place_orgs(&self, config: &mut Table, others: &[Sim]) {
+        if others.is_empty() {
+            return;
+        }
         let orgs = table(config, "orgs");
         let acme = orgs["acme"].clone();
         for (name, sim) in self.other_orgs.iter().zip(others) {

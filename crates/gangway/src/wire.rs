@@ -80,6 +80,7 @@ pub struct Gateway {
     serving: JoinHandle<io::Result<()>>,
     metrics: Option<Metrics>,
     caretaker: JoinHandle<()>,
+    tasks: JoinHandle<()>,
 }
 
 /// The configuration in force and the orgs that are connected by it.
@@ -157,6 +158,10 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
     };
     let current = Mutex::new(Current { config, orgs });
     let caretaker = tokio::spawn(look_after(Arc::clone(&health)));
+    let tasks = tokio::spawn({
+        let provisioner = provisioner.clone();
+        async move { provisioner.run_tasks().await }
+    });
     Ok(Gateway {
         addr,
         store,
@@ -170,6 +175,7 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
         serving,
         metrics,
         caretaker,
+        tasks,
     })
 }
 
@@ -220,6 +226,7 @@ async fn serve(
     .map_err(fail)?;
     let addr = server.addrs().first().copied().unwrap_or(listen);
     // Before the first request: what was accepted earlier has its turn earlier.
+    remember_targets(provisioner).await;
     resume(provisioner).await;
     let server = server.run();
     let handle = server.handle();
@@ -235,6 +242,12 @@ fn connections_per_worker(workers: usize) -> usize {
 async fn resume(provisioner: &Provisioner) {
     if let Err(error) = provisioner.resume().await {
         tracing::error!(%error, "open changes could not be read; they wait for the next start");
+    }
+}
+
+async fn remember_targets(provisioner: &Provisioner) {
+    if let Err(error) = provisioner.remember_targets().await {
+        tracing::error!(%error, "the targets could not be remembered; `gangway plan` will not know of those that are removed");
     }
 }
 
@@ -293,6 +306,8 @@ impl Gateway {
         }
         let orgs = tenants::orgs(&config.orgs, &current.config.orgs, &current.orgs, &self.vault, &self.clock);
         self.provisioner.replace_tenants(tenants::provisioned(&config.tenants), orgs.clone());
+        let provisioner = self.provisioner.clone();
+        tokio::spawn(async move { remember_targets(&provisioner).await });
         self.door.replace_tenants(tenants::served(&config.tenants));
         self.health.state.store(Arc::new(state(&config, &orgs, false)));
         let before = std::mem::replace(&mut *current, Current { config, orgs }).orgs;
@@ -329,6 +344,8 @@ impl Gateway {
         self.server.stop(true).await;
         let _ = self.serving.await;
         self.provisioner.drain(within).await;
+        // It stops with the provisioner; a task that was under way has ended by now, or is tried again later.
+        self.tasks.abort();
         // A login may outlive the change that asked for it, and the refresh token it brings must be stored.
         let orgs = std::mem::take(&mut self.current.lock().unwrap_or_else(PoisonError::into_inner).orgs);
         for org in orgs.values() {

@@ -1,47 +1,41 @@
-//! Which case applies, and what the target allows in it.
+//! What one record needs: which case applies, and what the target allows in it.
 
-use model::{OrgName, TargetName};
-use salesforce_types::{Fields, Link, Manner, Plan, PlannedStep, RecordId, References, Step};
+use indexmap::IndexMap;
+use model::{OrgName, ResourceId, TargetName};
+use salesforce_types::{
+    Conversion, Duplicates, Fields, Link, Manner, ObjectDescription, Plan, PlannedStep, RecordId, References,
+    Step,
+};
 use serde_json::Value;
-use translation::{Desired, FieldRefusal, Target, Translation};
+use translation::{Desired, DuplicatePolicy, FieldRefusal, OnLeave, Target, Translation};
 
 use crate::{
-    Found, MatchKey, Obstacle,
-    difference::{agreed, difference, written},
-    match_keys,
-    matching::{actual_fields, choose},
-    must_look_first,
+    Aim, Found, MatchKey, Obstacle, Origin, Place,
+    difference::{agreed, difference, same_value, written},
+    matching::{actual_fields, choose, keys_of, must_look_first},
 };
 
 /// All that a decision rests on.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
-    /// The rule.
-    pub target: &'a Target,
-    /// The org it writes to.
-    pub org: &'a OrgName,
-    /// What is wanted of it.
-    pub wanted: Wanted<'a>,
-    /// The identity's record, where it has one.
-    pub link: Option<&'a Link>,
-    /// What a look into the org has found, where it has none.
+    /// Whose record.
+    pub identity: &'a ResourceId,
+    /// The rule and its org.
+    pub place: Place<'a>,
+    /// What the org says of the object.
+    pub describe: &'a ObjectDescription,
+    /// What is to become of the record.
+    pub aim: &'a Aim<'a>,
+    /// What the mapping makes of the identity; needed where it holds the target.
+    pub translation: Option<&'a Translation>,
+    /// Whether the person may work.
+    pub active: bool,
+    /// What a look into the org has found.
     pub found: &'a Found,
     /// The profile of a new User, where the mapping sets none.
     pub profile: Option<&'a RecordId>,
-}
-
-/// What is wanted of a target.
-#[derive(Clone, Copy, Debug)]
-pub enum Wanted<'a> {
-    /// A record like this.
-    Record {
-        /// What the mapping makes of the identity.
-        translation: &'a Translation,
-        /// Whether the person may work.
-        active: bool,
-    },
-    /// No access: the identity was deleted, or the target's rule does not hold any more.
-    NoAccess,
+    /// What the identity's lead is converted into.
+    pub conversion: Option<&'a Conversion>,
 }
 
 /// What to do.
@@ -57,8 +51,10 @@ pub enum Decision {
     Hold(Obstacle),
     /// The org would refuse what the mapping makes of the identity.
     Refuse(Vec<FieldRefusal>),
-    /// The target does not allow it.
+    /// The target does not allow it, and somebody would keep an access that is taken from him.
     NotAllowed(&'static str),
+    /// The target makes no records, and there is none to change: nothing is written.
+    NoMatch,
 }
 
 /// Steps to take and what is known once they are done.
@@ -66,92 +62,100 @@ pub enum Decision {
 pub struct Steps {
     /// At most one step writes the record itself; it leads.
     pub plan: Plan,
-    /// The link afterwards. Its record id is known beforehand unless the plan makes the record.
+    /// What becomes of the link.
     pub link: LinkAfter,
+    /// Changes that the target does not allow, and that are left out.
+    pub left_out: bool,
 }
 
 /// The link once the steps are done.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LinkAfter {
-    /// The record, unless the plan makes it.
-    pub record_id: Option<RecordId>,
-    /// What is known to be in it.
-    pub written: Fields,
-    /// Whether the record was there before Gangway.
-    pub adopted: bool,
+pub enum LinkAfter {
+    /// There is none: the record is gone.
+    Gone,
+    /// It is this. The record id is known beforehand unless the plan makes the record.
+    There {
+        /// The record, unless the plan makes it.
+        record_id: Option<RecordId>,
+        /// What is known to be in it.
+        written: Fields,
+        /// Whether the record was there before Gangway.
+        adopted: bool,
+        /// The value of its external id.
+        key: Option<String>,
+        /// Whether the identity is gone from the target.
+        left: bool,
+        /// Of a lead: the contact that it became.
+        became: Option<RecordId>,
+    },
 }
 
 impl LinkAfter {
-    /// The link, with the id of the record that was made or changed.
+    /// The link, with the id of the record that was made or changed. None: it is gone, or nothing has made its record.
     #[must_use]
-    pub fn into_link(self, target: TargetName, org: OrgName, object: String, done: &RecordId) -> Link {
-        let record_id = self.record_id.unwrap_or_else(|| done.clone());
-        Link { adopted: self.adopted, ..Link::new(target, org, object, record_id, self.written) }
+    pub fn into_link(
+        self,
+        target: TargetName,
+        org: OrgName,
+        object: String,
+        done: Option<&RecordId>,
+    ) -> Option<Link> {
+        let Self::There { record_id, written, adopted, key, left, became } = self else { return None };
+        let record_id = record_id.or_else(|| done.cloned())?;
+        let link = Link::new(target, org, object, record_id, written);
+        Some(Link { adopted, key, left, became, ..link })
     }
 }
 
-/// Decides what one target needs.
+/// Decides what one record needs.
 #[must_use]
 pub fn plan(input: &Input<'_>) -> Decision {
-    match (input.wanted, input.link) {
-        (Wanted::NoAccess, None) => Decision::Nothing,
-        (Wanted::NoAccess, Some(link)) => leave(input, link),
-        (Wanted::Record { translation, active }, Some(link)) => update(
-            input,
-            translation,
-            active,
-            &Known { id: &link.record_id, fields: &link.written, adopted: link.adopted, linked: true },
-        ),
-        (Wanted::Record { translation, active }, None) => match_or_create(input, translation, active),
-    }
-}
-
-/// No link yet: adopt what is there, or make a record.
-fn match_or_create(input: &Input<'_>, translation: &Translation, active: bool) -> Decision {
-    let keys = match_keys(&input.target.matching, translation);
-    match input.found {
-        Found::NotLooked if must_look_first(&keys) || !input.target.allow.create => Decision::LookUp(keys),
-        Found::NotLooked => create(input, translation, active),
-        Found::Records(records) => match choose(&keys, records) {
-            Err(obstacle) => Decision::Hold(obstacle),
-            Ok(None) => create(input, translation, active),
-            Ok(Some(record)) => {
-                let actual = actual_fields(record);
-                let known = Known { id: &record.id, fields: &actual, adopted: true, linked: false };
-                update(input, translation, active, &known)
+    match (input.aim, input.translation) {
+        (Aim::Leave(link), _) => leave(input, link),
+        (Aim::Followed(_), _) | (Aim::Hold(_), None) => Decision::Nothing,
+        (Aim::Hold(origin), Some(translation)) => {
+            let key = external_id(input, origin, translation);
+            let desired = with_external_id(input, translation, key.as_deref());
+            let run = Run { input, translation, desired, key };
+            match origin {
+                Origin::Linked(link) => run.update(&Known {
+                    id: &link.record_id,
+                    fields: &link.written,
+                    adopted: link.adopted,
+                    linked: true,
+                }),
+                Origin::Lead(lead) => run.convert(lead),
+                Origin::Named(record) => run.adopt_named(record),
+                Origin::Unknown(_) => run.match_or_create(),
             }
-        },
+        }
     }
 }
 
-fn create(input: &Input<'_>, translation: &Translation, active: bool) -> Decision {
-    if !input.target.allow.create {
-        return Decision::NotAllowed("create");
+/// The value of the record's external id: what the mapping says of that field, else the identity's own.
+fn external_id(input: &Input<'_>, origin: &Origin<'_>, translation: &Translation) -> Option<String> {
+    let field = input.describe.field(input.place.target.external_id.as_deref()?)?;
+    if let Some(Desired::Set(Value::String(value))) = translation.fields.get(&field.name) {
+        return Some(value.clone());
     }
-    if !translation.refusals.is_empty() {
-        return Decision::Refuse(translation.refusals.clone());
+    Some(match origin {
+        Origin::Linked(Link { key: Some(key), .. }) | Origin::Unknown(key) => key.clone(),
+        _ => input.identity.to_string(),
+    })
+}
+
+/// The desired fields, the external id among them.
+fn with_external_id(
+    input: &Input<'_>,
+    translation: &Translation,
+    key: Option<&str>,
+) -> IndexMap<String, Desired> {
+    let mut desired = translation.fields.clone();
+    let field = input.place.target.external_id.as_deref().and_then(|name| input.describe.field(name));
+    if let (Some(field), Some(key)) = (field, key) {
+        desired.insert(field.name.clone(), Desired::Set(Value::from(key)));
     }
-    let mut fields: Fields = translation
-        .fields
-        .iter()
-        .filter_map(|(field, desired)| match desired {
-            Desired::Set(value) => Some((field.clone(), value.clone())),
-            Desired::Clear => None,
-        })
-        .collect();
-    if let (false, Some(profile)) = (fields.contains_key("ProfileId"), input.profile) {
-        fields.insert("ProfileId".to_owned(), Value::String(profile.to_string()));
-    }
-    // Always said: what Salesforce makes of a create without it differs between APIs.
-    fields.insert("IsActive".to_owned(), Value::Bool(active));
-    let link = LinkAfter { record_id: None, written: fields.clone(), adopted: false };
-    let step = Step::Create {
-        object: input.target.object.clone(),
-        fields,
-        refers: References::new(),
-        manner: Manner::default(),
-    };
-    Decision::Steps(Steps { plan: one(input, step, "no record has this name yet"), link })
+    desired
 }
 
 /// A record that is there, linked or about to be.
@@ -162,94 +166,303 @@ struct Known<'a> {
     linked: bool,
 }
 
-fn update(input: &Input<'_>, translation: &Translation, active: bool, known: &Known<'_>) -> Decision {
-    let allow = &input.target.allow;
-    let mut fields = if known.linked {
-        difference(&translation.fields, known.fields)
-    } else {
-        // What an adopted record holds in fields that the identity says nothing of is not ours to clear.
-        let set = translation.fields.iter().filter(|(_, desired)| matches!(desired, Desired::Set(_)));
-        difference(&set.map(|(field, desired)| (field.clone(), desired.clone())).collect(), known.fields)
-    };
-    let was_active = known.fields.get("IsActive").and_then(Value::as_bool).unwrap_or(true);
-    let leaves = was_active && !active;
-    if !fields.is_empty() && !allow.update {
-        if !leaves {
-            return Decision::NotAllowed("update");
-        }
-        fields.clear();
-    }
-    if active != was_active {
-        if leaves && !allow.disable {
-            return Decision::NotAllowed("disable");
-        }
-        if !leaves && !allow.update {
-            return Decision::NotAllowed("update");
-        }
-        fields.insert("IsActive".to_owned(), Value::Bool(active));
-    }
-    // A value that the org would refuse stands in nobody's way when it is not about to be written: someone who leaves
-    // with a title that is too long is locked out all the same.
-    let mut refusals = translation.refusals.clone();
-    if leaves {
-        for refusal in refusals.drain(..) {
-            fields.shift_remove(&refusal.field);
-        }
-    }
-    if !refusals.is_empty() {
-        return Decision::Refuse(refusals);
-    }
-    let base = if known.linked { known.fields.clone() } else { agreed(&translation.fields, known.fields) };
-    let mut kept = written(&base, &fields);
-    kept.entry("IsActive".to_owned()).or_insert(Value::Bool(active));
-    let link = LinkAfter { record_id: Some(known.id.clone()), written: kept, adopted: known.adopted };
-    let reason = match (leaves, known.linked) {
-        (true, _) => "the identity is not active",
-        (false, true) => "the identity was changed",
-        (false, false) => "a record that was there before is adopted",
-    };
-    Decision::Steps(Steps { plan: update_step(input, known.id, fields, reason), link })
+/// A target that the identity holds.
+struct Run<'r> {
+    input: &'r Input<'r>,
+    translation: &'r Translation,
+    desired: IndexMap<String, Desired>,
+    key: Option<String>,
 }
 
-fn leave(input: &Input<'_>, link: &Link) -> Decision {
-    let mut written = link.written.clone();
-    let active = written.get("IsActive").and_then(Value::as_bool).unwrap_or(true);
-    let mut fields = Fields::new();
-    if active {
-        if !input.target.allow.disable {
-            return Decision::NotAllowed("disable");
-        }
-        fields.insert("IsActive".to_owned(), Value::Bool(false));
-        written.insert("IsActive".to_owned(), Value::Bool(false));
+impl Run<'_> {
+    fn target(&self) -> &Target {
+        self.input.place.target
     }
-    let after = LinkAfter { record_id: Some(link.record_id.clone()), written, adopted: link.adopted };
-    let plan = update_step(input, &link.record_id, fields, "the identity has no access any more");
-    Decision::Steps(Steps { plan, link: after })
-}
 
-fn update_step(input: &Input<'_>, id: &RecordId, fields: Fields, reason: &str) -> Plan {
-    if fields.is_empty() {
-        return Plan::default();
+    /// No link yet: adopt what is there, or make a record.
+    fn match_or_create(&self) -> Decision {
+        let keys = self.keys();
+        match self.input.found {
+            Found::NotLooked if must_look_first(self.target(), &keys) || !self.target().allow.create => {
+                if keys.is_empty() {
+                    self.create()
+                } else {
+                    Decision::LookUp(keys)
+                }
+            }
+            Found::NotLooked => self.create(),
+            Found::Records(records) => {
+                let decisive = self.external_id_key();
+                match choose(decisive.as_ref(), &keys, records) {
+                    Err(obstacle) => Decision::Hold(obstacle),
+                    Ok(None) => self.create(),
+                    Ok(Some(record)) => self.adopt(&record.id, &actual_fields(record)),
+                }
+            }
+        }
     }
-    one(
-        input,
-        Step::Update {
-            object: input.target.object.clone(),
-            id: id.clone(),
+
+    /// The record that Salesforce itself names, if it is still there.
+    fn adopt_named(&self, id: &RecordId) -> Decision {
+        let Found::Records(records) = self.input.found else {
+            return Decision::LookUp(vec![MatchKey::id(id)]);
+        };
+        match records.iter().find(|record| record.id == *id) {
+            None => self.create(),
+            Some(record) if record.protected => Decision::Hold(Obstacle::Protected(id.clone())),
+            Some(record) => match &record.linked_to {
+                Some(other) if other != self.input.identity => {
+                    Decision::Hold(Obstacle::LinkedElsewhere(id.clone(), other.clone()))
+                }
+                _ => self.adopt(id, &actual_fields(record)),
+            },
+        }
+    }
+
+    fn adopt(&self, id: &RecordId, actual: &Fields) -> Decision {
+        self.update(&Known { id, fields: actual, adopted: true, linked: false })
+    }
+
+    fn keys(&self) -> Vec<MatchKey> {
+        let mut keys: Vec<MatchKey> = self.external_id_key().into_iter().collect();
+        keys.extend(keys_of(&self.target().matching, self.translation));
+        keys
+    }
+
+    fn external_id_key(&self) -> Option<MatchKey> {
+        let field = self.input.describe.field(self.target().external_id.as_deref()?)?;
+        Some(MatchKey { field: field.name.clone(), value: Value::from(self.key.as_deref()?) })
+    }
+
+    fn create(&self) -> Decision {
+        if !self.target().allow.create {
+            return Decision::NoMatch;
+        }
+        if !self.translation.refusals.is_empty() {
+            return Decision::Refuse(self.translation.refusals.clone());
+        }
+        let mut fields = set_fields(&self.desired);
+        if self.is_user() {
+            if let (false, Some(profile)) = (fields.contains_key("ProfileId"), self.input.profile) {
+                fields.insert("ProfileId".to_owned(), Value::String(profile.to_string()));
+            }
+            // Always said: what Salesforce makes of a create without it differs between APIs.
+            fields.insert("IsActive".to_owned(), Value::Bool(self.input.active));
+        } else if !self.input.active && self.target().on_leave == OnLeave::Flag {
+            fields.extend(self.target().flag.clone());
+        }
+        let link = self.link(None, fields.clone(), false);
+        let manner = Manner { assignment_rules: self.target().assignment_rules, ..self.manner() };
+        let object = self.target().object.clone();
+        let refers = References::new();
+        let step = match self.external_id_key() {
+            Some(MatchKey { field, value }) => {
+                fields.shift_remove(&field);
+                let value = value.as_str().unwrap_or_default().to_owned();
+                Step::Upsert { object, key: field, value, fields, refers, manner }
+            }
+            None => Step::Create { object, fields, refers, manner },
+        };
+        self.steps(Some(step), "there is no record yet", link)
+    }
+
+    /// The lead becomes the contact; what the contact lacks is written once its id is known.
+    fn convert(&self, lead: &Link) -> Decision {
+        if !self.target().allow.create {
+            return Decision::NoMatch;
+        }
+        // Seen before anything is done that cannot be undone.
+        if !self.translation.refusals.is_empty() {
+            return Decision::Refuse(self.translation.refusals.clone());
+        }
+        let conversion = self.input.conversion.cloned().unwrap_or_default();
+        let step = Step::Convert { lead: lead.record_id.clone(), conversion };
+        let link = self.link(None, Fields::new(), lead.adopted);
+        self.steps(Some(step), "the lead has become a contact", link)
+    }
+
+    fn update(&self, known: &Known<'_>) -> Decision {
+        let allow = &self.target().allow;
+        let mut fields = if known.linked {
+            difference(&self.desired, known.fields)
+        } else {
+            // What an adopted record holds in fields that the identity says nothing of is not ours to clear.
+            let set = self.desired.iter().filter(|(_, desired)| matches!(desired, Desired::Set(_)));
+            difference(&set.map(|(field, desired)| (field.clone(), desired.clone())).collect(), known.fields)
+        };
+        let (lifecycle, leaves) = self.lifecycle(known);
+        let mut left_out = false;
+        if !fields.is_empty() && !allow.update {
+            left_out = true;
+            fields.clear();
+        }
+        if !lifecycle.is_empty() {
+            if leaves && !allow.disable {
+                return Decision::NotAllowed("disable");
+            }
+            if leaves || allow.update {
+                fields.extend(lifecycle);
+            } else {
+                left_out = true;
+            }
+        }
+        // A value that the org would refuse stands in nobody's way when it is not about to be written: someone who leaves
+        // with a title that is too long is locked out all the same.
+        let mut refusals = self.translation.refusals.clone();
+        if leaves || left_out {
+            for refusal in refusals.drain(..) {
+                fields.shift_remove(&refusal.field);
+            }
+        }
+        if !refusals.is_empty() {
+            return Decision::Refuse(refusals);
+        }
+        let base = if known.linked { known.fields.clone() } else { agreed(&self.desired, known.fields) };
+        let mut kept = written(&base, &fields);
+        if self.is_user() {
+            let was_active = known.fields.get("IsActive").and_then(Value::as_bool).unwrap_or(true);
+            kept.entry("IsActive".to_owned()).or_insert(Value::Bool(was_active));
+        }
+        let link = self.link(Some(known.id.clone()), kept, known.adopted);
+        let reason = match (leaves, known.linked) {
+            (true, _) => "the identity is not active",
+            (false, true) => "the identity was changed",
+            (false, false) => "a record that was there before is adopted",
+        };
+        let step = (!fields.is_empty()).then(|| Step::Update {
+            object: self.target().object.clone(),
+            id: known.id.clone(),
             fields,
-            manner: Manner::default(),
-        },
-        reason,
-    )
+            manner: self.manner(),
+        });
+        match self.steps(step, reason, link) {
+            Decision::Steps(steps) => Decision::Steps(Steps { left_out, ..steps }),
+            other => other,
+        }
+    }
+
+    /// What `active` asks of the record, and whether that takes something away.
+    fn lifecycle(&self, known: &Known<'_>) -> (Fields, bool) {
+        let active = self.input.active;
+        if self.is_user() {
+            let was_active = known.fields.get("IsActive").and_then(Value::as_bool).unwrap_or(true);
+            let mut fields = Fields::new();
+            if active != was_active {
+                fields.insert("IsActive".to_owned(), Value::Bool(active));
+            }
+            return (fields, was_active && !active);
+        }
+        if self.target().on_leave != OnLeave::Flag {
+            return (Fields::new(), false);
+        }
+        let has = |(field, value): (&String, &Value)| {
+            same_value(field, known.fields.get(field).unwrap_or(&Value::Null), value)
+        };
+        let flagged = self.target().flag.iter().all(has);
+        match (active, flagged) {
+            (false, false) => (self.target().flag.clone(), true),
+            (true, true) if known.linked => (unflagged(self.target(), &self.desired), false),
+            _ => (Fields::new(), false),
+        }
+    }
+
+    fn is_user(&self) -> bool {
+        self.target().object == "User"
+    }
+
+    fn manner(&self) -> Manner {
+        manner(self.target())
+    }
+
+    fn link(&self, record_id: Option<RecordId>, written: Fields, adopted: bool) -> LinkAfter {
+        LinkAfter::There { record_id, written, adopted, key: self.key.clone(), left: false, became: None }
+    }
+
+    fn steps(&self, step: Option<Step>, reason: &str, link: LinkAfter) -> Decision {
+        Decision::Steps(Steps { plan: one(self.input, step, reason), link, left_out: false })
+    }
 }
 
-fn one(input: &Input<'_>, step: Step, reason: &str) -> Plan {
-    let step = PlannedStep {
-        target: input.target.name.clone(),
-        org: input.org.clone(),
+/// What is set of the desired fields.
+fn set_fields(desired: &IndexMap<String, Desired>) -> Fields {
+    let value = |(field, desired): (&String, &Desired)| match desired {
+        Desired::Set(value) => Some((field.clone(), value.clone())),
+        Desired::Clear => None,
+    };
+    desired.iter().filter_map(value).collect()
+}
+
+/// A flag taken back: the other truth value, else nothing. What the mapping fills is filled by it.
+fn unflagged(target: &Target, desired: &IndexMap<String, Desired>) -> Fields {
+    let back = |value: &Value| value.as_bool().map_or(Value::Null, |flag| Value::Bool(!flag));
+    let own = target.flag.iter().filter(|(field, _)| !desired.contains_key(*field));
+    own.map(|(field, value)| (field.clone(), back(value))).collect()
+}
+
+/// How the org is to take a write of this target; assignment rules are for new records alone.
+#[must_use]
+pub fn manner(target: &Target) -> Manner {
+    let duplicates = match target.duplicates {
+        DuplicatePolicy::Allow => Duplicates::Allow,
+        DuplicatePolicy::Respect | DuplicatePolicy::Adopt => Duplicates::Respect,
+    };
+    Manner { duplicates, assignment_rules: false }
+}
+
+/// The identity is gone from the target.
+fn leave(input: &Input<'_>, link: &Link) -> Decision {
+    if link.left {
+        return Decision::Nothing;
+    }
+    let target = input.place.target;
+    let after = |fields: &Fields| LinkAfter::There {
+        record_id: Some(link.record_id.clone()),
+        written: written(&link.written, fields),
+        adopted: link.adopted,
+        key: link.key.clone(),
+        left: true,
+        became: link.became.clone(),
+    };
+    let steps = |step: Option<Step>, link: LinkAfter| {
+        let plan = one(input, step, "the identity has no place in the target any more");
+        Decision::Steps(Steps { plan, link, left_out: false })
+    };
+    // Nothing can be written into a lead that was converted.
+    if link.became.is_some() {
+        return steps(None, after(&Fields::new()));
+    }
+    let fields = match target.on_leave {
+        OnLeave::None => Fields::new(),
+        OnLeave::Delete => {
+            if !target.allow.delete {
+                return Decision::NotAllowed("delete");
+            }
+            let delete = Step::Delete { object: target.object.clone(), id: link.record_id.clone() };
+            return steps(Some(delete), LinkAfter::Gone);
+        }
+        OnLeave::Flag => target.flag.clone(),
+        OnLeave::Anonymise => target.anonymised(input.describe),
+        OnLeave::Disable | OnLeave::FreezeThenDeactivate => {
+            let active = link.written.get("IsActive").and_then(Value::as_bool).unwrap_or(true);
+            if active && !target.allow.disable {
+                return Decision::NotAllowed("disable");
+            }
+            let deactivated = ("IsActive".to_owned(), Value::Bool(false));
+            active.then_some(deactivated).into_iter().collect()
+        }
+    };
+    let (id, object, manner) = (link.record_id.clone(), target.object.clone(), manner(target));
+    let step = (!fields.is_empty()).then(|| Step::Update { object, id, fields: fields.clone(), manner });
+    steps(step, after(&fields))
+}
+
+fn one(input: &Input<'_>, step: Option<Step>, reason: &str) -> Plan {
+    let planned = |step| PlannedStep {
+        target: input.place.target.name.clone(),
+        org: input.place.org.clone(),
         step,
         leading: true,
         reason: reason.to_owned(),
     };
-    Plan { steps: vec![step] }
+    Plan { steps: step.map(planned).into_iter().collect() }
 }

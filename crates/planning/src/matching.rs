@@ -3,7 +3,7 @@
 use model::ResourceId;
 use salesforce_types::{Fields, RecordId};
 use serde_json::{Map, Value};
-use translation::{Desired, Translation};
+use translation::{Desired, Target, Translation};
 
 use crate::same_value;
 
@@ -49,11 +49,21 @@ pub enum Obstacle {
     Protected(RecordId),
     /// The one that matches belongs to another identity.
     LinkedElsewhere(RecordId, ResourceId),
+    /// The identity's own was deleted in Salesforce.
+    DeletedByHand(RecordId),
+}
+
+impl MatchKey {
+    /// The record itself.
+    #[must_use]
+    pub fn id(record: &RecordId) -> Self {
+        Self { field: "Id".to_owned(), value: Value::from(record.as_str()) }
+    }
 }
 
 /// The match keys of a target that have a value for this identity, in the target's order.
 #[must_use]
-pub fn match_keys(matching: &[String], translation: &Translation) -> Vec<MatchKey> {
+pub fn keys_of(matching: &[String], translation: &Translation) -> Vec<MatchKey> {
     matching
         .iter()
         .filter_map(|field| match translation.fields.get(field) {
@@ -68,22 +78,33 @@ pub fn match_keys(matching: &[String], translation: &Translation) -> Vec<MatchKe
 /// Whether the org has to be searched before a create is tried.
 ///
 /// Salesforce itself guards `Username` (over all orgs) and `FederationIdentifier` (in the org), so a create that meets an existing
-/// User is refused and the search can follow: one call for each new joiner instead of two. Any other key guards nothing.
+/// User is refused and the search can follow: one call for each new joiner instead of two. So does an upsert by an external
+/// id. Any other key guards nothing.
 #[must_use]
-pub fn must_look_first(keys: &[MatchKey]) -> bool {
-    keys.iter().any(|key| !["Username", "FederationIdentifier"].contains(&key.field.as_str()))
+pub fn must_look_first(target: &Target, keys: &[MatchKey]) -> bool {
+    let guarded = |key: &MatchKey| {
+        (target.object == "User" && ["Username", "FederationIdentifier"].contains(&key.field.as_str()))
+            || target.external_id.as_ref().is_some_and(|field| field.eq_ignore_ascii_case(&key.field))
+    };
+    !keys.iter().all(guarded)
 }
 
 /// The record to adopt, nothing, or why a person has to decide.
 ///
-/// Keys are tried in order, and a later key may only confirm what an earlier one found: two keys that point to two
-/// records are as ambiguous as one key that points to both.
+/// The external id is `decisive`: nobody else has it. Of the other keys a later one may only confirm what an earlier one
+/// found: two keys that point to two records are as ambiguous as one key that points to both.
 pub(crate) fn choose<'a>(
+    decisive: Option<&MatchKey>,
     keys: &[MatchKey],
     records: &'a [FoundRecord],
 ) -> Result<Option<&'a FoundRecord>, Obstacle> {
-    let matching: Vec<&FoundRecord> =
-        records.iter().filter(|record| keys.iter().any(|key| has(record, key))).collect();
+    let by = |keys: &[MatchKey]| -> Vec<&'a FoundRecord> {
+        records.iter().filter(|record| keys.iter().any(|key| has(record, key))).collect()
+    };
+    let mut matching = decisive.map(|key| by(std::slice::from_ref(key))).unwrap_or_default();
+    if matching.is_empty() {
+        matching = by(keys);
+    }
     match matching.as_slice() {
         [] => Ok(None),
         [one] if one.protected => Err(Obstacle::Protected(one.id.clone())),

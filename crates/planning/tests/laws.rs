@@ -2,9 +2,12 @@
 
 use indexmap::IndexMap;
 use model::{OrgName, ResourceId};
-use planning::{Decision, Found, FoundRecord, Input, Obstacle, Wanted, plan, takes_access_away};
+use planning::{
+    Aim, Decision, Found, FoundRecord, Input, LinkAfter, Obstacle, Origin, Place, Steps, plan,
+    takes_access_away,
+};
 use proptest::prelude::*;
-use salesforce_types::{Fields, Link, RecordId, Step};
+use salesforce_types::{Fields, Link, ObjectDescription, RecordId, Step};
 use serde_json::{Map, Value, json};
 use translation::{Desired, Mapping, Target, Translation};
 
@@ -39,21 +42,60 @@ fn translation(fields: IndexMap<String, Desired>) -> Translation {
     Translation { fields, ..Translation::default() }
 }
 
-fn input<'a>(
+/// All that one decision about a User rests on.
+struct Case<'a> {
     target: &'a Target,
     org: &'a OrgName,
-    translation: &'a Translation,
-    active: bool,
     link: Option<&'a Link>,
     found: &'a Found,
-) -> Input<'a> {
-    Input { target, org, wanted: Wanted::Record { translation, active }, link, found, profile: None }
+}
+
+impl Case<'_> {
+    fn decide(&self, translation: &Translation, active: bool) -> Decision {
+        let aim = match self.link {
+            Some(link) => Aim::Hold(Origin::Linked(link)),
+            None => Aim::Hold(Origin::Unknown("ada".into())),
+        };
+        self.aimed(&aim, Some(translation), active)
+    }
+
+    fn leave(&self) -> Decision {
+        self.aimed(&Aim::Leave(self.link.expect("a link")), None, false)
+    }
+
+    fn aimed(&self, aim: &Aim<'_>, translation: Option<&Translation>, active: bool) -> Decision {
+        let describe: ObjectDescription =
+            serde_json::from_value(json!({ "name": self.target.object, "fields": [] })).expect("a describe");
+        plan(&Input {
+            identity: &ResourceId::from_text("ada"),
+            place: Place { target: self.target, org: self.org, removed: false },
+            describe: &describe,
+            aim,
+            translation,
+            active,
+            found: self.found,
+            profile: None,
+            conversion: None,
+        })
+    }
+}
+
+fn decide(
+    target: &Target,
+    org: &OrgName,
+    translation: &Translation,
+    active: bool,
+    link: Option<&Link>,
+    found: &Found,
+) -> Decision {
+    Case { target, org, link, found }.decide(translation, active)
 }
 
 /// What Salesforce has after a step, as far as its fields go.
-fn carried_out(decision: &Decision, target: &Target) -> Link {
+fn carried_out(decision: Decision, target: &Target) -> Link {
     let Decision::Steps(steps) = decision else { panic!("no steps: {decision:?}") };
-    steps.link.clone().into_link(target.name.clone(), org(), target.object.clone(), &id(1))
+    let link = steps.link.into_link(target.name.clone(), org(), target.object.clone(), Some(&id(1)));
+    link.expect("a link")
 }
 
 proptest! {
@@ -64,11 +106,11 @@ proptest! {
     ) {
         let (target, org) = (target(), org());
         let (first, second) = (translation(first), translation(second));
-        let created = plan(&input(&target, &org, &first, active, None, &Found::NotLooked));
-        let link = carried_out(&created, &target);
+        let created = decide(&target, &org, &first, active, None, &Found::NotLooked);
+        let link = carried_out(created, &target);
         prop_assert_eq!(again(&target, &org, &first, active, &link), 0);
-        let changed = plan(&input(&target, &org, &second, then, Some(&link), &Found::NotLooked));
-        let link = carried_out(&changed, &target);
+        let changed = decide(&target, &org, &second, then, Some(&link), &Found::NotLooked);
+        let link = carried_out(changed, &target);
         prop_assert_eq!(again(&target, &org, &second, then, &link), 0);
     }
 
@@ -77,8 +119,8 @@ proptest! {
     fn an_update_writes_only_what_differs(first in desired(), second in desired()) {
         let (target, org) = (target(), org());
         let (first, second) = (translation(first), translation(second));
-        let link = carried_out(&plan(&input(&target, &org, &first, true, None, &Found::NotLooked)), &target);
-        let Decision::Steps(steps) = plan(&input(&target, &org, &second, true, Some(&link), &Found::NotLooked)) else {
+        let link = carried_out(decide(&target, &org, &first, true, None, &Found::NotLooked), &target);
+        let Decision::Steps(steps) = decide(&target, &org, &second, true, Some(&link), &Found::NotLooked) else {
             return Err(TestCaseError::fail("no steps"));
         };
         for step in &steps.plan.steps {
@@ -95,9 +137,9 @@ proptest! {
     fn who_goes_is_known_by_the_plan(fields in desired(), before in any::<bool>(), after in any::<bool>()) {
         let (target, org) = (target(), org());
         let translation = translation(fields);
-        let created = plan(&input(&target, &org, &translation, before, None, &Found::NotLooked));
-        let link = carried_out(&created, &target);
-        let Decision::Steps(steps) = plan(&input(&target, &org, &translation, after, Some(&link), &Found::NotLooked)) else {
+        let created = decide(&target, &org, &translation, before, None, &Found::NotLooked);
+        let link = carried_out(created, &target);
+        let Decision::Steps(steps) = decide(&target, &org, &translation, after, Some(&link), &Found::NotLooked) else {
             return Err(TestCaseError::fail("no steps"));
         };
         prop_assert_eq!(takes_access_away(&steps.plan), before && !after);
@@ -111,7 +153,7 @@ proptest! {
         fields.insert("Username".into(), Desired::Set(json!("ada@acme.example")));
         let translation = translation(fields);
         let found = Found::Records(vec![record(1, &[("Username", "ADA@acme.example"), ("Title", title.as_str())])]);
-        let Decision::Steps(steps) = plan(&input(&target, &org, &translation, true, None, &found)) else {
+        let Decision::Steps(steps) = decide(&target, &org, &translation, true, None, &found) else {
             return Err(TestCaseError::fail("no steps"));
         };
         for step in &steps.plan.steps {
@@ -121,7 +163,7 @@ proptest! {
 }
 
 fn again(target: &Target, org: &OrgName, translation: &Translation, active: bool, link: &Link) -> usize {
-    match plan(&input(target, org, translation, active, Some(link), &Found::NotLooked)) {
+    match decide(target, org, translation, active, Some(link), &Found::NotLooked) {
         Decision::Steps(steps) => steps.plan.steps.len(),
         other => panic!("{other:?}"),
     }
@@ -144,8 +186,7 @@ fn ada() -> Translation {
 #[test]
 fn a_new_user_is_tried_first_because_the_org_guards_the_name() {
     let (target, org, translation) = (target(), org(), ada());
-    let Decision::Steps(steps) = plan(&input(&target, &org, &translation, true, None, &Found::NotLooked))
-    else {
+    let Decision::Steps(steps) = decide(&target, &org, &translation, true, None, &Found::NotLooked) else {
         panic!("no steps")
     };
     assert!(matches!(&steps.plan.steps[0].step, Step::Create { fields, .. } if fields["IsActive"] == true));
@@ -157,7 +198,7 @@ fn a_key_that_nothing_guards_is_looked_for_first() {
     target.matching.push("Email".into());
     let mut translation = ada();
     translation.fields.insert("Email".into(), Desired::Set(json!("ada@acme.example")));
-    let decision = plan(&input(&target, &org, &translation, true, None, &Found::NotLooked));
+    let decision = decide(&target, &org, &translation, true, None, &Found::NotLooked);
     assert!(matches!(decision, Decision::LookUp(keys) if keys.len() == 3));
 }
 
@@ -168,15 +209,14 @@ fn two_keys_that_point_to_two_records_are_ambiguous() {
         record(1, &[("Username", "ada@acme.example")]),
         record(2, &[("Username", "x@y.z"), ("FederationIdentifier", "E1")]),
     ]);
-    let decision = plan(&input(&target, &org, &translation, true, None, &found));
+    let decision = decide(&target, &org, &translation, true, None, &found);
     assert_eq!(decision, Decision::Hold(Obstacle::Ambiguous(vec![id(1), id(2)])));
 }
 
 #[test]
 fn protected_and_foreign_records_are_held() {
     let (target, org, translation) = (target(), org(), ada());
-    let decide =
-        |record| plan(&input(&target, &org, &translation, true, None, &Found::Records(vec![record])));
+    let decide = |record| decide(&target, &org, &translation, true, None, &Found::Records(vec![record]));
     let there = record(1, &[("Username", "ada@acme.example")]);
     let protected = FoundRecord { protected: true, ..there.clone() };
     assert_eq!(decide(protected), Decision::Hold(Obstacle::Protected(id(1))));
@@ -196,21 +236,22 @@ fn each_permission_of_a_target_stands_on_its_own() {
     let none = Found::Records(Vec::new());
 
     target.allow.create = false;
-    assert_eq!(plan(&input(&target, &org, &translation, true, None, &none)), Decision::NotAllowed("create"));
+    assert_eq!(decide(&target, &org, &translation, true, None, &none), Decision::NoMatch);
     target.allow.update = false;
-    assert_eq!(
-        plan(&input(&target, &org, &translation, true, Some(&link), &none)),
-        Decision::NotAllowed("update")
-    );
+    let Decision::Steps(steps) = decide(&target, &org, &translation, true, Some(&link), &none) else {
+        panic!("no steps")
+    };
+    assert!(steps.left_out && steps.plan.is_empty(), "it is left out, and said");
     // Who leaves is locked out, and nothing else is written.
-    let Decision::Steps(steps) = plan(&input(&target, &org, &translation, false, Some(&link), &none)) else {
+    let Decision::Steps(steps) = decide(&target, &org, &translation, false, Some(&link), &none) else {
         panic!("no steps")
     };
     assert_eq!(steps.plan.steps[0].step.fields(), &Fields::from([("IsActive".to_owned(), json!(false))]));
-    assert_eq!(steps.link.written["Username"], "old@acme.example", "what was not written is not remembered");
+    let LinkAfter::There { written, .. } = steps.link else { panic!("a link") };
+    assert_eq!(written["Username"], "old@acme.example", "what was not written is not remembered");
     target.allow.disable = false;
     assert_eq!(
-        plan(&input(&target, &org, &translation, false, Some(&link), &none)),
+        decide(&target, &org, &translation, false, Some(&link), &none),
         Decision::NotAllowed("disable")
     );
 }
@@ -219,21 +260,12 @@ fn each_permission_of_a_target_stands_on_its_own() {
 fn a_deleted_identity_is_deactivated_once() {
     let (target, org) = (target(), org());
     let written = Fields::from([("IsActive".to_owned(), json!(true))]);
-    let mut link = Link::new(target.name.clone(), org.clone(), "User".into(), id(1), written);
-    let gone = |link: Option<&Link>| {
-        plan(&Input {
-            target: &target,
-            org: &org,
-            wanted: Wanted::NoAccess,
-            link,
-            found: &Found::NotLooked,
-            profile: None,
-        })
-    };
-    let Decision::Steps(steps) = gone(Some(&link)) else { panic!("no steps") };
-    assert!(takes_access_away(&steps.plan));
-    link.written = steps.link.written;
-    let Decision::Steps(steps) = gone(Some(&link)) else { panic!("no steps") };
-    assert!(steps.plan.is_empty());
-    assert_eq!(gone(None), Decision::Nothing);
+    let link = Link::new(target.name.clone(), org.clone(), "User".into(), id(1), written);
+    let leave =
+        |link: &Link| Case { target: &target, org: &org, link: Some(link), found: &Found::NotLooked }.leave();
+    let Decision::Steps(Steps { plan, .. }) = leave(&link) else { panic!("no steps") };
+    assert!(takes_access_away(&plan));
+    let left = carried_out(leave(&link), &target);
+    assert!(left.left);
+    assert_eq!(leave(&left), Decision::Nothing);
 }

@@ -1,4 +1,4 @@
-//! What an org offers: so far its profiles.
+//! What an org offers: so far its profiles and queues.
 
 use std::{
     collections::HashMap,
@@ -19,25 +19,47 @@ const MISS_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 /// How long to wait where a profile is missing: somebody has to make it.
 pub(crate) const PROFILE_PAUSE: Duration = Duration::from_mins(1);
 
-/// Profiles by org.
+/// What the orgs offer, by org and kind.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
-    profiles: Mutex<HashMap<OrgName, Profiles>>,
+    offers: Mutex<HashMap<(OrgName, Kind), Offers>>,
     /// One reader at a time: the others find what it has read.
     reading: tokio::sync::Mutex<()>,
 }
 
+/// Something that an org offers by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Profile,
+    Queue,
+}
+
 #[derive(Clone, Debug)]
-struct Profiles {
+struct Offers {
     read: Timestamp,
     by_name: Arc<HashMap<String, RecordId>>,
 }
 
-/// What is known of a profile without asking the org.
+/// What is known of a name without asking the org.
 enum Known {
     There(RecordId),
     Missing,
     Ask,
+}
+
+impl Kind {
+    /// All of them with their names.
+    fn query(self) -> (soql::Query, &'static [&'static str]) {
+        let (query, names): (_, &[&str]) = match self {
+            Self::Profile => (soql::Query::select("Profile", &["Id", "Name"]), &["Name"]),
+            Self::Queue => {
+                let queues = soql::Condition::eq("Type", "Queue").expect("this is a name");
+                let query = soql::Query::select("Group", &["Id", "Name", "DeveloperName"]);
+                (query.map(|query| query.where_(queues)), &["Name", "DeveloperName"])
+            }
+        };
+        (query.expect("these are names"), names)
+    }
 }
 
 impl Catalogue {
@@ -48,37 +70,60 @@ impl Catalogue {
         wanted: &str,
         now: Timestamp,
     ) -> Result<Option<RecordId>, CallError> {
-        match self.known(org.name(), wanted, now) {
+        self.find(org, Kind::Profile, wanted, now).await
+    }
+
+    /// The id of a queue by its name or developer name (in any case) or id.
+    pub(crate) async fn queue(
+        &self,
+        org: &Org,
+        wanted: &str,
+        now: Timestamp,
+    ) -> Result<Option<RecordId>, CallError> {
+        self.find(org, Kind::Queue, wanted, now).await
+    }
+
+    async fn find(
+        &self,
+        org: &Org,
+        kind: Kind,
+        wanted: &str,
+        now: Timestamp,
+    ) -> Result<Option<RecordId>, CallError> {
+        match self.known(org.name(), kind, wanted, now) {
             Known::There(id) => return Ok(Some(id)),
             Known::Missing => return Ok(None),
             Known::Ask => {}
         }
         let _reading = self.reading.lock().await;
-        match self.known(org.name(), wanted, now) {
+        match self.known(org.name(), kind, wanted, now) {
             Known::There(id) => return Ok(Some(id)),
             Known::Missing => return Ok(None),
             Known::Ask => {}
         }
-        let query = soql::Query::select("Profile", &["Id", "Name"]).expect("these are names");
-        let rows = org.query(&query, Purpose::catalogue()).await?;
-        let by_name: HashMap<String, RecordId> = rows
-            .iter()
-            .filter_map(|row| {
-                let id = RecordId::parse(row.get("Id")?.as_str()?).ok()?;
-                Some((row.get("Name").and_then(Value::as_str)?.to_lowercase(), id))
-            })
-            .collect();
+        let (query, names) = kind.query();
+        let mut by_name = HashMap::new();
+        for row in org.query(&query, Purpose::catalogue()).await? {
+            let Some(id) = row.get("Id").and_then(Value::as_str).and_then(|id| RecordId::parse(id).ok())
+            else {
+                continue;
+            };
+            for name in names.iter().filter_map(|name| row.get(*name)?.as_str()) {
+                by_name.insert(name.to_lowercase(), id.clone());
+            }
+        }
         let found = find(&by_name, wanted);
-        let profiles = Profiles { read: now, by_name: Arc::new(by_name) };
-        self.profiles.lock().unwrap_or_else(PoisonError::into_inner).insert(org.name().clone(), profiles);
+        let offers = Offers { read: now, by_name: Arc::new(by_name) };
+        let mut known = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert((org.name().clone(), kind), offers);
         Ok(found)
     }
 
-    fn known(&self, org: &OrgName, wanted: &str, now: Timestamp) -> Known {
-        let profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner).get(org).cloned();
-        let Some(profiles) = profiles else { return Known::Ask };
-        let age = now.duration_since(profiles.read);
-        match find(&profiles.by_name, wanted) {
+    fn known(&self, org: &OrgName, kind: Kind, wanted: &str, now: Timestamp) -> Known {
+        let offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(offers) = offers.get(&(org.clone(), kind)).cloned() else { return Known::Ask };
+        let age = now.duration_since(offers.read);
+        match find(&offers.by_name, wanted) {
             Some(id) if age < FRESH_FOR => Known::There(id),
             None if age < MISS_PAUSE => Known::Missing,
             _ => Known::Ask,

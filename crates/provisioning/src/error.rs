@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{ChangeId, HoldId, OrgName, ResourceId, ResourceKind};
+use model::{ChangeId, HoldId, OrgName, ResourceId, ResourceKind, TargetName};
 use salesforce_types::{RecordId, Refusal};
 use store::StoreError;
 use translation::FieldRefusal;
@@ -70,12 +70,14 @@ pub enum ProvisionError {
     },
     /// The record that matches is another identity's already.
     #[error(
-        "the User {record} of the org {org} matches this identity and belongs to another one already, {identity}: two identities must not \
-         have the same externalId or username in Salesforce"
+        "the {object} {record} of the org {org} matches this identity and belongs to another one already, {identity}: two identities must not \
+         have the same externalId, username or e-mail address in Salesforce"
     )]
     LinkedElsewhere {
         /// Which org.
         org: OrgName,
+        /// Such as `User`.
+        object: String,
         /// The record.
         record: RecordId,
         /// Whose it is.
@@ -109,6 +111,20 @@ pub enum ProvisionError {
         /// How long to wait before looking again.
         retry_after: Duration,
     },
+    /// Some targets got there, and a required one did not. What landed is kept, and the rest is tried again.
+    #[error("{}", describe_partly(.landed, .failed))]
+    Partly {
+        /// Targets that were written.
+        landed: Vec<TargetName>,
+        /// Those that were not, and why.
+        failed: Vec<(TargetName, Box<ProvisionError>)>,
+    },
+    /// What would be done now is not what was planned; nothing was changed.
+    #[error("the identity {identity} or its records have moved since the plan was made: plan again")]
+    PlanMoved {
+        /// Whose plan.
+        identity: ResourceId,
+    },
     /// The store failed.
     #[error("Gangway could not read or write its store")]
     Store(#[from] StoreError),
@@ -121,12 +137,26 @@ fn describe(refusals: &[FieldRefusal]) -> String {
     refusals.iter().map(|refusal| refusal.detail.as_str()).collect::<Vec<_>>().join("; ")
 }
 
+fn describe_partly(landed: &[TargetName], failed: &[(TargetName, Box<ProvisionError>)]) -> String {
+    let landed: Vec<&str> = landed.iter().map(TargetName::as_str).collect();
+    let failed: Vec<String> =
+        failed.iter().map(|(target, error)| format!("target {target}: {error}")).collect();
+    let kept = if landed.is_empty() {
+        "the identity is kept".to_owned()
+    } else {
+        format!("done and kept: {}", landed.join(", "))
+    };
+    format!("{}; {kept}; what is missing is tried again by itself", failed.join("; "))
+}
+
 impl ProvisionError {
     /// What Salesforce's refusal means to a caller: the status, the `scimType` and what to do.
     #[must_use]
     pub fn refusal_rule(&self) -> Option<(u16, Option<&'static str>, &'static str)> {
-        let Self::Refused { refusal, .. } = self else {
-            return None;
+        let refusal = match self {
+            Self::Refused { refusal, .. } => refusal,
+            Self::Partly { failed, .. } => return failed.iter().find_map(|(_, error)| error.refusal_rule()),
+            _ => return None,
         };
         let rule = salesforce_types::errors::rule(&refusal.code, &refusal.message);
         Some((rule.status, rule.scim_type, rule.advice))

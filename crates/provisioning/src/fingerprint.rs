@@ -1,5 +1,7 @@
 //! Telling a repeated request from another one.
 
+use std::fmt::Write as _;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use scim_types::Resource;
 
@@ -10,14 +12,22 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     sum
 }
 
+/// Two hexadecimal digits for each byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
 /// Equal for creates that ask for the same, whatever the order and spelling of their members.
 pub(crate) fn of(resource: &Resource) -> [u8; 32] {
     let mut text = String::new();
-    write(&serde_json::Value::Object(resource.as_map().clone()), &mut text);
+    canonical(&serde_json::Value::Object(resource.as_map().clone()), &mut text);
     sha256(text.as_bytes())
 }
 
-fn write(value: &serde_json::Value, text: &mut String) {
+fn canonical(value: &serde_json::Value, text: &mut String) {
     match value {
         serde_json::Value::Object(members) => {
             let mut sorted: Vec<_> = members.iter().collect();
@@ -26,7 +36,7 @@ fn write(value: &serde_json::Value, text: &mut String) {
             for (name, value) in sorted {
                 text.push_str(&serde_json::Value::from(name.as_str()).to_string());
                 text.push(':');
-                write(value, text);
+                canonical(value, text);
                 text.push(',');
             }
             text.push('}');
@@ -34,7 +44,7 @@ fn write(value: &serde_json::Value, text: &mut String) {
         serde_json::Value::Array(elements) => {
             text.push('[');
             for element in elements {
-                write(element, text);
+                canonical(element, text);
                 text.push(',');
             }
             text.push(']');

@@ -12,6 +12,8 @@
 //! | `groups.rs` | the same for Groups, which need no call |
 //! | `lookup.rs` | finding the record that was there before |
 //! | `catalogue.rs` | what an org offers |
+//! | `tasks.rs` | what is owed later |
+//! | `removed.rs` | targets that are not configured any more |
 //! | `resume.rs` | finishing what a crash or an absent org left open |
 //!
 //! This crate knows no HTTP and no SQL. Time comes from the [`model::Clock`] it is given.
@@ -22,8 +24,10 @@ mod fingerprint;
 mod groups;
 mod lookup;
 mod provisioner;
+mod removed;
 mod request;
 mod resume;
+mod tasks;
 mod tenant;
 mod turns;
 mod users;
@@ -33,3 +37,4 @@ pub use error::ProvisionError;
 pub use provisioner::Provisioner;
 pub use request::{Answer, Caller, Operation, Request, Warning, Written};
 pub use tenant::{ScimDelete, Settings, Tenant};
+pub use users::IdentityPlan;

@@ -1,15 +1,13 @@
 //! Finding the record that was there before, and what really became of one that may have been written.
 
-use std::fmt::Write as _;
-
-use model::TenantId;
+use model::{OrgName, ResourceId, TenantId};
 use planning::{Found, FoundRecord, MatchKey};
 use salesforce_client::{CallError, Org, Purpose, soql};
 use salesforce_types::{Fields, Link, RecordId};
 use serde_json::{Map, Value};
 use store::{Directory, StoreError};
 
-use crate::Tenant;
+use crate::{Tenant, users::Bound};
 
 /// Why a look into the org came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -28,14 +26,14 @@ const CANDIDATES: u32 = 20;
 /// Whoever holds one of these through a profile can lock everybody else out.
 const FAR_REACHING: [&str; 2] = ["PermissionsModifyAllData", "PermissionsManageUsers"];
 
-/// The records of `object` that have the value of at least one key, with `fields` as they are in the org.
+/// The records of the target's object that have the value of at least one key, with `fields` as they are in the org. Leads
+/// that were converted are not among them: they stand for nobody any more.
 ///
 /// One call; none without keys.
 pub(crate) async fn look(
-    org: &Org,
+    bound: &Bound<'_>,
     directory: &(dyn Directory + '_),
-    tenant: &Tenant,
-    object: &str,
+    identity: &ResourceId,
     keys: &[MatchKey],
     fields: &[String],
     purpose: Purpose<'_>,
@@ -43,6 +41,7 @@ pub(crate) async fn look(
     if keys.is_empty() {
         return Ok(Found::Records(Vec::new()));
     }
+    let (org, tenant, object) = (bound.org, bound.tenant, &bound.target.object);
     let mut select: Vec<String> = vec!["Id".into()];
     for field in keys.iter().map(|key| &key.field).chain(fields) {
         if !select.iter().any(|known| known.eq_ignore_ascii_case(field)) {
@@ -54,22 +53,70 @@ pub(crate) async fn look(
     }
     let names: Vec<&str> = select.iter().map(String::as_str).collect();
     let any = keys.iter().map(|key| soql::Condition::eq(&key.field, literal(&key.value)));
+    let any = soql::Condition::Or(any.collect::<Result<_, _>>()?);
     let query = soql::Query::select(object, &names)?
-        .where_(soql::Condition::Or(any.collect::<Result<_, _>>()?))
+        .where_(if object == "Lead" { soql::Condition::And(vec![any, not_converted()?]) } else { any })
         .order_by("Id", soql::Order::Ascending)?
         .limit(CANDIDATES);
     let rows = org.query(&query, purpose).await?;
-    let us = if rows.is_empty() { None } else { Some(org.identity().await?.user_id) };
+    let us = if rows.is_empty() || object != "User" { None } else { Some(org.identity().await?.user_id) };
     let mut records = Vec::new();
     for row in rows {
         let Some(id) = row.get("Id").and_then(Value::as_str).and_then(|id| RecordId::parse(id).ok()) else {
             continue;
         };
         let protected = us.as_ref() == Some(&id) || is_protected(tenant, &id, &row);
-        let linked_to = directory.linked_to(&tenant.id, &id).await?;
+        let linked_to = linked_to(directory, &tenant.id, identity, org.name(), &id).await?;
         records.push(FoundRecord { id, actual: row, protected, linked_to });
     }
     Ok(Found::Records(records))
+}
+
+fn not_converted() -> Result<soql::Condition, soql::NotAName> {
+    soql::Condition::eq("IsConverted", false)
+}
+
+/// The other identity that a record of this org is linked to, if any.
+pub(crate) async fn linked_to(
+    directory: &(dyn Directory + '_),
+    tenant: &TenantId,
+    identity: &ResourceId,
+    org: &OrgName,
+    record: &RecordId,
+) -> Result<Option<ResourceId>, StoreError> {
+    let linked = directory.linked_in(tenant, org, record).await?;
+    Ok(linked.filter(|other| other != identity))
+}
+
+/// The records with this name, as many as tell whether there are several.
+pub(crate) async fn by_name(
+    org: &Org,
+    object: &str,
+    name: &str,
+    purpose: Purpose<'_>,
+) -> Result<Vec<RecordId>, CallError> {
+    let query = soql::Query::select(object, &["Id"])?
+        .where_(soql::Condition::eq("Name", name)?)
+        .order_by("Id", soql::Order::Ascending)?
+        .limit(CANDIDATES);
+    Ok(ids(&org.query(&query, purpose).await?))
+}
+
+/// The leads with this key, converted ones too.
+pub(crate) async fn leads(
+    org: &Org,
+    key: &MatchKey,
+    purpose: Purpose<'_>,
+) -> Result<Vec<RecordId>, CallError> {
+    let query = soql::Query::select("Lead", &["Id"])?
+        .where_(soql::Condition::eq(&key.field, literal(&key.value))?)
+        .order_by("Id", soql::Order::Ascending)?
+        .limit(CANDIDATES);
+    Ok(ids(&org.query(&query, purpose).await?))
+}
+
+fn ids(rows: &[Map<String, Value>]) -> Vec<RecordId> {
+    rows.iter().filter_map(|row| RecordId::parse(row.get("Id")?.as_str()?).ok()).collect()
 }
 
 fn literal(value: &Value) -> soql::Literal {
@@ -122,8 +169,5 @@ pub(crate) fn subject(tenant: &TenantId, user_name: &str) -> String {
     let mut text = tenant.to_string();
     text.push('\0');
     text.push_str(&scim_types::fold(user_name));
-    crate::fingerprint::sha256(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    crate::fingerprint::hex(&crate::fingerprint::sha256(text.as_bytes()))
 }

@@ -7,15 +7,15 @@ use std::{
     time::Duration,
 };
 
-use model::{ChangeId, Clock, Ids, OrgName, ResourceId, ResourceKind, TenantId};
+use model::{ChangeId, ClientName, Clock, Ids, OrgName, ResourceId, ResourceKind, TenantId};
 use salesforce_client::Org;
 use salesforce_types::RecordId;
 use store::{Directory, Store, StoreError};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
-    Answer, Caller, ProvisionError, Request, Settings, Tenant, catalogue::Catalogue, groups::GroupChange,
-    resume, turns::Turns, users::UserChange,
+    Answer, Caller, IdentityPlan, Operation, ProvisionError, Request, Settings, Tenant, catalogue::Catalogue,
+    groups::GroupChange, removed, resume, tasks, turns::Turns, users::UserChange,
 };
 
 /// Does what doors ask. Cheap to clone.
@@ -130,6 +130,73 @@ impl Provisioner {
         }
     }
 
+    /// What would be done for an identity as it is now, the records of targets that are not configured any more included.
+    /// Asks the orgs and changes nothing.
+    pub async fn plan(
+        &self,
+        tenant: &TenantId,
+        identity: &ResourceId,
+    ) -> Result<IdentityPlan, ProvisionError> {
+        let caller = Caller { tenant: tenant.clone(), client: Inner::operator() };
+        self.operate(&caller, identity, Operation::Resync)?.preview().await
+    }
+
+    /// Carries a plan out, if it is still what would be done: [`ProvisionError::PlanMoved`] otherwise.
+    pub async fn apply(&self, caller: &Caller, plan: &IdentityPlan) -> Result<Answer, ProvisionError> {
+        self.operate(caller, &plan.identity, Operation::Apply(plan.hash()))?.answer().await
+    }
+
+    /// Brings the records of an identity into agreement with what is known of it.
+    pub async fn resync(&self, caller: &Caller, identity: &ResourceId) -> Result<Answer, ProvisionError> {
+        self.operate(caller, identity, Operation::Resync)?.answer().await
+    }
+
+    /// This record is the identity's: it is linked, and brought into agreement.
+    pub async fn adopt(
+        &self,
+        caller: &Caller,
+        identity: &ResourceId,
+        record: &RecordId,
+    ) -> Result<Answer, ProvisionError> {
+        self.operate(caller, identity, Operation::Adopt(record.clone()))?.answer().await
+    }
+
+    fn operate(
+        &self,
+        caller: &Caller,
+        identity: &ResourceId,
+        operation: Operation,
+    ) -> Result<Arc<UserChange>, ProvisionError> {
+        let request = Request {
+            kind: ResourceKind::User,
+            id: Some(identity.to_string()),
+            operation,
+            if_match: None,
+            respond_async: false,
+        };
+        UserChange::accept(&self.inner, caller, request)
+    }
+
+    /// Does what is owed when it is due, until Gangway stops.
+    pub async fn run_tasks(&self) {
+        tasks::run(&self.inner).await;
+    }
+
+    /// Does what is due now. Answers how many tasks were tried.
+    pub async fn run_due_tasks(&self) -> Result<usize, StoreError> {
+        tasks::run_due(&self.inner).await
+    }
+
+    /// Remembers which targets the tenants have, so that it is known later what becomes of the records of one that is
+    /// taken out of the configuration. Call it after the start and after each new configuration.
+    pub async fn remember_targets(&self) -> Result<(), StoreError> {
+        let now = self.inner.clock.now();
+        for tenant in self.inner.world().tenants.values() {
+            removed::remember(&*self.inner.store, tenant, now).await?;
+        }
+        Ok(())
+    }
+
     /// The identity that a Salesforce record id, in either spelling, is linked to.
     pub async fn id_of_record(
         &self,
@@ -176,6 +243,11 @@ impl Inner {
 
     pub(crate) fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, ProvisionError> {
         self.world().tenant(id)
+    }
+
+    /// Whose plans these are.
+    fn operator() -> ClientName {
+        "gangway-operator".parse().expect("this is a name")
     }
 
     /// Runs a change to its end whoever waits for it; it counts as running until then.

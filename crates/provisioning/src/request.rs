@@ -1,6 +1,7 @@
 //! What a door hands over and what it gets back.
 
 use model::{ChangeId, ClientName, ResourceId, ResourceKind, TenantId};
+use salesforce_types::RecordId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::StoredResource;
@@ -41,6 +42,12 @@ pub enum Operation {
     Patch(Value),
     /// `DELETE`.
     Delete,
+    /// By an operator or a task: the identity as it is, brought into agreement once more.
+    Resync,
+    /// By an operator: this record is the identity's.
+    Adopt(RecordId),
+    /// By an operator: what was planned, if it is still what would be done. The plan's hash.
+    Apply(String),
 }
 
 /// What was done.

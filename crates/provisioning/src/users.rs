@@ -6,11 +6,20 @@
 mod act;
 mod claim;
 mod decide;
+mod hold;
 mod journal;
+mod learn;
+mod preview;
+mod progress;
+mod read_back;
 mod record;
+mod scene;
+mod see;
 
 pub(crate) use decide::body_of;
-pub(crate) use record::action;
+pub use preview::IdentityPlan;
+pub(crate) use record::{action, reason_of};
+pub(crate) use scene::Bound;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -18,11 +27,10 @@ use std::{
 };
 
 use claim::Claims;
-use decide::Scene;
 use model::{ChangeId, ResourceId, Timestamp};
-use planning::Found;
+use progress::Progress;
 use salesforce_client::{Asker, Ticket};
-use salesforce_types::{Fields, Plan, RecordId};
+use scene::Scene;
 use store::{Change, OpenChange, StoreError};
 use tokio::sync::oneshot;
 
@@ -41,8 +49,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// An equal POST by the same client joins a change for so long (design §3).
 const REPEAT_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
-/// A change that decides anew more often than this has met something that the plan does not know.
-const MAX_ROUNDS: u32 = 8;
+/// A change that decides anew more often than this has met something that the plan does not know: a round for each look,
+/// and one for each stage, of every target.
+const MAX_ROUNDS: u32 = 24;
 
 /// One change of one User.
 pub(crate) struct UserChange {
@@ -66,48 +75,6 @@ pub(crate) struct UserChange {
     reply: Mutex<Option<oneshot::Sender<Reply>>>,
     /// A change that was answered before it was done (or taken up after a crash) has to be finished.
     owed: bool,
-}
-
-/// What is known beyond the store, from round to round.
-#[derive(Debug)]
-struct Progress {
-    /// The configuration that it is decided by.
-    scene: Arc<Scene>,
-    /// What a look into the org has found.
-    found: Found,
-    /// What was sent and may have landed: to be read back before anything else.
-    unsure: Option<Plan>,
-    /// Whether a step has ever been sent whose end is not known.
-    was_unsure: bool,
-    /// The record that this change has made, found again because its answer was lost.
-    made: Option<RecordId>,
-    /// What reading back has found in the linked record's fields.
-    read_back: Fields,
-    /// What this change has written, as reading back has shown.
-    landed: Fields,
-    /// What no other identity may match or make meanwhile.
-    claims: Claims,
-    /// How often the org was searched.
-    looks: u32,
-    /// How often the change was decided.
-    rounds: u32,
-}
-
-impl Progress {
-    fn new(scene: Arc<Scene>, unsure: Option<Plan>) -> Self {
-        Self {
-            scene,
-            found: Found::NotLooked,
-            was_unsure: unsure.is_some(),
-            unsure,
-            made: None,
-            read_back: Fields::new(),
-            landed: Fields::new(),
-            claims: Claims::default(),
-            looks: 0,
-            rounds: 0,
-        }
-    }
 }
 
 /// Where a change stands in the journal.
@@ -171,11 +138,12 @@ impl UserChange {
         request: Request,
         open: OpenChange,
     ) -> Result<(), ProvisionError> {
-        let OpenChange { change, plan, .. } = open;
+        let OpenChange { change, plan, landed, .. } = open;
         let resumed = Self::new(inner, caller, request, change.resource, change.id, change.accepted, true)?;
         *resumed.entry.try_lock().expect("nobody else has it yet") = Entry::Open;
-        let progress = Progress::new(Arc::clone(&resumed.scene), plan);
-        if progress.was_unsure {
+        let mut progress = Progress::new(Arc::clone(&resumed.scene), plan);
+        progress.has_landed = landed;
+        if progress.was_unsure || progress.has_landed {
             resumed.ticket.commit();
         }
         Arc::new(resumed).start(progress, None);
@@ -250,7 +218,7 @@ impl UserChange {
         {
             return Err(self.not_found());
         }
-        match self.open(None, None).await {
+        match self.open(None, None, &[]).await {
             Ok(()) => {
                 Arc::clone(&self).start(self.progress(), None);
                 Ok(Answer::Accepted { id: self.id.clone(), change: self.change.clone() })
@@ -308,6 +276,9 @@ impl UserChange {
     /// Round after round until the change has an end. `None`: it is left open for the next start.
     async fn carry_out(&self, mut progress: Progress) -> Option<Reply> {
         let mut pause = FIRST_PAUSE;
+        if let Err(error) = self.is_still_planned(&mut progress).await {
+            return Some(Err(self.give_up(error).await));
+        }
         loop {
             let stop = match self.round(&mut progress).await {
                 Ok(answer) => return Some(Ok(answer)),
@@ -354,24 +325,14 @@ impl UserChange {
             if !self.inner.pause(wait).await {
                 return None;
             }
-            self.look_again(&mut progress);
+            progress.look_again(Scene::now(&self.inner, &self.caller.tenant).ok());
         }
     }
 
     /// Whether the change goes on until it is done: it takes access away, somebody was told so, or it may have had an
     /// effect.
     fn has_to_end(&self, progress: &Progress) -> bool {
-        self.ticket.takes_access_away() || self.owed || progress.was_unsure
-    }
-
-    /// After a pause the org and the configuration may be others: what parked an org is often corrected by the latter.
-    fn look_again(&self, progress: &mut Progress) {
-        progress.rounds = 0;
-        progress.looks = 0;
-        progress.found = Found::NotLooked;
-        if let Ok(scene) = Scene::now(&self.inner, &self.caller.tenant) {
-            progress.scene = scene;
-        }
+        self.ticket.takes_access_away() || self.owed || progress.was_unsure || progress.has_landed
     }
 
     /// An equal POST of the same client: its end is this one's answer, if nobody has heard it yet. `None`: try again.

@@ -12,6 +12,8 @@ pub(crate) enum Wish {
     Replace(Resource),
     Patch(Patch),
     Delete,
+    /// What it is.
+    Keep,
 }
 
 impl Wish {
@@ -37,6 +39,7 @@ impl Wish {
                 Patch::parse(kind, body.clone()).map(Self::Patch).map_err(ProvisionError::Invalid)
             }
             Operation::Delete => Ok(Self::Delete),
+            Operation::Resync | Operation::Adopt(_) | Operation::Apply(_) => Ok(Self::Keep),
         }
     }
 
@@ -53,6 +56,7 @@ impl Wish {
             Self::Replace(sent) => scim_types::replace(kind, current, sent),
             Self::Patch(patch) => patch.apply(kind, current).map_err(ProvisionError::Invalid)?,
             Self::Delete => return Ok(None),
+            Self::Keep => current.clone(),
         };
         Ok(Some(wanted))
     }
@@ -60,7 +64,7 @@ impl Wish {
     /// Whether this may lock somebody out, as far as the request alone tells.
     pub(crate) fn may_take_access_away(&self) -> bool {
         match self {
-            Self::Create(_) => false,
+            Self::Create(_) | Self::Keep => false,
             Self::Replace(sent) => !sent.active(),
             Self::Patch(patch) => patch.deactivates(),
             Self::Delete => true,

@@ -273,6 +273,9 @@ pub struct Link {
     /// When Salesforce last took or showed what is in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synced: Option<Timestamp>,
+    /// Of a User: somebody had frozen it when it was last looked at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frozen: bool,
     /// What Salesforce has taken and waits with until somebody confirms it: a User's new `Email`.
     #[serde(default, skip_serializing_if = "Fields::is_empty")]
     pub pending: Fields,
@@ -298,6 +301,7 @@ impl Link {
             key: None,
             became: None,
             left: false,
+            frozen: false,
             synced: None,
             pending: Fields::new(),
         }

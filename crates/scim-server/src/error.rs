@@ -115,7 +115,13 @@ pub(crate) fn scim_error(error: &ProvisionError) -> Error {
             Error { status, scim_type: keyword.and_then(scim_type), detail }
         }
         // Not `uniqueness`: nothing in SCIM has the name, so a client that searches for it after this finds nothing.
-        E::Held { .. } => Error::new(409, detail),
+        E::Held { .. } | E::PlanMoved { .. } => Error::new(409, detail),
+        // The status of the first one that is missing; the words name all.
+        E::Partly { failed, .. } => {
+            let first = failed.first().map(|(_, error)| scim_error(error));
+            let Error { status, scim_type, .. } = first.unwrap_or_else(|| Error::new(409, ""));
+            Error { status, scim_type, detail }
+        }
         E::Busy { .. } | E::RollingForward { .. } | E::WillBeDone { .. } => Error::new(503, detail),
         E::Store(error) => store_error(error),
         E::Misconfigured(_) => {
@@ -137,7 +143,9 @@ fn retry_after(error: &ProvisionError) -> Option<Duration> {
             .is_some_and(|(status, _, _)| status == 429 || status == 503)
             .then_some(SALESFORCE_BUSY),
         E::Store(error) => error.is_retryable().then_some(STORE_BUSY),
+        E::Partly { failed, .. } => failed.iter().find_map(|(_, error)| retry_after(error)),
         E::NotFound { .. }
+        | E::PlanMoved { .. }
         | E::Taken { .. }
         | E::VersionMismatch { .. }
         | E::Invalid(_)

@@ -26,6 +26,11 @@ pub enum HoldKind {
         /// The record that was.
         record: RecordId,
     },
+    /// The identity is gone, and Salesforce keeps its record.
+    NotDeleted {
+        /// The record.
+        record: RecordId,
+    },
     /// A create was cut off, and nothing tells whether it landed: the object has no external id to ask by.
     UnknownCreate,
 }
@@ -66,6 +71,18 @@ pub trait Holds: Send + Sync {
         target: &TargetName,
         at: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// Notes which record a person has chosen for an open hold: it is adopted when the request comes again. `false`: there
+    /// is no such open hold.
+    async fn decide_hold(&self, id: &HoldId, record: &RecordId) -> Result<bool, StoreError>;
+
+    /// The open hold for a subject and target, and the record that a person has chosen for it, if one has.
+    async fn hold_of(
+        &self,
+        tenant: &TenantId,
+        subject: &str,
+        target: &TargetName,
+    ) -> Result<Option<(Hold, Option<RecordId>)>, StoreError>;
 
     /// Open holds, oldest first; of one tenant or of all.
     async fn open_holds(&self, tenant: Option<&TenantId>) -> Result<Vec<Hold>, StoreError>;

@@ -120,6 +120,18 @@ impl Mapping {
         &self.warnings
     }
 
+    /// The name of the file, as it was given to [`Mapping::parse`].
+    #[must_use]
+    pub fn file(&self) -> &str {
+        self.text.file()
+    }
+
+    /// The text that it was read from: parsed again it is the same mapping.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.text.whole()
+    }
+
     /// Stands for the text of the mapping: the first 16 hexadecimal digits of its SHA-256. The same text has the same
     /// fingerprint, so that a record can say by which mapping it was written.
     #[must_use]

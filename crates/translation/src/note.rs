@@ -61,6 +61,20 @@ pub enum NoteCode {
     ValueDefaulted,
     /// The attribute is unassigned, but the field keeps its value.
     ValueKept,
+    /// Salesforce keeps a record that was to be deleted.
+    DeleteBlocked,
+    /// Somebody has deleted the record; another is made.
+    DeletedByHand,
+    /// Somebody has converted the lead.
+    LeadConverted,
+    /// The target makes no records, and none matches.
+    NoMatch,
+    /// A portal user was switched off for good, because its contact goes.
+    PortalUserRetired,
+    /// Another target has the identity's record of this object.
+    TargetShadowed,
+    /// The target does not allow to change records.
+    UpdateNotAllowed,
     /// The field takes fewer decimals, or a day without a time.
     ValueRounded,
 }
@@ -91,6 +105,13 @@ impl NoteCode {
             Self::UsernameDomainAdded => "username-domain-added",
             Self::ValueDefaulted => "value-defaulted",
             Self::ValueKept => "value-kept",
+            Self::DeleteBlocked => "delete-blocked",
+            Self::DeletedByHand => "deleted-by-hand",
+            Self::LeadConverted => "lead-converted",
+            Self::NoMatch => "no-match",
+            Self::PortalUserRetired => "portal-user-retired",
+            Self::TargetShadowed => "target-shadowed",
+            Self::UpdateNotAllowed => "update-not-allowed",
             Self::ValueRounded => "value-rounded",
         }
     }

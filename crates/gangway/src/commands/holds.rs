@@ -50,8 +50,8 @@ fn question(kind: &HoldKind) -> String {
         HoldKind::AmbiguousMatch { candidates } => {
             let ids: Vec<&str> = candidates.iter().map(RecordId::as_str).collect();
             format!(
-                "several records match: {}. Make one of them the only match in Salesforce (Username or Federation ID), then \
-                 let the identity tool repeat its request.",
+                "several records match: {}. Choose one with `gangway adopt`, or make one of them the only match in \
+                 Salesforce; then let the identity tool repeat its request.",
                 ids.join(", ")
             )
         }
@@ -63,8 +63,14 @@ fn question(kind: &HoldKind) -> String {
             "the linked record, {record}, was deleted by hand. Restore it in Salesforce, or link another one with `gangway \
              adopt`."
         ),
-        HoldKind::UnknownCreate => "a record was perhaps made: the connection was cut, and nothing tells. Look in Salesforce; \
+        HoldKind::NotDeleted { record } => format!(
+            "the identity is gone, and Salesforce keeps its record {record}, because others refer to it. Delete or anonymise it \
+             there."
+        ),
+        HoldKind::UnknownCreate => {
+            "a record was perhaps made: the connection was cut, and nothing tells. Look in Salesforce; \
                                     if it is there, link it with `gangway adopt`."
-            .to_owned(),
+                .to_owned()
+        }
     }
 }

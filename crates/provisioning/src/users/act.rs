@@ -1,98 +1,267 @@
-//! Act: send the steps, and find out what became of those that nobody answered for.
+//! Act: what can be done now goes to the orgs, and what came of it becomes knowledge.
 
-use planning::{Found, MatchKey, Steps, same_value};
-use salesforce_client::Purpose;
-use salesforce_types::{Fields, Link, Plan, RecordId, Refusal, Step, StepOutcome};
-use serde_json::Value;
-use translation::Note;
+use model::{OrgName, TargetName, Timestamp};
+use planning::{Aim, Course, LinkAfter, Origin, Steps};
+use salesforce_types::{Fields, Link, Plan, PlannedStep, RecordId, Refusal, Step, StepOutcome};
+use translation::{Note, NoteCode, Reference, Translation};
 
 use super::{
     Progress, Stop, UserChange,
-    decide::{Bound, Turnover, call_failed},
+    decide::{Round, Turnover, note},
+    scene::Bound,
 };
-use crate::{
-    Answer, ProvisionError,
-    lookup::{self, LookError},
-};
+use crate::ProvisionError;
 
-/// A create that is refused as a duplicate is looked for so often: once for the one that was there before, once more for
-/// our own that landed late.
-const MAX_LOOKS: u32 = 2;
+/// What can be done now, all at once.
+#[derive(Debug, Default)]
+pub(super) struct Stage {
+    pub(super) chosen: Vec<Chosen>,
+    /// Records that were there before and are as they should be: only to be linked. With the target each is taken from.
+    pub(super) adopted: Vec<(Link, Option<TargetName>)>,
+    /// Something has to wait until this is done.
+    pub(super) waits: bool,
+    /// What there is to say of targets that nothing is done for.
+    pub(super) notes: Vec<(TargetName, Note)>,
+    /// References to identities that have no record yet.
+    pub(super) awaited: Vec<Awaits>,
+}
 
-impl UserChange {
-    /// Journal, then send, then record.
-    pub(super) async fn carry_out_steps(
-        &self,
+/// A field that is written once another identity has its record.
+#[derive(Debug)]
+pub(super) struct Awaits {
+    pub(super) target: TargetName,
+    pub(super) field: String,
+    pub(super) identity: String,
+    /// The target in which that one's record is looked for.
+    pub(super) through: TargetName,
+}
+
+/// One record's step, and what is known once it is done.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) target: TargetName,
+    pub(super) object: String,
+    pub(super) planned: PlannedStep,
+    pub(super) after: LinkAfter,
+    /// The target whose record this one takes over.
+    pub(super) takes_over: Option<TargetName>,
+    /// The lead that is converted.
+    pub(super) lead: Option<Link>,
+    /// Whether the record is new to the target.
+    pub(super) is_new: bool,
+    notes: Vec<Note>,
+}
+
+impl Stage {
+    /// Takes a decision up: a step to be sent, or what is to be known without one.
+    pub(super) fn take(
+        &mut self,
         bound: &Bound<'_>,
-        turnover: &Turnover,
-        link: Option<&Link>,
+        course: &Course<'_>,
+        translation: Option<&Translation>,
         steps: Steps,
-        notes: Vec<Note>,
+        now: Timestamp,
         progress: &mut Progress,
-    ) -> Result<Answer, Stop> {
-        self.open(Some(&steps.plan), rename(turnover)).await?;
-        let planned = &steps.plan.steps[0];
-        let step = std::slice::from_ref(&planned.step);
-        let outcome = bound.org.act(step, &self.ticket).await.into_iter().next();
-        match outcome {
-            Some(StepOutcome::Done { id }) => {
-                let wrote = planned.step.fields().clone();
-                let after = steps.link.into_link(
-                    bound.target.name.clone(),
-                    bound.org.name().clone(),
-                    bound.target.object.clone(),
-                    &id,
-                );
-                let recorded = self.record(turnover, Some(after), &wrote, &notes).await;
-                if recorded.is_err() {
-                    // It has landed. What could not be written down is read back and written down later.
-                    progress.unsure = Some(steps.plan);
-                    progress.was_unsure = true;
-                    self.ticket.commit();
-                    return Err(Stop::Stalled {
-                        why: "the store could not record a change".into(),
-                        retry_after: None,
-                    });
+    ) {
+        let target = bound.name();
+        for awaited in translation.into_iter().flat_map(|translation| &translation.awaited) {
+            if let Reference::Identity { id, target: through } = &awaited.reference {
+                let (field, identity, through) = (awaited.field.clone(), id.clone(), through.clone());
+                self.awaited.push(Awaits { target: target.clone(), field, identity, through });
+            }
+        }
+        if steps.left_out {
+            let detail = "it does not allow to change records, so what was changed is not in Salesforce";
+            self.notes.push(note(target, NoteCode::UpdateNotAllowed, detail));
+        }
+        let notes = translation.map(|translation| translation.notes.clone()).unwrap_or_default();
+        let (takes_over, lead, is_new) = match &course.aim {
+            Aim::Hold(Origin::Linked(link)) => {
+                ((link.target != *target).then(|| link.target.clone()), None, false)
+            }
+            Aim::Hold(Origin::Lead(lead)) => (None, Some((*lead).clone()), true),
+            Aim::Hold(_) => (None, None, true),
+            Aim::Leave(_) | Aim::Followed(_) => (None, None, false),
+        };
+        let object = bound.target.object.clone();
+        let Some(planned) = steps.plan.steps.into_iter().next() else {
+            let unlinked = notes.into_iter().filter(is_always_said);
+            self.notes.extend(unlinked.map(|note| (target.clone(), note)));
+            let link = steps.link.into_link(target.clone(), bound.org.name().clone(), object, None);
+            match link {
+                Some(link) if is_new => self.adopted.push((Link { synced: Some(now), ..link }, takes_over)),
+                Some(link) => {
+                    progress.take_over(takes_over.as_ref());
+                    progress.know(link, &course.aim);
                 }
-                recorded
+                None => {}
             }
-            Some(StepOutcome::Refused(refusal)) => {
-                self.refused(bound, &planned.step, link, refusal, progress).await
-            }
-            Some(StepOutcome::Unknown { why }) => {
-                tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, %why, "a step has no known end yet");
-                progress.was_unsure = true;
-                self.ticket.commit();
-                self.read_back(bound, &steps.plan, progress).await.inspect_err(|_| {
-                    progress.unsure = Some(steps.plan.clone());
-                })?;
-                Err(Stop::Again)
-            }
-            Some(StepOutcome::NotSent { .. }) if self.ticket.is_withdrawn() => Err(Stop::Withdrawn),
-            Some(StepOutcome::NotSent { why, retry_after }) => Err(Stop::Stalled { why, retry_after }),
-            None => Err(ProvisionError::Misconfigured("a step was not answered for".into()).into()),
+            return;
+        };
+        self.chosen.push(Chosen {
+            target: target.clone(),
+            object,
+            planned,
+            after: steps.link,
+            takes_over,
+            lead,
+            is_new,
+            notes,
+        });
+    }
+
+    /// Whether nothing is to be done for a target in this round.
+    pub(super) fn came_to_nothing(&self, target: &TargetName) -> bool {
+        self.notes.iter().any(|(said_of, note)| said_of == target && note.code == NoteCode::NoMatch)
+    }
+}
+
+/// Whether a note is told although its field was not written.
+pub(super) fn is_always_said(note: &Note) -> bool {
+    note.field.is_empty() || matches!(note.code, NoteCode::RecordAwaited | NoteCode::ManagerCycle)
+}
+
+impl Progress {
+    pub(super) fn take_over(&mut self, target: Option<&TargetName>) {
+        if let Some(target) = target {
+            self.unlink(target);
         }
     }
 
-    /// A refused create may mean that the record is there already; everything else is final.
+    /// A link that needed no call. One that says nothing new stays as it is, with the time at which it was true.
+    fn know(&mut self, link: Link, aim: &Aim<'_>) {
+        let (Aim::Hold(Origin::Linked(known)) | Aim::Leave(known)) = aim else { return };
+        let link =
+            Link { synced: known.synced, frozen: known.frozen, pending: known.pending.clone(), ..link };
+        if **known != link {
+            self.land(link);
+        }
+    }
+}
+
+impl UserChange {
+    /// Journal, then send, org after org; then what came of it is known, and the next round decides from that.
+    pub(super) async fn carry_out_stage(
+        &self,
+        round: &Round<'_>,
+        stage: Stage,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        let plan = Plan { steps: stage.chosen.iter().map(|chosen| chosen.planned.clone()).collect() };
+        let landed = progress.link_writes(&round.turnover.links);
+        self.open(Some(&plan), rename(round.turnover), &landed).await?;
+        let mut orgs: Vec<&OrgName> = Vec::new();
+        for chosen in &stage.chosen {
+            if !orgs.contains(&&chosen.planned.org) {
+                orgs.push(&chosen.planned.org);
+            }
+        }
+        let mut ended = Ok(());
+        for org in orgs {
+            let chosen: Vec<&Chosen> =
+                stage.chosen.iter().filter(|chosen| chosen.planned.org == *org).collect();
+            let sent = self.send(round, org, &chosen, progress).await;
+            // The others are locked out all the same.
+            match sent {
+                Err(stop) if !self.ticket.takes_access_away() => return Err(stop),
+                Err(stop) => ended = ended.and(Err(stop)),
+                Ok(()) => {}
+            }
+        }
+        ended
+    }
+
+    async fn send(
+        &self,
+        round: &Round<'_>,
+        org: &OrgName,
+        chosen: &[&Chosen],
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        let bound = |chosen: &Chosen| {
+            let name = &chosen.target;
+            *round.bounds.iter().find(|bound| bound.name() == name).expect("steps are of these targets")
+        };
+        let Some(first) = chosen.first().copied().map(bound) else { return Ok(()) };
+        let steps: Vec<Step> = chosen.iter().map(|chosen| chosen.planned.step.clone()).collect();
+        let outcomes = first.org.act(&steps, &self.ticket).await;
+        if outcomes.len() != steps.len() {
+            return Err(ProvisionError::Misconfigured(format!(
+                "the org {org} did not answer for every step"
+            ))
+            .into());
+        }
+        let (done, rest): (Vec<_>, Vec<_>) =
+            chosen.iter().zip(outcomes).partition(|(_, outcome)| matches!(outcome, StepOutcome::Done { .. }));
+        for (chosen, outcome) in done {
+            if let StepOutcome::Done { id } = outcome {
+                self.landed(chosen, &id, progress);
+            }
+        }
+        let unsure: Vec<PlannedStep> =
+            rest.iter().filter_map(|(chosen, outcome)| self.unsure(chosen, outcome)).collect();
+        if !unsure.is_empty() {
+            progress.unsure = Some(Plan { steps: unsure });
+            progress.was_unsure = true;
+            self.ticket.commit();
+        }
+        let mut ended = Ok(());
+        for (chosen, outcome) in rest {
+            let stop = match outcome {
+                StepOutcome::Refused(refusal) => {
+                    match self.refused(round, &bound(chosen), chosen, refusal, progress).await {
+                        Ok(()) => continue,
+                        Err(stop) => stop,
+                    }
+                }
+                StepOutcome::NotSent { .. } if self.ticket.is_withdrawn() => Stop::Withdrawn,
+                StepOutcome::NotSent { why, retry_after } => Stop::Stalled { why, retry_after },
+                StepOutcome::Done { .. } | StepOutcome::Unknown { .. } => continue,
+            };
+            ended = ended.and(self.target_failed(&bound(chosen), stop, progress));
+        }
+        ended
+    }
+
+    /// A step that may have landed.
+    fn unsure(&self, chosen: &Chosen, outcome: &StepOutcome) -> Option<PlannedStep> {
+        let StepOutcome::Unknown { why } = outcome else { return None };
+        tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, %why, "a step has no known end yet");
+        Some(chosen.planned.clone())
+    }
+
+    /// A step has landed.
+    pub(super) fn landed(&self, chosen: &Chosen, id: &RecordId, progress: &mut Progress) {
+        let fields = written_by(&chosen.planned.step);
+        progress.note_written(&chosen.target, &fields);
+        let said = chosen.notes.iter().map(|note| (chosen.target.clone(), note.clone()));
+        progress.said.extend(said);
+        progress.take_over(chosen.takes_over.as_ref());
+        let now = Some(self.inner.clock.now());
+        if let Some(lead) = &chosen.lead {
+            progress.land(Link { became: Some(id.clone()), left: true, synced: now, ..lead.clone() });
+        }
+        let org = chosen.planned.org.clone();
+        match chosen.after.clone().into_link(chosen.target.clone(), org, chosen.object.clone(), Some(id)) {
+            Some(link) => {
+                let pending = unconfirmed(&chosen.planned.step);
+                progress.land(Link { synced: now, pending, ..link });
+            }
+            None => progress.unlink(&chosen.target),
+        }
+    }
+
+    /// Salesforce said no. What can be learnt from that is tried; else the target did not get there.
     async fn refused(
         &self,
+        round: &Round<'_>,
         bound: &Bound<'_>,
-        step: &Step,
-        link: Option<&Link>,
+        chosen: &Chosen,
         refusal: Refusal,
         progress: &mut Progress,
-    ) -> Result<Answer, Stop> {
-        let duplicate = ["DUPLICATE_USERNAME", "DUPLICATE_VALUE", "CONFLICTING_SSO_USER_MAPPING"]
-            .contains(&refusal.code.as_str());
-        if duplicate && link.is_none() && matches!(step, Step::Create { .. }) && progress.looks < MAX_LOOKS {
-            let keys = keys_of(bound, step.fields());
-            let purpose = Purpose::matching(&self.ticket);
-            self.look(bound, &keys, &Fields::new(), purpose, progress).await?;
-            let found_one = matches!(&progress.found, Found::Records(records) if !records.is_empty());
-            if found_one {
-                return Err(Stop::Again);
-            }
+    ) -> Result<(), Stop> {
+        if self.learn(round, bound, chosen, &refusal, progress).await? {
+            return Ok(());
         }
         let attributes = refusal
             .fields
@@ -102,98 +271,25 @@ impl UserChange {
         Err(ProvisionError::Refused { org: bound.org.name().clone(), refusal: Box::new(refusal), attributes }
             .into())
     }
-
-    /// Looks for records that have the value of one of the keys, with the fields of the mapping and `more`.
-    pub(super) async fn look(
-        &self,
-        bound: &Bound<'_>,
-        keys: &[MatchKey],
-        more: &Fields,
-        purpose: Purpose<'_>,
-        progress: &mut Progress,
-    ) -> Result<(), Stop> {
-        progress.looks += 1;
-        let mut fields: Vec<String> = bound.target.mapped_fields().map(str::to_owned).collect();
-        fields.extend(["IsActive", "CreatedById"].map(str::to_owned));
-        fields.extend(more.keys().cloned());
-        let object = &bound.target.object;
-        let found =
-            lookup::look(bound.org, &*self.inner.store, bound.tenant, object, keys, &fields, purpose).await;
-        progress.found = found.map_err(|error| match error {
-            LookError::Call(call) => call_failed(call),
-            LookError::Store(store) => store.into(),
-            LookError::Name(name) => ProvisionError::Misconfigured(format!("the mapping: {name}")).into(),
-        })?;
-        Ok(())
-    }
-
-    /// Finds out what became of steps that may have landed, so that the next round decides from what is there.
-    pub(super) async fn read_back(
-        &self,
-        bound: &Bound<'_>,
-        plan: &Plan,
-        progress: &mut Progress,
-    ) -> Result<(), Stop> {
-        let purpose = Purpose::read_back(&self.ticket);
-        for planned in &plan.steps {
-            match &planned.step {
-                Step::Create { fields, .. } => {
-                    let keys = keys_of(bound, fields);
-                    // After a crash nobody has claimed them yet, and another one may be about to adopt our record.
-                    self.claim(bound, &keys, progress).await?;
-                    self.look(bound, &keys, fields, purpose, progress).await?;
-                    progress.looks = 0;
-                    self.recognise(bound, fields, progress).await?;
-                }
-                Step::Update { object, id, fields, .. } => {
-                    let linked = self.inner.store.linked_to(&self.caller.tenant, id).await?.is_some();
-                    if !linked {
-                        // It was about to be adopted; read as it is now. By its id: what it was found by need not be
-                        // among the fields that were to be written.
-                        let itself = MatchKey { field: "Id".to_owned(), value: Value::from(id.as_str()) };
-                        self.look(bound, &[itself], fields, purpose, progress).await?;
-                        continue;
-                    }
-                    let actual = lookup::read_back(bound.org, object, id, fields, purpose)
-                        .await
-                        .map_err(call_failed)?;
-                    let actual = actual.unwrap_or_default();
-                    progress.landed =
-                        if has(|field| actual.get(field), fields) { fields.clone() } else { Fields::new() };
-                    progress.read_back.extend(actual);
-                }
-                // Sent again, they do no harm: an upsert finds its own record, and what is deleted stays deleted.
-                Step::Upsert { .. } | Step::Delete { .. } | Step::Convert { .. } => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// A record that is all that this change has sent, and that nobody else has, is the one it made. Anything else that
-    /// was found was there before, or was changed by the org itself, and is adopted as such.
-    async fn recognise(&self, bound: &Bound<'_>, sent: &Fields, progress: &mut Progress) -> Result<(), Stop> {
-        let Found::Records(records) = &progress.found else { return Ok(()) };
-        let ours = records
-            .iter()
-            .find(|record| record.linked_to.is_none() && has(|field| record.actual.get(field), sent));
-        let Some(ours) = ours else { return Ok(()) };
-        // Nobody takes over an administrator by guessing all the fields and a broken connection.
-        if ours.protected {
-            let us = bound.org.identity().await.map_err(call_failed)?.user_id;
-            let by = ours.actual.get("CreatedById").and_then(Value::as_str);
-            if by.and_then(|by| RecordId::parse(by).ok()) != Some(us) {
-                return Ok(());
-            }
-        }
-        progress.made = Some(ours.id.clone());
-        progress.landed.clone_from(sent);
-        Ok(())
-    }
 }
 
-/// Whether all that was sent has arrived.
-fn has<'a>(actual: impl Fn(&str) -> Option<&'a Value>, sent: &Fields) -> bool {
-    sent.iter().all(|(field, value)| actual(field).is_some_and(|actual| same_value(field, actual, value)))
+/// What a step puts into its record, the external id included.
+pub(super) fn written_by(step: &Step) -> Fields {
+    let mut fields = step.fields().clone();
+    if let Step::Upsert { key, value, .. } = step {
+        fields.insert(key.clone(), value.as_str().into());
+    }
+    fields
+}
+
+/// Of a User: the new address, which may wait for the person's confirmation (Salesforce help, "Email Address Change Verification").
+fn unconfirmed(step: &Step) -> Fields {
+    match step {
+        Step::Update { object, fields, .. } if object == "User" => {
+            fields.get("Email").map(|email| ("Email".to_owned(), email.clone())).into_iter().collect()
+        }
+        _ => Fields::new(),
+    }
 }
 
 /// The new userName of an update that changes it.
@@ -201,18 +297,4 @@ fn rename(turnover: &Turnover) -> Option<String> {
     let was = turnover.current.as_ref()?.user_name()?;
     let wanted = turnover.wanted.as_ref()?.user_name()?;
     (scim_types::fold(was) != scim_types::fold(wanted)).then(|| wanted.to_owned())
-}
-
-/// What a record with these fields can be found by: the match keys, and the name that Salesforce itself guards.
-fn keys_of(bound: &Bound<'_>, fields: &Fields) -> Vec<MatchKey> {
-    let guarded = (bound.target.object == "User").then_some("Username");
-    let matching = bound.target.matching.iter().map(String::as_str);
-    let guarded = guarded.filter(|name| !bound.target.matching.iter().any(|field| field == name));
-    matching
-        .chain(guarded)
-        .filter_map(|field| {
-            let value = fields.get(field).filter(|value| !matches!(value, Value::Null))?;
-            Some(MatchKey { field: field.to_owned(), value: value.clone() })
-        })
-        .collect()
 }

@@ -1,14 +1,15 @@
 //! What two identities must not do at once: match the same record, or make one that the other would match.
 //!
-//! Between the org's commit and our own record of it a new User looks like one that was there before. So whoever has no
+//! Between the org's commit and our own record of it a new record looks like one that was there before. So whoever has no
 //! record yet waits for others who would match by the same value, and whoever adopts waits for others who adopt the same.
 
-use planning::{Found, MatchKey, Steps};
+use model::{OrgName, TargetName};
+use planning::{Aim, Found, LinkAfter, MatchKey, Origin};
 use salesforce_types::RecordId;
 use translation::{Desired, Translation};
 
-use super::{Progress, Stop, UserChange, decide::Bound};
-use crate::turns::Turn;
+use super::{Progress, Stop, UserChange, act::Stage, decide::Round, scene::Bound};
+use crate::{lookup, turns::Turn};
 
 /// Held until the change has ended.
 #[derive(Debug, Default)]
@@ -16,48 +17,59 @@ pub(super) struct Claims {
     names: Vec<String>,
     /// One for each of the names.
     turns: Vec<Turn>,
-    record: Option<(RecordId, Turn)>,
+    records: Vec<String>,
+    record_turns: Vec<Turn>,
 }
 
 impl UserChange {
-    /// Claims the values that a record could be matched by, or made with.
+    /// Claims the values that records could be matched by, or made with, for all targets that have none yet.
     pub(super) async fn claim_keys(
         &self,
-        bound: &Bound<'_>,
-        translation: &Translation,
+        round: &Round<'_>,
+        translations: impl Iterator<Item = Option<&Translation>>,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
-        let mut keys = planning::match_keys(&bound.target.matching, translation);
-        if let Some(Desired::Set(value)) = translation.fields.get("Username") {
-            keys.push(MatchKey { field: "Username".to_owned(), value: value.clone() });
+        let mut claimed = Vec::new();
+        for (course, translation) in round.courses.iter().zip(translations) {
+            let (Aim::Hold(Origin::Unknown(_)), Some(translation)) = (&course.aim, translation) else {
+                continue;
+            };
+            let mut keys = planning::keys_of(&course.place.target.matching, translation);
+            if let Some(Desired::Set(value)) = translation.fields.get("Username") {
+                keys.push(MatchKey { field: "Username".to_owned(), value: value.clone() });
+            }
+            claimed.push((round.bound(course), keys));
         }
-        self.claim(bound, &keys, progress).await
+        // What was claimed for a record that is made by now stays claimed until it is recorded.
+        if claimed.is_empty() || progress.dry { Ok(()) } else { self.claim(claimed, progress).await }
     }
 
-    /// Claims values; all that was claimed before and is not among them is free again.
+    /// Claims values. Where one of them is new, all are asked for again.
     pub(super) async fn claim(
         &self,
-        bound: &Bound<'_>,
-        keys: &[MatchKey],
+        claimed: Vec<(Bound<'_>, Vec<MatchKey>)>,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
-        let mut names: Vec<String> = keys
-            .iter()
-            .map(|MatchKey { field, value }| {
-                let value = value.as_str().map_or_else(|| value.to_string(), scim_types::fold);
-                format!("org {}/{field}/{value}", bound.org.name())
-            })
-            .collect();
+        let name = |bound: &Bound<'_>, MatchKey { field, value }: &MatchKey| {
+            let value = value.as_str().map_or_else(|| value.to_string(), scim_types::fold);
+            format!("org {}/{}.{field}/{value}", bound.org.name(), bound.target.object)
+        };
+        let mut names: Vec<String> =
+            claimed.iter().flat_map(|(bound, keys)| keys.iter().map(|key| name(bound, key))).collect();
+        if names.iter().all(|name| progress.claims.names.contains(name)) {
+            return Ok(());
+        }
+        // What this change has made already is still to be recorded.
+        if progress.has_landed {
+            names.extend(progress.claims.names.iter().cloned());
+        }
         // One order for all, so that nobody waits in a circle.
         names.sort_unstable();
         names.dedup();
-        if progress.claims.names == names {
-            return Ok(());
-        }
         progress.claims = Claims::default();
         // Who has to wait says so in the journal first: a namesake within the tenant is told at once.
         if self.is_create() && names.iter().any(|name| self.inner.turns.is_taken(name)) {
-            self.open(None, None).await?;
+            self.open(None, None, &[]).await?;
         }
         for name in &names {
             let turn = self.inner.turns.enter(name.clone()).await;
@@ -67,27 +79,40 @@ impl UserChange {
         self.still_wanted()
     }
 
-    /// Claims the record that is about to be adopted, unless another identity was faster.
-    pub(super) async fn claim_record(
-        &self,
-        bound: &Bound<'_>,
-        steps: &Steps,
-        progress: &mut Progress,
-    ) -> Result<(), Stop> {
-        let Some(record) = &steps.link.record_id else { return Ok(()) };
-        if progress.claims.record.as_ref().is_some_and(|(claimed, _)| claimed == record) {
+    /// Claims the records that are about to be adopted, unless another identity was faster.
+    pub(super) async fn claim_records(&self, stage: &Stage, progress: &mut Progress) -> Result<(), Stop> {
+        let mut adopted: Vec<(&TargetName, &OrgName, &RecordId)> =
+            stage.adopted.iter().map(|(link, _)| (&link.target, &link.org, &link.record_id)).collect();
+        for chosen in stage.chosen.iter().filter(|chosen| chosen.is_new) {
+            if let LinkAfter::There { record_id: Some(record), .. } = &chosen.after {
+                adopted.push((&chosen.target, &chosen.planned.org, record));
+            }
+        }
+        let mut names: Vec<String> =
+            adopted.iter().map(|(_, org, record)| format!("org {org}/record/{record}")).collect();
+        names.extend(progress.claims.records.iter().cloned());
+        names.sort_unstable();
+        names.dedup();
+        if progress.claims.records == names {
             return Ok(());
         }
-        progress.claims.record = None;
-        let turn = self.inner.turns.enter(format!("org {}/record/{record}", bound.org.name())).await;
-        progress.claims.record = Some((record.clone(), turn));
-        let linked_to = self.inner.store.linked_to(&self.caller.tenant, record).await?;
-        if linked_to.is_some()
-            && let Found::Records(records) = &mut progress.found
-            && let Some(found) = records.iter_mut().find(|found| found.id == *record)
-        {
-            found.linked_to = linked_to;
-            return Err(Stop::Again);
+        progress.claims.record_turns.clear();
+        progress.claims.records.clear();
+        for name in &names {
+            let turn = self.inner.turns.enter(name.clone()).await;
+            progress.claims.record_turns.push(turn);
+        }
+        progress.claims.records = names;
+        for (target, org, record) in adopted {
+            let linked_to =
+                lookup::linked_to(&*self.inner.store, &self.caller.tenant, &self.id, org, record).await?;
+            if linked_to.is_some()
+                && let Found::Records(records) = &mut progress.sight(target).found
+                && let Some(found) = records.iter_mut().find(|found| found.id == *record)
+            {
+                found.linked_to = linked_to;
+                return Err(Stop::Again);
+            }
         }
         self.still_wanted()
     }

@@ -2,21 +2,24 @@
 
 use std::sync::Arc;
 
-use model::{ResourceKind, TenantId};
-use planning::{Decision, Input, Obstacle, Steps, Wanted};
-use salesforce_client::{CallError, Org, Purpose};
-use salesforce_types::{Fields, Link, RecordId};
+use model::ResourceKind;
+use planning::{Aim, Course, Decision, Input, Origin};
+use salesforce_client::{CallError, Purpose};
+use salesforce_types::{Conversion, Link, ObjectDescription, RecordId};
 use scim_types::{Registry, Resource};
-use store::{Hold, HoldKind, StoredResource};
-use translation::{Action, Context, Note, Target, Translation};
+use store::StoredResource;
+use translation::{
+    Action, Context, FieldRefusal, Note, NoteCode, Reference, RefusalKind, Resolved, Translation,
+};
 
-use super::{Progress, Stop, UserChange, record::link_after};
+use super::{
+    Progress, Stop, UserChange,
+    act::{Chosen, Stage},
+    progress::Failure,
+    scene::Bound,
+};
 use crate::{
-    Answer, ProvisionError, ScimDelete, Tenant,
-    catalogue::PROFILE_PAUSE,
-    lookup,
-    provisioner::{Inner, World},
-    wish::missing,
+    Answer, Operation, ProvisionError, ScimDelete, Tenant, catalogue::PROFILE_PAUSE, lookup, wish::missing,
 };
 
 /// The resource before and after, as far as this change is concerned.
@@ -27,46 +30,28 @@ pub(super) struct Turnover {
     pub(super) current: Option<Resource>,
     /// What it becomes; `None`: it goes.
     pub(super) wanted: Option<Resource>,
+    /// Its links, as recorded.
+    pub(super) links: Vec<Link>,
 }
 
-/// The configuration that a change is decided by.
-#[derive(Debug)]
-pub(super) struct Scene {
-    world: Arc<World>,
-    pub(super) tenant: Arc<Tenant>,
+/// What all decisions of a round rest on.
+pub(super) struct Round<'a> {
+    pub(super) turnover: &'a Turnover,
+    pub(super) bounds: &'a [Bound<'a>],
+    /// The links as they are now.
+    pub(super) links: &'a [Link],
+    pub(super) courses: &'a [Course<'a>],
 }
 
-impl Scene {
-    /// As it is now.
-    pub(super) fn now(inner: &Inner, tenant: &TenantId) -> Result<Arc<Self>, ProvisionError> {
-        let world = inner.world();
-        let tenant = world.tenant(tenant)?;
-        Ok(Arc::new(Self { world, tenant }))
-    }
-
-    /// The tenant's target with its org. None: a tenant that writes nowhere.
-    fn bind(&self) -> Result<Option<Bound<'_>>, ProvisionError> {
-        let tenant = &*self.tenant;
-        let Some(target) = tenant.mapping.targets.first() else {
-            return Ok(None);
-        };
-        let name = target.org.as_ref().or(tenant.default_org.as_ref());
-        let org = name.and_then(|name| self.world.orgs.get(name)).ok_or_else(|| {
-            ProvisionError::Misconfigured(format!("the target {} has no org that is configured", target.name))
-        })?;
-        Ok(Some(Bound { tenant, target, org }))
-    }
-}
-
-/// A target in its org.
-pub(super) struct Bound<'a> {
-    pub(super) tenant: &'a Tenant,
-    pub(super) target: &'a Target,
-    pub(super) org: &'a Org,
+/// A target that the identity holds, translated.
+struct Translated {
+    describe: Arc<ObjectDescription>,
+    /// None: the record leaves, or another target takes care of it.
+    translation: Option<Translation>,
 }
 
 impl UserChange {
-    /// One round: read back what is unsure, decide from what is known now, do it.
+    /// One round: read back what is unsure, decide every record from what is known now, do what can be done now.
     pub(super) async fn round(&self, progress: &mut Progress) -> Result<Answer, Stop> {
         progress.rounds += 1;
         if self.ticket.is_withdrawn() {
@@ -74,70 +59,62 @@ impl UserChange {
         }
         let scene = Arc::clone(&progress.scene);
         let turnover = self.turn_over(&scene.tenant, progress).await?;
-        let Some(bound) = scene.bind()? else {
-            return self.record_without_call(&turnover, None, &Fields::new(), &[]).await;
-        };
+        let bounds = scene.bind()?;
         if let Some(plan) = progress.unsure.take()
-            && let Err(stop) = self.read_back(&bound, &plan, progress).await
+            && let Err(stop) = self.read_back(&bounds, &turnover, &plan, progress).await
         {
             progress.unsure = Some(plan);
             return Err(stop);
         }
-        let mut links = self.inner.store.links(&self.caller.tenant, &self.id).await?;
-        let stored =
-            links.iter().position(|link| link.target == bound.target.name).map(|at| links.swap_remove(at));
-        let link = known_link(&bound, stored.as_ref(), progress);
-        let (decision, notes) = self.decide(&bound, &turnover, link.as_ref(), progress).await?;
-        match decision {
-            Decision::Nothing => self.record_without_call(&turnover, None, &Fields::new(), &notes).await,
-            Decision::LookUp(keys) => {
-                // A local namesake is told before a call is spent.
-                if self.is_create() {
-                    self.open(None, None).await?;
-                }
-                let purpose = Purpose::matching(&self.ticket);
-                self.look(&bound, &keys, &Fields::new(), purpose, progress).await?;
-                Err(Stop::Again)
-            }
-            Decision::Hold(obstacle) => Err(self.hold(&bound, &turnover, obstacle).await?.into()),
-            Decision::Refuse(refusals) => Err(ProvisionError::Untranslatable(refusals).into()),
-            Decision::NotAllowed(what) => {
-                Err(ProvisionError::NotAllowed { target: bound.target.name.clone(), what }.into())
-            }
-            Decision::Steps(steps) => {
-                match &link {
-                    Some(link) if !steps.plan.is_empty() && lookup::is_named(bound.tenant, link) => {
-                        let target = bound.target.name.clone();
-                        let what = "change a user who is protected";
-                        return Err(ProvisionError::NotAllowed { target, what }.into());
-                    }
-                    None => self.claim_record(&bound, &steps, progress).await?,
-                    Some(_) => {}
-                }
-                let answer = if steps.plan.is_empty() {
-                    // Compared with what is stored: what was only read back has to be written down too.
-                    let after = link_after(&bound, &steps, stored.as_ref());
-                    self.record_without_call(&turnover, after, &progress.landed, &notes).await?
-                } else {
-                    self.carry_out_steps(&bound, &turnover, link.as_ref(), steps, notes, progress).await?
-                };
-                if stored.is_none() {
-                    self.close_hold(&bound, &turnover).await;
-                }
-                Ok(answer)
-            }
+        let links = progress.links(&turnover.links);
+        let (mut stage, courses) = self.stage(&bounds, &turnover, &links, progress).await?;
+        let round = Round { turnover: &turnover, bounds: &bounds, links: &links, courses: &courses };
+        if self.see(&round, progress).await? {
+            return Err(Stop::Again);
         }
+        if stage.chosen.is_empty() && stage.adopted.is_empty() {
+            return self.finish(&turnover, stage, progress).await;
+        }
+        self.claim_records(&stage, progress).await?;
+        for (link, takes_over) in stage.adopted.drain(..) {
+            progress.take_over(takes_over.as_ref());
+            progress.land(link);
+        }
+        self.carry_out_stage(&round, stage, progress).await?;
+        Err(Stop::Again)
+    }
+
+    /// What can be done now, for all records of the identity.
+    pub(super) async fn stage<'a>(
+        &self,
+        bounds: &[Bound<'a>],
+        turnover: &Turnover,
+        links: &'a [Link],
+        progress: &mut Progress,
+    ) -> Result<(Stage, Vec<Course<'a>>), Stop> {
+        let places: Vec<_> = bounds.iter().map(Bound::place).collect();
+        let courses = planning::courses(&self.id, &places, turnover.wanted.as_ref(), links);
+        let round = Round { turnover, bounds, links, courses: &courses.all };
+        let mut stage = self.decide_all(&round, progress).await?;
+        for (target, instead) in courses.shadowed {
+            let detail =
+                format!("the record of the target {instead} is the identity's only one of this kind");
+            stage.notes.push(note(target, NoteCode::TargetShadowed, &detail));
+        }
+        Ok((stage, courses.all))
     }
 
     /// Applies the request to the version that is current now, and checks `If-Match` against it.
-    async fn turn_over(&self, tenant: &Tenant, progress: &Progress) -> Result<Turnover, Stop> {
+    pub(super) async fn turn_over(&self, tenant: &Tenant, progress: &Progress) -> Result<Turnover, Stop> {
         let stored = self.inner.store.get(&self.caller.tenant, ResourceKind::User, self.id.as_str()).await?;
+        let links = self.inner.store.links(&self.caller.tenant, &self.id).await?;
         let stored = stored.filter(|stored| !stored.pending);
         if !self.is_create() && stored.is_none() {
             return Err(self.not_found().into());
         }
         if let (Some(tags), Some(stored)) = (&self.request.if_match, &stored)
             && !progress.was_unsure
+            && !progress.has_landed
             && !tags.iter().any(|tag| stored.version.matches(tag))
         {
             return Err(ProvisionError::VersionMismatch { kind: ResourceKind::User }.into());
@@ -153,71 +130,272 @@ impl UserChange {
         if wanted.as_ref().is_some_and(|wanted| wanted.user_name().is_none()) {
             return Err(missing("userName").into());
         }
-        Ok(Turnover { stored, current, wanted })
+        Ok(Turnover { stored, current, wanted, links })
+    }
+
+    /// Decides every record. What can be seen to fail before anything is sent fails the whole request, where the target is
+    /// a required one.
+    async fn decide_all(&self, round: &Round<'_>, progress: &mut Progress) -> Result<Stage, Stop> {
+        let mut translated = Vec::new();
+        for course in round.courses {
+            let bound = round.bound(course);
+            let made = match self.translated(round, &bound, course, progress).await {
+                Ok(made) => Some(made),
+                Err(stop) => {
+                    self.target_failed(&bound, stop, progress)?;
+                    None
+                }
+            };
+            translated.push(made);
+        }
+        self.claim_keys(round, translated.iter().map(|made| made.as_ref()?.translation.as_ref()), progress)
+            .await?;
+        let mut stage = Stage::default();
+        for (course, made) in round.courses.iter().zip(&translated) {
+            let bound = round.bound(course);
+            let Some(made) = made.as_ref().filter(|_| !progress.failed.contains_key(bound.name())) else {
+                continue;
+            };
+            if let Err(stop) = self.decide(round, &bound, course, made, &mut stage, progress).await {
+                self.target_failed(&bound, stop, progress)?;
+            }
+        }
+        Ok(stage)
+    }
+
+    /// What the mapping makes of the identity for a target that it holds.
+    async fn translated(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        course: &Course<'_>,
+        progress: &Progress,
+    ) -> Result<Translated, Stop> {
+        let describe = bound.org.describe(&bound.target.object).await.map_err(call_failed)?;
+        let (Some(wanted), Aim::Hold(origin)) = (&round.turnover.wanted, &course.aim) else {
+            return Ok(Translated { describe, translation: None });
+        };
+        let resolved = self.resolve(round, bound, wanted).await?;
+        let written = match origin {
+            Origin::Linked(link) => Some(&link.written),
+            _ => None,
+        };
+        let adopts =
+            matches!(progress.found(bound.name()), planning::Found::Records(records) if !records.is_empty());
+        // Of a record that is about to be adopted nothing is ours yet: defaults and a made alias stay away from it.
+        let nothing = salesforce_types::Fields::new();
+        let context = Context {
+            describe: &describe,
+            action: if written.is_some() || adopts { Action::Update } else { Action::Create },
+            username_domain: bound.tenant.username_domain.as_deref(),
+            written: written.or(adopts.then_some(&nothing)),
+            resolved: &resolved,
+            identity: Some(self.id.as_str()),
+        };
+        let mut translation = bound.target.translate(wanted, &context);
+        translation
+            .fields
+            .retain(|field, _| !progress.dropped.contains(&(bound.name().clone(), field.clone())));
+        Ok(Translated { describe, translation: Some(translation) })
+    }
+
+    /// The records that the mapping refers to: the identity's own, those of other identities, queues.
+    async fn resolve(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        wanted: &Resource,
+    ) -> Result<Resolved, Stop> {
+        let mut resolved = Resolved::new();
+        for reference in bound.target.references(wanted) {
+            let record = match &reference {
+                Reference::Own(target) => live(round.links, target),
+                Reference::Identity { target, id } => {
+                    let id = model::ResourceId::from_text(id.clone());
+                    live(&self.inner.store.links(&self.caller.tenant, &id).await?, target)
+                }
+                Reference::Queue(name) => {
+                    let queue = self.inner.catalogue.queue(bound.org, name, self.inner.clock.now()).await;
+                    Some(queue.map_err(call_failed)?.ok_or_else(|| {
+                        refusal("OwnerId", format!("the org {} has no queue `{name}`", bound.org.name()))
+                    })?)
+                }
+            };
+            resolved.extend(record.map(|record| (reference, record)));
+        }
+        Ok(resolved)
     }
 
     async fn decide(
         &self,
+        round: &Round<'_>,
         bound: &Bound<'_>,
-        turnover: &Turnover,
-        link: Option<&Link>,
+        course: &Course<'_>,
+        made: &Translated,
+        stage: &mut Stage,
         progress: &mut Progress,
-    ) -> Result<(Decision, Vec<Note>), Stop> {
-        let translation = match &turnover.wanted {
-            Some(wanted) if bound.target.applies(wanted) => {
-                Some((self.translate(bound, wanted, link, progress).await?, is_active(wanted, link)))
-            }
-            _ => None,
-        };
-        if let (Some((translation, _)), None) = (&translation, link) {
-            self.claim_keys(bound, translation, progress).await?;
+    ) -> Result<(), Stop> {
+        let translation = made.translation.as_ref();
+        if waits(round, course, translation, stage, progress)? {
+            stage.waits = true;
+            return Ok(());
         }
-        let profile = match &translation {
-            Some((translation, _)) if link.is_none() && !translation.fields.contains_key("ProfileId") => {
+        let aim = self.decided_by_a_person(round, bound, course, made, progress).await?;
+        let profile = match (&aim, translation) {
+            (Aim::Hold(Origin::Unknown(_) | Origin::Named(_)), Some(translation))
+                if bound.target.object == "User" && !translation.fields.contains_key("ProfileId") =>
+            {
                 Some(self.profile(bound).await?)
             }
             _ => None,
         };
-        let wanted = match &translation {
-            Some((translation, active)) => Wanted::Record { translation, active: *active },
-            None => Wanted::NoAccess,
+        let conversion = match (&aim, &round.turnover.wanted) {
+            (Aim::Hold(Origin::Lead(_)), Some(wanted)) => {
+                Some(self.conversion(bound, wanted, progress).await?)
+            }
+            _ => None,
         };
         let decision = planning::plan(&Input {
-            target: bound.target,
-            org: bound.org.name(),
-            wanted,
-            link,
-            found: &progress.found,
+            identity: &self.id,
+            place: course.place,
+            describe: &made.describe,
+            aim: &aim,
+            translation,
+            active: round.turnover.wanted.as_ref().is_some_and(|wanted| is_active(wanted, course)),
+            found: progress.found(bound.name()),
             profile: profile.as_ref(),
+            conversion: conversion.as_ref(),
         });
-        if let Decision::Steps(Steps { plan, .. }) = &decision
-            && planning::takes_access_away(plan)
+        let steps = match decision {
+            Decision::Nothing => {
+                if let (Aim::Followed(_), false) = (&course.aim, round.has_contact(bound)) {
+                    let detail = "somebody has converted this lead, and no target takes care of its contact";
+                    stage.notes.push(note(bound.name(), NoteCode::LeadConverted, detail));
+                }
+                return Ok(());
+            }
+            Decision::LookUp(keys) => {
+                // A local namesake is told before a call is spent.
+                if self.is_create() {
+                    self.open(None, None, &[]).await?;
+                }
+                let purpose = Purpose::matching(&self.ticket);
+                self.look(bound, &keys, &[], purpose, progress).await?;
+                return Err(Stop::Again);
+            }
+            Decision::Hold(obstacle) => {
+                return Err(self.hold(bound, round.turnover, obstacle, progress.dry).await?.into());
+            }
+            Decision::Refuse(refusals) => return Err(ProvisionError::Untranslatable(refusals).into()),
+            Decision::NotAllowed(what) => {
+                return Err(ProvisionError::NotAllowed { target: bound.name().clone(), what }.into());
+            }
+            Decision::NoMatch => {
+                let detail = format!(
+                    "no {} of the org {} matches, and the target makes none",
+                    bound.target.object,
+                    bound.org.name()
+                );
+                stage.notes.push(note(bound.name(), NoteCode::NoMatch, &detail));
+                return Ok(());
+            }
+            Decision::Steps(steps) => steps,
+        };
+        if let Aim::Hold(Origin::Linked(link)) | Aim::Leave(link) = &course.aim
+            && !steps.plan.is_empty()
+            && lookup::is_named(bound.tenant, link)
         {
+            let what = "change a user who is protected";
+            return Err(ProvisionError::NotAllowed { target: bound.name().clone(), what }.into());
+        }
+        if planning::takes_access_away(&steps.plan) {
             self.ticket.take_access_away();
         }
-        Ok((decision, translation.map(|(translation, _)| translation.notes).unwrap_or_default()))
+        self.check_unknown_create(bound, round.turnover, &steps.plan).await?;
+        stage.take(bound, course, translation, steps, self.inner.clock.now(), progress);
+        Ok(())
     }
 
-    async fn translate(
+    /// A record that a person has chosen for the identity takes the place of the search.
+    async fn decided_by_a_person<'a>(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        course: &'a Course<'a>,
+        made: &Translated,
+        progress: &Progress,
+    ) -> Result<Aim<'a>, Stop> {
+        let Aim::Hold(Origin::Unknown(_)) = &course.aim else { return Ok(course.aim.clone()) };
+        let adopted = match &self.request.operation {
+            _ if progress.named.contains_key(bound.name()) => progress.named.get(bound.name()).cloned(),
+            Operation::Adopt(record) => Some(record.clone()),
+            _ if matches!(progress.found(bound.name()), planning::Found::Records(records) if records.len() > 1) =>
+            {
+                let subject = hold_subject(&self.caller.tenant, round.turnover);
+                let hold = self.inner.store.hold_of(&self.caller.tenant, &subject, bound.name()).await?;
+                hold.and_then(|(_, decided)| decided)
+            }
+            _ => None,
+        };
+        let is_one = |record: &RecordId| made.describe.key_prefix.as_deref() == Some(record.prefix());
+        Ok(match adopted.filter(is_one) {
+            Some(record) => Aim::Hold(Origin::Named(record)),
+            None => course.aim.clone(),
+        })
+    }
+
+    /// What the identity's lead is converted into, by the rules of the target.
+    async fn conversion(
         &self,
         bound: &Bound<'_>,
         wanted: &Resource,
-        link: Option<&Link>,
         progress: &Progress,
-    ) -> Result<Translation, Stop> {
-        let describe = bound.org.describe(&bound.target.object).await.map_err(call_failed)?;
-        let adopts = matches!(&progress.found, planning::Found::Records(records) if !records.is_empty());
-        // Of a record that is about to be adopted nothing is ours yet: defaults and a made alias stay away from it.
-        let nothing = Fields::new();
-        let context = Context {
-            describe: &describe,
-            action: if link.is_some() || adopts { Action::Update } else { Action::Create },
-            username_domain: bound.tenant.username_domain.as_deref(),
-            written: link.map(|link| &link.written).or(adopts.then_some(&nothing)),
-            resolved: &translation::Resolved::new(),
-            identity: None,
+    ) -> Result<Conversion, Stop> {
+        let wish = bound.target.conversion(wanted);
+        // A contact that the org's own rules have named takes the lead in, and its account is the account.
+        let contact = progress.named.get(bound.name()).cloned();
+        let account = match (&contact, &wish.account) {
+            (Some(contact), _) => self.account_of(bound, contact).await?,
+            (None, Some(account)) => self.account(bound, account).await?,
+            (None, None) => None,
         };
-        Ok(bound.target.translate(wanted, &context))
+        let owner = wish.owner.as_deref().map(RecordId::parse).transpose();
+        let mut owner = owner.map_err(|why| refusal("OwnerId", format!("the conversion's owner: {why}")))?;
+        if owner.is_none() && progress.owns_conversions {
+            owner = Some(bound.org.identity().await.map_err(call_failed)?.user_id);
+        }
+        let duplicates = planning::manner(bound.target).duplicates;
+        let translation::ConversionWish { status, opportunity, .. } = wish;
+        Ok(Conversion { status, account, contact, owner, opportunity, duplicates })
+    }
+
+    async fn account_of(&self, bound: &Bound<'_>, contact: &RecordId) -> Result<Option<RecordId>, Stop> {
+        let purpose = Purpose::matching(&self.ticket);
+        let row = bound.org.read("Contact", contact, &["AccountId"], purpose).await.map_err(call_failed)?;
+        let account = row.and_then(|row| RecordId::parse(row.get("AccountId")?.as_str()?).ok());
+        Ok(account)
+    }
+
+    /// The account of a conversion, by id or by name.
+    async fn account(&self, bound: &Bound<'_>, account: &str) -> Result<Option<RecordId>, Stop> {
+        if let Ok(id) = RecordId::parse(account)
+            && id.prefix() == "001"
+        {
+            return Ok(Some(id));
+        }
+        let found = lookup::by_name(bound.org, "Account", account, Purpose::matching(&self.ticket)).await;
+        let found = found.map_err(call_failed)?;
+        match (found.as_slice(), bound.target.conversion.account_missing) {
+            ([one], _) => Ok(Some(one.clone())),
+            ([], translation::AccountMissing::Create) => Ok(None),
+            ([], translation::AccountMissing::Refuse) => {
+                Err(refusal("AccountId", format!("the org {} has no account `{account}`", bound.org.name())))
+            }
+            (several, _) => {
+                let several = super::hold::list(several);
+                Err(refusal("AccountId", format!("several accounts are called `{account}` ({several})")))
+            }
+        }
     }
 
     async fn profile(&self, bound: &Bound<'_>) -> Result<RecordId, Stop> {
@@ -233,92 +411,122 @@ impl UserChange {
         })
     }
 
-    /// Raises what a person has to decide.
-    async fn hold(
+    /// A target did not get there. Ends the change if nothing has reached an org yet and the target is a required one; else
+    /// the others go on.
+    pub(super) fn target_failed(
         &self,
         bound: &Bound<'_>,
-        turnover: &Turnover,
-        obstacle: Obstacle,
-    ) -> Result<ProvisionError, Stop> {
-        let org = bound.org.name();
-        let (kind, why, candidates) = match obstacle {
-            Obstacle::Ambiguous(candidates) => (
-                HoldKind::AmbiguousMatch { candidates: candidates.clone() },
-                format!(
-                    "{} Users of the org {org} match this identity ({})",
-                    candidates.len(),
-                    list(&candidates)
-                ),
-                candidates,
-            ),
-            Obstacle::Protected(record) => (
-                HoldKind::ProtectedMatch { record: record.clone() },
-                format!("the User {record} of the org {org} matches this identity and is protected"),
-                vec![record],
-            ),
-            // Two identities that claim one person: nothing to decide, the tool has to tell them apart.
-            Obstacle::LinkedElsewhere(record, identity) => {
-                return Ok(ProvisionError::LinkedElsewhere { org: org.clone(), record, identity });
+        stop: Stop,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        let required = bound.target.required;
+        let (error, is_tried_again) = match stop {
+            // Asked in another round, or of nobody.
+            Stop::Again | Stop::Withdrawn | Stop::Join(_) => return Err(stop),
+            // What takes access away is done, however long it takes; so is what is required of a change that has begun.
+            Stop::Stalled { .. } if required || self.ticket.takes_access_away() => return Err(stop),
+            Stop::Stalled { why, retry_after } => (super::busy(&why, retry_after), true),
+            Stop::Fail(error @ ProvisionError::Store(_)) => return Err(Stop::Fail(error)),
+            Stop::Fail(error) if required && !progress.has_landed && progress.unsure.is_none() => {
+                return Err(Stop::Fail(error));
+            }
+            Stop::Fail(error) => {
+                let by_a_person = matches!(error, ProvisionError::Held { .. });
+                (error, !by_a_person)
             }
         };
-        let hold = Hold {
-            id: self.inner.ids.hold(),
-            tenant: self.caller.tenant.clone(),
-            identity: (!self.is_create()).then(|| self.id.clone()),
-            subject: hold_subject(&self.caller.tenant, turnover),
-            target: bound.target.name.clone(),
-            kind,
-            raised: self.inner.clock.now(),
-        };
-        let hold = self.inner.store.raise_hold(hold).await?;
-        Ok(ProvisionError::Held { hold, why, candidates })
+        tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, target = %bound.name(), "a target did not get there");
+        progress.failed.insert(bound.name().clone(), Failure { error, is_tried_again, required });
+        Ok(())
+    }
+}
+
+impl<'a> Round<'a> {
+    /// The target of a course.
+    pub(super) fn bound(&self, course: &Course<'_>) -> Bound<'a> {
+        let name = &course.place.target.name;
+        *self.bounds.iter().find(|bound| bound.name() == name).expect("courses are made of these targets")
     }
 
-    /// The identity has its record: what a person had to decide for that has been decided.
-    async fn close_hold(&self, bound: &Bound<'_>, turnover: &Turnover) {
-        let (tenant, now) = (&self.caller.tenant, self.inner.clock.now());
-        let subject = hold_subject(tenant, turnover);
-        if let Err(error) = self.inner.store.close_hold(tenant, &subject, &bound.target.name, now).await {
-            // The change itself is recorded; a hold that stays is seen and does no harm.
-            tracing::warn!(%tenant, change.id = %self.change, %error, "a hold could not be closed");
+    fn has_contact(&self, bound: &Bound<'_>) -> bool {
+        self.courses.iter().any(|course| {
+            let place = &course.place;
+            place.org == bound.org.name()
+                && place.target.object == "Contact"
+                && matches!(course.aim, Aim::Hold(_))
+        })
+    }
+}
+
+/// Whether something has to be done first: the record that this one refers to is not there yet, or a User of its own
+/// still stands on a contact that is to go.
+fn waits(
+    round: &Round<'_>,
+    course: &Course<'_>,
+    translation: Option<&Translation>,
+    stage: &Stage,
+    progress: &Progress,
+) -> Result<bool, Stop> {
+    let own =
+        translation.into_iter().flat_map(|translation| &translation.awaited).find_map(
+            |awaited| match &awaited.reference {
+                Reference::Own(target) => Some((target, &awaited.field)),
+                _ => None,
+            },
+        );
+    if let Some((target, field)) = own {
+        let comes = round
+            .courses
+            .iter()
+            .any(|other| other.place.target.name == *target && matches!(other.aim, Aim::Hold(_)));
+        let failed = progress.failed.contains_key(target) || stage.came_to_nothing(target);
+        if !comes || failed {
+            return Err(refusal(field, format!("the record of the target {target} is not there")));
         }
+        return Ok(true);
     }
-}
-
-/// Where the hold of a name is: the same for every request that asks for it.
-fn hold_subject(tenant: &TenantId, turnover: &Turnover) -> String {
-    let name = turnover.wanted.as_ref().and_then(Resource::user_name).unwrap_or_default();
-    lookup::subject(tenant, name)
-}
-
-/// The identity's record as far as it is known: what is stored, and what reading back has added to it.
-fn known_link(bound: &Bound<'_>, stored: Option<&Link>, progress: &Progress) -> Option<Link> {
-    let made = || {
-        // Made by this change: known as well as if its answer had come.
-        Some(Link::new(
-            bound.target.name.clone(),
-            bound.org.name().clone(),
-            bound.target.object.clone(),
-            progress.made.clone()?,
-            progress.landed.clone(),
-        ))
+    let Aim::Leave(link) = &course.aim else { return Ok(false) };
+    let stands_on_it = |chosen: &Chosen| {
+        let user = round.links.iter().find(|user| user.target == chosen.target && user.object == "User");
+        let contact = user.and_then(|user| user.written.get("ContactId")?.as_str());
+        contact.and_then(|id| RecordId::parse(id).ok()).as_ref() == Some(&link.record_id)
     };
-    let mut link = stored.cloned().or_else(made)?;
-    link.written.extend(progress.read_back.clone());
-    Some(link)
+    Ok(link.object == "Contact" && stage.chosen.iter().any(stands_on_it))
+}
+
+/// The record of a target that can be referred to.
+fn live(links: &[Link], target: &model::TargetName) -> Option<RecordId> {
+    let mut links = links.iter();
+    links.find(|link| link.target == *target && link.became.is_none()).map(|link| link.record_id.clone())
 }
 
 /// Whether the person may work. Where SCIM says nothing (any more), Salesforce is left as it is: removing `active` from somebody
 /// who was locked out does not let them in.
-fn is_active(wanted: &Resource, link: Option<&Link>) -> bool {
-    match (wanted.get("active"), link.and_then(|link| link.written.get("IsActive"))) {
-        (None, Some(written)) => written.as_bool().unwrap_or(true),
+fn is_active(wanted: &Resource, course: &Course<'_>) -> bool {
+    let Aim::Hold(Origin::Linked(link)) = &course.aim else { return wanted.active() };
+    match (wanted.get("active"), link.written.get("IsActive")) {
+        (None, Some(written)) if !link.left => written.as_bool().unwrap_or(true),
         _ => wanted.active(),
     }
 }
 
-fn list(records: &[RecordId]) -> String {
-    records.iter().map(RecordId::as_str).collect::<Vec<_>>().join(", ")
+pub(super) fn note(target: &model::TargetName, code: NoteCode, detail: &str) -> (model::TargetName, Note) {
+    let note =
+        Note { code, field: String::new(), attribute: None, detail: format!("target {target}: {detail}") };
+    (target.clone(), note)
+}
+
+/// Something in a field that the org would refuse.
+fn refusal(field: &str, detail: String) -> Stop {
+    let refusal =
+        FieldRefusal { field: field.to_owned(), attribute: None, detail, kind: RefusalKind::Malformed };
+    ProvisionError::Untranslatable(vec![refusal]).into()
+}
+
+/// Where the hold of a name is: the same for every request that asks for it.
+pub(super) fn hold_subject(tenant: &model::TenantId, turnover: &Turnover) -> String {
+    let name = turnover.wanted.as_ref().and_then(Resource::user_name).unwrap_or_default();
+    lookup::subject(tenant, name)
 }
 
 /// The stored body as a resource.

@@ -1,20 +1,25 @@
 //! Durable before anything is sent, and gone again when nothing is kept.
 
 use salesforce_types::Plan;
-use store::{ChangeOutcome, NewChange, Opened};
+use store::{ChangeOutcome, LinkWrite, NewChange, Opened};
 
 use super::{Entry, REPEAT_WITHIN, Stop, UserChange};
 use crate::{ProvisionError, wish::Wish};
 
 impl UserChange {
     /// Puts the change into the journal with its plan, or gives the plan to the one that is there. `rename` is the new
-    /// userName of an update that changes it.
-    pub(super) async fn open(&self, plan: Option<&Plan>, rename: Option<String>) -> Result<(), Stop> {
+    /// userName of an update that changes it, `landed` what earlier stages have made of its links.
+    pub(super) async fn open(
+        &self,
+        plan: Option<&Plan>,
+        rename: Option<String>,
+        landed: &[LinkWrite],
+    ) -> Result<(), Stop> {
         let mut entry = self.entry.lock().await;
         match (*entry, plan) {
             (Entry::None, _) => {}
             (Entry::Open, Some(plan)) => {
-                return match self.inner.store.replan(&self.change, plan, rename.as_deref(), &[]).await? {
+                return match self.inner.store.replan(&self.change, plan, rename.as_deref(), landed).await? {
                     Opened::Opened => Ok(()),
                     Opened::UserNameTaken { by } => Err(self.taken(&by).await),
                 };
@@ -75,7 +80,7 @@ impl UserChange {
 
     /// Keeps a change that takes access away, whatever the org says.
     pub(super) async fn keep(&self) -> Result<(), ProvisionError> {
-        match self.open(None, None).await {
+        match self.open(None, None, &[]).await {
             Ok(()) => Ok(()),
             Err(Stop::Fail(error)) => Err(error),
             Err(_) => Err(self.rolling_forward()),
@@ -98,7 +103,7 @@ impl UserChange {
 }
 
 /// How a failure is kept: codes and field names, no values.
-fn outcome_of(error: &ProvisionError) -> ChangeOutcome {
+pub(super) fn outcome_of(error: &ProvisionError) -> ChangeOutcome {
     let (result, status, reason) = match error {
         ProvisionError::Refused { refusal, .. } => {
             let rule = salesforce_types::errors::rule(&refusal.code, &refusal.message);
@@ -118,6 +123,11 @@ fn outcome_of(error: &ProvisionError) -> ChangeOutcome {
         ProvisionError::NotAllowed { what, .. } => ("refused", 403, (*what).to_owned()),
         ProvisionError::RollingForward { .. } | ProvisionError::WillBeDone { .. } => {
             ("withdrawn", 503, String::new())
+        }
+        ProvisionError::PlanMoved { .. } => ("refused", 409, String::new()),
+        ProvisionError::Partly { failed, .. } => {
+            let failed: Vec<_> = failed.iter().map(|(target, _)| target.as_str()).collect();
+            ("refused", 409, failed.join(" "))
         }
         ProvisionError::Store(_) | ProvisionError::Misconfigured(_) => ("withdrawn", 500, error.to_string()),
     };

@@ -1,66 +1,132 @@
 //! Record: what landed, in one transaction; then the answer.
 
-use planning::Steps;
-use salesforce_types::{Fields, Link};
+use model::{ResourceId, TargetName};
+use salesforce_types::Fields;
 use scim_types::Resource;
-use store::{AuditEntry, ChangeOutcome, LinkWrite, Record, Recorded, ResourceWrite, StoredResource};
+use store::{
+    AuditEntry, ChangeOutcome, LinkWrite, NewTask, Record, Recorded, ResourceWrite, StoredResource, TaskKind,
+};
 use translation::Note;
 
 use super::{
-    Entry, Stop, UserChange,
-    decide::{Bound, Turnover},
+    Entry, Progress, Stop, UserChange,
+    act::{Stage, is_always_said},
+    decide::Turnover,
+    progress::Failure,
+    see::waits_for_confirmation,
 };
-use crate::{Answer, Operation, ProvisionError, Warning, Written, wish::Wish};
+use crate::{Answer, Operation, ProvisionError, Warning, Written, tasks, wish::Wish};
 
 impl UserChange {
-    /// Ends a change that asks nothing more of Salesforce. `wrote` is what has landed already without an answer.
-    pub(super) async fn record_without_call(
+    /// Nothing more can be done now: ends the change with what landed.
+    pub(super) async fn finish(
         &self,
         turnover: &Turnover,
-        link: Option<Link>,
-        wrote: &Fields,
-        notes: &[Note],
+        stage: Stage,
+        progress: &mut Progress,
     ) -> Result<Answer, Stop> {
-        let unchanged = turnover.wanted.is_some() && turnover.wanted == turnover.current && link.is_none();
-        if let (true, Some(stored)) = (unchanged, &turnover.stored) {
-            let mut entry = self.entry.lock().await;
-            if std::mem::replace(&mut *entry, Entry::Ended) == Entry::Open {
-                let outcome = ChangeOutcome { result: "unchanged".into(), status: 200, reason: None };
-                let now = self.inner.clock.now();
-                self.inner.store.withdraw(&self.change, outcome, self.is_awaited(), now).await?;
-            }
-            let resource = stored.clone();
-            return Ok(self.success(Written { resource, warnings: Vec::new(), changed: false }));
+        if stage.waits {
+            return Err(ProvisionError::Misconfigured(
+                "the mapping's targets wait for each other: see `link` in the mapping".to_owned(),
+            )
+            .into());
+        }
+        let links = progress.link_writes(&turnover.links);
+        let tasks = self.tasks_after(&stage, turnover, progress);
+        let had_tasks = !self.inner.store.tasks_of(&self.caller.tenant, &self.id).await?.is_empty();
+        let notes = notes(stage, progress);
+        let unchanged = turnover.wanted.is_some()
+            && turnover.wanted == turnover.current
+            && links.is_empty()
+            && !progress.has_landed
+            && tasks.is_empty()
+            && !had_tasks;
+        if let (true, Some(stored), true) = (unchanged, &turnover.stored, progress.failed.is_empty()) {
+            return self.unchanged(stored, &notes).await;
         }
         // The caller's deadline may have come first.
         if !self.ticket.send() && self.ticket.is_withdrawn() {
             return Err(Stop::Withdrawn);
         }
-        self.record(turnover, link, wrote, notes).await
+        let linked: Vec<TargetName> = newly_linked(&links, turnover);
+        let answer = self.record(turnover, links, tasks, &notes, progress).await?;
+        for target in &linked {
+            self.close_hold(turnover, target).await;
+        }
+        match partly(progress) {
+            Some(error) => Err(error.into()),
+            None => Ok(answer),
+        }
     }
 
-    /// Ends a change with what landed.
-    pub(super) async fn record(
+    async fn unchanged(&self, stored: &StoredResource, notes: &[Note]) -> Result<Answer, Stop> {
+        let mut entry = self.entry.lock().await;
+        if std::mem::replace(&mut *entry, Entry::Ended) == Entry::Open {
+            let outcome = ChangeOutcome { result: "unchanged".into(), status: 200, reason: None };
+            let now = self.inner.clock.now();
+            self.inner.store.withdraw(&self.change, outcome, self.is_awaited(), now).await?;
+        }
+        let warnings = notes.iter().map(warning).collect();
+        Ok(self.success(Written { resource: stored.clone(), warnings, changed: false }))
+    }
+
+    /// What is owed from now on: targets that are tried again, and fields that wait for somebody else's record.
+    fn tasks_after(&self, stage: &Stage, turnover: &Turnover, progress: &Progress) -> Vec<NewTask> {
+        let now = self.inner.clock.now();
+        let again =
+            progress.failed.iter().filter(|(_, failure)| failure.is_tried_again).map(|(target, failure)| {
+                let (kind, reason) = (TaskKind::Target, reason_of(&failure.error));
+                NewTask {
+                    id: self.inner.ids.task(),
+                    target: target.clone(),
+                    kind,
+                    reason,
+                    due: tasks::first_try(now),
+                }
+            });
+        let waits = stage.awaited.iter().map(|awaits| {
+            let waits_for = ResourceId::from_text(awaits.identity.clone());
+            let kind = TaskKind::Reference {
+                field: awaits.field.clone(),
+                waits_for,
+                through: awaits.through.clone(),
+            };
+            let reason = "the person it refers to has no record in the org yet".to_owned();
+            NewTask {
+                id: self.inner.ids.task(),
+                target: awaits.target.clone(),
+                kind,
+                reason,
+                due: tasks::look_anyway(now),
+            }
+        });
+        let links = progress.links(&turnover.links);
+        let failed = |target: &TargetName| progress.failed.contains_key(target);
+        let unconfirmed =
+            waits_for_confirmation(&links).filter(|(link, _)| !failed(&link.target)).map(|(link, _)| {
+                let reason = "the new e-mail address waits for the person's confirmation".to_owned();
+                let (target, kind) = (link.target.clone(), TaskKind::Target);
+                NewTask { id: self.inner.ids.task(), target, kind, reason, due: tasks::first_try(now) }
+            });
+        again.chain(waits).chain(unconfirmed).collect()
+    }
+
+    async fn record(
         &self,
         turnover: &Turnover,
-        link: Option<Link>,
-        wrote: &Fields,
+        links: Vec<LinkWrite>,
+        tasks: Vec<NewTask>,
         notes: &[Note],
+        progress: &Progress,
     ) -> Result<Answer, Stop> {
         let now = self.inner.clock.now();
-        let relevant = |note: &&Note| wrote.contains_key(&note.field);
-        let target = link.as_ref().map(|link| link.target.clone());
-        let (becomes, result, status) = resource_write(turnover);
-        let links = match (link, &becomes) {
-            (Some(link), ResourceWrite::Create(_) | ResourceWrite::Replace { .. } | ResourceWrite::Keep) => {
-                vec![LinkWrite::Set(link)]
-            }
-            _ => Vec::new(),
+        let (becomes, result, status) = resource_write(turnover, progress.failed.is_empty());
+        let links = match &becomes {
+            ResourceWrite::Delete { .. } => Vec::new(),
+            _ => links,
         };
-        let fields = wrote.keys().map(|field| match &target {
-            Some(target) => format!("{target}.{field}"),
-            None => field.clone(),
-        });
+        let failed = progress.failed.values().find(|failure| failure.required);
+        let fields = progress.wrote.iter().flat_map(|(target, fields)| audited(target, fields));
         // Held until it is recorded: nobody may open the change again meanwhile.
         let mut entry = self.entry.lock().await;
         let record = Record {
@@ -70,16 +136,21 @@ impl UserChange {
             resource: self.id.clone(),
             write: becomes,
             links,
-            tasks: None,
+            tasks: Some(tasks),
             audit: AuditEntry {
                 client: self.caller.client.clone(),
                 action: action(&self.request.operation).to_owned(),
                 fields: fields.collect(),
-                notes: notes.iter().filter(relevant).map(|note| note.code.to_string()).collect(),
-                mapping: None,
+                notes: notes.iter().map(|note| note.code.to_string()).collect(),
+                mapping: Some(progress.scene.tenant.mapping.fingerprint().to_owned()),
             },
-            outcome: ChangeOutcome { result: result.to_owned(), status, reason: None },
-            answered: self.is_awaited(),
+            outcome: ChangeOutcome {
+                result: result.to_owned(),
+                status,
+                reason: failed.map(|failure| reason_of(&failure.error)),
+            },
+            // One who hears of a failure has not heard of what landed: an equal request finds it.
+            answered: self.is_awaited() && failed.is_none(),
             at: now,
         };
         let version = match self.inner.store.record(record).await? {
@@ -109,7 +180,8 @@ impl UserChange {
             groups: before.map(|before| before.groups.clone()).unwrap_or_default(),
             members: Vec::new(),
         };
-        let warnings = notes.iter().filter(relevant).map(warning).collect();
+        let failures = progress.failed.iter().map(|(target, failure)| failed_warning(target, failure));
+        let warnings = notes.iter().map(warning).chain(failures).collect();
         Ok(self.success(Written { resource, warnings, changed }))
     }
 
@@ -117,25 +189,64 @@ impl UserChange {
         match self.wish {
             Wish::Create(_) => Answer::Created(written),
             Wish::Delete => Answer::Deleted,
-            Wish::Replace(_) | Wish::Patch(_) => Answer::Updated(written),
+            Wish::Replace(_) | Wish::Patch(_) | Wish::Keep => Answer::Updated(written),
         }
     }
 }
 
-/// The link as the steps leave it, where that differs from what is stored.
-pub(super) fn link_after(bound: &Bound<'_>, steps: &Steps, link: Option<&Link>) -> Option<Link> {
-    let record_id = steps.link.record_id.clone()?;
-    let after = steps.link.clone().into_link(
-        bound.target.name.clone(),
-        bound.org.name().clone(),
-        bound.target.object.clone(),
-        &record_id,
-    );
-    (link != Some(&after)).then_some(after)
+/// What the caller is to know.
+pub(super) fn notes(stage: Stage, progress: &mut Progress) -> Vec<Note> {
+    let mut notes: Vec<Note> = Vec::new();
+    let said = std::mem::take(&mut progress.said);
+    for (target, note) in said.into_iter().chain(stage.notes) {
+        let wrote = progress.wrote.get(&target).is_some_and(|fields| fields.contains_key(&note.field));
+        if (wrote || is_always_said(&note)) && !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes
+}
+
+/// The answer where a required target did not get there and others did.
+fn partly(progress: &mut Progress) -> Option<ProvisionError> {
+    if !progress.failed.values().any(|failure| failure.required) {
+        return None;
+    }
+    let landed = progress.wrote.keys().cloned().collect();
+    let failed = std::mem::take(&mut progress.failed);
+    let failed = failed.into_iter().map(|(target, failure)| (target, Box::new(failure.error))).collect();
+    Some(ProvisionError::Partly { landed, failed })
+}
+
+fn newly_linked(links: &[LinkWrite], turnover: &Turnover) -> Vec<TargetName> {
+    let set = links.iter().filter_map(|write| match write {
+        LinkWrite::Set(link) => Some(&link.target),
+        LinkWrite::Remove(_) => None,
+    });
+    let is_new = |target: &&TargetName| !turnover.links.iter().any(|link| link.target == **target);
+    set.filter(is_new).cloned().collect()
+}
+
+fn audited(target: &TargetName, fields: &Fields) -> Vec<String> {
+    fields.keys().map(|field| format!("{target}.{field}")).collect()
+}
+
+/// Why, as it is kept: codes and names of fields, no values.
+pub(crate) fn reason_of(error: &ProvisionError) -> String {
+    super::journal::outcome_of(error).reason.unwrap_or_else(|| "it could not be done".to_owned())
+}
+
+fn failed_warning(target: &TargetName, failure: &Failure) -> Warning {
+    let then = if failure.is_tried_again { "; it is tried again by itself: see `gangway tasks`" } else { "" };
+    Warning {
+        code: "target-failed".to_owned(),
+        attribute: None,
+        detail: format!("target {target}: {}{then}", failure.error),
+    }
 }
 
 /// What becomes of the resource, with the word and the status of it.
-fn resource_write(turnover: &Turnover) -> (ResourceWrite, &'static str, u16) {
+fn resource_write(turnover: &Turnover, all_left: bool) -> (ResourceWrite, &'static str, u16) {
     match (&turnover.wanted, &turnover.stored) {
         (Some(wanted), None) => (ResourceWrite::Create(wanted.clone()), "created", 201),
         (Some(wanted), Some(_)) if turnover.current.as_ref() == Some(wanted) => {
@@ -145,6 +256,8 @@ fn resource_write(turnover: &Turnover) -> (ResourceWrite, &'static str, u16) {
             let body = wanted.clone();
             (ResourceWrite::Replace { expected: stored.version, body }, "updated", 200)
         }
+        // Somebody who still has an access is not forgotten.
+        (None, Some(_)) if !all_left => (ResourceWrite::Keep, "updated", 200),
         (None, Some(stored)) => (ResourceWrite::Delete { expected: stored.version }, "deleted", 204),
         (None, None) => (ResourceWrite::Keep, "deleted", 204),
     }
@@ -157,6 +270,9 @@ pub(crate) fn action(operation: &Operation) -> &'static str {
         Operation::Replace(_) => "replace",
         Operation::Patch(_) => "patch",
         Operation::Delete => "delete",
+        Operation::Resync => "resync",
+        Operation::Adopt(_) => "adopt",
+        Operation::Apply(_) => "apply",
     }
 }
 

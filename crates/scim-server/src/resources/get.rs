@@ -82,6 +82,22 @@ async fn records(call: &Call<'_>, resource: &StoredResource) -> Result<Vec<Value
         });
         if let Some(active) = link.written.get("IsActive") {
             record["active"] = active.clone();
+            record["frozen"] = link.frozen.into();
+        }
+        if let Some(key) = &link.key {
+            record["externalId"] = key.as_str().into();
+        }
+        if let Some(contact) = &link.became {
+            record["convertedTo"] = contact.as_str().into();
+        }
+        if link.left {
+            record["left"] = true.into();
+        }
+        if let Some(email) = link.pending.get("Email") {
+            record["pendingEmail"] = email.clone();
+        }
+        if let Some(synced) = link.synced {
+            record["lastSync"] = synced.to_string().into();
         }
         record
     });

@@ -5,7 +5,12 @@ use model::HoldId;
 use super::*;
 use crate::{Hold, HoldKind};
 
-suite![there_is_one_open_hold_for_a_subject_and_target, a_closed_hold_can_come_back, holds_come_oldest_first,];
+suite![
+    there_is_one_open_hold_for_a_subject_and_target,
+    a_closed_hold_can_come_back,
+    holds_come_oldest_first,
+    a_decision_holds_as_long_as_the_hold_is_open,
+];
 
 /// Two records match somebody.
 pub fn hold(id: &str, tenant: &TenantId, subject: &str) -> Hold {
@@ -66,4 +71,24 @@ async fn holds_come_oldest_first(world: &World<'_>) {
     };
     assert_eq!(open(None).await, ["a", "b", "c"]);
     assert_eq!(open(Some(&world.tenant)).await, ["b", "c"]);
+}
+
+async fn a_decision_holds_as_long_as_the_hold_is_open(world: &World<'_>) {
+    let staff = target("staff");
+    let open = async || ok(world.store.hold_of(&world.tenant, "subject", &staff).await);
+    let decided = async || open().await.and_then(|(_, decided)| decided);
+    let id = HoldId::from_text("h1");
+    assert!(!ok(world.store.decide_hold(&id, &record_id(2)).await), "there is none");
+    assert_eq!(decided().await, None);
+    ok(world.store.raise_hold(hold("h1", &world.tenant, "subject")).await);
+    assert_eq!(open().await, Some((hold("h1", &world.tenant, "subject"), None)));
+    assert!(ok(world.store.decide_hold(&id, &record_id(2)).await));
+    assert_eq!(decided().await, Some(record_id(2)));
+    assert_eq!(ok(world.store.hold_of(&tenant("other/prod"), "subject", &staff).await), None);
+    // Asked again, it is still decided.
+    ok(world.store.raise_hold(hold("h9", &world.tenant, "subject")).await);
+    assert_eq!(decided().await, Some(record_id(2)));
+    ok(world.store.close_hold(&world.tenant, "subject", &staff, at(1)).await);
+    assert_eq!(decided().await, None);
+    assert!(!ok(world.store.decide_hold(&id, &record_id(1)).await), "it is closed");
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use model::{HoldId, ResourceId, TargetName, TenantId, Timestamp};
 use rusqlite::{Row, params};
+use salesforce_types::RecordId;
 
 use super::{
     SqliteStore,
@@ -83,6 +84,40 @@ impl Holds for SqliteStore {
                 .doing(WRITE)
         })
         .await
+    }
+
+    async fn decide_hold(&self, id: &HoldId, record: &RecordId) -> Result<bool, StoreError> {
+        let (id, record) = (id.clone(), record.clone());
+        self.write(Durability::Process, move |connection| {
+            connection
+                .prepare_cached("UPDATE holds SET decided = ?2 WHERE id = ?1 AND closed_ms IS NULL")
+                .and_then(|mut update| update.execute(params![id.as_str(), record.as_str()]))
+                .map(|decided| decided > 0)
+                .doing(WRITE)
+        })
+        .await
+    }
+
+    async fn hold_of(
+        &self,
+        tenant: &TenantId,
+        subject: &str,
+        target: &TargetName,
+    ) -> Result<Option<(Hold, Option<RecordId>)>, StoreError> {
+        self.0.readers.read(|reader| {
+            let mut select = reader.statement(
+                "SELECT h.id, t.name, h.identity, h.subject, h.target, h.kind, h.raised_ms, h.decided
+                 FROM holds h JOIN tenants t ON t.tenant = h.tenant
+                 WHERE t.name = ?1 AND h.subject = ?2 AND h.target = ?3 AND h.closed_ms IS NULL",
+                READ,
+            )?;
+            let mut rows = select.query(params![tenant.as_str(), subject, target.as_str()]).doing(READ)?;
+            let Some(row) = rows.next().doing(READ)? else { return Ok(None) };
+            let decided = row.get::<_, Option<String>>(7).doing(READ)?.map(|text| {
+                RecordId::parse(&text).map_err(|source| StoreError::corrupt("holds", "a record id", source))
+            });
+            Ok(Some((hold(row)?, decided.transpose()?)))
+        })
     }
 
     async fn open_holds(&self, tenant: Option<&TenantId>) -> Result<Vec<Hold>, StoreError> {

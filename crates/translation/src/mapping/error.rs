@@ -128,6 +128,14 @@ impl Text {
         Self { file: file.into(), text: text.into() }
     }
 
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
+    pub(super) fn whole(&self) -> &str {
+        &self.text
+    }
+
     pub(super) fn slice(&self, span: Range<usize>) -> &str {
         self.text.get(span).unwrap_or_default()
     }

@@ -33,3 +33,6 @@ CREATE TABLE targets (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX links_by_target ON links (tenant, target);
+
+-- The record that a person has chosen; it is adopted when the request comes again.
+ALTER TABLE holds ADD COLUMN decided TEXT;

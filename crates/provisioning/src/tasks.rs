@@ -1,0 +1,103 @@
+//! What is owed later, done when it is due. A task holds no turn; each attempt is a change.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use model::{ResourceKind, Timestamp};
+use store::{StoreError, Task};
+use tokio::sync::Semaphore;
+
+use crate::{Caller, Operation, Request, provisioner::Inner, users::UserChange};
+
+/// How often due tasks are looked for.
+const EVERY: Duration = Duration::from_secs(5);
+/// So many at once: what is due beyond them is due in the next look.
+const AT_ONCE: usize = 50;
+/// Pauses between attempts: the first, doubled up to the last.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(6);
+/// Who waits for somebody is called when he arrives; this is for those who arrive unseen.
+const LOOK_ANYWAY: SignedDuration = SignedDuration::from_hours(24);
+/// Whose changes these are, in the journal and in the audit.
+pub(crate) const CLIENT: &str = "gangway-tasks";
+
+/// When what did not get there is tried for the first time again.
+pub(crate) fn first_try(now: Timestamp) -> Timestamp {
+    now.checked_add(FIRST_PAUSE).unwrap_or(now)
+}
+
+/// When a reference is looked at although nobody has called.
+pub(crate) fn look_anyway(now: Timestamp) -> Timestamp {
+    now.checked_add(LOOK_ANYWAY).unwrap_or(now)
+}
+
+/// When the next attempt is due.
+fn next_try(task: &Task, now: Timestamp) -> Timestamp {
+    let doublings = task.attempts.min(16);
+    let pause = FIRST_PAUSE.checked_mul(1 << doublings).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
+    now.checked_add(pause).unwrap_or(now)
+}
+
+/// Does what is due, until Gangway stops. An org that is slow keeps only its own tasks waiting.
+pub(crate) async fn run(inner: &Arc<Inner>) {
+    let slots = Arc::new(Semaphore::new(AT_ONCE));
+    while inner.pause(EVERY).await {
+        let due = match take_due(inner, slots.available_permits()).await {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::warn!(%error, "due tasks could not be read");
+                continue;
+            }
+        };
+        for task in due {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+            let inner = Arc::clone(inner);
+            tokio::spawn(async move {
+                attempt(&inner, &task).await;
+                drop(slot);
+            });
+        }
+    }
+}
+
+/// Tries every task that is due, once. Answers how many there were.
+pub(crate) async fn run_due(inner: &Arc<Inner>) -> Result<usize, StoreError> {
+    let due = take_due(inner, AT_ONCE).await?;
+    futures::future::join_all(due.iter().map(|task| attempt(inner, task))).await;
+    Ok(due.len())
+}
+
+/// The tasks that are due, put off before they are attempted: one that takes long, or ends with the process, is not tried
+/// twice at once.
+async fn take_due(inner: &Arc<Inner>, limit: usize) -> Result<Vec<Task>, StoreError> {
+    let now = inner.clock.now();
+    let due = inner.store.due_tasks(now, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
+    for task in &due {
+        inner.store.postpone_task(&task.id, &task.reason, next_try(task, now)).await?;
+    }
+    Ok(due)
+}
+
+/// One attempt. What becomes of the task is the change's to say; one that ends without a record leaves it for later.
+async fn attempt(inner: &Arc<Inner>, task: &Task) {
+    let Ok(client) = CLIENT.parse() else { return };
+    let caller = Caller { tenant: task.tenant.clone(), client };
+    let request = Request {
+        kind: ResourceKind::User,
+        id: Some(task.identity.to_string()),
+        operation: Operation::Resync,
+        if_match: None,
+        respond_async: false,
+    };
+    let answer = match UserChange::accept(inner, &caller, request) {
+        Ok(change) => change.answer().await,
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(_) => tracing::info!(tenant = %task.tenant, task.id = %task.id, "a task was tried"),
+        Err(error) => {
+            let reason = crate::users::reason_of(&error);
+            tracing::warn!(tenant = %task.tenant, task.id = %task.id, attempts = task.attempts + 1, %reason, "a task was tried and is still open");
+        }
+    }
+}

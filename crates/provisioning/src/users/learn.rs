@@ -1,0 +1,305 @@
+//! What a refusal teaches: the record was there already, the lead was converted, somebody has deleted it.
+
+use planning::{Aim, MatchKey, Obstacle};
+use salesforce_client::Purpose;
+use salesforce_types::{Fields, Link, Manner, PlannedStep, RecordId, Refusal, Step, StepOutcome};
+use serde_json::Value;
+use translation::{DuplicatePolicy, NoteCode, WhenDeleted};
+
+use super::{
+    Progress, Stop, UserChange,
+    act::Chosen,
+    decide::{Round, call_failed, note},
+    progress::Failure,
+    scene::Bound,
+};
+use crate::{ProvisionError, lookup};
+
+/// A create that is refused as a duplicate is looked for so often: once for the one that was there before, once more for
+/// our own that landed late.
+const MAX_LOOKS: u32 = 2;
+/// What Salesforce says of a record that is not what it was: converted, deleted, or merged into another.
+const GONE: [&str; 4] =
+    ["CANNOT_UPDATE_CONVERTED_LEAD", "ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"];
+/// Fields that make a circle of people.
+const SUPERIORS: [&str; 2] = ["ManagerId", "ReportsToId"];
+
+impl UserChange {
+    /// Whether something was learnt, so that it is worth deciding again.
+    pub(super) async fn learn(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        chosen: &Chosen,
+        refusal: &Refusal,
+        progress: &mut Progress,
+    ) -> Result<bool, Stop> {
+        match refusal.code.as_str() {
+            "DUPLICATE_USERNAME" | "DUPLICATE_VALUE" | "CONFLICTING_SSO_USER_MAPPING" if chosen.is_new => {
+                self.look_for_the_duplicate(bound, chosen, progress).await
+            }
+            "DUPLICATES_DETECTED" if chosen.is_new && bound.target.duplicates == DuplicatePolicy::Adopt => {
+                self.adopt_the_named(round, bound, refusal, progress).await
+            }
+            // A queue cannot own what is made of its lead.
+            "INVALID_CROSS_REFERENCE_KEY" if is_ownerless(chosen) && !progress.owns_conversions => {
+                progress.owns_conversions = true;
+                Ok(true)
+            }
+            "CIRCULAR_DEPENDENCY" => Ok(drop_superiors(bound, chosen, progress)),
+            "DELETE_FAILED" | "DEPENDENCY_EXISTS" => {
+                self.not_deleted(round, bound, chosen, refusal, progress).await
+            }
+            code if bound.target.object != "User" && (chosen.lead.is_some() || GONE.contains(&code)) => {
+                self.what_became_of_it(round, bound, chosen, progress).await
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn look_for_the_duplicate(
+        &self,
+        bound: &Bound<'_>,
+        chosen: &Chosen,
+        progress: &mut Progress,
+    ) -> Result<bool, Stop> {
+        if progress.sight(bound.name()).looks >= MAX_LOOKS {
+            return Ok(false);
+        }
+        let keys = super::read_back::keys_of(bound, &chosen.planned.step);
+        self.look(bound, &keys, &[], Purpose::matching(&self.ticket), progress).await?;
+        Ok(matches!(progress.found(bound.name()), planning::Found::Records(records) if !records.is_empty()))
+    }
+
+    /// `duplicates = "adopt"`: the one record that a rule of the org has found is the identity's.
+    async fn adopt_the_named(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        refusal: &Refusal,
+        progress: &mut Progress,
+    ) -> Result<bool, Stop> {
+        let describe = bound.org.describe(&bound.target.object).await.map_err(call_failed)?;
+        let is_ours = |record: &&RecordId| describe.key_prefix.as_deref() == Some(record.prefix());
+        let mut named: Vec<RecordId> = refusal.records.iter().filter(is_ours).cloned().collect();
+        named.dedup();
+        match named.as_slice() {
+            [] => Ok(false),
+            [one] if progress.named.get(bound.name()) == Some(one) => Ok(false),
+            [one] => {
+                progress.named.insert(bound.name().clone(), one.clone());
+                Ok(true)
+            }
+            _ => {
+                Err(self.hold(bound, round.turnover, Obstacle::Ambiguous(named), progress.dry).await?.into())
+            }
+        }
+    }
+
+    /// A record that cannot be deleted is kept, and a task tries again.
+    async fn not_deleted(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        chosen: &Chosen,
+        refusal: &Refusal,
+        progress: &mut Progress,
+    ) -> Result<bool, Stop> {
+        let Step::Delete { id, .. } = &chosen.planned.step else { return Ok(false) };
+        if self.switch_portal_off(round, bound, id, progress).await? {
+            return Ok(true);
+        }
+        let detail = format!("Salesforce keeps the record {id}: {}", refusal.message);
+        progress.said.push(note(bound.name(), NoteCode::DeleteBlocked, &detail));
+        if round.turnover.wanted.is_none() {
+            // The identity goes, and nobody would try again: a person shall see the record.
+            self.hold_undeleted(bound, round.turnover, id).await?;
+            progress.unlink(bound.name());
+            return Ok(true);
+        }
+        let error = ProvisionError::Refused {
+            org: bound.org.name().clone(),
+            refusal: Box::new(refusal.clone()),
+            attributes: Vec::new(),
+        };
+        let failure = Failure { error, is_tried_again: true, required: false };
+        progress.failed.insert(bound.name().clone(), failure);
+        Ok(true)
+    }
+
+    /// A contact cannot go while a portal user stands on it, even an inactive one: the identity's own User is switched off
+    /// as a portal user, for good. It can never have a contact again, so it gives its names back for the User that the
+    /// person may have one day.
+    async fn switch_portal_off(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        contact: &RecordId,
+        progress: &mut Progress,
+    ) -> Result<bool, Stop> {
+        let stands = |link: &&Link| {
+            let on = link.written.get("ContactId").and_then(Value::as_str);
+            link.object == "User"
+                && link.org == *bound.org.name()
+                && on.and_then(|id| RecordId::parse(id).ok()).as_ref() == Some(contact)
+        };
+        let Some(user) = round.links.iter().find(stands) else { return Ok(false) };
+        let fields = retired(user);
+        let step = Step::Update {
+            object: user.object.clone(),
+            id: user.record_id.clone(),
+            fields: fields.clone(),
+            manner: Manner::default(),
+        };
+        let planned = PlannedStep {
+            target: user.target.clone(),
+            org: user.org.clone(),
+            step: step.clone(),
+            leading: false,
+            reason: "its contact is to be deleted".to_owned(),
+        };
+        let plan = salesforce_types::Plan { steps: vec![planned] };
+        self.open(Some(&plan), None, &progress.link_writes(&round.turnover.links)).await?;
+        match bound.org.act(&[step], &self.ticket).await.into_iter().next() {
+            Some(StepOutcome::Done { .. }) => {
+                progress.note_written(&user.target, &fields);
+                let detail = format!(
+                    "the portal user {} is switched off for good, because its contact goes",
+                    user.record_id
+                );
+                progress.said.push(note(&user.target, NoteCode::PortalUserRetired, &detail));
+                progress.unlink(&user.target);
+                Ok(true)
+            }
+            Some(StepOutcome::Unknown { .. }) => {
+                progress.unsure = Some(plan);
+                progress.was_unsure = true;
+                Err(Stop::Again)
+            }
+            Some(StepOutcome::NotSent { why, retry_after }) => Err(Stop::Stalled { why, retry_after }),
+            Some(StepOutcome::Refused(_)) | None => Ok(false),
+        }
+    }
+
+    /// A contact or a lead that was written before: it may have been converted or deleted by hand.
+    async fn what_became_of_it(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        chosen: &Chosen,
+        progress: &mut Progress,
+    ) -> Result<bool, Stop> {
+        let link = match &chosen.lead {
+            Some(lead) => Some(lead),
+            None => round.links.iter().find(|link| match &chosen.planned.step {
+                Step::Update { id, .. } | Step::Delete { id, .. } => link.record_id == *id,
+                _ => false,
+            }),
+        };
+        let link = match (link, &chosen.planned.step) {
+            (Some(link), _) => link.clone(),
+            // The external id is on a lead that was converted, and the store knows nothing of it.
+            (None, Step::Upsert { key, value, .. }) if chosen.object == "Lead" => {
+                let key = MatchKey { field: key.clone(), value: Value::from(value.as_str()) };
+                let rows = lookup::leads(bound.org, &key, Purpose::matching(&self.ticket)).await;
+                let Some(lead) = rows.map_err(call_failed)?.into_iter().next() else { return Ok(false) };
+                let link = Link::new(
+                    bound.name().clone(),
+                    bound.org.name().clone(),
+                    "Lead".to_owned(),
+                    lead,
+                    Fields::new(),
+                );
+                Link { key: key.value.as_str().map(str::to_owned), ..link }
+            }
+            (None, _) => return Ok(false),
+        };
+        self.follow(round, bound, link, progress).await
+    }
+
+    /// Reads what became of a contact or a lead. `false`: it is there, and as it was.
+    pub(super) async fn follow(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        link: Link,
+        progress: &mut Progress,
+    ) -> Result<bool, Stop> {
+        let fields: &[&str] =
+            if link.object == "Lead" { &["Id", "IsConverted", "ConvertedContactId"] } else { &["Id"] };
+        let purpose = Purpose::matching(&self.ticket);
+        let row =
+            bound.org.read(&link.object, &link.record_id, fields, purpose).await.map_err(call_failed)?;
+        let Some(row) = row else { return self.deleted_by_hand(round, bound, link, progress).await };
+        let contact = row.get("ConvertedContactId").and_then(Value::as_str);
+        let contact = contact.and_then(|id| RecordId::parse(id).ok());
+        if row.get("IsConverted") != Some(&Value::Bool(true)) || contact.is_none() || link.became.is_some() {
+            return Ok(false);
+        }
+        // Converted while the identity holds its target: it is followed. Else it has left, as it was to.
+        let held = |course: &&planning::Course<'_>| {
+            course.place.target.name == link.target && !matches!(course.aim, Aim::Leave(_))
+        };
+        let left = !round.courses.iter().any(|course| held(&course));
+        progress.land(Link { became: contact, left, ..link });
+        Ok(true)
+    }
+
+    async fn deleted_by_hand(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        link: Link,
+        progress: &mut Progress,
+    ) -> Result<bool, Stop> {
+        let policy = round.bounds.iter().find(|bound| *bound.name() == link.target);
+        if policy.is_some_and(|policy| policy.target.when_deleted == WhenDeleted::Hold) {
+            let obstacle = Obstacle::DeletedByHand(link.record_id);
+            return Err(self.hold(bound, round.turnover, obstacle, progress.dry).await?.into());
+        }
+        let detail = format!("the {} {} was deleted in Salesforce", link.object, link.record_id);
+        progress.said.push(note(&link.target, NoteCode::DeletedByHand, &detail));
+        progress.unlink(&link.target);
+        Ok(true)
+    }
+}
+
+fn is_ownerless(chosen: &Chosen) -> bool {
+    matches!(&chosen.planned.step, Step::Convert { conversion, .. } if conversion.owner.is_none())
+}
+
+/// What is written into a portal user who is switched off: its unique names are free again.
+fn retired(user: &Link) -> Fields {
+    const LONGEST_USERNAME: usize = 80;
+    let mut fields = Fields::new();
+    fields.insert("IsPortalEnabled".to_owned(), Value::Bool(false));
+    fields.insert("IsActive".to_owned(), Value::Bool(false));
+    let id = user.record_id.as_str().to_lowercase();
+    let username = user.written.get("Username").and_then(Value::as_str).unwrap_or_default();
+    let renamed = format!("{username}.{id}");
+    let renamed = if username.is_empty() || renamed.len() > LONGEST_USERNAME {
+        format!("{id}@left.invalid")
+    } else {
+        renamed
+    };
+    fields.insert("Username".to_owned(), Value::from(renamed));
+    if user.written.get("FederationIdentifier").is_some_and(|value| !value.is_null()) {
+        fields.insert("FederationIdentifier".to_owned(), Value::Null);
+    }
+    fields
+}
+
+/// Somebody stands above himself: the field stays as it is.
+fn drop_superiors(bound: &Bound<'_>, chosen: &Chosen, progress: &mut Progress) -> bool {
+    let mut dropped = false;
+    for field in SUPERIORS {
+        if chosen.planned.step.fields().contains_key(field)
+            && progress.dropped.insert((bound.name().clone(), field.to_owned()))
+        {
+            let detail = format!("`{field}` would make a circle of people, so it stays as it is");
+            progress.said.push(note(bound.name(), NoteCode::ManagerCycle, &detail));
+            dropped = true;
+        }
+    }
+    dropped
+}

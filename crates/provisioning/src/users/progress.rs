@@ -1,0 +1,146 @@
+//! What a change has learnt and done so far, from round to round.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use indexmap::IndexMap;
+use model::TargetName;
+use planning::Found;
+use salesforce_types::{Fields, Link, Plan, RecordId};
+use store::LinkWrite;
+use translation::Note;
+
+use super::{claim::Claims, scene::Scene};
+use crate::ProvisionError;
+
+/// What is known beyond the store.
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// The configuration that it is decided by.
+    pub(super) scene: Arc<Scene>,
+    /// What was sent and may have landed: to be read back before anything else.
+    pub(super) unsure: Option<Plan>,
+    /// Whether a step has ever been sent whose end is not known.
+    pub(super) was_unsure: bool,
+    /// What looks into the orgs have found, by target.
+    pub(super) sights: HashMap<TargetName, Sight>,
+    /// Links that this change has made, changed or (`None`) taken away.
+    pub(super) landed: IndexMap<TargetName, Option<Link>>,
+    /// What this change has written, by target.
+    pub(super) wrote: IndexMap<TargetName, Fields>,
+    /// Whether anything of it has reached an org.
+    pub(super) has_landed: bool,
+    /// Targets that did not get there, and why.
+    pub(super) failed: IndexMap<TargetName, Failure>,
+    /// What was learnt on the way that a round of its own does not see any more.
+    pub(super) said: Vec<(TargetName, Note)>,
+    /// Fields that Salesforce does not take for a reason that no value can help: left as they are.
+    pub(super) dropped: HashSet<(TargetName, String)>,
+    /// Records that Salesforce has named as the identity's.
+    pub(super) named: HashMap<TargetName, RecordId>,
+    /// Leads are converted for the integration user: one that a queue owns needs an owner.
+    pub(super) owns_conversions: bool,
+    /// What no other identity may match or make meanwhile.
+    pub(super) claims: Claims,
+    /// How often the change was decided.
+    pub(super) rounds: u32,
+    /// Whether the records were looked at.
+    pub(super) has_seen: bool,
+    /// Nothing is done or kept: it is only asked what would be.
+    pub(super) dry: bool,
+}
+
+/// What a look into the org has found for a target.
+#[derive(Debug, Default)]
+pub(super) struct Sight {
+    pub(super) found: Found,
+    /// How often it was looked.
+    pub(super) looks: u32,
+}
+
+/// Why a target did not get there.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: ProvisionError,
+    /// Whether it is tried again by itself.
+    pub(super) is_tried_again: bool,
+    pub(super) required: bool,
+}
+
+impl Progress {
+    pub(super) fn new(scene: Arc<Scene>, unsure: Option<Plan>) -> Self {
+        Self {
+            scene,
+            was_unsure: unsure.is_some(),
+            unsure,
+            sights: HashMap::new(),
+            landed: IndexMap::new(),
+            wrote: IndexMap::new(),
+            has_landed: false,
+            failed: IndexMap::new(),
+            said: Vec::new(),
+            dropped: HashSet::new(),
+            named: HashMap::new(),
+            owns_conversions: false,
+            claims: Claims::default(),
+            rounds: 0,
+            has_seen: false,
+            dry: false,
+        }
+    }
+
+    pub(super) fn sight(&mut self, target: &TargetName) -> &mut Sight {
+        self.sights.entry(target.clone()).or_default()
+    }
+
+    pub(super) fn found(&self, target: &TargetName) -> &Found {
+        self.sights.get(target).map_or(&Found::NotLooked, |sight| &sight.found)
+    }
+
+    /// The links as they are now: what is stored, and what this change has made of it.
+    pub(super) fn links(&self, stored: &[Link]) -> Vec<Link> {
+        let untouched = stored.iter().filter(|link| !self.landed.contains_key(&link.target)).cloned();
+        untouched.chain(self.landed.values().flatten().cloned()).collect()
+    }
+
+    /// What is to be written of the links.
+    pub(super) fn link_writes(&self, stored: &[Link]) -> Vec<LinkWrite> {
+        let was = |target: &TargetName| stored.iter().find(|link| link.target == *target);
+        let write = |(target, link): (&TargetName, &Option<Link>)| match (was(target), link) {
+            (None, None) => None,
+            (Some(was), Some(link)) if was == link => None,
+            (_, Some(link)) => Some(LinkWrite::Set(link.clone())),
+            (Some(_), None) => Some(LinkWrite::Remove(target.clone())),
+        };
+        self.landed.iter().filter_map(write).collect()
+    }
+
+    /// The link of a target as it is now.
+    pub(super) fn land(&mut self, link: Link) {
+        self.landed.insert(link.target.clone(), Some(link));
+    }
+
+    /// The target has no record any more.
+    pub(super) fn unlink(&mut self, target: &TargetName) {
+        self.landed.insert(target.clone(), None);
+    }
+
+    /// Something has reached the org.
+    pub(super) fn note_written(&mut self, target: &TargetName, fields: &Fields) {
+        self.has_landed = true;
+        self.wrote.entry(target.clone()).or_default().extend(fields.clone());
+    }
+
+    /// After a pause the org and the configuration may be others: what parked an org is often corrected by the latter.
+    pub(super) fn look_again(&mut self, scene: Option<Arc<Scene>>) {
+        self.rounds = 0;
+        self.sights.clear();
+        self.failed.clear();
+        if let Some(scene) = scene {
+            self.scene = scene;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The configuration that a change is decided by: the tenant's targets, each in its org.
+
+use std::sync::Arc;
+
+use model::{TargetName, TenantId};
+use planning::Place;
+use salesforce_client::Org;
+use translation::Target;
+
+use crate::{
+    ProvisionError, Tenant,
+    provisioner::{Inner, World},
+};
+
+/// The configuration that a change is decided by.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    world: Arc<World>,
+    pub(super) tenant: Arc<Tenant>,
+    /// Targets that are not configured any more, where a change is about them too.
+    removed: Vec<Target>,
+}
+
+impl Scene {
+    /// As it is now.
+    pub(crate) fn now(inner: &Inner, tenant: &TenantId) -> Result<Arc<Self>, ProvisionError> {
+        let world = inner.world();
+        let tenant = world.tenant(tenant)?;
+        Ok(Arc::new(Self { world, tenant, removed: Vec::new() }))
+    }
+
+    /// The same, with targets that are not configured any more: their records leave.
+    pub(super) fn with_removed(&self, removed: Vec<Target>) -> Arc<Self> {
+        Arc::new(Self { world: Arc::clone(&self.world), tenant: Arc::clone(&self.tenant), removed })
+    }
+
+    /// The tenant's targets with their orgs, in the order of the mapping. None: a tenant that writes nowhere.
+    pub(super) fn bind(&self) -> Result<Vec<Bound<'_>>, ProvisionError> {
+        let configured = self.tenant.mapping.targets.iter().map(|target| self.bind_one(target, false));
+        configured.chain(self.removed.iter().map(|target| self.bind_one(target, true))).collect()
+    }
+
+    fn bind_one<'a>(&'a self, target: &'a Target, removed: bool) -> Result<Bound<'a>, ProvisionError> {
+        let tenant = &*self.tenant;
+        let org = target.org.as_ref().or(tenant.default_org.as_ref());
+        let org = org.and_then(|name| self.world.orgs.get(name)).ok_or_else(|| {
+            ProvisionError::Misconfigured(format!("the target {} has no org that is configured", target.name))
+        })?;
+        Ok(Bound { tenant, target, org, removed })
+    }
+}
+
+/// A target in its org.
+#[derive(Clone, Copy)]
+pub(crate) struct Bound<'a> {
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) target: &'a Target,
+    pub(crate) org: &'a Org,
+    /// It is not configured any more.
+    pub(super) removed: bool,
+}
+
+impl<'a> Bound<'a> {
+    pub(super) fn name(&self) -> &'a TargetName {
+        &self.target.name
+    }
+
+    pub(super) fn place(&self) -> Place<'a> {
+        Place { target: self.target, org: self.org.name(), removed: self.removed }
+    }
+}

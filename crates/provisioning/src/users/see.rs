@@ -1,0 +1,99 @@
+//! What Salesforce shows of the records when somebody asks to bring them into agreement: what was changed by hand, what
+//! waits for a confirmation, who is frozen.
+
+use planning::same_value;
+use salesforce_client::{Purpose, soql};
+use salesforce_types::{Fields, Link};
+use serde_json::Value;
+
+use super::{
+    Progress, Stop, UserChange,
+    decide::{Round, call_failed},
+    scene::Bound,
+};
+use crate::{Operation, tasks};
+
+impl UserChange {
+    /// Looks at the records once, where that is what was asked for. A task looks only at what waits for a confirmation.
+    /// `true`: something is known better now.
+    pub(super) async fn see(&self, round: &Round<'_>, progress: &mut Progress) -> Result<bool, Stop> {
+        if self.request.operation != Operation::Resync || std::mem::replace(&mut progress.has_seen, true) {
+            return Ok(false);
+        }
+        let is_task = self.caller.client.as_str() == tasks::CLIENT;
+        let mut learnt = false;
+        for link in round.links.iter().filter(|link| link.became.is_none() && !link.left) {
+            let Some(bound) = round.bounds.iter().find(|bound| *bound.name() == link.target) else {
+                continue;
+            };
+            if is_task && link.pending.is_empty() {
+                continue;
+            }
+            learnt |= self.see_record(round, bound, link, is_task, progress).await?;
+        }
+        Ok(learnt)
+    }
+
+    async fn see_record(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        link: &Link,
+        is_task: bool,
+        progress: &mut Progress,
+    ) -> Result<bool, Stop> {
+        let is_user = link.object == "User";
+        let describe = bound.org.describe(&link.object).await.map_err(call_failed)?;
+        let known = |name: &&str| describe.field(name).is_some();
+        let mut fields: Vec<&str> = if is_task {
+            link.pending.keys().map(String::as_str).collect()
+        } else {
+            bound.target.mapped_fields().filter(known).collect()
+        };
+        fields.extend(is_user.then_some("IsActive").filter(|name| !fields.contains(name)));
+        fields.extend((link.object == "Lead").then_some("IsConverted"));
+        let purpose = Purpose::read_back(&self.ticket);
+        let row =
+            bound.org.read(&link.object, &link.record_id, &fields, purpose).await.map_err(call_failed)?;
+        let Some(row) = row.filter(|row| row.get("IsConverted") != Some(&Value::Bool(true))) else {
+            return self.follow(round, bound, link.clone(), progress).await;
+        };
+        let mut seen = link.clone();
+        for (field, actual) in row.iter().filter(|(field, _)| fields.contains(&field.as_str())) {
+            match link.pending.get(field) {
+                // It will be there when the person has confirmed it, and is not written again and again until then.
+                Some(pending) if !same_value(field, actual, pending) => {}
+                Some(_) => {
+                    seen.pending.shift_remove(field);
+                    seen.written.insert(field.clone(), actual.clone());
+                }
+                None if field == "IsConverted" => {}
+                // What was never written is not ours to clear.
+                None if !link.written.contains_key(field) => {}
+                None => {
+                    seen.written.insert(field.clone(), actual.clone());
+                }
+            }
+        }
+        if is_user && !is_task {
+            seen.frozen = self.is_frozen(bound, link).await?;
+        }
+        let differs = seen != *link;
+        seen.synced = Some(self.inner.clock.now());
+        progress.land(seen);
+        Ok(differs)
+    }
+
+    /// Whether somebody has frozen the User. One who has never logged in may have no row, and is not frozen.
+    async fn is_frozen(&self, bound: &Bound<'_>, link: &Link) -> Result<bool, Stop> {
+        let of_user = soql::Condition::eq("UserId", link.record_id.as_str()).expect("this is a name");
+        let query = soql::Query::select("UserLogin", &["IsFrozen"]).expect("these are names").where_(of_user);
+        let rows = bound.org.query(&query, Purpose::read_back(&self.ticket)).await.map_err(call_failed)?;
+        Ok(rows.iter().any(|row| row.get("IsFrozen") == Some(&Value::Bool(true))))
+    }
+}
+
+/// What a person has to confirm first.
+pub(super) fn waits_for_confirmation(links: &[Link]) -> impl Iterator<Item = (&Link, &Fields)> {
+    links.iter().filter(|link| !link.left && !link.pending.is_empty()).map(|link| (link, &link.pending))
+}
