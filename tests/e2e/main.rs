@@ -11,6 +11,7 @@ mod crash;
 mod examples;
 mod faults;
 mod lists;
+mod mapping_laws;
 mod promises;
 mod quota;
 mod robustness;

@@ -182,6 +182,11 @@ impl Org {
         serde_json::from_str(&text).unwrap_or_default()
     }
 
+    /// What the org says of an object's fields.
+    pub async fn describe(&self, object: &str) -> Value {
+        self.administrate(reqwest::Method::GET, &format!("{object}/describe"), None).await
+    }
+
     /// Makes a record by hand. Answers its id.
     pub async fn make(&self, object: &str, fields: &Value) -> String {
         let answer = self.administrate(reqwest::Method::POST, object, Some(fields)).await;

@@ -91,8 +91,8 @@ impl Target {
         for rule in rules().filter(|rule| !is_state(rule)).chain(rules().filter(is_state)) {
             if rule.is_reference() { run.reference(rule) } else { run.rule(rule) }
         }
-        if rules().any(|rule| is_state(&rule)) {
-            run.leave_states(&self.rules);
+        if rules().any(|rule| address::Place::of(context.describe, &rule.field).is_some()) {
+            run.settle_addresses(&self.rules);
             let place =
                 |name: &String| self.rules.iter().position(|rule| rule.field.eq_ignore_ascii_case(name));
             run.translation.fields.sort_by_cached_key(|name, _| place(name));

@@ -189,6 +189,11 @@ pub(super) fn is_state(describe: &ObjectDescription, field: &str) -> bool {
     Place::of(describe, field).is_some_and(|place| place.part == Part::State)
 }
 
+/// Whether a field holds the name of a country or state of the org's list.
+fn is_name(describe: &ObjectDescription, field: &str) -> bool {
+    Place::of(describe, field).is_some_and(|place| place.form == Form::Name)
+}
+
 impl<'r> Run<'r> {
     /// A country or a state in the org's own words.
     pub(super) fn fit_place(
@@ -203,6 +208,7 @@ impl<'r> Run<'r> {
         let sent = plain(value);
         let found = match place.part {
             Part::Country => place.country(&sent),
+            Part::State if self.home(&place) == Home::Unknown => return Ok(self.stay(place, field, &sent)),
             Part::State => match place.state(&sent, self.home(&place)) {
                 State::Offered(found, is_own_word) => Some((found, is_own_word)),
                 State::LeftOut(why) => {
@@ -223,6 +229,21 @@ impl<'r> Run<'r> {
         Ok(Fitted { value: Json::from(found), note })
     }
 
+    /// Where nothing is known of the country, Salesforce would take no state that it does not have already.
+    fn stay(&self, place: Place<'r>, field: &FieldDescription, sent: &str) -> Fitted {
+        let written = self.written(&field.name);
+        let found = place.state(sent, Home::Unknown);
+        if let (Some(written), State::Offered(found, _)) = (written, found)
+            && *written == *found
+        {
+            return Fitted { value: written.clone(), note: None };
+        }
+        let detail = format!(
+            "`{sent}` is left out: this org keeps a state only together with a country, and none is known"
+        );
+        Fitted { value: written.cloned().unwrap_or_default(), note: Some((NoteCode::StateLeftOut, detail)) }
+    }
+
     /// The country that the record is going to have.
     fn home(&self, place: &Place<'r>) -> Home {
         let names = place.country_fields();
@@ -240,8 +261,38 @@ impl<'r> Run<'r> {
         }
     }
 
+    /// What holds between the parts of an address.
+    pub(super) fn settle_addresses(&mut self, rules: &[Rule]) {
+        self.leave_states(rules);
+        for rule in rules.iter().filter(|rule| is_name(self.context.describe, &rule.field)) {
+            self.agree(rule);
+        }
+    }
+
+    /// Refuses a name and a code that are not of one country or state: Salesforce does.
+    fn agree(&mut self, rule: &Rule) {
+        let describe = self.context.describe;
+        let code = describe.field(&format!("{}Code", rule.field));
+        let (Some(name), Some(code)) = (describe.field(&rule.field), code) else { return };
+        let of = |field: &FieldDescription| self.translation.fields.get(&field.name);
+        let (Some(said), Some(coded)) = (of(name), of(code)) else { return };
+        let is_one = match (said, coded) {
+            (Desired::Clear, Desired::Clear) => true,
+            (Desired::Set(said), Desired::Set(coded)) => {
+                let is_it = |entry: &&PicklistValue| *said == *label(entry) && *coded == *entry.value;
+                code.picklist.iter().any(|entry| is_it(&entry))
+            }
+            _ => false,
+        };
+        if !is_one {
+            let why =
+                format!("it is not what `{}` says; the mapping should fill only one of the two", code.name);
+            self.refuse(rule, &name.name, RefusalKind::NotInPicklist, &why);
+        }
+    }
+
     /// Empties states that were written and are not written now, where the record moves to a country without them.
-    pub(super) fn leave_states(&mut self, rules: &[Rule]) {
+    fn leave_states(&mut self, rules: &[Rule]) {
         for rule in rules {
             let Some(field) = self.context.describe.field(&rule.field) else { continue };
             let Some(place) = Place::of(self.context.describe, &field.name) else { continue };

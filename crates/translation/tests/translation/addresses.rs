@@ -161,11 +161,13 @@ fn a_state_is_looked_up_in_the_country_that_was_written_before() {
     let world = World::with_more(rules, lists());
     let written = json!({"Country": "Italy"});
     assert_eq!(shown(&world.update(person("", "CA"), &written)), json!({"State": "Cagliari"}));
-    assert_eq!(
-        shown(&world.update(person("", "NY"), &json!({}))),
-        json!({"State": "New York"}),
-        "of any country"
-    );
+    // Without any, a state stays as it is: Salesforce would take no other.
+    let unknown = world.update(person("", "NY"), &json!({}));
+    assert_eq!((shown(&unknown), codes(&unknown)), (json!({ "State": null }), vec!["state-left-out"]));
+    let same = world.update(person("", "NY"), &json!({"State": "New York"}));
+    assert_eq!((shown(&same), codes(&same)), (json!({"State": "New York"}), vec![]));
+    let other = world.update(person("", "NY"), &json!({"State": "California"}));
+    assert_eq!((shown(&other), codes(&other)), (json!({"State": "California"}), vec!["state-left-out"]));
 }
 
 #[test]
@@ -177,4 +179,16 @@ fn an_org_without_lists_takes_any_text_and_country_makes_names_of_codes() {
         json!({"State": "Noord-Holland", "Country": "NL", "City": "x", "Division": "Netherlands"})
     );
     assert_eq!(notes(&translation), [("Division".to_owned(), "country-adapted")]);
+}
+
+/// Salesforce refuses a name and a code that do not belong together.
+#[test]
+fn a_name_and_a_code_must_mean_the_same_country() {
+    let rules = "Country = 'user.addresses[0].country'\nCountryCode = 'user.addresses[0].region'";
+    assert_eq!(translate(rules, "Italy", "IT").refusals, []);
+    assert_eq!(translate(rules, "", "").refusals, []);
+    for (country, code) in [("Italy", "US"), ("Italy", ""), ("", "IT")] {
+        let translation = translate(rules, country, code);
+        assert_eq!(translation.refusals[0].field, "Country", "{country} {code}");
+    }
 }
