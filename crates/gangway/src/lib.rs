@@ -20,6 +20,7 @@ mod key;
 mod logging;
 mod metrics;
 mod tenants;
+mod trial;
 mod vault;
 mod wire;
 

@@ -197,7 +197,7 @@ fn summary(object: &Object, version: u16) -> Map<String, Value> {
     }
 }
 
-fn full(org: &Org, object: &Object, user: Id, version: u16) -> Value {
+pub(crate) fn full(org: &Org, object: &Object, user: Id, version: u16) -> Value {
     let mut describe = summary(object, version);
     let fields: Vec<Value> = object.visible_fields().map(|own| field(object, own)).collect();
     let more = json!({

@@ -403,6 +403,19 @@ fn build(config: &SimConfig, now: i64) -> Result<Org, OrgFileError> {
     Ok(org)
 }
 
+/// What an org that nobody has customised says of an object, as `GET /sobjects/{object}/describe` tells it. Nothing for an
+/// object that it does not have.
+///
+/// # Errors
+///
+/// Never, as long as the default org is sound.
+pub fn standard_description(object: &str) -> Result<Option<Value>, OrgFileError> {
+    let config = SimConfig::default();
+    let org = build(&config, config.clock.now().as_millisecond())?;
+    let object = org.schema.object(object);
+    Ok(object.map(|object| describe::full(&org, object, org.run_as, versions::NEWEST)))
+}
+
 /// All that the server's threads share.
 pub(crate) struct World {
     org: RwLock<Org>,

@@ -15,7 +15,7 @@ mod translate;
 
 pub use mapping::{
     AccountMissing, Allow, ConversionRules, ConversionWish, Conversions, DuplicatePolicy, Mapping,
-    MappingError, MappingErrors, OnLeave, Severity, Target, WhenDeleted,
+    MappingError, MappingErrors, OnLeave, RuleInFile, Severity, Target, WhenDeleted,
 };
 pub use note::{FieldRefusal, Note, NoteCode, RefusalKind};
 pub use translate::{Action, Awaited, Context, Desired, Reference, Resolved, Translation};

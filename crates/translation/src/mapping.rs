@@ -3,6 +3,7 @@
 mod check;
 mod conversion;
 mod error;
+mod lines;
 mod next_identity;
 mod parse;
 mod policy;
@@ -16,6 +17,7 @@ use scim_types::Resource;
 
 pub use conversion::{AccountMissing, ConversionRules, ConversionWish, Conversions};
 pub use error::{MappingError, MappingErrors, Severity};
+pub use lines::RuleInFile;
 pub use policy::{Allow, DuplicatePolicy, OnLeave, WhenDeleted};
 pub(crate) use rule::{Meaning, On, Rule, Value};
 

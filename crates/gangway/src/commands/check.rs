@@ -1,12 +1,15 @@
 //! `gangway check`: does the configuration hold, and do the orgs agree with it?
 
+mod cases;
 mod quota;
 
 use std::{
     collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
+use clap::Args;
 use model::{Clock, OrgName};
 use salesforce_client::{
     CallError, Org, Purpose,
@@ -17,12 +20,30 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use translation::{Severity, Target};
 
-use super::{ConfigFile, Failure, Output, asked_to_stop, chain, output};
+use super::{Failure, Output, asked_to_stop, chain, output, preview};
 use crate::{
     config::{Config, OrgSettings, TenantSettings},
     metrics::OrgUsage,
-    tenants, vault,
+    tenants,
+    trial::{Descriptions, Surroundings},
+    vault,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The configuration file.
+    #[arg(
+        long,
+        short = 'c',
+        value_name = "FILE",
+        env = "GANGWAY_CONFIG",
+        required_unless_present = "mapping"
+    )]
+    config: Option<PathBuf>,
+    /// Only this mapping and the tests beside it: without a configuration, and without an org.
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+}
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -59,6 +80,8 @@ impl Verdict {
 #[derive(Default)]
 struct Report {
     findings: Vec<Finding>,
+    /// What the orgs have said, for the tests of mappings.
+    described: Descriptions,
     quotas: Vec<quota::Quota>,
 }
 
@@ -85,8 +108,14 @@ impl Report {
 ///
 /// A running gateway is no hindrance: both take turns at logging in, and share the access token. Whoever interrupts it waits
 /// for a login that is under way, because the refresh token that an org rotates has to be kept.
-pub(super) async fn run(file: &ConfigFile, output: Output) -> Result<(), Failure> {
-    let config = Config::load(&file.path)?;
+pub(super) async fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
+    let path = match (&arguments.mapping, &arguments.config) {
+        (Some(mapping), _) => return check_mapping(mapping, output),
+        (None, Some(path)) => path,
+        // clap asks for one of them.
+        (None, None) => return Err(Failure::Failed("check what? Give --config or --mapping".to_owned())),
+    };
+    let config = Config::load(path)?;
     let mut report = Report::default();
     report.ok(
         "configuration",
@@ -108,7 +137,21 @@ pub(super) async fn run(file: &ConfigFile, output: Output) -> Result<(), Failure
     if interrupted {
         return Err(Failure::Failed("interrupted".to_owned()));
     }
-    print(&report, output);
+    check_cases(&config, &mut report);
+    finish(&report, output)
+}
+
+/// Checks a mapping by itself, with its tests.
+fn check_mapping(file: &Path, output: Output) -> Result<(), Failure> {
+    let mapping = preview::read_mapping(file)?;
+    let mut report = Report::default();
+    report.ok("mapping", format!("{}, {}", file.display(), count(mapping.targets.len(), "target")));
+    cases::run(file, &mapping, &Surroundings::default(), "mapping", &mut report);
+    finish(&report, output)
+}
+
+fn finish(report: &Report, output: Output) -> Result<(), Failure> {
+    print(report, output);
     let wrong = report.findings.iter().any(|finding| finding.verdict == Verdict::Problem);
     if wrong { Err(Failure::Findings) } else { Ok(()) }
 }
@@ -134,6 +177,19 @@ async fn check_orgs(config: &Config, orgs: &HashMap<OrgName, Org>, usage: &[OrgU
         if let Some(running) = running {
             quota::report(quota::Since::Start, running, report);
         }
+    }
+}
+
+/// Runs the tests beside the mappings. They need no org; what one has said is used.
+fn check_cases(config: &Config, report: &mut Report) {
+    for tenant in &config.tenants {
+        let Some(file) = &tenant.mapping_file else { continue };
+        let around = Surroundings {
+            descriptions: report.described.clone(),
+            default_org: tenant.org.as_ref(),
+            username_domain: tenant.username_domain.as_deref(),
+        };
+        cases::run(file, &tenant.mapping, &around, &format!("tenant {}", tenant.id), report);
     }
 }
 
@@ -202,6 +258,9 @@ async fn check_tenant(org: &Org, settings: &OrgSettings, tenant: &TenantSettings
         return;
     }
     let describes = describe_objects(org, &targets, &about, report).await;
+    for describe in &describes {
+        report.described.keep(settings.name.clone(), Arc::clone(describe));
+    }
     let describes: Vec<&ObjectDescription> = describes.iter().map(AsRef::as_ref).collect();
     let findings = tenant.mapping.check_in(&describes, is_here);
     if findings.iter().all(|finding| finding.severity == Severity::Warning) {

@@ -4,12 +4,16 @@ mod changes;
 mod check;
 mod connect;
 mod demo;
+mod explain;
 mod holds;
+mod identity;
 mod output;
 mod people;
+mod preview;
 mod schema;
 mod serve;
 mod sim;
+mod tasks;
 mod token;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -30,8 +34,8 @@ struct CommandLine {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 wrong configuration, 4 `check` found \
-                          something to correct.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 wrong configuration, 4 `check` or `preview` \
+                          found something to correct, `apply` that something has moved.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -42,7 +46,9 @@ enum Command {
     /// Run a simulated Salesforce org alone.
     Sim(sim::Arguments),
     /// Check a configuration, its mappings and the orgs it names.
-    Check(ConfigFile),
+    Check(check::Arguments),
+    /// Show what a mapping makes of a person: fields, notes and refusals. Nothing is written.
+    Preview(preview::Arguments),
     /// Connect an org: sign in to Salesforce with a browser, and keep the refresh token. Also while a gateway runs.
     Connect(connect::Arguments),
     /// Tokens of clients.
@@ -52,6 +58,10 @@ enum Command {
     Changes(changes::Arguments),
     /// List what only a person can decide, also while a gateway runs.
     Holds(holds::Arguments),
+    /// List what is owed later, also while a gateway runs.
+    Tasks(tasks::Arguments),
+    /// Say where the value of a field comes from: rule, attribute, request. Also while a gateway runs.
+    Explain(explain::Arguments),
     /// Print the JSON Schema of the configuration.
     #[command(hide = true)]
     Schema(schema::Arguments),
@@ -75,7 +85,7 @@ enum Failure {
     #[error("{0}")]
     Failed(String),
     /// Exit code 4, after the findings have been printed.
-    #[error("there is something to correct")]
+    #[error("there is something to look at")]
     Findings,
 }
 
@@ -139,7 +149,8 @@ fn execute(line: CommandLine) -> Result<(), Failure> {
         Command::Serve(arguments) => wait(serve::run(&arguments, output)),
         Command::Demo(arguments) => wait(demo::run(arguments, output)),
         Command::Sim(arguments) => wait(sim::run(arguments, output)),
-        Command::Check(file) => wait(check::run(&file, output)),
+        Command::Check(arguments) => wait(check::run(&arguments, output)),
+        Command::Preview(arguments) => wait(preview::run(&arguments, output)),
         Command::Connect(arguments) => wait(connect::run(&arguments, output)),
         Command::Token(command) => {
             token::run(&command, output);
@@ -147,6 +158,8 @@ fn execute(line: CommandLine) -> Result<(), Failure> {
         }
         Command::Changes(arguments) => wait(changes::run(&arguments, output)),
         Command::Holds(arguments) => wait(holds::run(&arguments, output)),
+        Command::Tasks(arguments) => wait(tasks::run(&arguments, output)),
+        Command::Explain(arguments) => wait(explain::run(&arguments, output)),
         Command::Schema(arguments) => {
             schema::run(&arguments);
             Ok(())

@@ -14,7 +14,7 @@ use translation::Mapping;
 use url::{Host, Url};
 
 use super::{
-    Config, ConfigErrors, ConfigFile, FlowName, LogSection, OrgSettings, Problem, ServerSettings,
+    Config, ConfigErrors, ConfigFile, FlowName, LogSection, OrgSettings, Outline, Problem, ServerSettings,
     StoreSettings, TenantSettings,
     client::{ClientSection, ClientSettings},
     document::{Document, Place, place},
@@ -36,7 +36,9 @@ pub(super) fn check(document: &Document<'_>, file: ConfigFile) -> Result<Config,
     let server = checker.server(&file.server);
     let store = checker.store(&file.store);
     let orgs = checker.orgs(file.orgs);
-    let tenants = checker.tenants(file.customers, &orgs);
+    let known: Vec<KnownOrg> =
+        orgs.iter().map(|org| KnownOrg { name: org.name.clone(), url: Some(org.url.clone()) }).collect();
+    let tenants = checker.tenants(file.customers, &known);
     checker.log(&file.log);
     let mut problems = checker.problems;
     match (server, store) {
@@ -55,6 +57,34 @@ pub(super) fn store(document: &Document<'_>, section: &StoreSection) -> Result<S
     let mut checker = Checker { document, problems: Vec::new() };
     let settings = checker.store(section);
     settings.ok_or_else(|| ConfigErrors::new(checker.problems))
+}
+
+/// What tenants are told of an org.
+struct KnownOrg {
+    name: OrgName,
+    url: Option<Url>,
+}
+
+/// Checks all that needs no secret.
+pub(super) fn outline(document: &Document<'_>, file: ConfigFile) -> Result<Outline, ConfigErrors> {
+    let mut checker = Checker { document, problems: Vec::new() };
+    let store = checker.store(&file.store);
+    let orgs: Vec<KnownOrg> = file
+        .orgs
+        .iter()
+        .filter_map(|(name, section)| {
+            Some(KnownOrg { name: OrgName::new(name).ok()?, url: Url::parse(&section.url).ok() })
+        })
+        .collect();
+    let tenants = checker.tenants(file.customers, &orgs);
+    let mut problems = checker.problems;
+    match store {
+        Some(store) if problems.is_empty() => Ok(Outline { store, tenants }),
+        _ => {
+            problems.sort_by_key(Problem::start);
+            Err(ConfigErrors::new(problems))
+        }
+    }
 }
 
 struct Checker<'c, 't> {
@@ -320,7 +350,7 @@ impl Checker<'_, '_> {
     fn tenants(
         &mut self,
         customers: BTreeMap<String, super::CustomerSection>,
-        orgs: &[OrgSettings],
+        orgs: &[KnownOrg],
     ) -> Vec<TenantSettings> {
         let count: usize = customers.values().map(|customer| customer.environments.len()).sum();
         if count == 0 {
@@ -357,7 +387,7 @@ impl Checker<'_, '_> {
         id: Option<TenantId>,
         default: bool,
         section: EnvironmentSection,
-        orgs: &[OrgSettings],
+        orgs: &[KnownOrg],
     ) -> Option<TenantSettings> {
         let org = self.tenant_org(&below(root, "org"), section.org.as_deref(), orgs);
         let mapping_file = section.mapping.as_ref().map(|path| self.document.directory().join(path));
@@ -407,7 +437,7 @@ impl Checker<'_, '_> {
     }
 
     /// The org of targets that name none: the one that is named, or the only one.
-    fn tenant_org(&mut self, place: &Place, named: Option<&str>, orgs: &[OrgSettings]) -> Option<OrgName> {
+    fn tenant_org(&mut self, place: &Place, named: Option<&str>, orgs: &[KnownOrg]) -> Option<OrgName> {
         match (named, orgs) {
             (Some(named), _) => {
                 let found = orgs.iter().find(|org| org.name.as_str() == named).map(|org| org.name.clone());
@@ -426,7 +456,7 @@ impl Checker<'_, '_> {
         place: &Place,
         path: &Path,
         org: Option<&OrgName>,
-        orgs: &[OrgSettings],
+        orgs: &[KnownOrg],
     ) -> Option<Mapping> {
         let name = path.display().to_string();
         let text = fs::read_to_string(path);
@@ -451,13 +481,14 @@ impl Checker<'_, '_> {
 
     /// A mapping of Next Identity calls its org by an `instance`: the name or the address of one that is configured. Any
     /// other word is its own affair, and the environment's org is meant; an address is not.
-    fn instances(&mut self, place: &Place, mapping: &mut Mapping, orgs: &[OrgSettings]) {
+    fn instances(&mut self, place: &Place, mapping: &mut Mapping, orgs: &[KnownOrg]) {
         for target in &mut mapping.targets {
             let Some(instance) = &target.instance else { continue };
             let after_scheme = instance.split_once("://").map_or(instance.as_str(), |(_, rest)| rest);
             let host = after_scheme.split(['/', ':']).next().unwrap_or_default();
-            let is_meant = |org: &&OrgSettings| {
-                let is_host = org.url.host_str().is_some_and(|known| known.eq_ignore_ascii_case(host));
+            let is_meant = |org: &&KnownOrg| {
+                let known = org.url.as_ref().and_then(Url::host_str);
+                let is_host = known.is_some_and(|known| known.eq_ignore_ascii_case(host));
                 org.name.as_str() == instance || is_host
             };
             match orgs.iter().find(is_meant) {
@@ -472,7 +503,7 @@ impl Checker<'_, '_> {
     }
 
     /// Every target has an org, and it exists.
-    fn target_orgs(&mut self, place: &Place, mapping: &Mapping, org: Option<&OrgName>, orgs: &[OrgSettings]) {
+    fn target_orgs(&mut self, place: &Place, mapping: &Mapping, org: Option<&OrgName>, orgs: &[KnownOrg]) {
         for target in &mapping.targets {
             match target.org.as_ref().or(org) {
                 None => {
@@ -555,7 +586,7 @@ fn below(root: &Place, key: &str) -> Place {
     place
 }
 
-fn known_orgs(orgs: &[OrgSettings]) -> String {
+fn known_orgs(orgs: &[KnownOrg]) -> String {
     format!("configured: {}", orgs.iter().map(|org| org.name.as_str()).collect::<Vec<_>>().join(", "))
 }
 

@@ -68,7 +68,7 @@ macro_rules! place {
 pub(super) use place;
 
 /// A TOML text that has been parsed, with its name.
-pub(super) struct Document<'t> {
+pub(crate) struct Document<'t> {
     text: &'t str,
     shared: Arc<str>,
     path: PathBuf,
@@ -77,7 +77,7 @@ pub(super) struct Document<'t> {
 
 impl<'t> Document<'t> {
     /// Parses a text. All syntax errors are reported at once.
-    pub(super) fn parse(text: &'t str, path: &Path) -> Result<Self, ConfigErrors> {
+    pub(crate) fn parse(text: &'t str, path: &Path) -> Result<Self, ConfigErrors> {
         let shared: Arc<str> = Arc::from(text);
         let (table, errors) = DeTable::parse_recoverable(text);
         if errors.is_empty() {
@@ -102,7 +102,7 @@ impl<'t> Document<'t> {
     }
 
     /// Reads the text as a type that refuses unknown keys.
-    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigErrors> {
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigErrors> {
         toml::from_str(self.text).map_err(|error| {
             let (message, help) = explain(error.message());
             ConfigErrors::new(vec![self.at(error.span(), &message, help)])
@@ -114,7 +114,8 @@ impl<'t> Document<'t> {
         self.at(self.span(place), message, help)
     }
 
-    fn at(&self, span: Option<Range<usize>>, message: &str, help: Option<String>) -> Problem {
+    /// A problem with these bytes of the text.
+    pub(crate) fn at(&self, span: Option<Range<usize>>, message: &str, help: Option<String>) -> Problem {
         Problem::new(&self.path.display().to_string(), Arc::clone(&self.shared), span, message, help)
     }
 

@@ -12,12 +12,12 @@ use miette::{Diagnostic, GraphicalReportHandler, LabeledSpan, SourceCode};
 pub struct ConfigErrors(Vec<Problem>);
 
 impl ConfigErrors {
-    pub(super) fn new(problems: Vec<Problem>) -> Self {
+    pub(crate) fn new(problems: Vec<Problem>) -> Self {
         Self(problems)
     }
 
     /// A file that cannot be read at all.
-    pub(super) fn unreadable(path: &Path, message: &str) -> Self {
+    pub(crate) fn unreadable(path: &Path, message: &str) -> Self {
         Self(vec![Problem::new(&path.display().to_string(), Arc::from(""), None, message, None)])
     }
 
@@ -144,7 +144,7 @@ impl Diagnostic for Problem {
 }
 
 /// The problems of a mapping file, which has its own text.
-pub(super) fn from_mapping(
+pub(crate) fn from_mapping(
     text: &str,
     errors: impl IntoIterator<Item = translation::MappingError>,
 ) -> impl Iterator<Item = Problem> {

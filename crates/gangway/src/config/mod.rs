@@ -26,6 +26,8 @@ use serde::Deserialize;
 
 pub(crate) use check::hex;
 pub use client::{Acknowledge, ClientSection, ClientSettings, DialectName, GroupPatch, May};
+pub(crate) use document::Document;
+pub(crate) use error::from_mapping;
 pub use error::{ConfigErrors, Problem};
 pub use log::{LogFormat, LogSection};
 pub use org::{FlowName, OrgSection, OrgSettings};
@@ -33,8 +35,6 @@ pub use secret::Secret;
 pub use server::{ServerSection, ServerSettings};
 pub use store::{StoreSection, StoreSettings};
 pub use tenant::{CustomerSection, EnvironmentSection, ScimDeleteName, TenantSettings};
-
-use document::Document;
 
 /// The configuration of Gangway.
 ///
@@ -72,6 +72,29 @@ pub struct Config {
     pub tenants: Vec<TenantSettings>,
 }
 
+/// What a configuration says without its secrets: for commands that look, and for those that ask a running gateway.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// Where Gangway remembers.
+    pub store: StoreSettings,
+    /// The tenants, by name.
+    pub tenants: Vec<TenantSettings>,
+}
+
+impl Outline {
+    /// Reads a configuration file and the mappings it names, but no secret.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        let text = read(path)?;
+        let document = Document::parse(&text, path)?;
+        let file: ConfigFile = document.read()?;
+        check::outline(&document, file)
+    }
+}
+
 impl Config {
     /// Reads a configuration file and everything it names.
     ///
@@ -79,9 +102,7 @@ impl Config {
     ///
     /// [`ConfigErrors`]: all that is wrong, as far as one reading can tell.
     pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
-        let text = fs::read_to_string(path).map_err(|error| {
-            ConfigErrors::unreadable(path, &format!("the configuration cannot be read: {error}"))
-        })?;
+        let text = read(path)?;
         Self::parse(&text, path)
     }
 
@@ -104,9 +125,7 @@ impl Config {
     ///
     /// As [`Config::load`].
     pub fn store(path: &Path) -> Result<StoreSettings, ConfigErrors> {
-        let text = fs::read_to_string(path).map_err(|error| {
-            ConfigErrors::unreadable(path, &format!("the configuration cannot be read: {error}"))
-        })?;
+        let text = read(path)?;
         let document = Document::parse(&text, path)?;
         let file: ConfigFile = document.read()?;
         check::store(&document, &file.store)
@@ -118,6 +137,13 @@ impl Config {
     pub fn simulated(&self) -> bool {
         self.orgs.iter().any(OrgSettings::simulated)
     }
+}
+
+/// The text of a configuration file.
+fn read(path: &Path) -> Result<String, ConfigErrors> {
+    fs::read_to_string(path).map_err(|error| {
+        ConfigErrors::unreadable(path, &format!("the configuration cannot be read: {error}"))
+    })
 }
 
 /// Reads a time such as `"25s"`; for serde's `deserialize_with`.

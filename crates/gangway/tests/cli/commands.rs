@@ -21,7 +21,7 @@ fn a_token_is_printed_once_with_what_the_configuration_keeps() {
 async fn a_wrong_configuration_ends_with_3_and_says_where() {
     let world = World::start().await;
     world.write("gangway.toml", &world.config().replace("username-domain", "username_domain"));
-    for command in ["serve", "check", "changes", "holds"] {
+    for command in ["serve", "check", "changes", "holds", "tasks"] {
         let output = world.run(&[command]);
         assert_eq!(output.status.code(), Some(3), "{command}");
         let words = complaint(&output);

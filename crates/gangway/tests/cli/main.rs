@@ -4,7 +4,9 @@
 
 mod commands;
 mod connect;
+mod explain;
 mod metrics;
+mod preview;
 mod secrets;
 mod serve;
 mod world;

@@ -140,6 +140,14 @@ impl Text {
         self.text.get(span).unwrap_or_default()
     }
 
+    /// The line that this byte stands in, without what surrounds it.
+    pub(super) fn line(&self, at: usize) -> &str {
+        let at = floor(&self.text, at);
+        let start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let end = self.text[at..].find('\n').map_or(self.text.len(), |newline| at + newline);
+        self.text[start..end].trim()
+    }
+
     /// An error at a place of the text. A place outside it is moved to its nearest end.
     pub(super) fn error(
         &self,

@@ -1,0 +1,117 @@
+//! Trying a mapping on one person, without touching anything: for `gangway preview` and for the tests beside a mapping.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `person.rs` | the person, as an identity tool would send them |
+//! | `description.rs` | what the org says of an object, or what stands for it without an org |
+//! | `holding.rs` | which targets the person holds, and why |
+//! | `cases.rs`, `cases/` | `*.test.toml`: given this person, expect these fields |
+
+mod cases;
+mod description;
+mod holding;
+mod person;
+
+use model::TargetName;
+use serde::Serialize;
+use serde_json::Value;
+use translation::{
+    Action, Context, Desired, FieldRefusal, Mapping, Note, NoteCode, Reference, Resolved, RuleInFile, Target,
+};
+
+pub(crate) use cases::{CaseFile, Surroundings, test_files};
+pub(crate) use description::{Against, Description, Descriptions};
+pub(crate) use holding::{Holding, holdings};
+pub(crate) use person::Person;
+
+/// What a target makes of a person.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Trial {
+    /// The target.
+    pub(crate) target: TargetName,
+    /// Such as `User`.
+    pub(crate) object: String,
+    /// Whether the person holds it, and why.
+    #[serde(flatten)]
+    pub(crate) holding: Holding,
+    /// What its fields were checked against.
+    pub(crate) against: Against,
+    /// In the order of the mapping. Fields that are not here are left alone.
+    pub(crate) fields: Vec<TriedField>,
+    /// What was adapted.
+    pub(crate) notes: Vec<Note>,
+    /// What Salesforce would refuse.
+    pub(crate) refusals: Vec<FieldRefusal>,
+}
+
+/// A field that would be written.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TriedField {
+    /// Its name.
+    pub(crate) field: String,
+    /// What would be written; null: the field is emptied.
+    pub(crate) value: Value,
+    /// The rule behind it, and the SCIM attribute.
+    pub(crate) rule: Option<RuleInFile>,
+    /// Whether something is known of the field: otherwise the org may still refuse the value.
+    pub(crate) checked: bool,
+}
+
+/// What a target makes of a person whose record is made or changed.
+pub(crate) fn attempt(
+    mapping: &Mapping,
+    target: &Target,
+    holding: Holding,
+    person: &Person,
+    action: Action,
+    description: &Description,
+    username_domain: Option<&str>,
+) -> Trial {
+    // Nobody has a record in a trial: references are shown by what they lead to.
+    let resolved = Resolved::new();
+    let context = Context {
+        describe: description.object(),
+        action,
+        username_domain,
+        written: None,
+        resolved: &resolved,
+        identity: None,
+    };
+    let translation = target.translate(&person.resource, &context);
+    let written = translation.fields.into_iter().map(|(field, desired)| match desired {
+        Desired::Set(value) => (field, value),
+        Desired::Clear => (field, Value::Null),
+    });
+    let references =
+        translation.awaited.into_iter().map(|awaited| (awaited.field, named(&awaited.reference).into()));
+    let fields = written
+        .chain(references)
+        .map(|(field, value)| TriedField {
+            value,
+            rule: mapping.rule_in_file(&target.name, &field),
+            checked: description.knows(&field),
+            field,
+        })
+        .collect();
+    let notes = translation.notes.into_iter().filter(|note| note.code != NoteCode::RecordAwaited).collect();
+    Trial {
+        target: target.name.clone(),
+        object: target.object.clone(),
+        holding,
+        against: description.against().clone(),
+        fields,
+        notes,
+        refusals: translation.refusals,
+    }
+}
+
+/// A record that nobody knows yet.
+fn named(reference: &Reference) -> String {
+    match reference {
+        Reference::Own(target) => format!("the person's record in {target}"),
+        Reference::Identity { target, id } => format!("the record of {id} in {target}"),
+        Reference::Queue(name) => format!("the queue {name}"),
+    }
+}
