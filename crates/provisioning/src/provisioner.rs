@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use model::{ChangeId, ClientName, Clock, Ids, OrgName, ResourceId, ResourceKind, TenantId};
+use model::{ChangeId, ClientName, Clock, HoldId, Ids, OrgName, ResourceId, ResourceKind, TenantId};
 use salesforce_client::Org;
 use salesforce_types::RecordId;
-use store::{Directory, Store, StoreError};
+use store::{Directory, Hold, Store, StoreError};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
@@ -159,6 +159,23 @@ impl Provisioner {
         record: &RecordId,
     ) -> Result<Answer, ProvisionError> {
         self.operate(caller, identity, Operation::Adopt(record.clone()))?.answer().await
+    }
+
+    /// What waits for a person's decision, oldest first.
+    pub async fn holds(&self, tenant: &TenantId) -> Result<Vec<Hold>, StoreError> {
+        self.inner.store.open_holds(Some(tenant)).await
+    }
+
+    /// A person has chosen the record of a hold whose identity is not there yet: it is adopted when the request comes again.
+    /// `false`: the hold is not open any more.
+    pub async fn decide_hold(&self, hold: &HoldId, record: &RecordId) -> Result<bool, StoreError> {
+        self.inner.store.decide_hold(hold, record).await
+    }
+
+    /// A person has looked, and there is nothing to choose: the request may be repeated. `false`: the hold is not open any
+    /// more.
+    pub async fn dismiss_hold(&self, hold: &HoldId) -> Result<bool, StoreError> {
+        self.inner.store.dismiss_hold(hold, self.inner.clock.now()).await
     }
 
     fn operate(

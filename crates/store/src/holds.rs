@@ -76,6 +76,9 @@ pub trait Holds: Send + Sync {
     /// is no such open hold.
     async fn decide_hold(&self, id: &HoldId, record: &RecordId) -> Result<bool, StoreError>;
 
+    /// Closes an open hold because a person has looked, and there is nothing to choose. `false`: there is no such open hold.
+    async fn dismiss_hold(&self, id: &HoldId, at: Timestamp) -> Result<bool, StoreError>;
+
     /// The open hold for a subject and target, and the record that a person has chosen for it, if one has.
     async fn hold_of(
         &self,

@@ -10,6 +10,7 @@ suite![
     a_closed_hold_can_come_back,
     holds_come_oldest_first,
     a_decision_holds_as_long_as_the_hold_is_open,
+    a_person_can_dismiss_a_hold,
 ];
 
 /// Two records match somebody.
@@ -91,4 +92,13 @@ async fn a_decision_holds_as_long_as_the_hold_is_open(world: &World<'_>) {
     ok(world.store.close_hold(&world.tenant, "subject", &staff, at(1)).await);
     assert_eq!(decided().await, None);
     assert!(!ok(world.store.decide_hold(&id, &record_id(1)).await), "it is closed");
+}
+
+async fn a_person_can_dismiss_a_hold(world: &World<'_>) {
+    let id = HoldId::from_text("h1");
+    assert!(!ok(world.store.dismiss_hold(&id, at(1)).await), "there is none");
+    ok(world.store.raise_hold(hold("h1", &world.tenant, "subject")).await);
+    assert!(ok(world.store.dismiss_hold(&id, at(1)).await));
+    assert!(ok(world.store.open_holds(None).await).is_empty());
+    assert!(!ok(world.store.dismiss_hold(&id, at(2)).await), "it is closed");
 }

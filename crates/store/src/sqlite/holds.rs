@@ -98,6 +98,18 @@ impl Holds for SqliteStore {
         .await
     }
 
+    async fn dismiss_hold(&self, id: &HoldId, at: Timestamp) -> Result<bool, StoreError> {
+        let id = id.clone();
+        self.write(Durability::Process, move |connection| {
+            connection
+                .prepare_cached("UPDATE holds SET closed_ms = ?2 WHERE id = ?1 AND closed_ms IS NULL")
+                .and_then(|mut update| update.execute(params![id.as_str(), at.as_millisecond()]))
+                .map(|closed| closed > 0)
+                .doing(WRITE)
+        })
+        .await
+    }
+
     async fn hold_of(
         &self,
         tenant: &TenantId,
