@@ -3,7 +3,7 @@
 use salesforce_types::{FieldType, Fields, ObjectDescription};
 use serde_json::Value as Json;
 
-use crate::mapping::Target;
+use crate::mapping::{Meaning, Target};
 
 /// Stands in text fields that may not be empty.
 const WORD: &str = "Anonymised";
@@ -18,17 +18,21 @@ impl Target {
     pub fn anonymised(&self, describe: &ObjectDescription) -> Fields {
         let mut fields = Fields::new();
         for rule in self.rules.iter().filter(|rule| rule.value.is_some()) {
-            let field = describe.field(&rule.field).or_else(|| describe.relationship(&rule.field));
+            let keyed =
+                describe.relationship(&rule.field).filter(|_| matches!(rule.meaning, Meaning::Key(_)));
+            let field = keyed.or_else(|| describe.field(&rule.field));
             let Some(field) = field.filter(|field| field.updateable) else { continue };
+            // By the name by which it was written.
+            let name = keyed.and_then(|field| field.relationship_name.as_ref()).unwrap_or(&field.name);
             if field.field_type == FieldType::Boolean {
                 continue;
             }
             if field.nillable {
-                fields.insert(field.name.clone(), Json::Null);
+                fields.insert(name.clone(), Json::Null);
             } else if matches!(field.field_type, FieldType::String | FieldType::TextArea) {
                 let length =
                     if field.length == 0 { WORD.len() } else { WORD.len().min(field.length as usize) };
-                fields.insert(field.name.clone(), Json::from(&WORD[..length]));
+                fields.insert(name.clone(), Json::from(&WORD[..length]));
             }
         }
         fields

@@ -12,7 +12,7 @@ const CODES: &str = "StateCode = 'state(user.addresses[0].region)'\n\
                      CountryCode = 'country(user.addresses[0].country)'";
 
 /// The lists of an org: three countries, of which the first two have states. `validFor` has a bit for each country.
-fn lists() -> Value {
+pub fn lists() -> Value {
     let field = |name: &str, kind: &str, values: Value| {
         json!({"name": name, "type": kind, "length": 80, "nillable": true, "createable": true, "updateable": true,
             "restrictedPicklist": kind == "picklist", "picklistValues": values})

@@ -6,7 +6,7 @@ use translation::{RefusalKind, Translation};
 use crate::org::{World, notes, shown};
 
 /// A field of each kind, as a describe tells it.
-fn fields() -> Value {
+pub fn fields() -> Value {
     let field = |name: &str, kind: &str, more: &Value| {
         let mut field =
             json!({"name": name, "type": kind, "nillable": true, "createable": true, "updateable": true});

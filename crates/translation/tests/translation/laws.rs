@@ -3,14 +3,18 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
+use salesforce_types::{FieldType, Fields};
 use scim_types::Resource;
 use serde_json::{Map, Value, json};
 use translation::{Action, Desired, Mapping};
 
 use crate::org::World;
+use crate::{addresses, kinds};
 
-/// The default mapping, and one with every kind of rule.
-static WORLDS: LazyLock<[World; 2]> = LazyLock::new(|| {
+/// The default mapping, one with every kind of rule, and one with every kind of field and the lists of an org's addresses.
+static WORLDS: LazyLock<[World; 3]> = LazyLock::new(|| {
+    let mut more = kinds::fields();
+    more.as_array_mut().expect("a list").extend(addresses::lists().as_array().expect("a list").clone());
     [
         World::with_default_mapping(),
         World::with_fields(
@@ -28,6 +32,29 @@ static WORLDS: LazyLock<[World; 2]> = LazyLock::new(|| {
             ProfileId = { value = 'user.title', on = "create" }
             Phone = 'phone(user.phoneNumbers[0].value)[:40]'
             "#,
+        ),
+        World::with_more(
+            r#"
+            Started__c = 'user.title'
+            Seen__c = { value = 'user.nickName', clear = false }
+            Opens__c = 'user.title'
+            Count__c = 'user.title'
+            Total__c = { value = 'user.nickName', default = 7 }
+            Salary__c = 'user.title'
+            Share__c = 'user.nickName'
+            Agreed__c = 'user.userType'
+            Size__c = { value = 'user.title', default = "Large" }
+            Shade__c = 'user.nickName'
+            Topics__c = { value = 'user.emails|join(";", attribute="value")', default = "News" }
+            Tags__c = 'user.title'
+            Buddy__c = 'user.title'
+            Secret__c = 'user.userType'
+            State = 'user.addresses[0].region'
+            Country = { value = 'user.addresses[0].country', clear = false }
+            CountryCode = { value = 'country(user.title)', on = "update" }
+            StateCode = 'state(user.nickName)'
+            "#,
+            more,
         ),
     ]
 });
@@ -110,8 +137,10 @@ fn user() -> impl Strategy<Value = Resource> {
                 map.insert("name".to_owned(), name);
             }
             map.insert("emails".to_owned(), Value::from(emails));
+            let address =
+                json!({"country": odd, "region": phones.first().map(|phone| phone["value"].clone())});
+            map.insert("addresses".to_owned(), if odd.is_array() { odd } else { json!([address]) });
             map.insert("phoneNumbers".to_owned(), Value::from(phones));
-            map.insert("addresses".to_owned(), odd);
             Resource::from_map(map)
         },
     )
@@ -141,9 +170,13 @@ proptest! {
                     Desired::Clear => prop_assert!(field.nillable, "{name} cannot be cleared"),
                     Desired::Set(Value::String(text)) => {
                         prop_assert!(!text.trim().is_empty(), "{name} is blank");
-                        prop_assert!(text.chars().count() <= field.length as usize, "{name} is too long: {text}");
+                        let most = if field.length == 0 { 255 } else { field.length as usize };
+                        prop_assert!(text.chars().count() <= most, "{name} is too long: {text}");
                         if field.restricted_picklist {
-                            prop_assert_eq!(field.picklist_value(text), Some(text.as_str()));
+                            let separator = if field.field_type == FieldType::MultiPicklist { ";" } else { "\0" };
+                            for value in text.split(separator) {
+                                prop_assert_eq!(field.picklist_value(value), Some(value));
+                            }
                         }
                     }
                     Desired::Set(value) => prop_assert!(value.is_boolean() || value.is_number(), "{name}: {value}"),
@@ -151,6 +184,33 @@ proptest! {
                 prop_assert!(translation.refusals.iter().all(|refusal| refusal.field != *name));
             }
             prop_assert_eq!(target.translate(&user, &context), translation);
+        }
+    }
+
+    /// What was written is what is desired afterwards: a second change finds nothing to do and nothing to say of clearing.
+    #[test]
+    fn what_was_written_is_still_desired(user in user()) {
+        for world in WORLDS.iter() {
+            let mut written = Fields::new();
+            let mut last = world.translate(&user, Action::Update, Some(&written));
+            // The second time defaults and made values are Gangway's own.
+            for round in 0..3 {
+                written.extend(last.fields.iter().map(|(name, desired)| match desired {
+                    Desired::Set(value) => (name.clone(), value.clone()),
+                    Desired::Clear => (name.clone(), Value::Null),
+                }));
+                let next = world.translate(&user, Action::Update, Some(&written));
+                if round > 0 {
+                    for (name, desired) in &next.fields {
+                        let known = written.get(name).unwrap_or(&Value::Null);
+                        match desired {
+                            Desired::Set(value) => prop_assert_eq!(known, value, "{}", name),
+                            Desired::Clear => prop_assert_eq!(known, &Value::Null, "{}", name),
+                        }
+                    }
+                }
+                last = next;
+            }
         }
     }
 

@@ -269,7 +269,7 @@ fn anonymised_records_say_nothing_of_the_person() {
     let world = World::of("customers");
     assert_eq!(
         serde_json::to_value(world.target.anonymised(&world.object)).expect("JSON"),
-        json!({"LastName": "Anonymised", "ReportsToId": null, "AccountId": null, "Title": null}),
+        json!({"LastName": "Anonymised", "ReportsToId": null, "Account": null, "Title": null}),
         "an opt-out stays, and so does what is alike for everybody"
     );
 }
