@@ -67,6 +67,8 @@ pub enum NoteCode {
     DeletedByHand,
     /// Somebody has converted the lead.
     LeadConverted,
+    /// The contact was made beside the lead, which is not converted.
+    MadeBesideLead,
     /// The target makes no records, and none matches.
     NoMatch,
     /// A portal user was switched off for good, because its contact goes.
@@ -108,6 +110,7 @@ impl NoteCode {
             Self::DeleteBlocked => "delete-blocked",
             Self::DeletedByHand => "deleted-by-hand",
             Self::LeadConverted => "lead-converted",
+            Self::MadeBesideLead => "made-beside-lead",
             Self::NoMatch => "no-match",
             Self::PortalUserRetired => "portal-user-retired",
             Self::TargetShadowed => "target-shadowed",

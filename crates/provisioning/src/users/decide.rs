@@ -312,6 +312,10 @@ impl UserChange {
             self.ticket.take_access_away();
         }
         self.check_unknown_create(bound, round.turnover, &steps.plan).await?;
+        if let (Aim::Hold(Origin::Unknown(_)), true) = (&aim, round.has_lead_to_convert(bound)) {
+            let detail = "the lead is not converted (`how = \"beside\"`): the contact is made beside it";
+            stage.notes.push(note(bound.name(), NoteCode::MadeBesideLead, detail));
+        }
         stage.take(bound, course, translation, steps, self.inner.clock.now(), progress);
         Ok(())
     }
@@ -329,8 +333,7 @@ impl UserChange {
         let adopted = match &self.request.operation {
             _ if progress.named.contains_key(bound.name()) => progress.named.get(bound.name()).cloned(),
             Operation::Adopt(record) => Some(record.clone()),
-            _ if matches!(progress.found(bound.name()), planning::Found::Records(records) if records.len() > 1) =>
-            {
+            _ if is_doubtful(bound, made, progress) => {
                 let subject = hold_subject(&self.caller.tenant, round.turnover);
                 let hold = self.inner.store.hold_of(&self.caller.tenant, &subject, bound.name()).await?;
                 hold.and_then(|(_, decided)| decided)
@@ -448,6 +451,15 @@ impl<'a> Round<'a> {
         *self.bounds.iter().find(|bound| bound.name() == name).expect("courses are made of these targets")
     }
 
+    /// Whether the identity's lead of this org would become this contact, if the target did not say otherwise.
+    fn has_lead_to_convert(&self, bound: &Bound<'_>) -> bool {
+        let leaves = |course: &Course<'_>| {
+            let lead = matches!(&course.aim, Aim::Leave(link) if link.object == "Lead" && link.became.is_none());
+            lead && course.place.org == bound.org.name()
+        };
+        bound.target.object == "Contact" && self.courses.iter().any(leaves)
+    }
+
     fn has_contact(&self, bound: &Bound<'_>) -> bool {
         self.courses.iter().any(|course| {
             let place = &course.place;
@@ -492,6 +504,14 @@ fn waits(
         contact.and_then(|id| RecordId::parse(id).ok()).as_ref() == Some(&link.record_id)
     };
     Ok(link.object == "Contact" && stage.chosen.iter().any(stands_on_it))
+}
+
+/// Whether somebody may have been asked which record it is: several match, or nobody knows whether one was made.
+fn is_doubtful(bound: &Bound<'_>, made: &Translated, progress: &Progress) -> bool {
+    let several =
+        matches!(progress.found(bound.name()), planning::Found::Records(records) if records.len() > 1);
+    let external_id = bound.target.external_id.as_ref().and_then(|name| made.describe.field(name));
+    several || (bound.target.object != "User" && external_id.is_none())
 }
 
 /// The record of a target that can be referred to.
