@@ -157,15 +157,24 @@ impl Expression {
         self.evaluate(user, &UserValue::default(), &around)
     }
 
-    /// One line of text for a user, without blanks around it; nothing if it is empty, or cannot be evaluated.
-    pub(crate) fn text(&self, user: &Resource) -> Option<String> {
+    /// Text for a user, without blanks around it; nothing if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Why it gives no text: it cannot be evaluated, or gives several values, or a function refused its argument.
+    pub(crate) fn text(&self, user: &Resource) -> Result<Option<String>, String> {
         let text = match self.evaluate_alone(user) {
+            Evaluated::Value(Json::Null, _) | Evaluated::Normalised(Normalised::Absent) => return Ok(None),
             Evaluated::Value(Json::String(text), _)
             | Evaluated::Normalised(Normalised::Value(text) | Normalised::Adapted(text, ..)) => text,
             Evaluated::Value(value @ (Json::Number(_) | Json::Bool(_)), _) => value.to_string(),
-            Evaluated::Value(..) | Evaluated::Normalised(_) | Evaluated::Failed(_) => return None,
+            Evaluated::Value(Json::Array(_) | Json::Object(_), _) => {
+                return Err("it gives several values".to_owned());
+            }
+            Evaluated::Normalised(Normalised::Unknown(_, why) | Normalised::Refused(why))
+            | Evaluated::Failed(why) => return Err(why),
         };
-        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+        Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
     }
 
     /// Whether the expression holds for a user; one that cannot be evaluated does not.

@@ -355,6 +355,7 @@ impl UserChange {
         progress: &Progress,
     ) -> Result<Conversion, Stop> {
         let wish = bound.target.conversion(wanted);
+        let wish = wish.map_err(|refusal| ProvisionError::Untranslatable(vec![refusal]))?;
         // A contact that the org's own rules have named takes the lead in, and its account is the account.
         let contact = progress.named.get(bound.name()).cloned();
         let account = match (&contact, &wish.account) {

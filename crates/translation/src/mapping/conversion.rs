@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Target;
 use crate::expression::Expression;
+use crate::note::{FieldRefusal, RefusalKind};
 
 /// `[targets.x.conversion]` of a Contact.
 #[derive(Clone, Debug, Default)]
@@ -60,20 +61,29 @@ pub struct ConversionWish {
 
 impl Target {
     /// What the mapping says about the conversion of this person's lead into the target's contact. An expression that
-    /// gives no text, or cannot be evaluated, is as if it were not there.
-    #[must_use]
-    pub fn conversion(&self, user: &Resource) -> ConversionWish {
+    /// gives nothing is as if it were not there.
+    ///
+    /// # Errors
+    ///
+    /// An expression that gives no text: the lead would end in the wrong account.
+    pub fn conversion(&self, user: &Resource) -> Result<ConversionWish, FieldRefusal> {
         let rules = &self.conversion;
-        let text = |expression: &Option<Expression>| expression.as_ref().and_then(|it| it.text(user));
-        let account = text(&rules.account).map(|name| match rules.account_map.get(&name) {
-            Some(known) => known.clone(),
-            None => name,
-        });
-        ConversionWish {
-            account,
-            opportunity: text(&rules.opportunity),
-            owner: rules.owner.clone(),
-            status: rules.status.clone(),
-        }
+        let account = rules.account.as_ref().map_or(Ok(None), |account| {
+            account.text(user).map_err(|why| refusal("AccountId", "account", account, &why))
+        })?;
+        let opportunity = rules.opportunity.as_ref().map_or(Ok(None), |name| {
+            name.text(user).map_err(|why| refusal("OpportunityName", "opportunity", name, &why))
+        })?;
+        let account = account.map(|name| rules.account_map.get(&name).cloned().unwrap_or(name));
+        Ok(ConversionWish { account, opportunity, owner: rules.owner.clone(), status: rules.status.clone() })
+    }
+}
+
+fn refusal(field: &str, key: &str, expression: &Expression, why: &str) -> FieldRefusal {
+    FieldRefusal {
+        field: field.to_owned(),
+        attribute: expression.attribute().map(ToOwned::to_owned),
+        detail: format!("`{key}` of the mapping's conversion: {why}"),
+        kind: RefusalKind::Malformed,
     }
 }

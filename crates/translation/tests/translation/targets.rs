@@ -73,14 +73,14 @@ fn a_contact_or_lead_that_says_little_is_upserted_by_the_scim_id_and_stays() {
         assert_eq!(target.when_deleted, WhenDeleted::Create);
         assert!(!target.assignment_rules && target.record_type.is_none() && target.flag.is_empty());
         let wish = target.conversion(&user(json!({"userName": "u", "organization": "ACME"})));
-        assert_eq!(wish, ConversionWish::default());
+        assert_eq!(wish, Ok(ConversionWish::default()));
     }
 }
 
 #[test]
 fn a_conversion_takes_its_account_from_the_table_first() {
     let mapping = parsed(EVERYTHING);
-    let wish = |body: Value| target(&mapping, "customers").conversion(&user(body));
+    let wish = |body: Value| target(&mapping, "customers").conversion(&user(body)).expect("a conversion");
     let acme = wish(json!({"userName": "u", "organization": " ACME BV ", "title": "Buyer"}));
     assert_eq!(
         acme,
@@ -95,6 +95,18 @@ fn a_conversion_takes_its_account_from_the_table_first() {
     assert_eq!(other.account.as_deref(), Some("Initech"));
     let nobody = wish(json!({"userName": "u"}));
     assert_eq!((nobody.account, nobody.owner.is_some()), (None, true));
+}
+
+/// A lead must not end in the account of its company because an expression does not work for somebody.
+#[test]
+fn an_account_that_cannot_be_told_is_refused() {
+    let text = EVERYTHING.replace("account = 'user.organization'", "account = 'email(user.organization)'");
+    let wish = |body: Value| target(&parsed(&text), "customers").conversion(&user(body));
+    assert_eq!(wish(json!({"userName": "u"})).expect("a conversion").account, None);
+    let refusal = wish(json!({"userName": "u", "organization": "ACME"})).expect_err("no address");
+    assert_eq!(refusal.field, "AccountId");
+    assert!(refusal.attribute.as_deref().is_some_and(|name| name.ends_with(":organization")), "{refusal:?}");
+    assert!(refusal.detail.starts_with("`account` of the mapping's conversion"), "{}", refusal.detail);
 }
 
 #[test]
