@@ -8,7 +8,7 @@
 //! | `request.rs`, `error.rs` | what goes in and what comes out |
 //! | `provisioner.rs` | accept: reserve, join a repeat, wait for the answer no longer than allowed |
 //! | `turns.rs` | one change of an identity at a time |
-//! | `users.rs`, `users/` | decide, journal, act, record: the life of a User's change |
+//! | `users.rs`, `users/` | the life of a change of a User: see the table there |
 //! | `groups.rs` | the same for Groups, which need no call |
 //! | `lookup.rs` | finding the record that was there before |
 //! | `catalogue.rs` | what an org offers |

@@ -2,6 +2,15 @@
 //!
 //! [`UserChange::carry_out`] is the loop; each round decides anew from what is known now. What one round may end in is
 //! [`Stop`]. Nothing that was sent is ever sent again before it was read back.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `scene.rs`, `progress.rs` | the configuration that it is decided by; what it has learnt and done so far |
+//! | `decide.rs`, `refer.rs`, `claim.rs` | one round; the records that mappings refer to; what nobody else may match meanwhile |
+//! | `journal.rs`, `act.rs` | durable first, then sent |
+//! | `learn.rs`, `read_back.rs`, `see.rs` | what a refusal teaches, what became of a cut call, what Salesforce shows |
+//! | `hold.rs`, `record.rs` | what a person has to decide; what landed, in one transaction |
+//! | `preview.rs` | what would be done |
 
 mod act;
 mod claim;
@@ -13,6 +22,7 @@ mod preview;
 mod progress;
 mod read_back;
 mod record;
+mod refer;
 mod scene;
 mod see;
 

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use model::ResourceKind;
 use planning::{Aim, Course, Decision, Input, Origin};
 use salesforce_client::{CallError, Purpose};
-use salesforce_types::{Conversion, Link, ObjectDescription, RecordId};
+use salesforce_types::{Link, ObjectDescription, RecordId};
 use scim_types::{Registry, Resource};
 use store::StoredResource;
-use translation::{
-    Action, Context, FieldRefusal, Note, NoteCode, Reference, RefusalKind, Resolved, Translation,
-};
+use translation::{Action, Context, FieldRefusal, Note, NoteCode, Reference, RefusalKind, Translation};
 
 use super::{
     Progress, Stop, UserChange,
@@ -199,33 +197,6 @@ impl UserChange {
         Ok(Translated { describe, translation: Some(translation) })
     }
 
-    /// The records that the mapping refers to: the identity's own, those of other identities, queues.
-    async fn resolve(
-        &self,
-        round: &Round<'_>,
-        bound: &Bound<'_>,
-        wanted: &Resource,
-    ) -> Result<Resolved, Stop> {
-        let mut resolved = Resolved::new();
-        for reference in bound.target.references(wanted) {
-            let record = match &reference {
-                Reference::Own(target) => live(round.links, target),
-                Reference::Identity { target, id } => {
-                    let id = model::ResourceId::from_text(id.clone());
-                    live(&self.inner.store.links(&self.caller.tenant, &id).await?, target)
-                }
-                Reference::Queue(name) => {
-                    let queue = self.inner.catalogue.queue(bound.org, name, self.inner.clock.now()).await;
-                    Some(queue.map_err(call_failed)?.ok_or_else(|| {
-                        refusal("OwnerId", format!("the org {} has no queue `{name}`", bound.org.name()))
-                    })?)
-                }
-            };
-            resolved.extend(record.map(|record| (reference, record)));
-        }
-        Ok(resolved)
-    }
-
     async fn decide(
         &self,
         round: &Round<'_>,
@@ -347,74 +318,6 @@ impl UserChange {
         })
     }
 
-    /// What the identity's lead is converted into, by the rules of the target.
-    async fn conversion(
-        &self,
-        bound: &Bound<'_>,
-        wanted: &Resource,
-        progress: &Progress,
-    ) -> Result<Conversion, Stop> {
-        let wish = bound.target.conversion(wanted);
-        let wish = wish.map_err(|refusal| ProvisionError::Untranslatable(vec![refusal]))?;
-        // A contact that the org's own rules have named takes the lead in, and its account is the account.
-        let contact = progress.named.get(bound.name()).cloned();
-        let account = match (&contact, &wish.account) {
-            (Some(contact), _) => self.account_of(bound, contact).await?,
-            (None, Some(account)) => self.account(bound, account).await?,
-            (None, None) => None,
-        };
-        let owner = wish.owner.as_deref().map(RecordId::parse).transpose();
-        let mut owner = owner.map_err(|why| refusal("OwnerId", format!("the conversion's owner: {why}")))?;
-        if owner.is_none() && progress.owns_conversions {
-            owner = Some(bound.org.identity().await.map_err(call_failed)?.user_id);
-        }
-        let duplicates = planning::manner(bound.target).duplicates;
-        let translation::ConversionWish { status, opportunity, .. } = wish;
-        Ok(Conversion { status, account, contact, owner, opportunity, duplicates })
-    }
-
-    async fn account_of(&self, bound: &Bound<'_>, contact: &RecordId) -> Result<Option<RecordId>, Stop> {
-        let purpose = Purpose::matching(&self.ticket);
-        let row = bound.org.read("Contact", contact, &["AccountId"], purpose).await.map_err(call_failed)?;
-        let account = row.and_then(|row| RecordId::parse(row.get("AccountId")?.as_str()?).ok());
-        Ok(account)
-    }
-
-    /// The account of a conversion, by id or by name.
-    async fn account(&self, bound: &Bound<'_>, account: &str) -> Result<Option<RecordId>, Stop> {
-        if let Ok(id) = RecordId::parse(account)
-            && id.prefix() == "001"
-        {
-            return Ok(Some(id));
-        }
-        let found = lookup::by_name(bound.org, "Account", account, Purpose::matching(&self.ticket)).await;
-        let found = found.map_err(call_failed)?;
-        match (found.as_slice(), bound.target.conversion.account_missing) {
-            ([one], _) => Ok(Some(one.clone())),
-            ([], translation::AccountMissing::Create) => Ok(None),
-            ([], translation::AccountMissing::Refuse) => {
-                Err(refusal("AccountId", format!("the org {} has no account `{account}`", bound.org.name())))
-            }
-            (several, _) => {
-                let several = super::hold::list(several);
-                Err(refusal("AccountId", format!("several accounts are called `{account}` ({several})")))
-            }
-        }
-    }
-
-    async fn profile(&self, bound: &Bound<'_>) -> Result<RecordId, Stop> {
-        let (org, wanted) = (bound.org, &bound.tenant.default_profile);
-        let found =
-            self.inner.catalogue.profile(org, wanted, self.inner.clock.now()).await.map_err(call_failed)?;
-        found.ok_or_else(|| {
-            Stop::Fail(ProvisionError::Misconfigured(format!(
-                "the org {} has no profile `{wanted}`: correct `default-profile`, or make it and repeat after {} s",
-                org.name(),
-                PROFILE_PAUSE.as_secs()
-            )))
-        })
-    }
-
     /// A target did not get there. Ends the change if nothing has reached an org yet and the target is a required one; else
     /// the others go on.
     pub(super) fn target_failed(
@@ -455,7 +358,8 @@ impl<'a> Round<'a> {
     /// Whether the identity's lead of this org would become this contact, if the target did not say otherwise.
     fn has_lead_to_convert(&self, bound: &Bound<'_>) -> bool {
         let leaves = |course: &Course<'_>| {
-            let lead = matches!(&course.aim, Aim::Leave(link) if link.object == "Lead" && link.became.is_none());
+            let lead =
+                matches!(&course.aim, Aim::Leave(link) if link.object == "Lead" && link.became.is_none());
             lead && course.place.org == bound.org.name()
         };
         bound.target.object == "Contact" && self.courses.iter().any(leaves)
@@ -516,7 +420,7 @@ fn is_doubtful(bound: &Bound<'_>, made: &Translated, progress: &Progress) -> boo
 }
 
 /// The record of a target that can be referred to.
-fn live(links: &[Link], target: &model::TargetName) -> Option<RecordId> {
+pub(super) fn live(links: &[Link], target: &model::TargetName) -> Option<RecordId> {
     let mut links = links.iter();
     links.find(|link| link.target == *target && link.became.is_none()).map(|link| link.record_id.clone())
 }
@@ -538,7 +442,7 @@ pub(super) fn note(target: &model::TargetName, code: NoteCode, detail: &str) -> 
 }
 
 /// Something in a field that the org would refuse.
-fn refusal(field: &str, detail: String) -> Stop {
+pub(super) fn refusal(field: &str, detail: String) -> Stop {
     let refusal =
         FieldRefusal { field: field.to_owned(), attribute: None, detail, kind: RefusalKind::Malformed };
     ProvisionError::Untranslatable(vec![refusal]).into()
