@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// Waits for a state, never for a duration.
-async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while !holds().await {
         assert!(tokio::time::Instant::now() < deadline, "{what} did not come about");
@@ -25,7 +25,7 @@ async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> 
 }
 
 /// What `gangway changes` or `gangway holds` lists, beside the running gateway.
-async fn listed(config: &Path, command: &str) -> Vec<Value> {
+pub(crate) async fn listed(config: &Path, command: &str) -> Vec<Value> {
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_gangway-under-test"))
         .args([command, "--output", "json", "--config"])
         .arg(config)

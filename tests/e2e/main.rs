@@ -15,5 +15,6 @@ mod mapping_laws;
 mod promises;
 mod quota;
 mod robustness;
+mod targets;
 mod tokens;
 mod users;

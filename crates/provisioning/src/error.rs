@@ -49,7 +49,7 @@ pub enum ProvisionError {
         what: &'static str,
     },
     /// Salesforce said no in the leading step.
-    #[error("Salesforce org {org} refused the change: {}", .refusal.message)]
+    #[error("Salesforce org {org} refused the change: {}", words(.refusal))]
     Refused {
         /// Which org.
         org: OrgName,
@@ -147,6 +147,17 @@ fn describe_partly(landed: &[TargetName], failed: &[(TargetName, Box<ProvisionEr
         format!("done and kept: {}", landed.join(", "))
     };
     format!("{}; {kept}; what is missing is tried again by itself", failed.join("; "))
+}
+
+/// Salesforce's words, and the records that it names beside them: a duplicate rule does.
+fn words(refusal: &Refusal) -> String {
+    // Words have ids of 15 characters.
+    let beside = refusal.records.iter().filter(|id| !refusal.message.contains(&id.as_str()[..15]));
+    let beside: Vec<&str> = beside.map(salesforce_types::RecordId::as_str).collect();
+    match beside.as_slice() {
+        [] => refusal.message.clone(),
+        _ => format!("{} {}", refusal.message, beside.join(", ")),
+    }
 }
 
 impl ProvisionError {

@@ -173,6 +173,17 @@ impl Step {
             Self::Delete { .. } | Self::Convert { .. } => Manner::default(),
         }
     }
+
+    /// The org's duplicate rules may warn of what is written, and it is saved all the same.
+    pub fn allow_duplicates(&mut self) {
+        match self {
+            Self::Create { manner, .. } | Self::Update { manner, .. } | Self::Upsert { manner, .. } => {
+                manner.duplicates = Duplicates::Allow;
+            }
+            Self::Convert { conversion, .. } => conversion.duplicates = Duplicates::Allow,
+            Self::Delete { .. } => {}
+        }
+    }
 }
 
 /// What came of a step.

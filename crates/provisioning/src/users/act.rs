@@ -84,7 +84,7 @@ impl Stage {
             Aim::Leave(_) | Aim::Followed(_) => (None, None, false),
         };
         let object = bound.target.object.clone();
-        let Some(planned) = steps.plan.steps.into_iter().next() else {
+        let Some(mut planned) = steps.plan.steps.into_iter().next() else {
             let unlinked = notes.into_iter().filter(is_always_said);
             self.notes.extend(unlinked.map(|note| (target.clone(), note)));
             let link = steps.link.into_link(target.clone(), bound.org.name().clone(), object, None);
@@ -98,6 +98,9 @@ impl Stage {
             }
             return;
         };
+        if progress.overruled.contains(target) {
+            planned.step.allow_duplicates();
+        }
         self.chosen.push(Chosen {
             target: target.clone(),
             object,
@@ -118,7 +121,8 @@ impl Stage {
 
 /// Whether a note is told although its field was not written.
 pub(super) fn is_always_said(note: &Note) -> bool {
-    note.field.is_empty() || matches!(note.code, NoteCode::RecordAwaited | NoteCode::ManagerCycle)
+    note.field.is_empty()
+        || matches!(note.code, NoteCode::RecordAwaited | NoteCode::ManagerCycle | NoteCode::ValueKept)
 }
 
 impl Progress {

@@ -38,6 +38,10 @@ impl UserChange {
             "DUPLICATE_USERNAME" | "DUPLICATE_VALUE" | "CONFLICTING_SSO_USER_MAPPING" if chosen.is_new => {
                 self.look_for_the_duplicate(bound, chosen, progress).await
             }
+            // Nobody is a duplicate of himself. Where the rule blocks, it says so once more, and for good.
+            "DUPLICATES_DETECTED" if names_only_own(round, refusal, progress) => {
+                Ok(progress.overruled.insert(bound.name().clone()))
+            }
             "DUPLICATES_DETECTED" if chosen.is_new && bound.target.duplicates == DuplicatePolicy::Adopt => {
                 self.adopt_the_named(round, bound, refusal, progress).await
             }
@@ -266,6 +270,17 @@ impl UserChange {
 
 fn is_ownerless(chosen: &Chosen) -> bool {
     matches!(&chosen.planned.step, Step::Convert { conversion, .. } if conversion.owner.is_none())
+}
+
+/// Whether a duplicate rule has found nothing but other records of the identity: the contact beside the lead, or one that
+/// is about to go.
+fn names_only_own(round: &Round<'_>, refusal: &Refusal, progress: &Progress) -> bool {
+    let now = progress.links(&round.turnover.links);
+    let is_own = |record: &RecordId| {
+        let mut links = round.links.iter().chain(&now);
+        links.any(|link| link.record_id == *record || link.became.as_ref() == Some(record))
+    };
+    !refusal.records.is_empty() && refusal.records.iter().all(is_own)
 }
 
 /// What is written into a portal user who is switched off: its unique names are free again.

@@ -39,6 +39,8 @@ pub(super) struct Progress {
     pub(super) said: Vec<(TargetName, Note)>,
     /// Fields that Salesforce does not take for a reason that no value can help: left as they are.
     pub(super) dropped: HashSet<(TargetName, String)>,
+    /// Targets whose record only duplicates others of the identity itself: it is saved all the same.
+    pub(super) overruled: HashSet<TargetName>,
     /// Records that Salesforce has named as the identity's.
     pub(super) named: HashMap<TargetName, RecordId>,
     /// Leads are converted for the integration user: one that a queue owns needs an owner.
@@ -83,6 +85,7 @@ impl Progress {
             failed: IndexMap::new(),
             said: Vec::new(),
             dropped: HashSet::new(),
+            overruled: HashSet::new(),
             named: HashMap::new(),
             owns_conversions: false,
             claims: Claims::default(),

@@ -79,7 +79,7 @@ impl UserChange {
                 let keys = keys_of(bound, &planned.step);
                 // After a crash nobody has claimed them yet, and another one may be about to adopt our record.
                 self.claim(vec![(*bound, keys.clone())], progress).await?;
-                let more: Vec<&str> = fields.keys().map(String::as_str).collect();
+                let more = queryable(&fields);
                 self.look(bound, &keys, &more, purpose, progress).await?;
                 progress.sight(bound.name()).looks = 0;
                 let is_ours = self.recognise(bound, &planned.step, progress).await?;
@@ -94,7 +94,7 @@ impl UserChange {
                 }
                 // It was about to be adopted; read as it is now. By its id: what it was found by need not be among the
                 // fields that were to be written.
-                let more: Vec<&str> = fields.keys().map(String::as_str).collect();
+                let more = queryable(fields);
                 self.look(bound, &[MatchKey::id(id)], &more, purpose, progress).await?;
                 progress.named.insert(bound.name().clone(), id.clone());
                 Ok(())
@@ -123,11 +123,8 @@ impl UserChange {
         progress: &mut Progress,
     ) -> Result<(), Stop> {
         let purpose = Purpose::read_back(&self.ticket);
-        let readable: Fields = fields
-            .iter()
-            .filter(|(_, value)| !value.is_object())
-            .map(|(f, v)| (f.clone(), v.clone()))
-            .collect();
+        let readable: Fields =
+            queryable(fields).into_iter().map(|field| (field.to_owned(), fields[field].clone())).collect();
         let actual = lookup::read_back(bound.org, &link.object, &link.record_id, &readable, purpose)
             .await
             .map_err(call_failed)?
@@ -197,6 +194,11 @@ fn has<'a>(actual: impl Fn(&str) -> Option<&'a Value>, sent: &Fields) -> bool {
         // What was left empty need not have been asked for.
         actual.map_or(value.is_null(), |actual| same_value(field, actual, value))
     })
+}
+
+/// The fields that can be read as they were written: a relationship that was written by an external id is none.
+fn queryable(fields: &Fields) -> Vec<&str> {
+    fields.iter().filter(|(_, value)| !value.is_object()).map(|(field, _)| field.as_str()).collect()
 }
 
 /// What a record with these fields can be found by: its external id, the match keys, and the name that Salesforce itself
