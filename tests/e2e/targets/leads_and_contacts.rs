@@ -1,4 +1,4 @@
-//! What PingOne's Salesforce Leads and Contacts connectors offer, and where they stop.
+//! What `PingOne`'s Salesforce Leads and Contacts connectors offer, and where they stop.
 //!
 //! | their option or limit | here | story |
 //! |---|---|---|
@@ -28,8 +28,8 @@ use e2e::{Org, Scene, World, tool::person};
 use serde_json::{Value, json};
 
 use super::{
-    GANGWAY, ORG, PROMOTIONS, active_users, calls, command, contacts, leads, open_leads, replace, set_title,
-    someone, text, warned,
+    GANGWAY, ORG, PROMOTIONS, active_users, calls, contacts, leads, open_leads, replace, set_title, someone,
+    text, warned,
 };
 use crate::faults::{listed, until};
 
@@ -382,29 +382,6 @@ async fn somebody_who_was_there_before_is_taken_over() {
     assert_eq!(text(&adopted, "GangwayId__c"), id);
     assert_eq!((text(&adopted, "LastName"), text(&adopted, "Department")), ("ada", "Kept"));
     assert_eq!(org.records("Contact").await.len(), 1);
-}
-
-/// The answer names the candidates, and the operator chooses one.
-#[tokio::test(flavor = "multi_thread")]
-async fn two_matches_are_for_a_person_to_decide() {
-    let world = told(&contacts(ALL)).await;
-    let (tool, org) = (world.tool(), world.org());
-    let one = org.make("Contact", &json!({"LastName": "Lovelace", "Email": ADA})).await;
-    let two = org.make("Contact", &json!({"LastName": "King", "Email": ADA})).await;
-    let refused = tool.create(ADA).await.expect(409).json();
-    let detail = refused["detail"].as_str().unwrap();
-    assert!(detail.contains(&one) && detail.contains(&two), "{detail}");
-    let config = world.config_file();
-    assert_eq!(listed(&config, "holds").await.len(), 1);
-    let (done, said) = command(&config, &["adopt", ADA, &two]).await;
-    assert!(done, "{said}");
-    let id = tool.create(ADA).await;
-    assert!([201, 409].contains(&id.status), "{}", id.text);
-    let found = tool.find_users(&format!("userName eq \"{ADA}\"")).await.expect(200).json();
-    let id = found["Resources"][0]["id"].as_str().unwrap_or_else(|| panic!("{found}"));
-    assert_eq!(text(&org.one("Contact", "Id", &two).await, "GangwayId__c"), id);
-    assert_eq!(org.one("Contact", "Id", &one).await["GangwayId__c"], Value::Null);
-    assert!(listed(&config, "holds").await.is_empty());
 }
 
 /// An answer that is lost makes no second record, whatever the object.

@@ -1,9 +1,10 @@
 //! SIGKILL at every call of every move: before the org has heard of it, and after it has done it and nobody hears.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
-use e2e::{Process, Scene, Side};
+use e2e::{Answered, Process, Scene, Side, Tool};
 use salesforce_sim::SimConfig;
+use serde_json::{Value, json};
 
 use super::{
     ORG, PROMOTIONS,
@@ -13,53 +14,70 @@ use super::{
 use crate::faults::{listed, until};
 
 /// More calls than any move takes.
-const MOST_CALLS: u32 = 30;
+const MOST_CALLS: u32 = 40;
 
 async fn process() -> Process {
     let program = Path::new(env!("CARGO_BIN_EXE_gangway-under-test"));
     Process::of_scene(program, &Scene::new(PROMOTIONS, ORG), SimConfig::default()).await
 }
 
+/// Sends a request whose `nth` call to the org is held. When it is, the gateway is killed and started again, and what it
+/// had accepted has ended. Answers the answer, if there was one.
+async fn sent(process: &mut Process, nth: u32, side: Side, request: Request) -> Option<Answered> {
+    process.gate().hold(nth, side);
+    let mut sending = tokio::spawn(request.send(process.tool()));
+    let answer = tokio::select! {
+        () = process.gate().held() => None,
+        answer = &mut sending => answer.unwrap(),
+    };
+    if answer.is_none() {
+        process.kill().await;
+        let _ = sending.await;
+    }
+    process.gate().open();
+    if answer.is_none() {
+        process.restart().await;
+        let config = process.config_file();
+        until("every change has ended", async || listed(&config, "changes").await.is_empty()).await;
+    }
+    answer
+}
+
+/// A request that may find nobody to answer it.
+struct Request {
+    method: &'static str,
+    path: String,
+    body: Value,
+}
+
+impl Request {
+    async fn send(self, tool: Tool) -> Option<Answered> {
+        let headers = [("content-type", "application/scim+json")];
+        tool.send(self.method, &self.path, &headers, Some(self.body.to_string().into_bytes())).await.ok()
+    }
+}
+
 /// Kills the gateway at each call of the move, one person for each, until a move is through without being held.
 async fn killed_everywhere(from: Kind, to: Kind, side: Side) {
     let mut process = process().await;
-    let mut people = 0;
     for nth in 1..MOST_CALLS {
         let name = format!("p{nth}@acme.example");
         let id = process.tool().post("/Users", &someone(&name, &from.to_string())).await.expect(201).id();
-        people += 1;
         let path = format!("/Users/{id}");
-        process.gate().hold(nth, side);
-        let moving = tokio::spawn({
-            let (tool, path) = (process.tool(), path.clone());
-            let body = serde_json::json!({"Operations": replace("userType", to.to_string())});
-            let headers = [("content-type", "application/scim+json")];
-            // Whoever is killed answers nothing.
-            async move { tool.send("PATCH", &path, &headers, Some(body.to_string().into_bytes())).await }
-        });
-        let through = tokio::select! {
-            () = process.gate().held() => false,
-            () = async { while !moving.is_finished() { tokio::time::sleep(Duration::from_millis(1)).await } } => true,
+        let body = json!({"Operations": replace("userType", to.to_string())});
+        let answer =
+            sent(&mut process, nth, side, Request { method: "PATCH", path: path.clone(), body }).await;
+        let is_through = answer.is_some();
+        println!("{from} to {to}: {side:?} call {nth}, through: {is_through}");
+        // Whoever was not answered asks again.
+        let answer = match answer {
+            Some(answer) => answer,
+            None => process.tool().patch(&path, replace("userType", to.to_string())).await,
         };
-        if !through {
-            process.kill().await;
-        }
-        process.gate().open();
-        let answer = moving.await.unwrap();
-        if through {
-            let _ = answer.unwrap().expect(200);
-        } else {
-            println!("{from} to {to}: killed {side:?} call {nth}");
-            process.restart().await;
-            let config = process.config_file();
-            until("every change has ended", async || listed(&config, "changes").await.is_empty()).await;
-            // Whoever was not answered asks again.
-            let again = process.tool().patch(&path, replace("userType", to.to_string())).await;
-            let _ = again.expect(200);
-        }
+        let _ = answer.expect(200);
         is(&process.tool(), &process.org(), &id, &name, to).await;
-        nobody_else(&process.org(), people).await;
-        if through {
+        nobody_else(&process.org(), usize::try_from(nth).unwrap()).await;
+        if is_through {
             assert!(nth > 1, "a move takes a call");
             return;
         }
@@ -96,43 +114,54 @@ killed! {
     partner_to_prospect: 5;
 }
 
-/// The first move of all is killed as well: somebody new who is both a contact and a user.
+/// Coming is a move as well: somebody new who is both a contact and a user.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_partner_is_made_once_wherever_the_gateway_is_killed() {
     for side in [Side::Before, Side::After] {
         let mut process = process().await;
         for nth in 1..MOST_CALLS {
             let name = format!("p{nth}@acme.example");
-            process.gate().hold(nth, side);
-            let coming = tokio::spawn({
-                let (tool, body) = (process.tool(), someone(&name, "Partner").to_string().into_bytes());
-                let headers = [("content-type", "application/scim+json")];
-                async move { tool.send("POST", "/Users", &headers, Some(body)).await }
-            });
-            let through = tokio::select! {
-                () = process.gate().held() => false,
-                () = async { while !coming.is_finished() { tokio::time::sleep(Duration::from_millis(1)).await } } => true,
+            let body = someone(&name, "Partner");
+            let request = Request { method: "POST", path: "/Users".to_owned(), body: body.clone() };
+            let answer = sent(&mut process, nth, side, request).await;
+            let is_through = answer.is_some();
+            // A repeat within a day joins what the first one has become.
+            let answer = match answer {
+                Some(answer) => answer,
+                None => process.tool().post("/Users", &body).await,
             };
-            if !through {
-                process.kill().await;
-            }
-            process.gate().open();
-            let answer = coming.await.unwrap();
-            let id = if through {
-                answer.unwrap().expect(201).id()
-            } else {
-                process.restart().await;
-                let config = process.config_file();
-                until("every change has ended", async || listed(&config, "changes").await.is_empty()).await;
-                let again = process.tool().post("/Users", &someone(&name, "Partner")).await;
-                assert!([201, 409].contains(&again.status), "{}", again.text);
-                let found =
-                    process.tool().find_users(&format!("userName eq \"{name}\"")).await.expect(200).json();
-                assert_eq!(found["totalResults"], 1, "{side:?} call {nth}: {found}");
-                found["Resources"][0]["id"].as_str().unwrap().to_owned()
-            };
+            let id = answer.expect(201).id();
             is(&process.tool(), &process.org(), &id, &name, Kind::Partner).await;
-            if through {
+            nobody_else(&process.org(), usize::try_from(nth).unwrap()).await;
+            if is_through {
+                break;
+            }
+        }
+    }
+}
+
+/// And so is going.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partner_who_goes_is_gone_wherever_the_gateway_is_killed() {
+    for side in [Side::Before, Side::After] {
+        let mut process = process().await;
+        for nth in 1..MOST_CALLS {
+            let name = format!("p{nth}@acme.example");
+            let id = process.tool().post("/Users", &someone(&name, "Partner")).await.expect(201).id();
+            let path = format!("/Users/{id}");
+            let request = Request { method: "DELETE", path: path.clone(), body: Value::Null };
+            let answer = sent(&mut process, nth, side, request).await;
+            let is_through = answer.is_some();
+            let status = match answer {
+                Some(answer) => answer.status,
+                None => process.tool().delete(&path).await.status,
+            };
+            assert!(status == 204 || (!is_through && status == 404), "{status}");
+            let org = process.org();
+            assert!(org.records("Contact").await.is_empty());
+            let users = org.find("User", "Email", &name).await;
+            assert!(users.iter().all(|user| user["IsActive"] == false), "{users:#?}");
+            if is_through {
                 break;
             }
         }

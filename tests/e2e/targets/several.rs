@@ -3,9 +3,7 @@
 use e2e::{Org, Scene, World, world::table};
 use serde_json::{Value, json};
 
-use super::{
-    ORG, PROMOTIONS, calls, command, contacts, leads, linked, replace, set_title, someone, text, warned,
-};
+use super::{ORG, PROMOTIONS, calls, contacts, leads, linked, replace, set_title, someone, text, warned};
 use crate::faults::{listed, until};
 
 const STAFF: &str = r#"
@@ -95,6 +93,33 @@ async fn a_person_may_have_a_record_in_each_of_two_orgs() {
     assert!(beta.records("Contact").await.is_empty());
 }
 
+/// A required one decides the answer; what landed elsewhere is kept, and the rest follows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_required_target_whose_org_is_away_decides_the_answer() {
+    let world = impatient(&two_orgs("")).await;
+    let (tool, acme, beta) = (world.tool(), world.org(), world.other_org(0));
+    let id = tool.post("/Users", &someone("ada@acme.example", "Employee")).await.expect(201).id();
+    let path = format!("/Users/{id}");
+    away(&beta).await;
+    let refused = tool.patch(&path, set_title("Countess")).await;
+    assert_eq!(refused.status, 503, "{}", refused.text);
+    assert!(refused.text.contains("customers") || refused.text.contains("goes on"), "{}", refused.text);
+    until("acme has it", async || acme.user("ada@acme.example").await["Title"] == "Countess").await;
+    beta.heal().await;
+    let mut answer = tool.patch(&path, set_title("Countess")).await;
+    for _ in 0..50 {
+        if answer.status != 503 {
+            break;
+        }
+        answer = tool.patch(&path, set_title("Countess")).await;
+    }
+    let _ = answer.expect(200);
+    until("beta has it", async || {
+        beta.one("Contact", "Email", "ada@acme.example").await["Title"] == "Countess"
+    })
+    .await;
+}
+
 /// An org that is away and need not be there: the answer is success with a warning, and what is owed is done later.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_is_not_required_is_owed_while_its_org_is_away() {
@@ -122,33 +147,6 @@ async fn a_target_that_is_not_required_is_owed_while_its_org_is_away() {
     .await;
     assert_eq!(text(&beta.one("Contact", "Email", "ada@acme.example").await, "Title"), "Analyst");
     until("nothing is owed", async || listed(&config, "tasks").await.is_empty()).await;
-}
-
-/// A required one decides the answer; what landed elsewhere is kept, and the rest follows.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_required_target_whose_org_is_away_decides_the_answer() {
-    let world = impatient(&two_orgs("")).await;
-    let (tool, acme, beta) = (world.tool(), world.org(), world.other_org(0));
-    let id = tool.post("/Users", &someone("ada@acme.example", "Employee")).await.expect(201).id();
-    let path = format!("/Users/{id}");
-    away(&beta).await;
-    let refused = tool.patch(&path, set_title("Countess")).await;
-    assert_eq!(refused.status, 503, "{}", refused.text);
-    assert!(refused.text.contains("customers") || refused.text.contains("goes on"), "{}", refused.text);
-    until("acme has it", async || acme.user("ada@acme.example").await["Title"] == "Countess").await;
-    beta.heal().await;
-    let mut answer = tool.patch(&path, set_title("Countess")).await;
-    for _ in 0..50 {
-        if answer.status != 503 {
-            break;
-        }
-        answer = tool.patch(&path, set_title("Countess")).await;
-    }
-    let _ = answer.expect(200);
-    until("beta has it", async || {
-        beta.one("Contact", "Email", "ada@acme.example").await["Title"] == "Countess"
-    })
-    .await;
 }
 
 /// What one org refuses for good is an error that names the target, and the other org's part is kept.
@@ -208,38 +206,6 @@ async fn between_two_targets_of_one_object_the_record_stays() {
     let after = org.one("Contact", "Email", "ada@acme.example").await;
     assert_eq!(after["Id"], before["Id"]);
     assert_eq!(after["Department"], "Gold");
-}
-
-/// The org has another set of fields by now: a target that was taken out of the mapping lets go of nothing by itself.
-#[tokio::test(flavor = "multi_thread")]
-async fn records_of_a_removed_target_stay_until_somebody_applies_the_plan() {
-    let keys = "allow = [\"create\", \"update\", \"delete\"]\non-leave = \"delete\"\nduplicates = \"allow\"";
-    let staff = format!("[targets.staff]\nobject = \"User\"\n{STAFF}\n");
-    let world = World::of_scene(&Scene::new(&format!("{staff}{}", contacts(keys)), ORG), |_| ()).await;
-    let (tool, org) = (world.tool(), world.org());
-    let path = format!(
-        "/Users/{}",
-        tool.post("/Users", &someone("ada@acme.example", "Employee")).await.expect(201).id()
-    );
-    let contact = org.one("Contact", "Email", "ada@acme.example").await;
-    world.remap(&staff).await;
-    let _ = tool.patch(&path, set_title("Countess")).await.expect(200);
-    assert_eq!(text(&org.user("ada@acme.example").await, "Title"), "Countess");
-    let left = org.one("Contact", "Email", "ada@acme.example").await;
-    assert_eq!((&left["Id"], &left["Title"]), (&contact["Id"], &Value::Null), "it is nobody's to change");
-
-    let config = world.config_file();
-    let (done, plan) = command(&config, &["plan", "--all"]).await;
-    assert!(done, "{plan}");
-    assert!(plan.contains(text(&contact, "Id")), "{plan}");
-    assert_eq!(org.records("Contact").await.len(), 1, "a plan changes nothing");
-    let file = config.with_file_name("plan.json");
-    std::fs::write(&file, plan).unwrap();
-    let (done, said) = command(&config, &["apply", file.to_str().unwrap()]).await;
-    assert!(done, "{said}");
-    until("the contact is gone", async || org.records("Contact").await.is_empty()).await;
-    let _ = tool.get(&path).await.expect(200);
-    assert_eq!(org.user("ada@acme.example").await["IsActive"], true);
 }
 
 /// The rule goes, and comes back: nothing happened meanwhile.
