@@ -12,6 +12,7 @@ mod examples;
 mod faults;
 mod lists;
 mod mapping_laws;
+mod next_identity;
 mod promises;
 mod quota;
 mod robustness;
