@@ -284,7 +284,7 @@ pub(crate) fn field(object: &Object, field: &Field) -> Value {
     let length = if text || field.kind.is_id() { field.length } else { 0 };
     let byte_length = if field.kind.is_id() { 18 } else { 3 * length };
     let digits = if field.kind == Kind::Int { field.length } else { 0 };
-    let precision = if field.kind == Kind::Double { field.length.max(18) } else { 0 };
+    let (precision, scale) = field.precision().unwrap_or_default();
     let default = match (&field.default, field.kind) {
         (_, Kind::Boolean) => json!(field.default.as_bool()),
         (Cell::Null, _) => Value::Null,
@@ -329,7 +329,7 @@ pub(crate) fn field(object: &Object, field: &Field) -> Value {
         "referenceTo": field.reference_to,
         "relationshipName": field.relationship,
         "restrictedPicklist": field.restricted,
-        "scale": scale(field),
+        "scale": scale,
         "soapType": soap_type(field.kind),
         "sortable": field.is_sortable(),
         "type": field.kind_name,
@@ -344,16 +344,6 @@ pub(crate) fn field(object: &Object, field: &Field) -> Value {
     }
     all.sort_keys();
     Value::Object(all)
-}
-
-/// The digits after the point. Places on earth have 15, sums of money in standard fields none.
-fn scale(field: &Field) -> u32 {
-    let is_place = field.name.ends_with("Latitude") || field.name.ends_with("Longitude");
-    match field.kind {
-        Kind::Double if is_place => 15,
-        Kind::Double if field.custom => 2,
-        _ => 0,
-    }
 }
 
 fn picklist_value(value: &PicklistValue, controller: Option<&Field>) -> Value {

@@ -114,9 +114,14 @@ fn wrong_type(field: &Field, value: &Value, source: Source<'_>) -> Refusal {
 
 /// What a value may not be, whatever the record.
 pub(crate) fn check(field: &Field, cell: &Cell) -> Option<Refusal> {
-    let text = cell.as_text()?;
     let label = &field.label;
     let refuse = |code: &'static str, message: String| Some(Refusal::record(code, message, &[&field.name]));
+    if is_out_of_range(field, cell) {
+        let message =
+            format!("{label}: value outside of valid range on numeric field: {:?}", cell.as_double());
+        return refuse("NUMBER_OUTSIDE_VALID_RANGE", message);
+    }
+    let text = cell.as_text()?;
     // Java counts UTF-16 units: an emoji is two characters long.
     if field.kind.is_text() && field.length > 0 && text.encode_utf16().count() > field.length {
         let message = format!("{label}: data value too large: {text} (max length={})", field.length);
@@ -130,6 +135,16 @@ pub(crate) fn check(field: &Field, cell: &Cell) -> Option<Refusal> {
         return refuse("INVALID_EMAIL_ADDRESS", format!("{label}: invalid email address: {text}"));
     }
     None
+}
+
+/// A number with more digits before the point than its field has.
+fn is_out_of_range(field: &Field, cell: &Cell) -> bool {
+    let digits = match (field.precision(), field.kind) {
+        (Some((precision, scale)), _) => i32::from(precision - scale),
+        (None, Kind::Int) if field.length > 0 => i32::try_from(field.length).unwrap_or(i32::MAX),
+        _ => return false,
+    };
+    cell.as_double().abs() >= 10_f64.powi(digits)
 }
 
 /// A value that a restricted picklist does not have; a multi-select one holds several, with `;` between.

@@ -161,6 +161,18 @@ impl Field {
         self.createable && !self.nillable && !self.defaulted_on_create && self.kind != Kind::Boolean
     }
 
+    /// Of a number with decimals: its digits, and how many of them stand after the point. Places on earth have 15, sums of
+    /// money in standard fields none, and numbers that a customer added two.
+    pub(crate) fn precision(&self) -> Option<(u8, u8)> {
+        let is_place = self.name.ends_with("Latitude") || self.name.ends_with("Longitude");
+        match self.kind {
+            Kind::Double if is_place => Some((18, 15)),
+            Kind::Double if self.custom => Some((18, 2)),
+            Kind::Double => Some((18, 0)),
+            _ => None,
+        }
+    }
+
     /// May stand in `ORDER BY`.
     pub(crate) fn is_sortable(&self) -> bool {
         self.filterable && self.kind != Kind::Address && self.kind_name != "multipicklist"

@@ -111,6 +111,18 @@ async fn wrong_values_are_refused_in_salesforces_words() {
             json!(["Alias"]),
         ),
         (
+            json!({"JigsawImportLimitOverride": 1_000_000_000}),
+            "NUMBER_OUTSIDE_VALID_RANGE",
+            "Jigsaw Import Limit Override: value outside of valid range on numeric field: 1000000000.0",
+            json!(["JigsawImportLimitOverride"]),
+        ),
+        (
+            json!({"Latitude": 1000}),
+            "NUMBER_OUTSIDE_VALID_RANGE",
+            "Latitude: value outside of valid range on numeric field: 1000.0",
+            json!(["Latitude"]),
+        ),
+        (
             json!({"TimeZoneSidKey": "Mars/Base"}),
             "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
             "Time Zone: bad value for restricted picklist field: Mars/Base",
