@@ -15,6 +15,7 @@ mod crowd;
 mod load;
 mod mapping;
 mod org;
+mod planning;
 mod process;
 mod reads;
 mod report;
@@ -76,6 +77,15 @@ enum What {
         #[arg(long, default_value_t = 5)]
         seconds: u64,
     },
+    /// Planning identities of forty fields that are there already, one and many.
+    Planning {
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        identities: usize,
+        /// How long one is measured in all.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
     /// Everything, at the sizes of the budgets that take minutes.
     All,
     #[command(hide = true)]
@@ -94,10 +104,12 @@ fn main() -> ExitCode {
             Duration::from_millis(per_record),
         ),
         What::Mapping { seconds } => mapping::measure(seconds),
+        What::Planning { identities, seconds } => planning::measure(identities, seconds),
         What::All => reads::measure(&[10_000, 100_000, 1_000_000], 5)
             .and_then(|()| writes::measure(&[0, 100], &[1, 16, 200], 5))
             .and_then(|()| crowd::measure(10_000, 200, Duration::from_millis(200), Duration::from_millis(10)))
-            .and_then(|()| mapping::measure(5)),
+            .and_then(|()| mapping::measure(5))
+            .and_then(|()| planning::measure(10_000, 5)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

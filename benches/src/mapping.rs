@@ -16,40 +16,70 @@ use crate::{Failure, org, report::Report};
 
 const MAPPING: &str = include_str!("forty-fields.toml");
 /// How often each measurement is repeated; the quickest counts, because nothing but other programs makes it slower.
-const REPEATS: usize = 7;
+pub const REPEATS: usize = 7;
+
+/// The mapping of forty fields, and the org that it is for.
+pub struct FortyFields {
+    mapping: Mapping,
+    pub describe: ObjectDescription,
+}
+
+impl FortyFields {
+    /// Read, and checked against a simulated org.
+    pub fn read() -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let describe = runtime.block_on(async {
+            let sim = Sim::start(SimConfig::default()).await?;
+            Ok::<_, Failure>(org::connect(&sim, 1)?.describe("User").await?)
+        })?;
+        let mapping = Mapping::parse(MAPPING, "forty-fields.toml")?;
+        match mapping.check(&describe).first() {
+            Some(error) => Err(error.to_string().into()),
+            None => Ok(Self { mapping, describe: (*describe).clone() }),
+        }
+    }
+
+    /// Its only target.
+    pub fn target(&self) -> &Target {
+        &self.mapping.targets[0]
+    }
+
+    /// One translation, as a change makes it.
+    pub fn translate(&self, user: &Resource, written: Option<&Fields>) -> Translation {
+        let resolved = Resolved::new();
+        let context = Context {
+            describe: &self.describe,
+            action: if written.is_some() { Action::Update } else { Action::Create },
+            username_domain: Some("acme.example"),
+            written,
+            resolved: &resolved,
+            identity: Some("1f0c3a5e-1c1b-4ad5-9c8e-1f2d3c4b5a69"),
+        };
+        self.target().translate(black_box(user), &context)
+    }
+}
 
 /// Measures the translation of an identity for so long in all.
 pub fn measure(seconds: u64) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let describe = runtime.block_on(async {
-        let sim = Sim::start(SimConfig::default()).await?;
-        Ok::<_, Failure>(org::connect(&sim, 1)?.describe("User").await?)
-    })?;
-    let mapping = Mapping::parse(MAPPING, "forty-fields.toml")?;
-    let target = mapping.targets.first().ok_or("the mapping has no target")?;
-    let errors = mapping.check(&describe);
-    if let Some(error) = errors.first() {
-        return Err(error.to_string().into());
-    }
+    let forty = FortyFields::read()?;
     let time = Duration::from_secs(seconds) / u32::try_from(3 * REPEATS)?;
-    let person = person();
-    let text = person.to_string();
-    let user = Registry::standard().user().read_body(person)?;
+    let text = person(0).to_string();
+    let user = read(0)?;
     let mut report = Report::new("mapping");
 
     let parse = quickest(time, || serde_json::from_str::<Value>(black_box(&text)).is_ok());
     report.add("parse the person's JSON", None, json!({"ns": parse}));
 
-    let created = translate(target, &user, &describe, Action::Create, None);
+    let created = forty.translate(&user, None);
     if !created.refusals.is_empty() {
         return Err(format!("the org would refuse it: {:?}", created.refusals).into());
     }
-    let create = quickest(time, || translate(target, &user, &describe, Action::Create, None));
+    let create = quickest(time, || forty.translate(&user, None));
     add(&mut report, "translate for a create", create, created.fields.len(), parse);
 
     let written = written(&created);
-    let updated = translate(target, &user, &describe, Action::Update, Some(&written));
-    let update = quickest(time, || translate(target, &user, &describe, Action::Update, Some(&written)));
+    let updated = forty.translate(&user, Some(&written));
+    let update = quickest(time, || forty.translate(&user, Some(&written)));
     add(&mut report, "translate for an update", update, updated.fields.len(), parse);
     report.write()
 }
@@ -64,26 +94,6 @@ fn add(report: &mut Report, what: &str, nanoseconds: u64, fields: usize, parse: 
     report.add(what, None, extra);
 }
 
-/// One translation, as a change makes it.
-fn translate(
-    target: &Target,
-    user: &Resource,
-    describe: &ObjectDescription,
-    action: Action,
-    written: Option<&Fields>,
-) -> Translation {
-    let resolved = Resolved::new();
-    let context = Context {
-        describe,
-        action,
-        username_domain: Some("acme.example"),
-        written,
-        resolved: &resolved,
-        identity: Some("1f0c3a5e-1c1b-4ad5-9c8e-1f2d3c4b5a69"),
-    };
-    target.translate(black_box(user), &context)
-}
-
 /// What is in the record once a translation was written.
 fn written(translation: &Translation) -> Fields {
     let fields = translation.fields.iter().map(|(name, desired)| match desired {
@@ -94,7 +104,7 @@ fn written(translation: &Translation) -> Fields {
 }
 
 /// Nanoseconds for one call, of the quickest of several runs of this length.
-fn quickest<T>(time: Duration, mut call: impl FnMut() -> T) -> u64 {
+pub fn quickest<T>(time: Duration, mut call: impl FnMut() -> T) -> u64 {
     let mut run = || {
         let (started, mut calls) = (Instant::now(), 0_u32);
         while started.elapsed() < time {
@@ -108,19 +118,24 @@ fn quickest<T>(time: Duration, mut call: impl FnMut() -> T) -> u64 {
     (0..REPEATS).map(|_| run()).min().unwrap_or_default()
 }
 
-/// Somebody with a value for every field.
-fn person() -> Value {
+/// Somebody with a value for every field, as Gangway keeps him.
+pub fn read(number: usize) -> Result<Resource, Failure> {
+    Ok(Registry::standard().user().read_body(person(number))?)
+}
+
+fn person(number: usize) -> Value {
+    let name = format!("ada.lovelace{number}@acme.example");
     json!({
         "schemas": [
             "urn:ietf:params:scim:schemas:core:2.0:User",
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
         ],
-        "externalId": "40021", "userName": "ada.lovelace@acme.example", "displayName": "Ada Lovelace", "nickName": "ada",
+        "externalId": number.to_string(), "userName": name, "displayName": "Ada Lovelace", "nickName": "ada",
         "name": {"formatted": "Ada Lovelace", "givenName": "Ada", "familyName": "Lovelace"},
         "title": "Senior Analyst", "userType": "Employee", "active": true,
         "preferredLanguage": "nl-NL", "locale": "nl-NL", "timezone": "W. Europe Standard Time",
         "emails": [
-            {"value": "ada.lovelace@acme.example", "type": "work", "primary": true},
+            {"value": name, "type": "work", "primary": true},
             {"value": "ada@home.example", "type": "home"},
         ],
         "phoneNumbers": [

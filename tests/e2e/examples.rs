@@ -49,7 +49,6 @@ async fn sailpoint() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a plan has one target so far"]
 async fn leads_and_contacts() {
     replay("leads-and-contacts").await;
 }
