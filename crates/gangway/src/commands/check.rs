@@ -18,7 +18,7 @@ use salesforce_client::{
 use salesforce_types::ObjectDescription;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use translation::{Severity, Target};
+use translation::{MappingError, Severity, Target};
 
 use super::{Failure, Output, asked_to_stop, chain, output, preview};
 use crate::{
@@ -146,6 +146,7 @@ fn check_mapping(file: &Path, output: Output) -> Result<(), Failure> {
     let mapping = preview::read_mapping(file)?;
     let mut report = Report::default();
     report.ok("mapping", format!("{}, {}", file.display(), count(mapping.targets.len(), "target")));
+    report_findings(mapping.warnings().iter(), "mapping", &mut report);
     cases::run(file, &mapping, &Surroundings::default(), "mapping", &mut report);
     finish(&report, output)
 }
@@ -273,17 +274,21 @@ async fn check_tenant(org: &Org, settings: &OrgSettings, tenant: &TenantSettings
             report.ok(&about, format!("its mapping fits {} in {}", objects.join(", "), settings.name));
         }
     }
-    for finding in findings.iter().chain(tenant.mapping.warnings()) {
+    report_findings(findings.iter().chain(tenant.mapping.warnings()), &about, report);
+    if targets.iter().any(|target| target.object == "User") {
+        check_profile(org, tenant, &about, report).await;
+    }
+}
+
+fn report_findings<'m>(findings: impl Iterator<Item = &'m MappingError>, about: &str, report: &mut Report) {
+    for finding in findings {
         let verdict = match finding.severity {
             Severity::Error => Verdict::Problem,
             Severity::Warning => Verdict::Warning,
         };
         let what = format!("{}:{}:{}: {}", finding.file, finding.line, finding.column, finding.message);
         let advice = finding.suggestion.as_ref().map(|suggestion| format!("did you mean `{suggestion}`?"));
-        report.note(verdict, &about, what, advice.as_deref());
-    }
-    if targets.iter().any(|target| target.object == "User") {
-        check_profile(org, tenant, &about, report).await;
+        report.note(verdict, about, what, advice.as_deref());
     }
 }
 

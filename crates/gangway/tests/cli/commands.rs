@@ -156,6 +156,11 @@ async fn a_mapping_of_next_identity_is_checked_as_it_stands() {
     assert_eq!(verdict_of("profile"), "", "no User is made: {findings}");
     assert_eq!(output.status.code(), Some(0), "{findings}");
 
+    let alone =
+        gangway(&["check", "--output", "json", "--mapping"]).arg(world.path("next.json")).output().unwrap();
+    assert_eq!(alone.status.code(), Some(0));
+    assert!(json(&alone).to_string().contains("no SCIM attribute carries `created`"), "{}", json(&alone));
+
     world.write("next.json", &mapping.replace("\"FirstName\"", "\"FristName\""));
     let output = world.run(&["check", "--output", "json"]);
     assert_eq!(output.status.code(), Some(4));
