@@ -19,6 +19,7 @@ mod health;
 mod key;
 mod logging;
 mod metrics;
+mod operations;
 mod tenants;
 mod trial;
 mod vault;

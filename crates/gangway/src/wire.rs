@@ -20,8 +20,9 @@ use tokio::{runtime::Handle, task::JoinHandle};
 use crate::{
     config::Config,
     health::{self, Health, State},
-    key::{self, KeyError},
+    key::{self, Key, KeyError},
     metrics::Metrics,
+    operations::{Operations, OperationsSocket},
     tenants,
     vault::StoreVault,
 };
@@ -79,8 +80,61 @@ pub struct Gateway {
     server: ServerHandle,
     serving: JoinHandle<io::Result<()>>,
     metrics: Option<Metrics>,
+    operations: Option<OperationsSocket>,
     caretaker: JoinHandle<()>,
     tasks: JoinHandle<()>,
+}
+
+/// What does the work: a gateway without its doors.
+pub(crate) struct Engine {
+    store: SqliteStore,
+    pub(crate) provisioner: Provisioner,
+    key: Key,
+    vault: Arc<dyn TokenVault>,
+    orgs: HashMap<OrgName, Org>,
+    answer_within: Duration,
+}
+
+impl Engine {
+    /// Opens the store and connects the orgs; none of them is asked anything yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Store`].
+    pub(crate) fn open(config: &Config, clock: Clock, ids: Ids) -> Result<Self, StartError> {
+        let (store, key) = key::open_store(&config.store).map_err(|source| StartError::Store {
+            database: config.store.database.display().to_string(),
+            source,
+        })?;
+        let shared: Arc<dyn Store> = Arc::new(store.clone());
+        let vault: Arc<dyn TokenVault> = Arc::new(StoreVault(Arc::new(store.clone())));
+        let orgs = tenants::orgs(&config.orgs, &[], &HashMap::new(), &vault, &clock);
+        let answer_within = config.server.answer_within;
+        let provisioner = Provisioner::new(
+            shared,
+            orgs.clone(),
+            tenants::provisioned(&config.tenants),
+            Settings { answer_within },
+            clock,
+            ids,
+            Handle::current(),
+        );
+        Ok(Self { store, provisioner, key, vault, orgs, answer_within })
+    }
+
+    /// Takes up what the last run has left open: what was accepted earlier has its turn earlier.
+    pub(crate) async fn take_up(&self) {
+        take_up(&self.provisioner).await;
+    }
+
+    /// Lets what was begun come to an end, as far as `answer-within` allows, and closes the store.
+    pub(crate) async fn close(self) {
+        self.provisioner.drain(self.answer_within).await;
+        for org in self.orgs.values() {
+            org.close().await;
+        }
+        self.store.close().await;
+    }
 }
 
 /// The configuration in force and the orgs that are connected by it.
@@ -112,22 +166,7 @@ pub async fn start(config: Config) -> Result<Gateway, StartError> {
 ///
 /// Outside a tokio runtime.
 pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gateway, StartError> {
-    let (store, key) = key::open_store(&config.store).map_err(|source| StartError::Store {
-        database: config.store.database.display().to_string(),
-        source,
-    })?;
-    let shared: Arc<dyn Store> = Arc::new(store.clone());
-    let vault: Arc<dyn TokenVault> = Arc::new(StoreVault(Arc::new(store.clone())));
-    let orgs = tenants::orgs(&config.orgs, &[], &HashMap::new(), &vault, &clock);
-    let provisioner = Provisioner::new(
-        shared,
-        orgs.clone(),
-        tenants::provisioned(&config.tenants),
-        Settings { answer_within: config.server.answer_within },
-        clock.clone(),
-        ids,
-        Handle::current(),
-    );
+    let Engine { store, provisioner, key, vault, orgs, .. } = Engine::open(&config, clock.clone(), ids)?;
     let directory: Arc<dyn Directory> = provisioner.directory();
     let door = Arc::new(Door::new(
         provisioner.clone(),
@@ -156,6 +195,7 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
             return Err(StartError::Listen { listen, source });
         }
     };
+    let operations = listen_to_operators(&config, &provisioner);
     let current = Mutex::new(Current { config, orgs });
     let caretaker = tokio::spawn(look_after(Arc::clone(&health)));
     let tasks = tokio::spawn({
@@ -174,6 +214,7 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
         server,
         serving,
         metrics,
+        operations,
         caretaker,
         tasks,
     })
@@ -186,6 +227,18 @@ async fn look_after(health: Arc<Health>) {
         let state = health.state.load_full();
         // At once: one that does not answer keeps the others waiting for nothing.
         futures::future::join_all(state.orgs.iter().map(|(_, org)| org.look_after())).await;
+    }
+}
+
+/// Lets commands reach this gateway. Without it they cannot, and say so; identity tools are served all the same.
+fn listen_to_operators(config: &Config, provisioner: &Provisioner) -> Option<OperationsSocket> {
+    let operations = Operations::new(provisioner.clone());
+    match OperationsSocket::serve(&config.store.database, operations) {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            tracing::error!(%error, "no socket for operators: `gangway plan`, `apply`, `adopt` and `resync` cannot reach this gateway");
+            None
+        }
     }
 }
 
@@ -226,8 +279,7 @@ async fn serve(
     .map_err(fail)?;
     let addr = server.addrs().first().copied().unwrap_or(listen);
     // Before the first request: what was accepted earlier has its turn earlier.
-    remember_targets(provisioner).await;
-    resume(provisioner).await;
+    take_up(provisioner).await;
     let server = server.run();
     let handle = server.handle();
     Ok((addr, handle, tokio::spawn(server)))
@@ -236,6 +288,11 @@ async fn serve(
 /// actix counts connections per worker; all of them together have [`CONNECTIONS`].
 fn connections_per_worker(workers: usize) -> usize {
     CONNECTIONS.div_ceil(workers)
+}
+
+async fn take_up(provisioner: &Provisioner) {
+    remember_targets(provisioner).await;
+    resume(provisioner).await;
 }
 
 /// Gives what the last run left open its place in the queue; it is finished while requests are answered already.
@@ -341,6 +398,9 @@ impl Gateway {
         let within = self.current.lock().unwrap_or_else(PoisonError::into_inner).config.server.answer_within;
         // What it has begun goes on, and `close` waits for it.
         self.caretaker.abort();
+        if let Some(operations) = self.operations {
+            operations.stop().await;
+        }
         self.server.stop(true).await;
         let _ = self.serving.await;
         self.provisioner.drain(within).await;

@@ -1,5 +1,6 @@
 //! The command line: one file per command, and what they share.
 
+mod apply;
 mod changes;
 mod check;
 mod connect;
@@ -9,7 +10,10 @@ mod holds;
 mod identity;
 mod output;
 mod people;
+mod plan;
 mod preview;
+mod progress;
+mod resync;
 mod schema;
 mod serve;
 mod sim;
@@ -35,7 +39,7 @@ struct CommandLine {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 wrong configuration, 4 `check` or `preview` \
-                          found something to correct, `apply` that something has moved.";
+                          found something to correct, or `apply` that something has moved.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -58,6 +62,14 @@ enum Command {
     Changes(changes::Arguments),
     /// List what only a person can decide, also while a gateway runs.
     Holds(holds::Arguments),
+    /// Show exactly what would be done for an identity, a group or everyone. Also while a gateway runs.
+    Plan(plan::Arguments),
+    /// Do what was planned, if nothing has moved since. Also while a gateway runs.
+    Apply(apply::Arguments),
+    /// Say which Salesforce record is an identity's. Also while a gateway runs.
+    Adopt(resync::Adoption),
+    /// Bring the records of an identity into agreement with what is known of it. Also while a gateway runs.
+    Resync(resync::Arguments),
     /// List what is owed later, also while a gateway runs.
     Tasks(tasks::Arguments),
     /// Say where the value of a field comes from: rule, attribute, request. Also while a gateway runs.
@@ -158,6 +170,10 @@ fn execute(line: CommandLine) -> Result<(), Failure> {
         }
         Command::Changes(arguments) => wait(changes::run(&arguments, output)),
         Command::Holds(arguments) => wait(holds::run(&arguments, output)),
+        Command::Plan(arguments) => wait(plan::run(&arguments, output)),
+        Command::Apply(arguments) => wait(apply::run(&arguments, output)),
+        Command::Adopt(arguments) => wait(resync::adopt(&arguments, output)),
+        Command::Resync(arguments) => wait(resync::resync(&arguments, output)),
         Command::Tasks(arguments) => wait(tasks::run(&arguments, output)),
         Command::Explain(arguments) => wait(explain::run(&arguments, output)),
         Command::Schema(arguments) => {

@@ -6,6 +6,7 @@ mod commands;
 mod connect;
 mod explain;
 mod metrics;
+mod operations;
 mod preview;
 mod secrets;
 mod serve;

@@ -33,6 +33,10 @@ fn assert_files_are_silent(directory: &Path) {
     let mut seen = 0;
     for file in fs::read_dir(directory).unwrap() {
         let path = file.unwrap().path();
+        // The gateway's socket keeps nothing.
+        if !path.is_file() {
+            continue;
+        }
         assert_silent(&path.display().to_string(), &fs::read(&path).unwrap());
         seen += 1;
     }

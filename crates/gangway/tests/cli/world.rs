@@ -146,6 +146,18 @@ impl Served {
         self.http.get(format!("{}/readyz", self.root)).send().await.unwrap().json().await.unwrap()
     }
 
+    /// Sends a SCIM body.
+    pub async fn post(&self, path: &str, body: &Value) -> reqwest::Response {
+        self.http
+            .post(format!("{}{path}", self.scim))
+            .bearer_auth("first")
+            .header("Content-Type", "application/scim+json")
+            .body(body.to_string())
+            .send()
+            .await
+            .unwrap()
+    }
+
     pub async fn create(&self, user_name: &str) -> reqwest::Response {
         let body = serde_json::json!({
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
@@ -153,14 +165,7 @@ impl Served {
             "name": { "givenName": "Ada", "familyName": "Lovelace" },
             "emails": [{ "value": "ada@acme.example", "primary": true }],
         });
-        self.http
-            .post(format!("{}/Users", self.scim))
-            .bearer_auth("first")
-            .header("Content-Type", "application/scim+json")
-            .body(body.to_string())
-            .send()
-            .await
-            .unwrap()
+        self.post("/Users", &body).await
     }
 }
 

@@ -48,7 +48,7 @@ impl UserChange {
         if !self.ticket.send() && self.ticket.is_withdrawn() {
             return Err(Stop::Withdrawn);
         }
-        let linked: Vec<TargetName> = newly_linked(&links, turnover);
+        let linked = newly_linked(turnover, progress);
         let answer = self.record(turnover, links, tasks, &notes, progress).await?;
         for target in &linked {
             self.close_hold(turnover, target).await;
@@ -218,13 +218,15 @@ fn partly(progress: &mut Progress) -> Option<ProvisionError> {
     Some(ProvisionError::Partly { landed, failed })
 }
 
-fn newly_linked(links: &[LinkWrite], turnover: &Turnover) -> Vec<TargetName> {
-    let set = links.iter().filter_map(|write| match write {
-        LinkWrite::Set(link) => Some(&link.target),
-        LinkWrite::Remove(_) => None,
-    });
-    let is_new = |target: &&TargetName| !turnover.links.iter().any(|link| link.target == **target);
-    set.filter(is_new).cloned().collect()
+/// Targets that have got their record by this change. A link that an earlier stage has made is in the store already; then a look
+/// for its record, or the one who named it, tells.
+fn newly_linked(turnover: &Turnover, progress: &Progress) -> Vec<TargetName> {
+    let is_linked = |target: &&TargetName| progress.landed.get(*target).is_some_and(Option::is_some);
+    let is_new = |target: &&TargetName| {
+        let was_there = turnover.links.iter().any(|link| link.target == **target);
+        !was_there || progress.sights.contains_key(*target) || progress.named.contains_key(*target)
+    };
+    progress.landed.keys().filter(is_linked).filter(is_new).cloned().collect()
 }
 
 fn audited(target: &TargetName, fields: &Fields) -> Vec<String> {
