@@ -5,6 +5,7 @@
     reason = "stories: a value that is not there fails the test that looks for it"
 )]
 
+mod addresses;
 mod adoption;
 mod checklist;
 mod crash;

@@ -122,7 +122,10 @@ impl Stage {
 /// Whether a note is told although its field was not written.
 pub(super) fn is_always_said(note: &Note) -> bool {
     note.field.is_empty()
-        || matches!(note.code, NoteCode::RecordAwaited | NoteCode::ManagerCycle | NoteCode::ValueKept)
+        || matches!(
+            note.code,
+            NoteCode::RecordAwaited | NoteCode::ManagerCycle | NoteCode::StateLeftOut | NoteCode::ValueKept
+        )
 }
 
 impl Progress {
