@@ -304,6 +304,11 @@ fn retired(user: &Link) -> Fields {
     fields
 }
 
+/// Whether these are fields of a portal user who is switched off, and of no use to anybody any more.
+pub(super) fn is_retired(fields: &Fields) -> bool {
+    fields.get("IsPortalEnabled") == Some(&Value::Bool(false))
+}
+
 /// Somebody stands above himself: the field stays as it is.
 fn drop_superiors(bound: &Bound<'_>, chosen: &Chosen, progress: &mut Progress) -> bool {
     let mut dropped = false;

@@ -9,6 +9,7 @@ use super::{
     Progress, Stop, UserChange,
     act::written_by,
     decide::{Turnover, call_failed},
+    learn::is_retired,
     scene::Bound,
 };
 use crate::{
@@ -131,6 +132,10 @@ impl UserChange {
             .unwrap_or_default();
         if has(|field| actual.get(field), &readable) {
             progress.note_written(bound.name(), fields);
+        }
+        if is_retired(fields) && is_retired(&actual) {
+            progress.unlink(&link.target);
+            return Ok(());
         }
         link.written.extend(actual);
         progress.land(link);
