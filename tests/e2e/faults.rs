@@ -7,6 +7,8 @@ mod kill;
 mod people;
 mod stop;
 
+pub(crate) use people::Chance;
+
 use std::path::Path;
 
 use e2e::{Tool, World, world::table};

@@ -1,11 +1,13 @@
 //! One identity followed through Lead, Contact and User: several targets of one tenant, in one or several orgs.
 
 mod addresses;
+mod conversions;
 mod leads_and_contacts;
 mod managers;
 mod moves;
 mod moves_killed;
 mod several;
+mod storm;
 mod update_only;
 
 use e2e::{Answered, Org, Tool, tool::person};

@@ -203,14 +203,22 @@ impl Org {
         self.administrate(reqwest::Method::DELETE, &format!("{object}/{id}"), None).await;
     }
 
-    /// Converts a lead by hand, as a salesperson does. Answers the contact.
+    /// Converts a lead by hand, as a salesperson does: into the account of its company, if there is one. Answers the
+    /// contact.
     pub async fn convert(&self, lead: &str) -> String {
-        let body =
-            json!({"leadId": lead, "convertedStatus": "Closed - Converted", "doNotCreateOpportunity": true});
+        let company = self.one("Lead", "Id", lead).await["Company"].clone();
+        let accounts = self.find("Account", "Name", company.as_str().unwrap_or_default()).await;
+        let account = accounts.first().map(|account| account["Id"].clone());
+        let body = json!({"leadId": lead, "accountId": account, "convertedStatus": "Closed - Converted", "doNotCreateOpportunity": true});
         let url = format!("{}/_sim/convert-lead", self.url);
         let response = self.http.post(url).json(&body).send().await.expect("the org answers");
         let answer: Value = response.json().await.expect("JSON");
         answer["contactId"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    /// Merges two records by hand: the second one goes.
+    pub async fn merge(&self, master: &str, merged: &str) {
+        self.post("merge", &json!({"masterId": master, "mergeId": merged})).await;
     }
 
     /// An access token of the story's own connected app.

@@ -83,9 +83,18 @@ impl World {
 
     /// The default configuration with a scene of its own, and something changed.
     pub async fn of_scene(scene: &Scene, change: impl FnOnce(&mut Table)) -> Self {
+        Self::of_scene_and_sim(scene, salesforce_sim::SimConfig::default(), change).await
+    }
+
+    /// The same in front of an org with a seed or a latency of its own.
+    pub async fn of_scene_and_sim(
+        scene: &Scene,
+        sim: salesforce_sim::SimConfig,
+        change: impl FnOnce(&mut Table),
+    ) -> Self {
         let mut config = default_config();
         change(&mut config);
-        Self::tell(scene, config, salesforce_sim::SimConfig::default()).await
+        Self::tell(scene, config, sim).await
     }
 
     async fn tell(scene: &Scene, mut config: Table, sim: salesforce_sim::SimConfig) -> Self {

@@ -76,6 +76,9 @@ async fn killed_everywhere(from: Kind, to: Kind, side: Side) {
         };
         let _ = answer.expect(200);
         is(&process.tool(), &process.org(), &id, &name, to).await;
+        // What came of it is known so well that the way back is open.
+        let _ = process.tool().patch(&path, replace("userType", from.to_string())).await.expect(200);
+        is(&process.tool(), &process.org(), &id, &name, from).await;
         nobody_else(&process.org(), usize::try_from(nth).unwrap()).await;
         if is_through {
             assert!(nth > 1, "a move takes a call");
