@@ -202,7 +202,7 @@ fn show(explanation: &Explanation<'_>, identity: &Identity) {
     if let Some(attribute) = explanation.rule.as_ref().and_then(|rule| rule.attribute.as_deref()) {
         let values: Vec<String> = explanation.attribute.iter().map(preview::shown).collect();
         let now = if values.is_empty() { "(unassigned)".to_owned() } else { values.join(", ") };
-        row("comes from", &format!("{attribute}, now {now}"));
+        row("comes from", &format!("{}, now {now}", preview::short(attribute)));
     }
     for (place, write) in explanation.writes.iter().enumerate() {
         let change = write.change.as_ref().map(|change| format!(", change {change}")).unwrap_or_default();

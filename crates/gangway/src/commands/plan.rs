@@ -53,7 +53,7 @@ struct Found {
 /// Plans, shows, and writes the plan into a file where one is asked for. Exit code 1 where no plan could be made for somebody.
 pub(super) async fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
     let path = &arguments.config.path;
-    let (outline, store, tenants) = look(path, arguments.tenant.as_ref())?;
+    let (store, tenants) = look(path, arguments.tenant.as_ref())?;
     let chosen = match &arguments.whom {
         Some(whom) => select::named(&store, &tenants, whom).await?,
         None => select::everyone(&store, &tenants).await?,
@@ -62,7 +62,7 @@ pub(super) async fn run(arguments: &Arguments, output: Output) -> Result<(), Fai
     let found = ask(&reach, &chosen).await;
     reach.close().await;
     let found = found?;
-    let file = PlanFile::new(&outline, found.plans);
+    let file = PlanFile::new(found.plans);
     if let Some(path) = &arguments.out {
         file.write(path)?;
     }

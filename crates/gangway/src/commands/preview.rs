@@ -1,11 +1,17 @@
 //! `gangway preview`: what a mapping makes of a person, without writing anything.
 
-use std::{collections::HashMap, fs, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::{Args, ValueEnum};
 use model::{Clock, OrgName, TargetName};
+use scim_types::schema::ENTERPRISE_USER_URN;
 use serde_json::{Value, json};
-use translation::{Action, Mapping};
+use translation::{Action, Mapping, RuleInFile};
 
 use super::{Failure, Output, chain, output};
 use crate::{
@@ -87,7 +93,7 @@ pub(super) async fn run(arguments: &Arguments, output: Output) -> Result<(), Fai
 }
 
 /// Reads a mapping file by itself.
-pub(super) fn read_mapping(path: &std::path::Path) -> Result<Mapping, Failure> {
+pub(super) fn read_mapping(path: &Path) -> Result<Mapping, Failure> {
     let text = fs::read_to_string(path).map_err(|error| {
         Failure::Config(ConfigErrors::unreadable(path, &format!("the mapping cannot be read: {error}")))
     })?;
@@ -95,7 +101,7 @@ pub(super) fn read_mapping(path: &std::path::Path) -> Result<Mapping, Failure> {
         .map_err(|errors| Failure::Config(ConfigErrors::new(from_mapping(&text, errors).collect())))
 }
 
-fn read_person(path: &std::path::Path) -> Result<Person, Failure> {
+fn read_person(path: &Path) -> Result<Person, Failure> {
     let text = if path.as_os_str() == "-" {
         std::io::read_to_string(std::io::stdin())
     } else {
@@ -226,9 +232,21 @@ fn row(field: &TriedField) -> [String; 4] {
     [
         format!("{}{}", field.field, if field.checked { "" } else { " *" }),
         shown(&field.value),
-        attribute.unwrap_or_default(),
-        field.rule.as_ref().map(|rule| format!("{}:{}", rule.file, rule.line)).unwrap_or_default(),
+        attribute.as_deref().map(short).unwrap_or_default(),
+        field.rule.as_ref().map(place).unwrap_or_default(),
     ]
+}
+
+/// An attribute for people: `department` instead of its whole URN, as a mapping has it.
+pub(super) fn short(attribute: &str) -> String {
+    let bare = attribute.strip_prefix(ENTERPRISE_USER_URN).and_then(|rest| rest.strip_prefix(':'));
+    bare.unwrap_or(attribute).to_owned()
+}
+
+/// The file's name and the line.
+fn place(rule: &RuleInFile) -> String {
+    let name = Path::new(&rule.file).file_name().map(|name| name.to_string_lossy());
+    format!("{}:{}", name.unwrap_or_default(), rule.line)
 }
 
 /// A value for people.

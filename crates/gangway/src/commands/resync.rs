@@ -47,7 +47,7 @@ pub(super) struct Adoption {
 /// Brings the records of an identity into agreement with what is known of it.
 pub(super) async fn resync(arguments: &Arguments, output: Output) -> Result<(), Failure> {
     let path = &arguments.config.path;
-    let (_, store, tenants) = look(path, arguments.tenant.as_ref())?;
+    let (store, tenants) = look(path, arguments.tenant.as_ref())?;
     let found = identity::find(&store, &tenants, &arguments.identity).await?;
     let identity = found.id().clone();
     let request = Request::Resync { tenant: found.tenant, identity };
@@ -57,7 +57,7 @@ pub(super) async fn resync(arguments: &Arguments, output: Output) -> Result<(), 
 /// Says which record is an identity's, or which one a hold waits for.
 pub(super) async fn adopt(arguments: &Adoption, output: Output) -> Result<(), Failure> {
     let path = &arguments.config.path;
-    let (_, store, tenants) = look(path, arguments.tenant.as_ref())?;
+    let (store, tenants) = look(path, arguments.tenant.as_ref())?;
     let open = store.open_holds(None).await?;
     let hold = open.into_iter().find(|hold| hold.id.as_str() == arguments.identity);
     let request = match (hold, arguments.record.clone()) {
@@ -89,11 +89,11 @@ pub(super) async fn adopt(arguments: &Adoption, output: Output) -> Result<(), Fa
 pub(super) fn look(
     config: &Path,
     tenant: Option<&TenantId>,
-) -> Result<(Outline, SqliteStore, Vec<TenantId>), Failure> {
+) -> Result<(SqliteStore, Vec<TenantId>), Failure> {
     let outline = Outline::load(config)?;
     let store = SqliteStore::open_read_only(&outline.store.database)?;
     let tenants = identity::tenants(&outline, tenant)?;
-    Ok((outline, store, tenants))
+    Ok((store, tenants))
 }
 
 async fn carry_out(config: &Path, request: &Request, output: Output) -> Result<(), Failure> {

@@ -255,3 +255,52 @@ async fn what_several_records_match_is_decided_by_a_person() {
     let output = world.run(&["adopt", "ada@navy.example", "nonsense"]);
     assert_eq!(output.status.code(), Some(2), "{}", complaint(&output));
 }
+
+#[tokio::test]
+async fn the_records_of_a_target_that_was_taken_out_leave_by_apply_alone() {
+    let leads = LEADS
+        .replace("match =", "allow = [\"create\", \"update\", \"delete\"]\non-leave = \"delete\"\nmatch =");
+    let world = world(&format!("{}{leads}", mapping(""))).await;
+    let served = world.serve();
+    let ada = value!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada@navy.example", "userType": "Prospect",
+        "name": { "familyName": "Lovelace" }, "emails": [{ "value": "ada@navy.example", "primary": true }],
+    });
+    assert_eq!(served.post("/Users", &ada).await.status(), 201);
+    assert_eq!(served.stop(), Some(0));
+    let all = world.org.handle().records("Lead").len();
+    // The target goes, and the gateway starts anew.
+    world.write("acme.toml", &mapping(""));
+    let served = world.serve();
+    assert_eq!(world.run(&["resync", "ada@navy.example"]).status.code(), Some(0));
+    assert_eq!(world.org.handle().records("Lead").len(), all, "no change touches it");
+    let explained = json(&world.run(&["explain", "ada@navy.example", "LastName", "--output", "json"]));
+    assert_eq!(explained["fields"][0]["configured"], false);
+    let file = world.path("plan.json");
+    let file = file.to_str().unwrap();
+    let planned = world.run(&["plan", "--all", "--out", file]);
+    let table = String::from_utf8(planned.stdout).unwrap();
+    assert!(table.contains("  - Lead 00Q") && table.contains("1 to delete"), "{table}");
+    assert_eq!(world.org.handle().records("Lead").len(), all, "a plan changes nothing");
+    let applied = world.run(&["apply", file, "--yes"]);
+    assert_eq!(applied.status.code(), Some(0), "{}", complaint(&applied));
+    assert_eq!(world.org.handle().records("Lead").len(), all - 1);
+    let after = json(&world.run(&["plan", "--all", "--output", "json"]));
+    assert_eq!((&after["unchanged"], &after["plan"]["plans"]), (&1.into(), &value!([])), "{after}");
+    assert_eq!(served.stop(), Some(0));
+}
+
+#[tokio::test]
+async fn what_salesforce_refuses_is_named_and_the_others_are_done() {
+    let world = with_people(&["ada@acme.example", "grace@acme.example"]).await;
+    // An address that Salesforce would refuse is refused before it is asked.
+    world.write("acme.toml", &mapping("Department = { value = '\"Engines\"' }\nTitle = { value = '\"x\" ~ left(user.userName, 100) if user.userName is startingwith(\"grace\") else none' }\nDivision = { value = 'left(user.userName ~ \"                                                                                        .\", 90) if user.userName is startingwith(\"grace\") else none' }"));
+    let output = world.run(&["plan", "--all", "--output", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", complaint(&output));
+    let shown = json(&output);
+    assert_eq!((&shown["counts"]["update"], &shown["counts"]["problems"]), (&1.into(), &1.into()), "{shown}");
+    assert!(shown["plan"]["plans"].to_string().contains("Division"), "{shown}");
+    let output = world.run(&["resync", "grace@acme.example"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(complaint(&output).contains("Division"), "{}", complaint(&output));
+}

@@ -1,13 +1,13 @@
 //! A plan in a file: what `gangway plan` writes and `gangway apply` reads.
 
-use std::{collections::BTreeMap, fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
-use model::{Clock, TenantId, Timestamp};
+use model::{Clock, Timestamp};
 use provisioning::IdentityPlan;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
-use crate::{commands::token::sha256_hex, config::Outline};
+use crate::commands::token::sha256_hex;
 
 /// What would be done for all that have something to be done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,8 +17,6 @@ pub(in crate::commands) struct PlanFile {
     gangway: String,
     /// When.
     made: Timestamp,
-    /// The mappings that it was made by.
-    mappings: BTreeMap<TenantId, String>,
     /// SHA-256 of `plans` as compact JSON.
     pub(in crate::commands) hash: String,
     /// In the order in which the identities were asked for.
@@ -26,14 +24,10 @@ pub(in crate::commands) struct PlanFile {
 }
 
 impl PlanFile {
-    pub(super) fn new(outline: &Outline, plans: Vec<IdentityPlan>) -> Self {
-        let mapping = |tenant: &crate::config::TenantSettings| {
-            (tenant.id.clone(), tenant.mapping.fingerprint().to_owned())
-        };
+    pub(super) fn new(plans: Vec<IdentityPlan>) -> Self {
         Self {
             gangway: env!("CARGO_PKG_VERSION").to_owned(),
             made: Clock::system().now(),
-            mappings: outline.tenants.iter().map(mapping).collect(),
             hash: hash(&plans),
             plans,
         }
