@@ -87,6 +87,7 @@ struct Place {
     flag: Vec<Range<usize>>,
     external_id: Option<Range<usize>>,
     record_type: Option<Range<usize>>,
+    when: Option<Range<usize>>,
     /// Of the status in `conversion`.
     status: Option<Range<usize>>,
 }

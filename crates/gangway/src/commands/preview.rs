@@ -206,6 +206,9 @@ fn print(mapping: &Mapping, trials: &[Trial], person: &Person, asked_for: bool, 
     for trial in trials {
         let held = if trial.holding.holds { "held" } else { "not held" };
         output::line(&format!("{} ({}): {held}, {}", trial.target, trial.object, trial.holding.why));
+        if let Some(when) = &trial.when {
+            output::line(&format!("  {}  {}", place(when), when.text));
+        }
         if trial.holding.holds || asked_for {
             show(trial);
         }

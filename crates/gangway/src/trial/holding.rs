@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use model::{OrgName, TargetName};
+use model::{Ids, OrgName, TargetName};
+use planning::{Place, courses};
 use scim_types::Resource;
 use serde::Serialize;
 use translation::{Mapping, Target};
@@ -22,7 +23,9 @@ pub(crate) struct Holding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "why", content = "target", rename_all = "kebab-case")]
 pub(crate) enum Why {
-    /// Its `when` is true, or it has none.
+    /// It has no `when`.
+    Always,
+    /// Its `when` is true.
     When,
     /// This target, which is held, refers to it.
     LinkedFrom(TargetName),
@@ -35,7 +38,8 @@ pub(crate) enum Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::When => f.write_str("its `when` is true, or it has none"),
+            Self::Always => f.write_str("it has no `when`"),
+            Self::When => f.write_str("its `when` is true"),
             Self::LinkedFrom(target) => write!(f, "the target {target} refers to it"),
             Self::WhenNot => f.write_str("its `when` is not true"),
             Self::ShadowedBy(target) => {
@@ -52,48 +56,39 @@ pub(crate) fn holdings(
     default_org: Option<&OrgName>,
 ) -> Vec<(TargetName, Holding)> {
     let targets = &mapping.targets;
-    let mut held: Vec<Option<Why>> =
-        targets.iter().map(|target| target.applies(person).then_some(Why::When)).collect();
-    // What is referred to refers to others in turn; mappings without cycles come to an end.
-    while let Some((at, from)) = next_link(targets, &held) {
-        held[at] = Some(Why::LinkedFrom(from));
-    }
-    let linked = |name: &TargetName| {
-        let mut holders = targets.iter().zip(&held).filter(|(_, why)| why.is_some());
-        holders.any(|(target, _)| target.own_links().any(|link| link == name))
-    };
-    // One that others refer to has the record, whatever stands before it in the file.
-    let mut in_turn: Vec<usize> = (0..targets.len()).filter(|at| held[*at].is_some()).collect();
-    in_turn.sort_by_key(|at| (!linked(&targets[*at].name), *at));
-    let mut winners: Vec<&Target> = Vec::new();
-    let mut shadowed: Vec<(usize, TargetName)> = Vec::new();
-    for at in in_turn {
-        let target = &targets[at];
-        let org = |target: &Target| target.org.as_ref().or(default_org).cloned();
-        let same = |other: &&&Target| org(other) == org(target) && other.object == target.object;
-        match winners.iter().find(same) {
-            Some(winner) => shadowed.push((at, winner.name.clone())),
-            None => winners.push(target),
+    // Without a configuration there is one org, whatever it is called.
+    let only = OrgName::new("org").ok();
+    let org = |target: &Target| target.org.clone().or_else(|| default_org.cloned()).or_else(|| only.clone());
+    let orgs: Vec<Option<OrgName>> = targets.iter().map(org).collect();
+    let places: Vec<Place<'_>> = targets
+        .iter()
+        .zip(&orgs)
+        .filter_map(|(target, org)| Some(Place { target, org: org.as_ref()?, removed: false }))
+        .collect();
+    let nobody = Ids::random().resource();
+    let courses = courses(&nobody, &places, Some(person), &[]);
+    let held: Vec<&Target> = courses.all.iter().map(|course| course.place.target).collect();
+    let why = |target: &Target| {
+        let shadow = courses.shadowed.iter().find(|(name, _)| **name == target.name);
+        if let Some((_, by)) = shadow {
+            return Why::ShadowedBy((*by).clone());
         }
-    }
-    for (at, by) in shadowed {
-        held[at] = Some(Why::ShadowedBy(by));
-    }
-    let holding = |why: Option<Why>| {
-        let why = why.unwrap_or(Why::WhenNot);
-        Holding { holds: matches!(why, Why::When | Why::LinkedFrom(_)), why }
+        let refers = |other: &&&Target| other.own_links().any(|link| *link == target.name);
+        let is_held = held.iter().any(|other| other.name == target.name);
+        match (is_held, target.applies(person), mapping.when_in_file(&target.name)) {
+            (true, true, Some(_)) => Why::When,
+            (true, true, None) => Why::Always,
+            (true, false, _) => {
+                held.iter().find(refers).map_or(Why::WhenNot, |other| Why::LinkedFrom(other.name.clone()))
+            }
+            (false, ..) => Why::WhenNot,
+        }
     };
-    targets.iter().zip(held).map(|(target, why)| (target.name.clone(), holding(why))).collect()
-}
-
-/// A target that nobody holds yet and a held one refers to.
-fn next_link(targets: &[Target], held: &[Option<Why>]) -> Option<(usize, TargetName)> {
-    targets.iter().zip(held).filter(|(_, why)| why.is_some()).find_map(|(target, _)| {
-        let missing = |link: &TargetName| {
-            targets.iter().position(|other| other.name == *link).filter(|at| held[*at].is_none())
-        };
-        target.own_links().find_map(missing).map(|at| (at, target.name.clone()))
-    })
+    let holding = |target: &Target| {
+        let is_held = held.iter().any(|other| other.name == target.name);
+        (target.name.clone(), Holding { holds: is_held, why: why(target) })
+    };
+    targets.iter().map(holding).collect()
 }
 
 #[cfg(test)]
@@ -131,8 +126,8 @@ LastName = 'user.name.familyName'
     #[test]
     fn a_target_is_held_by_its_rule_or_by_a_link_and_one_record_of_an_object_is_enough() {
         let name = |name: &str| TargetName::new(name).unwrap();
-        assert_eq!(why("Staff"), [Why::WhenNot, Why::When, Why::WhenNot]);
-        assert_eq!(why("Customer"), [Why::WhenNot, Why::When, Why::ShadowedBy(name("people"))]);
+        assert_eq!(why("Staff"), [Why::WhenNot, Why::Always, Why::WhenNot]);
+        assert_eq!(why("Customer"), [Why::WhenNot, Why::Always, Why::ShadowedBy(name("people"))]);
         assert_eq!(
             why("Partner"),
             [Why::When, Why::ShadowedBy(name("customers")), Why::LinkedFrom(name("partners"))]

@@ -35,6 +35,8 @@ pub(crate) struct Trial {
     /// Whether the person holds it, and why.
     #[serde(flatten)]
     pub(crate) holding: Holding,
+    /// The target's `when`, where it has one.
+    pub(crate) when: Option<RuleInFile>,
     /// What its fields were checked against.
     pub(crate) against: Against,
     /// In the order of the mapping. Fields that are not here are left alone.
@@ -100,6 +102,7 @@ pub(crate) fn attempt(
         target: target.name.clone(),
         object: target.object.clone(),
         holding,
+        when: mapping.when_in_file(&target.name),
         against: description.against().clone(),
         fields,
         notes,

@@ -69,7 +69,8 @@ fn a_preview_shows_values_with_their_rules_and_what_was_adapted() {
     let table = run(directory.path(), &["preview", "acme.toml", "ada.json", "--action", "update"]);
     let table = String::from_utf8(table.stdout).unwrap();
     for words in [
-        "staff (User): held",
+        "staff (User): held, its `when` is true",
+        "acme.toml:3  when = 'user.userType != \"Customer\"'",
         "acme.toml:12",
         "Badge__c *",
         "SCIM users have no attribute `lcale`",

@@ -1,5 +1,7 @@
 //! The mapping as its author sees it: which line fills a field.
 
+use std::ops::Range;
+
 use model::TargetName;
 use serde::{Deserialize, Serialize};
 
@@ -24,13 +26,24 @@ impl Mapping {
     pub fn rule_in_file(&self, target: &TargetName, field: &str) -> Option<RuleInFile> {
         let target = self.targets.iter().find(|known| known.name == *target)?;
         let rule = target.rules.iter().find(|rule| rule.field.eq_ignore_ascii_case(field))?;
-        let place = self.text.error(rule.place.clone(), String::new(), None);
-        Some(RuleInFile {
-            file: place.file,
-            line: place.line,
-            text: self.text.line(rule.place.start).to_owned(),
-            attribute: rule.attribute().map(ToOwned::to_owned),
-        })
+        Some(self.line(&rule.place, rule.attribute()))
+    }
+
+    /// The `when` of a target, if it has one.
+    #[must_use]
+    pub fn when_in_file(&self, target: &TargetName) -> Option<RuleInFile> {
+        let target = self.targets.iter().find(|known| known.name == *target)?;
+        target.place.when.as_ref().map(|place| self.line(place, None))
+    }
+
+    fn line(&self, place: &Range<usize>, attribute: Option<&str>) -> RuleInFile {
+        let at = self.text.error(place.clone(), String::new(), None);
+        RuleInFile {
+            file: at.file,
+            line: at.line,
+            text: self.text.line(place.start).to_owned(),
+            attribute: attribute.map(ToOwned::to_owned),
+        }
     }
 }
 
@@ -40,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_field_leads_to_its_line() {
-        let text = "[targets.staff]\nobject = \"User\"\n\n[targets.staff.fields]\nUsername = 'user.userName'\n  Title = { value = 'user.title', clear = false }  # kept\n";
+        let text = "[targets.staff]\nobject = \"User\"\nwhen = 'user.active'\n[targets.staff.fields]\nUsername = 'user.userName'\n  Title = { value = 'user.title', clear = false }  # kept\n";
         let mapping = Mapping::parse(text, "acme.toml").unwrap();
         let staff = &mapping.targets[0].name;
         let rule = mapping.rule_in_file(staff, "title").unwrap();
@@ -54,5 +67,7 @@ mod tests {
             }
         );
         assert_eq!(mapping.rule_in_file(staff, "Phone"), None);
+        let when = mapping.when_in_file(staff).unwrap();
+        assert_eq!((when.line, when.text.as_str()), (3, "when = 'user.active'"));
     }
 }

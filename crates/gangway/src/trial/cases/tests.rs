@@ -50,7 +50,7 @@ expect.refusals = ["Title"]
     assert_eq!(
         failures,
         [
-            "5: the person holds the target staff: its `when` is true, or it has none",
+            "5: the person holds the target staff: its `when` is true",
             "6: Department: expected \"Analysis\", found nothing: it is left alone",
             "6: Title: expected \"Countess\", found nothing: it is emptied",
             "6: Username: expected \"ada@example.com\", found \"ada@acme.example\"",

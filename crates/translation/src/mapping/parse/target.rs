@@ -134,6 +134,7 @@ impl Reader {
             flag: flag_places,
             external_id: table.get("external-id").map(Item::span),
             record_type: table.get("record-type").map(Item::span),
+            when: table.get("when").map(Item::span),
             status: table.get("conversion").and_then(|item| item.get_ref().get("status")).map(Item::span),
         };
         let mut boolean = |key: &str, usual: bool| {
