@@ -10,7 +10,7 @@ use std::{
 use model::{ChangeId, ClientName, Clock, HoldId, Ids, OrgName, ResourceId, ResourceKind, TenantId};
 use salesforce_client::Org;
 use salesforce_types::RecordId;
-use store::{Directory, Hold, Store, StoreError};
+use store::{Directory, Hold, HoldKind, Store, StoreError};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
@@ -151,13 +151,21 @@ impl Provisioner {
         self.operate(caller, identity, Operation::Resync)?.answer().await
     }
 
-    /// This record is the identity's: it is linked, and brought into agreement.
+    /// This record is the identity's: it is linked, and brought into agreement. Where it was asked for by a change that was
+    /// refused, and the identity as it is does not have it yet, the choice is kept for when that change comes again.
     pub async fn adopt(
         &self,
         caller: &Caller,
         identity: &ResourceId,
         record: &RecordId,
     ) -> Result<Answer, ProvisionError> {
+        for hold in self.inner.store.open_holds(Some(&caller.tenant)).await? {
+            let is_asked =
+                matches!(&hold.kind, HoldKind::AmbiguousMatch { candidates } if candidates.contains(record));
+            if is_asked && hold.identity.as_ref() == Some(identity) {
+                self.inner.store.decide_hold(&hold.id, record).await?;
+            }
+        }
         self.operate(caller, identity, Operation::Adopt(record.clone()))?.answer().await
     }
 
