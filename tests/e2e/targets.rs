@@ -10,6 +10,8 @@ mod several;
 mod storm;
 mod update_only;
 
+use std::path::Path;
+
 use e2e::{Answered, Org, Tool, tool::person};
 use serde_json::{Map, Value, json};
 
@@ -174,4 +176,18 @@ async fn calls(org: &Org) -> u64 {
 async fn linked(tool: &Tool, path: &str) -> Value {
     let shown = tool.get(&format!("{path}?attributes=userName,{GANGWAY}")).await.expect(200).json();
     shown[GANGWAY]["salesforce"].clone()
+}
+
+/// What a command of the operator's prints, beside the running gateway.
+async fn command(config: &Path, arguments: &[&str]) -> (bool, String) {
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_gangway-under-test"))
+        .args(["--output", "json"])
+        .args(arguments)
+        .arg("--config")
+        .arg(config)
+        .output()
+        .await
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }

@@ -28,8 +28,8 @@ use e2e::{Org, Scene, World, tool::person};
 use serde_json::{Value, json};
 
 use super::{
-    GANGWAY, ORG, PROMOTIONS, active_users, calls, contacts, leads, open_leads, replace, set_title, someone,
-    text, warned,
+    GANGWAY, ORG, PROMOTIONS, active_users, calls, command, contacts, leads, open_leads, replace, set_title,
+    someone, text, warned,
 };
 use crate::faults::{listed, until};
 
@@ -382,6 +382,51 @@ async fn somebody_who_was_there_before_is_taken_over() {
     assert_eq!(text(&adopted, "GangwayId__c"), id);
     assert_eq!((text(&adopted, "LastName"), text(&adopted, "Department")), ("ada", "Kept"));
     assert_eq!(org.records("Contact").await.len(), 1);
+}
+
+/// The answer names the candidates, and the operator chooses one.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_matches_are_for_a_person_to_decide() {
+    let world = told(&contacts(ALL)).await;
+    let (tool, org) = (world.tool(), world.org());
+    let one = org.make("Contact", &json!({"LastName": "Lovelace", "Email": ADA})).await;
+    let two = org.make("Contact", &json!({"LastName": "King", "Email": ADA})).await;
+    let refused = tool.create(ADA).await.expect(409).json();
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains(&one) && detail.contains(&two), "{detail}");
+    let config = world.config_file();
+    let held = listed(&config, "holds").await;
+    assert_eq!(held.len(), 1, "{held:?}");
+    let (done, said) = command(&config, &["adopt", held[0]["id"].as_str().unwrap(), &two]).await;
+    assert!(done, "{said}");
+    // Nobody was made while nobody knew whom: the tool comes again.
+    let id = tool.create(ADA).await.expect(201).id();
+    assert_eq!(text(&org.one("Contact", "Id", &two).await, "GangwayId__c"), id);
+    assert_eq!(org.one("Contact", "Id", &one).await["GangwayId__c"], Value::Null);
+    assert!(listed(&config, "holds").await.is_empty());
+}
+
+/// The same for somebody who is known already, and was to become a contact by a change that was refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_choice_for_somebody_who_is_known_is_kept_until_it_is_wanted() {
+    let world = told(&contacts(&format!("when = 'user.userType == \"Customer\"'\n{ALL}"))).await;
+    let (tool, org) = (world.tool(), world.org());
+    let one = org.make("Contact", &json!({"LastName": "Lovelace", "Email": ADA})).await;
+    let two = org.make("Contact", &json!({"LastName": "King", "Email": ADA})).await;
+    let id = tool.post("/Users", &someone(ADA, "Visitor")).await.expect(201).id();
+    let path = format!("/Users/{id}");
+    let mut body = someone(ADA, "Customer");
+    body["title"] = json!("Countess");
+    let held = tool.put(&path, &body).await.expect(409);
+    assert!(held.text.contains(&one) && held.text.contains(&two), "{}", held.text);
+    let config = world.config_file();
+    let (done, said) = command(&config, &["adopt", ADA, &two]).await;
+    assert!(done, "{said}");
+    let _ = tool.put(&path, &body).await.expect(200);
+    let chosen = org.one("Contact", "Id", &two).await;
+    assert_eq!((text(&chosen, "GangwayId__c"), text(&chosen, "Title")), (id.as_str(), "Countess"));
+    assert_eq!(org.one("Contact", "Id", &one).await["GangwayId__c"], Value::Null);
+    assert!(listed(&config, "holds").await.is_empty());
 }
 
 /// An answer that is lost makes no second record, whatever the object.

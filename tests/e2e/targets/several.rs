@@ -3,7 +3,9 @@
 use e2e::{Org, Scene, World, world::table};
 use serde_json::{Value, json};
 
-use super::{ORG, PROMOTIONS, calls, contacts, leads, linked, replace, set_title, someone, text, warned};
+use super::{
+    ORG, PROMOTIONS, calls, command, contacts, leads, linked, replace, set_title, someone, text, warned,
+};
 use crate::faults::{listed, until};
 
 const STAFF: &str = r#"
@@ -206,6 +208,38 @@ async fn between_two_targets_of_one_object_the_record_stays() {
     let after = org.one("Contact", "Email", "ada@acme.example").await;
     assert_eq!(after["Id"], before["Id"]);
     assert_eq!(after["Department"], "Gold");
+}
+
+/// The org has another set of fields by now: a target that was taken out of the mapping lets go of nothing by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_a_removed_target_stay_until_somebody_applies_the_plan() {
+    let keys = "allow = [\"create\", \"update\", \"delete\"]\non-leave = \"delete\"\nduplicates = \"allow\"";
+    let staff = format!("[targets.staff]\nobject = \"User\"\n{STAFF}\n");
+    let world = World::of_scene(&Scene::new(&format!("{staff}{}", contacts(keys)), ORG), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = format!(
+        "/Users/{}",
+        tool.post("/Users", &someone("ada@acme.example", "Employee")).await.expect(201).id()
+    );
+    let contact = org.one("Contact", "Email", "ada@acme.example").await;
+    world.remap(&staff).await;
+    let _ = tool.patch(&path, set_title("Countess")).await.expect(200);
+    assert_eq!(text(&org.user("ada@acme.example").await, "Title"), "Countess");
+    let left = org.one("Contact", "Email", "ada@acme.example").await;
+    assert_eq!((&left["Id"], &left["Title"]), (&contact["Id"], &Value::Null), "it is nobody's to change");
+
+    let config = world.config_file();
+    let file = config.with_file_name("plan.json");
+    let file = file.to_str().unwrap();
+    let (done, plan) = command(&config, &["plan", "--all", "--out", file]).await;
+    assert!(done, "{plan}");
+    assert!(plan.contains(text(&contact, "Id")), "{plan}");
+    assert_eq!(org.records("Contact").await.len(), 1, "a plan changes nothing");
+    let (done, said) = command(&config, &["apply", "--yes", file]).await;
+    assert!(done, "{said}");
+    until("the contact is gone", async || org.records("Contact").await.is_empty()).await;
+    let _ = tool.get(&path).await.expect(200);
+    assert_eq!(org.user("ada@acme.example").await["IsActive"], true);
 }
 
 /// The rule goes, and comes back: nothing happened meanwhile.
