@@ -180,10 +180,16 @@ impl Provisioner {
         self.inner.store.decide_hold(hold, record).await
     }
 
-    /// A person has looked, and there is nothing to choose: the request may be repeated. `false`: the hold is not open any
-    /// more.
-    pub async fn dismiss_hold(&self, hold: &HoldId) -> Result<bool, StoreError> {
-        self.inner.store.dismiss_hold(hold, self.inner.clock.now()).await
+    /// A person has looked, and there is nothing to choose: the request may be repeated, and where a record was deleted by
+    /// hand another is made. `false`: the hold is not open any more.
+    pub async fn dismiss_hold(&self, caller: &Caller, hold: &HoldId) -> Result<bool, ProvisionError> {
+        let open = self.inner.store.open_holds(Some(&caller.tenant)).await?;
+        let Some(open) = open.into_iter().find(|open| open.id == *hold) else { return Ok(false) };
+        self.inner.store.dismiss_hold(hold, self.inner.clock.now()).await?;
+        if let (HoldKind::DeletedByHand { record }, Some(identity)) = (open.kind, open.identity) {
+            self.operate(caller, &identity, Operation::Forget(record))?.answer().await?;
+        }
+        Ok(true)
     }
 
     fn operate(

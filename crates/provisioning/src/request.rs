@@ -46,6 +46,8 @@ pub enum Operation {
     Resync,
     /// By an operator: this record is the identity's.
     Adopt(RecordId),
+    /// By an operator: this record of the identity was deleted by hand, and another may be made.
+    Forget(RecordId),
     /// By an operator: what was planned, if it is still what would be done. The plan's hash.
     Apply(String),
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use model::{ResourceKind, Timestamp};
-use store::{StoreError, Task};
+use store::{StoreError, Task, TaskKind};
 use tokio::sync::Semaphore;
 
 use crate::{Caller, Operation, Request, provisioner::Inner, users::UserChange};
@@ -85,7 +85,7 @@ async fn attempt(inner: &Arc<Inner>, task: &Task) {
     let request = Request {
         kind: ResourceKind::User,
         id: Some(task.identity.to_string()),
-        operation: Operation::Resync,
+        operation: if task.kind == TaskKind::Removal { Operation::Delete } else { Operation::Resync },
         if_match: None,
         respond_async: false,
     };

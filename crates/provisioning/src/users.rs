@@ -335,7 +335,7 @@ impl UserChange {
             if !self.inner.pause(wait).await {
                 return None;
             }
-            progress.look_again(Scene::now(&self.inner, &self.caller.tenant).ok());
+            progress.look_again(self.scene_again().await);
         }
     }
 

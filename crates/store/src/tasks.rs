@@ -21,6 +21,8 @@ use crate::StoreError;
 pub enum TaskKind {
     /// To bring the target into agreement.
     Target,
+    /// To take leave of the target: the identity was deleted, and is only kept until that is done.
+    Removal,
     /// To write the id of another identity's record into a field, once there is one.
     Reference {
         /// The Salesforce field.

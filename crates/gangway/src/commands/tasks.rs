@@ -35,6 +35,7 @@ pub(super) async fn run(arguments: &Arguments, output: Output) -> Result<(), Fai
 
 fn row(task: &Task) -> [String; 8] {
     let owed = match &task.kind {
+        TaskKind::Removal => format!("{}: take leave of the record, the identity was deleted", task.target),
         TaskKind::Target => format!("{}: bring the record into agreement", task.target),
         TaskKind::Reference { field, waits_for, through } => {
             format!("{}.{field}: the record of {waits_for} in {through}", task.target)

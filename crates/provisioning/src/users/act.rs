@@ -18,8 +18,10 @@ pub(super) struct Stage {
     pub(super) chosen: Vec<Chosen>,
     /// Records that were there before and are as they should be: only to be linked. With the target each is taken from.
     pub(super) adopted: Vec<(Link, Option<TargetName>)>,
-    /// Something has to wait until this is done.
-    pub(super) waits: bool,
+    /// Targets that have to wait until this is done, and for what.
+    pub(super) waits: Vec<(TargetName, String)>,
+    /// An org that is away, where that keeps nobody else waiting.
+    pub(super) stalled: Option<Stop>,
     /// What there is to say of targets that nothing is done for.
     pub(super) notes: Vec<(TargetName, Note)>,
     /// References to identities that have no record yet.
@@ -49,6 +51,8 @@ pub(super) struct Chosen {
     pub(super) lead: Option<Link>,
     /// Whether the record is new to the target.
     pub(super) is_new: bool,
+    /// What waited for a confirmation before.
+    pending: Fields,
     notes: Vec<Note>,
 }
 
@@ -83,6 +87,10 @@ impl Stage {
             Aim::Hold(_) => (None, None, true),
             Aim::Leave(_) | Aim::Followed(_) => (None, None, false),
         };
+        let pending = match &course.aim {
+            Aim::Hold(Origin::Linked(link)) => link.pending.clone(),
+            _ => Fields::new(),
+        };
         let object = bound.target.object.clone();
         let Some(mut planned) = steps.plan.steps.into_iter().next() else {
             let unlinked = notes.into_iter().filter(is_always_said);
@@ -109,6 +117,7 @@ impl Stage {
             takes_over,
             lead,
             is_new,
+            pending,
             notes,
         });
     }
@@ -208,7 +217,7 @@ impl UserChange {
         let unsure: Vec<PlannedStep> =
             rest.iter().filter_map(|(chosen, outcome)| self.unsure(chosen, outcome)).collect();
         if !unsure.is_empty() {
-            progress.unsure = Some(Plan { steps: unsure });
+            progress.unsure.get_or_insert_with(Plan::default).steps.extend(unsure);
             progress.was_unsure = true;
             self.ticket.commit();
         }
@@ -251,7 +260,8 @@ impl UserChange {
         let org = chosen.planned.org.clone();
         match chosen.after.clone().into_link(chosen.target.clone(), org, chosen.object.clone(), Some(id)) {
             Some(link) => {
-                let pending = unconfirmed(&chosen.planned.step);
+                let mut pending = chosen.pending.clone();
+                pending.extend(unconfirmed(&chosen.planned.step));
                 progress.land(Link { synced: now, pending, ..link });
             }
             None => progress.unlink(&chosen.target),

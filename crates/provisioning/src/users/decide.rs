@@ -17,7 +17,10 @@ use super::{
     scene::Bound,
 };
 use crate::{
-    Answer, Operation, ProvisionError, ScimDelete, Tenant, catalogue::PROFILE_PAUSE, lookup, wish::missing,
+    Answer, Operation, ProvisionError, ScimDelete, Tenant,
+    catalogue::PROFILE_PAUSE,
+    lookup,
+    wish::{Wish, missing},
 };
 
 /// The resource before and after, as far as this change is concerned.
@@ -58,6 +61,12 @@ impl UserChange {
         let scene = Arc::clone(&progress.scene);
         let turnover = self.turn_over(&scene.tenant, progress).await?;
         let bounds = scene.bind()?;
+        if let Operation::Forget(record) = &self.request.operation
+            && let Some(link) = turnover.links.iter().find(|link| link.record_id == *record)
+            && !progress.landed.contains_key(&link.target)
+        {
+            progress.unlink(&link.target);
+        }
         if let Some(plan) = progress.unsure.take()
             && let Err(stop) = self.read_back(&bounds, &turnover, &plan, progress).await
         {
@@ -70,7 +79,14 @@ impl UserChange {
         if self.see(&round, progress).await? {
             return Err(Stop::Again);
         }
+        let stalled = stage.stalled.take();
         if stage.chosen.is_empty() && stage.adopted.is_empty() {
+            if let Some(stop) = stalled {
+                return Err(stop);
+            }
+            if !stage.waits.is_empty() {
+                return Err(self.waited_in_vain(&round, &stage, progress)?);
+            }
             return self.finish(&turnover, stage, progress).await;
         }
         self.claim_records(&stage, progress).await?;
@@ -79,7 +95,7 @@ impl UserChange {
             progress.land(link);
         }
         self.carry_out_stage(&round, stage, progress).await?;
-        Err(Stop::Again)
+        Err(stalled.unwrap_or(Stop::Again))
     }
 
     /// What can be done now, for all records of the identity.
@@ -90,6 +106,7 @@ impl UserChange {
         links: &'a [Link],
         progress: &mut Progress,
     ) -> Result<(Stage, Vec<Course<'a>>), Stop> {
+        progress.own_records = links.iter().filter(|link| link.became.is_none()).map(own_record).collect();
         let places: Vec<_> = bounds.iter().map(Bound::place).collect();
         let courses = planning::courses(&self.id, &places, turnover.wanted.as_ref(), links);
         let round = Round { turnover, bounds, links, courses: &courses.all };
@@ -128,19 +145,46 @@ impl UserChange {
         if wanted.as_ref().is_some_and(|wanted| wanted.user_name().is_none()) {
             return Err(missing("userName").into());
         }
+        // What is owed after a DELETE is the DELETE, until the identity tool says something else.
+        if matches!(self.wish, Wish::Keep)
+            && self.inner.store.tasks_of(&self.caller.tenant, &self.id).await?.iter().any(is_removal)
+        {
+            wanted = None;
+        }
         Ok(Turnover { stored, current, wanted, links })
     }
 
+    /// What waits has waited for something that was only to be known, or that does not come.
+    fn waited_in_vain(
+        &self,
+        round: &Round<'_>,
+        stage: &Stage,
+        progress: &mut Progress,
+    ) -> Result<Stop, Stop> {
+        if progress.links(&round.turnover.links) == round.links {
+            for (target, why) in &stage.waits {
+                let bound = round.bounds.iter().find(|bound| bound.name() == target);
+                let bound = bound.expect("who waits is one of these targets");
+                self.target_failed(bound, refusal("Id", why.clone()), progress)?;
+            }
+        }
+        Ok(Stop::Again)
+    }
+
     /// Decides every record. What can be seen to fail before anything is sent fails the whole request, where the target is
-    /// a required one.
+    /// a required one; unless somebody is to be locked out, which waits for no other record.
     async fn decide_all(&self, round: &Round<'_>, progress: &mut Progress) -> Result<Stage, Stop> {
+        if round.locks_out() {
+            self.ticket.take_access_away();
+        }
+        let mut stage = Stage::default();
         let mut translated = Vec::new();
         for course in round.courses {
             let bound = round.bound(course);
             let made = match self.translated(round, &bound, course, progress).await {
                 Ok(made) => Some(made),
                 Err(stop) => {
-                    self.target_failed(&bound, stop, progress)?;
+                    self.passed_over(&bound, stop, &mut stage, progress)?;
                     None
                 }
             };
@@ -148,17 +192,36 @@ impl UserChange {
         }
         self.claim_keys(round, translated.iter().map(|made| made.as_ref()?.translation.as_ref()), progress)
             .await?;
-        let mut stage = Stage::default();
-        for (course, made) in round.courses.iter().zip(&translated) {
+        // Those first that others refer to.
+        let mut in_turn: Vec<_> = round.courses.iter().zip(&translated).collect();
+        in_turn.sort_by_key(|(course, _)| !round.is_referred_to(course));
+        for (course, made) in in_turn {
             let bound = round.bound(course);
             let Some(made) = made.as_ref().filter(|_| !progress.failed.contains_key(bound.name())) else {
                 continue;
             };
             if let Err(stop) = self.decide(round, &bound, course, made, &mut stage, progress).await {
-                self.target_failed(&bound, stop, progress)?;
+                self.passed_over(&bound, stop, &mut stage, progress)?;
             }
         }
         Ok(stage)
+    }
+
+    /// A target cannot be decided. Where somebody is to be locked out, an org that is away keeps no other waiting.
+    fn passed_over(
+        &self,
+        bound: &Bound<'_>,
+        stop: Stop,
+        stage: &mut Stage,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        match self.target_failed(bound, stop, progress) {
+            Err(stop @ Stop::Stalled { .. }) if self.ticket.takes_access_away() => {
+                stage.stalled.get_or_insert(stop);
+                Ok(())
+            }
+            ended => ended,
+        }
     }
 
     /// What the mapping makes of the identity for a target that it holds.
@@ -207,8 +270,8 @@ impl UserChange {
         progress: &mut Progress,
     ) -> Result<(), Stop> {
         let translation = made.translation.as_ref();
-        if waits(round, course, translation, stage, progress)? {
-            stage.waits = true;
+        if let Some(why) = waits(round, course, translation, stage, progress)? {
+            stage.waits.push((bound.name().clone(), why));
             return Ok(());
         }
         let aim = self.decided_by_a_person(round, bound, course, made, progress).await?;
@@ -298,12 +361,16 @@ impl UserChange {
         bound: &Bound<'_>,
         course: &'a Course<'a>,
         made: &Translated,
-        progress: &Progress,
+        progress: &mut Progress,
     ) -> Result<Aim<'a>, Stop> {
-        let Aim::Hold(Origin::Unknown(_)) = &course.aim else { return Ok(course.aim.clone()) };
+        match (&course.aim, &self.request.operation) {
+            (Aim::Hold(Origin::Unknown(_)), _) => {}
+            (Aim::Hold(Origin::Linked(link)), Operation::Adopt(record)) if link.record_id != *record => {}
+            _ => return Ok(course.aim.clone()),
+        }
         let adopted = match &self.request.operation {
             _ if progress.named.contains_key(bound.name()) => progress.named.get(bound.name()).cloned(),
-            Operation::Adopt(record) => Some(record.clone()),
+            Operation::Adopt(record) => self.adopted(bound, record, progress),
             _ if is_doubtful(bound, made, progress) => {
                 let subject = hold_subject(&self.caller.tenant, round.turnover);
                 let hold = self.inner.store.hold_of(&self.caller.tenant, &subject, bound.name()).await?;
@@ -316,6 +383,22 @@ impl UserChange {
             Some(record) => Aim::Hold(Origin::Named(record)),
             None => course.aim.clone(),
         })
+    }
+
+    /// The record that an operator has named, in the org that has it: in no other one it stands for anybody.
+    fn adopted(&self, bound: &Bound<'_>, record: &RecordId, progress: &mut Progress) -> Option<RecordId> {
+        if progress.not_here.contains(bound.name()) {
+            return None;
+        }
+        let planning::Found::Records(found) = progress.found(bound.name()) else {
+            return Some(record.clone());
+        };
+        if found.iter().any(|found| found.id == *record) {
+            return Some(record.clone());
+        }
+        progress.not_here.insert(bound.name().clone());
+        progress.sights.remove(bound.name());
+        None
     }
 
     /// A target did not get there. Ends the change if nothing has reached an org yet and the target is a required one; else
@@ -334,7 +417,14 @@ impl UserChange {
             Stop::Stalled { .. } if required || self.ticket.takes_access_away() => return Err(stop),
             Stop::Stalled { why, retry_after } => (super::busy(&why, retry_after), true),
             Stop::Fail(error @ ProvisionError::Store(_)) => return Err(Stop::Fail(error)),
-            Stop::Fail(error) if required && !progress.has_landed && progress.unsure.is_none() => {
+            // Kept until the end, if somebody is to be locked out by the others, or a person works on one of them.
+            Stop::Fail(error)
+                if required
+                    && !progress.has_landed
+                    && progress.unsure.is_none()
+                    && !self.ticket.takes_access_away()
+                    && !matches!(self.request.operation, Operation::Adopt(_)) =>
+            {
                 return Err(Stop::Fail(error));
             }
             Stop::Fail(error) => {
@@ -349,6 +439,24 @@ impl UserChange {
 }
 
 impl<'a> Round<'a> {
+    /// Whether a User that is active is to be locked out.
+    fn locks_out(&self) -> bool {
+        self.courses.iter().any(|course| {
+            let (Aim::Leave(link) | Aim::Hold(Origin::Linked(link))) = &course.aim else { return false };
+            let stays = matches!(course.aim, Aim::Hold(_))
+                && self.turnover.wanted.as_ref().is_none_or(|wanted| is_active(wanted, course));
+            let was_active =
+                link.written.get("IsActive").and_then(serde_json::Value::as_bool).unwrap_or(true);
+            link.object == "User" && !link.left && was_active && !stays
+        })
+    }
+
+    /// Whether another target that the identity holds refers to this one.
+    fn is_referred_to(&self, course: &Course<'_>) -> bool {
+        let mut others = self.courses.iter();
+        others.any(|other| other.place.target.own_links().any(|name| *name == course.place.target.name))
+    }
+
     /// The target of a course.
     pub(super) fn bound(&self, course: &Course<'_>) -> Bound<'a> {
         let name = &course.place.target.name;
@@ -375,7 +483,7 @@ impl<'a> Round<'a> {
     }
 }
 
-/// Whether something has to be done first: the record that this one refers to is not there yet, or a User of its own
+/// Why something has to be done first, if it has: the record that this one refers to is not there yet, or a User of its own
 /// still stands on a contact that is to go.
 fn waits(
     round: &Round<'_>,
@@ -383,7 +491,7 @@ fn waits(
     translation: Option<&Translation>,
     stage: &Stage,
     progress: &Progress,
-) -> Result<bool, Stop> {
+) -> Result<Option<String>, Stop> {
     let own =
         translation.into_iter().flat_map(|translation| &translation.awaited).find_map(
             |awaited| match &awaited.reference {
@@ -397,18 +505,17 @@ fn waits(
             .iter()
             .any(|other| other.place.target.name == *target && matches!(other.aim, Aim::Hold(_)));
         let failed = progress.failed.contains_key(target) || stage.came_to_nothing(target);
-        if !comes || failed {
-            return Err(refusal(field, format!("the record of the target {target} is not there")));
-        }
-        return Ok(true);
+        let why = format!("the record of the target {target} is not there");
+        return if !comes || failed { Err(refusal(field, why)) } else { Ok(Some(why)) };
     }
-    let Aim::Leave(link) = &course.aim else { return Ok(false) };
+    let Aim::Leave(link) = &course.aim else { return Ok(None) };
     let stands_on_it = |chosen: &Chosen| {
         let user = round.links.iter().find(|user| user.target == chosen.target && user.object == "User");
         let contact = user.and_then(|user| user.written.get("ContactId")?.as_str());
         contact.and_then(|id| RecordId::parse(id).ok()).as_ref() == Some(&link.record_id)
     };
-    Ok(link.object == "Contact" && stage.chosen.iter().any(stands_on_it))
+    let stands = link.object == "Contact" && stage.chosen.iter().any(stands_on_it);
+    Ok(stands.then(|| "its User is still there".to_owned()))
 }
 
 /// Whether somebody may have been asked which record it is: several match, or nobody knows whether one was made.
@@ -417,6 +524,10 @@ fn is_doubtful(bound: &Bound<'_>, made: &Translated, progress: &Progress) -> boo
         matches!(progress.found(bound.name()), planning::Found::Records(records) if records.len() > 1);
     let external_id = bound.target.external_id.as_ref().and_then(|name| made.describe.field(name));
     several || (bound.target.object != "User" && external_id.is_none())
+}
+
+fn own_record(link: &Link) -> (model::OrgName, RecordId, model::TargetName) {
+    (link.org.clone(), link.record_id.clone(), link.target.clone())
 }
 
 /// The record of a target that can be referred to.
@@ -446,6 +557,10 @@ pub(super) fn refusal(field: &str, detail: String) -> Stop {
     let refusal =
         FieldRefusal { field: field.to_owned(), attribute: None, detail, kind: RefusalKind::Malformed };
     ProvisionError::Untranslatable(vec![refusal]).into()
+}
+
+fn is_removal(task: &store::Task) -> bool {
+    task.kind == store::TaskKind::Removal
 }
 
 /// Where the hold of a name is: the same for every request that asks for it.

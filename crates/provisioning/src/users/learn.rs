@@ -2,7 +2,7 @@
 
 use planning::{Aim, MatchKey, Obstacle};
 use salesforce_client::Purpose;
-use salesforce_types::{Fields, Link, Manner, PlannedStep, RecordId, Refusal, Step, StepOutcome};
+use salesforce_types::{Fields, Link, Manner, Plan, PlannedStep, RecordId, Refusal, Step, StepOutcome};
 use serde_json::Value;
 use translation::{DuplicatePolicy, NoteCode, WhenDeleted};
 
@@ -21,6 +21,8 @@ const MAX_LOOKS: u32 = 2;
 /// What Salesforce says of a record that is not what it was: converted, deleted, or merged into another.
 const GONE: [&str; 4] =
     ["CANNOT_UPDATE_CONVERTED_LEAD", "ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"];
+/// Fields of a User that no two may have the same of.
+const UNIQUE_NAMES: [&str; 2] = ["Username", "FederationIdentifier"];
 /// Fields that make a circle of people.
 const SUPERIORS: [&str; 2] = ["ManagerId", "ReportsToId"];
 
@@ -35,8 +37,15 @@ impl UserChange {
         progress: &mut Progress,
     ) -> Result<bool, Stop> {
         match refusal.code.as_str() {
-            "DUPLICATE_USERNAME" | "DUPLICATE_VALUE" | "CONFLICTING_SSO_USER_MAPPING" if chosen.is_new => {
-                self.look_for_the_duplicate(bound, chosen, progress).await
+            "DUPLICATE_USERNAME" | "DUPLICATE_VALUE" | "CONFLICTING_SSO_USER_MAPPING" => {
+                if self.free_names(round, bound, chosen, progress).await? {
+                    return Ok(true);
+                }
+                if chosen.is_new {
+                    self.look_for_the_duplicate(bound, chosen, progress).await
+                } else {
+                    Ok(false)
+                }
             }
             // Nobody is a duplicate of himself. Where the rule blocks, it says so once more, and for good.
             "DUPLICATES_DETECTED" if names_only_own(round, refusal, progress) => {
@@ -148,7 +157,64 @@ impl UserChange {
                 && on.and_then(|id| RecordId::parse(id).ok()).as_ref() == Some(contact)
         };
         let Some(user) = round.links.iter().find(stands) else { return Ok(false) };
-        let fields = retired(user);
+        let mut fields: Fields =
+            ["IsPortalEnabled", "IsActive"].map(|field| (field.to_owned(), Value::Bool(false))).into();
+        fields.extend(without_names(user));
+        if !self.write_aside(round, bound, user, fields, "its contact is to be deleted", progress).await? {
+            return Ok(false);
+        }
+        let detail =
+            format!("the portal user {} is switched off for good, because its contact goes", user.record_id);
+        progress.said.push(note(&user.target, NoteCode::PortalUserRetired, &detail));
+        progress.unlink(&user.target);
+        Ok(true)
+    }
+
+    /// The identity's former User, of another kind and inactive, still has the names that its new one needs.
+    async fn free_names(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        chosen: &Chosen,
+        progress: &mut Progress,
+    ) -> Result<bool, Stop> {
+        let wanted = chosen.planned.step.fields();
+        let has = |link: &Link, field: &str| {
+            let (Some(known), Some(wanted)) = (link.written.get(field), wanted.get(field)) else {
+                return false;
+            };
+            !wanted.is_null() && planning::same_value(field, known, wanted)
+        };
+        let links = progress.links(&round.turnover.links);
+        let namesake = links.iter().find(|link| {
+            link.object == "User"
+                && link.org == *bound.org.name()
+                && link.target != *bound.name()
+                && UNIQUE_NAMES.iter().any(|field| has(link, field))
+        });
+        let Some(user) = namesake else { return Ok(false) };
+        let fields = without_names(user);
+        self.write_aside(
+            round,
+            bound,
+            user,
+            fields,
+            "the person has another User now, with these names",
+            progress,
+        )
+        .await
+    }
+
+    /// Writes another record of the identity than the one that was to be written. `false`: Salesforce does not take it.
+    async fn write_aside(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        user: &Link,
+        fields: Fields,
+        reason: &str,
+        progress: &mut Progress,
+    ) -> Result<bool, Stop> {
         let step = Step::Update {
             object: user.object.clone(),
             id: user.record_id.clone(),
@@ -160,24 +226,22 @@ impl UserChange {
             org: user.org.clone(),
             step: step.clone(),
             leading: false,
-            reason: "its contact is to be deleted".to_owned(),
+            reason: reason.to_owned(),
         };
-        let plan = salesforce_types::Plan { steps: vec![planned] };
+        let plan = Plan { steps: vec![planned] };
         self.open(Some(&plan), None, &progress.link_writes(&round.turnover.links)).await?;
         match bound.org.act(&[step], &self.ticket).await.into_iter().next() {
             Some(StepOutcome::Done { .. }) => {
                 progress.note_written(&user.target, &fields);
-                let detail = format!(
-                    "the portal user {} is switched off for good, because its contact goes",
-                    user.record_id
-                );
-                progress.said.push(note(&user.target, NoteCode::PortalUserRetired, &detail));
-                progress.unlink(&user.target);
+                let mut user = user.clone();
+                user.written.extend(fields);
+                progress.land(user);
                 Ok(true)
             }
             Some(StepOutcome::Unknown { .. }) => {
-                progress.unsure = Some(plan);
+                progress.unsure.get_or_insert_with(Plan::default).steps.extend(plan.steps);
                 progress.was_unsure = true;
+                self.ticket.commit();
                 Err(Stop::Again)
             }
             Some(StepOutcome::NotSent { why, retry_after }) => Err(Stop::Stalled { why, retry_after }),
@@ -257,7 +321,11 @@ impl UserChange {
         progress: &mut Progress,
     ) -> Result<bool, Stop> {
         let policy = round.bounds.iter().find(|bound| *bound.name() == link.target);
-        if policy.is_some_and(|policy| policy.target.when_deleted == WhenDeleted::Hold) {
+        let wanted = round
+            .courses
+            .iter()
+            .any(|course| course.place.target.name == link.target && matches!(course.aim, Aim::Hold(_)));
+        if wanted && policy.is_some_and(|policy| policy.target.when_deleted == WhenDeleted::Hold) {
             let obstacle = Obstacle::DeletedByHand(link.record_id);
             return Err(self.hold(bound, round.turnover, obstacle, progress.dry).await?.into());
         }
@@ -283,20 +351,15 @@ fn names_only_own(round: &Round<'_>, refusal: &Refusal, progress: &Progress) -> 
     !refusal.records.is_empty() && refusal.records.iter().all(is_own)
 }
 
-/// What is written into a portal user who is switched off: its unique names are free again.
-fn retired(user: &Link) -> Fields {
+/// What frees the names of a User that is not the person's any more: Salesforce keeps them taken for good otherwise.
+fn without_names(user: &Link) -> Fields {
     const LONGEST_USERNAME: usize = 80;
     let mut fields = Fields::new();
-    fields.insert("IsPortalEnabled".to_owned(), Value::Bool(false));
-    fields.insert("IsActive".to_owned(), Value::Bool(false));
     let id = user.record_id.as_str().to_lowercase();
     let username = user.written.get("Username").and_then(Value::as_str).unwrap_or_default();
     let renamed = format!("{username}.{id}");
-    let renamed = if username.is_empty() || renamed.len() > LONGEST_USERNAME {
-        format!("{id}@left.invalid")
-    } else {
-        renamed
-    };
+    let is_long = username.is_empty() || renamed.len() > LONGEST_USERNAME;
+    let renamed = if is_long { format!("{id}@left.invalid") } else { renamed };
     fields.insert("Username".to_owned(), Value::from(renamed));
     if user.written.get("FederationIdentifier").is_some_and(|value| !value.is_null()) {
         fields.insert("FederationIdentifier".to_owned(), Value::Null);

@@ -7,7 +7,11 @@ use salesforce_types::{Link, PlannedStep, RecordId, Step};
 use serde::{Deserialize, Serialize};
 use translation::Note;
 
-use super::{MAX_ROUNDS, Progress, Stop, UserChange, record::notes, scene::Bound};
+use super::{
+    MAX_ROUNDS, Progress, Stop, UserChange,
+    record::notes,
+    scene::{Bound, Scene},
+};
 use crate::{Operation, ProvisionError, fingerprint};
 
 /// What would be done for an identity, as it is and as its records are known.
@@ -44,7 +48,7 @@ impl UserChange {
     /// Before an operator's plan is carried out: whether it is still what would be done.
     pub(super) async fn is_still_planned(&self, progress: &mut Progress) -> Result<(), ProvisionError> {
         let Operation::Apply(hash) = &self.request.operation else { return Ok(()) };
-        progress.scene = self.scene_with_removed(progress).await?;
+        progress.scene = self.scene_with_removed(&progress.scene).await?;
         if progress.was_unsure {
             // It was begun before a stop: it goes on.
             return Ok(());
@@ -57,22 +61,31 @@ impl UserChange {
         }
     }
 
-    async fn scene_with_removed(&self, progress: &Progress) -> Result<Arc<super::Scene>, ProvisionError> {
+    /// The configuration as it is now, with the removed targets where the change is about them.
+    pub(super) async fn scene_again(&self) -> Option<Arc<Scene>> {
+        let scene = Scene::now(&self.inner, &self.caller.tenant).ok()?;
+        match &self.request.operation {
+            Operation::Apply(_) => self.scene_with_removed(&scene).await.ok(),
+            _ => Some(scene),
+        }
+    }
+
+    async fn scene_with_removed(&self, scene: &Scene) -> Result<Arc<Scene>, ProvisionError> {
         let configured: HashSet<&TargetName> =
-            progress.scene.tenant.mapping.targets.iter().map(|target| &target.name).collect();
+            scene.tenant.mapping.targets.iter().map(|target| &target.name).collect();
         let remembered = self.inner.store.remembered_targets(&self.caller.tenant).await?;
         let removed = remembered
             .into_iter()
             .filter(|(target, _)| !configured.contains(&target.name))
             .filter_map(|(target, _)| crate::removed::read(&target));
-        Ok(progress.scene.with_removed(removed.collect()))
+        Ok(scene.with_removed(removed.collect()))
     }
 
     /// Decides all rounds as if every step landed. Asks the orgs, and changes nothing.
     pub(crate) async fn preview(&self) -> Result<IdentityPlan, ProvisionError> {
         let mut progress = Progress::new(Arc::clone(&self.scene), None);
         progress.dry = true;
-        progress.scene = self.scene_with_removed(&progress).await?;
+        progress.scene = self.scene_with_removed(&progress.scene).await?;
         let scene = Arc::clone(&progress.scene);
         let bounds = scene.bind()?;
         let mut plan = IdentityPlan {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use indexmap::IndexMap;
-use model::TargetName;
+use model::{OrgName, TargetName};
 use planning::Found;
 use salesforce_types::{Fields, Link, Plan, RecordId};
 use store::LinkWrite;
@@ -43,6 +43,10 @@ pub(super) struct Progress {
     pub(super) overruled: HashSet<TargetName>,
     /// Records that Salesforce has named as the identity's.
     pub(super) named: HashMap<TargetName, RecordId>,
+    /// Targets whose org does not have the record that an operator has named.
+    pub(super) not_here: HashSet<TargetName>,
+    /// The identity's records as they are now: org, record, target.
+    pub(super) own_records: Vec<(OrgName, RecordId, TargetName)>,
     /// Leads are converted for the integration user: one that a queue owns needs an owner.
     pub(super) owns_conversions: bool,
     /// What no other identity may match or make meanwhile.
@@ -87,6 +91,8 @@ impl Progress {
             dropped: HashSet::new(),
             overruled: HashSet::new(),
             named: HashMap::new(),
+            not_here: HashSet::new(),
+            own_records: Vec::new(),
             owns_conversions: false,
             claims: Claims::default(),
             rounds: 0,

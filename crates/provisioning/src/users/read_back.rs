@@ -39,6 +39,19 @@ impl UserChange {
             LookError::Store(store) => store.into(),
             LookError::Name(name) => ProvisionError::Misconfigured(format!("the mapping: {name}")).into(),
         })?;
+        // A record that is the identity's own through another target cannot be this one's.
+        let found = match found {
+            Found::Records(mut records) => {
+                let is_own = |id: &RecordId| {
+                    progress.own_records.iter().any(|(org, record, target)| {
+                        org == bound.org.name() && record == id && target != bound.name()
+                    })
+                };
+                records.retain(|record| !is_own(&record.id));
+                Found::Records(records)
+            }
+            Found::NotLooked => Found::NotLooked,
+        };
         let sight = progress.sight(bound.name());
         sight.found = found;
         sight.looks += 1;

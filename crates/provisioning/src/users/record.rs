@@ -25,11 +25,15 @@ impl UserChange {
         stage: Stage,
         progress: &mut Progress,
     ) -> Result<Answer, Stop> {
-        if stage.waits {
-            return Err(ProvisionError::Misconfigured(
-                "the mapping's targets wait for each other: see `link` in the mapping".to_owned(),
-            )
-            .into());
+        if !progress.has_landed
+            && let Some(at) = progress.failed.values().position(|failure| failure.required)
+            && let Some((_, failure)) = progress.failed.shift_remove_index(at)
+            && !self.has_adopted(turnover, progress)
+        {
+            return Err(Stop::Fail(failure.error));
+        }
+        if matches!(self.request.operation, Operation::Adopt(_)) && !self.has_adopted(turnover, progress) {
+            return Err(not_adopted().into());
         }
         let links = progress.link_writes(&turnover.links);
         let tasks = self.tasks_after(&stage, turnover, progress);
@@ -70,12 +74,19 @@ impl UserChange {
         Ok(self.success(Written { resource: stored.clone(), warnings, changed: false }))
     }
 
+    /// Whether the record that an operator has named is the identity's now.
+    fn has_adopted(&self, turnover: &Turnover, progress: &Progress) -> bool {
+        let Operation::Adopt(record) = &self.request.operation else { return false };
+        progress.links(&turnover.links).iter().any(|link| link.record_id == *record)
+    }
+
     /// What is owed from now on: targets that are tried again, and fields that wait for somebody else's record.
     fn tasks_after(&self, stage: &Stage, turnover: &Turnover, progress: &Progress) -> Vec<NewTask> {
         let now = self.inner.clock.now();
         let again =
             progress.failed.iter().filter(|(_, failure)| failure.is_tried_again).map(|(target, failure)| {
-                let (kind, reason) = (TaskKind::Target, reason_of(&failure.error));
+                let kind = if turnover.wanted.is_none() { TaskKind::Removal } else { TaskKind::Target };
+                let reason = reason_of(&failure.error);
                 NewTask {
                     id: self.inner.ids.task(),
                     target: target.clone(),
@@ -218,6 +229,13 @@ fn partly(progress: &mut Progress) -> Option<ProvisionError> {
     Some(ProvisionError::Partly { landed, failed })
 }
 
+fn not_adopted() -> ProvisionError {
+    ProvisionError::Invalid(scim_types::Error::bad_request(
+        scim_types::ScimType::InvalidValue,
+        "the record is not there, or the identity holds no target for its object: nothing was adopted",
+    ))
+}
+
 /// Targets that have got their record by this change. A link that an earlier stage has made is in the store already; then a look
 /// for its record, or the one who named it, tells.
 fn newly_linked(turnover: &Turnover, progress: &Progress) -> Vec<TargetName> {
@@ -259,7 +277,11 @@ fn resource_write(turnover: &Turnover, all_left: bool) -> (ResourceWrite, &'stat
             (ResourceWrite::Replace { expected: stored.version, body }, "updated", 200)
         }
         // Somebody who still has an access is not forgotten.
-        (None, Some(_)) if !all_left => (ResourceWrite::Keep, "updated", 200),
+        (None, Some(stored)) if !all_left => {
+            let mut body = turnover.current.clone().unwrap_or_default();
+            body.set_active(false);
+            (ResourceWrite::Replace { expected: stored.version, body }, "updated", 200)
+        }
         (None, Some(stored)) => (ResourceWrite::Delete { expected: stored.version }, "deleted", 204),
         (None, None) => (ResourceWrite::Keep, "deleted", 204),
     }
@@ -274,6 +296,7 @@ pub(crate) fn action(operation: &Operation) -> &'static str {
         Operation::Delete => "delete",
         Operation::Resync => "resync",
         Operation::Adopt(_) => "adopt",
+        Operation::Forget(_) => "forget",
         Operation::Apply(_) => "apply",
     }
 }

@@ -37,7 +37,9 @@ impl Scene {
     /// The tenant's targets with their orgs, in the order of the mapping. None: a tenant that writes nowhere.
     pub(super) fn bind(&self) -> Result<Vec<Bound<'_>>, ProvisionError> {
         let configured = self.tenant.mapping.targets.iter().map(|target| self.bind_one(target, false));
-        configured.chain(self.removed.iter().map(|target| self.bind_one(target, true))).collect()
+        // Of one whose org is gone as well nobody can say anything.
+        let removed = self.removed.iter().filter_map(|target| self.bind_one(target, true).ok());
+        configured.chain(removed.map(Ok)).collect()
     }
 
     fn bind_one<'a>(&'a self, target: &'a Target, removed: bool) -> Result<Bound<'a>, ProvisionError> {
