@@ -297,10 +297,10 @@ impl Run<'_> {
             fields.clear();
         }
         if !lifecycle.is_empty() {
-            if leaves && !allow.disable {
+            if leaves && self.is_user() && !allow.disable {
                 return Decision::NotAllowed("disable");
             }
-            if leaves || allow.update {
+            if (leaves && self.is_user()) || allow.update {
                 fields.extend(lifecycle);
             } else {
                 left_out = true;

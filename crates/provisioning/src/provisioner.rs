@@ -174,20 +174,28 @@ impl Provisioner {
         self.inner.store.open_holds(Some(tenant)).await
     }
 
-    /// A person has chosen the record of a hold whose identity is not there yet: it is adopted when the request comes again.
-    /// `false`: the hold is not open any more.
-    pub async fn decide_hold(&self, hold: &HoldId, record: &RecordId) -> Result<bool, StoreError> {
-        self.inner.store.decide_hold(hold, record).await
+    /// A person has chosen the record of a hold: it is adopted, at once where the identity is there already, else when the
+    /// request comes again. `false`: the hold is not open any more.
+    pub async fn decide_hold(&self, hold: &HoldId, record: &RecordId) -> Result<bool, ProvisionError> {
+        let open = self.inner.store.open_holds(None).await?;
+        let Some(open) = open.into_iter().find(|open| open.id == *hold) else { return Ok(false) };
+        self.inner.store.decide_hold(hold, record).await?;
+        if let Some(identity) = open.identity {
+            let caller = Caller { tenant: open.tenant, client: Inner::operator() };
+            self.adopt(&caller, &identity, record).await?;
+        }
+        Ok(true)
     }
 
     /// A person has looked, and there is nothing to choose: the request may be repeated, and where a record was deleted by
     /// hand another is made. `false`: the hold is not open any more.
-    pub async fn dismiss_hold(&self, caller: &Caller, hold: &HoldId) -> Result<bool, ProvisionError> {
-        let open = self.inner.store.open_holds(Some(&caller.tenant)).await?;
+    pub async fn dismiss_hold(&self, hold: &HoldId) -> Result<bool, ProvisionError> {
+        let open = self.inner.store.open_holds(None).await?;
         let Some(open) = open.into_iter().find(|open| open.id == *hold) else { return Ok(false) };
         self.inner.store.dismiss_hold(hold, self.inner.clock.now()).await?;
         if let (HoldKind::DeletedByHand { record }, Some(identity)) = (open.kind, open.identity) {
-            self.operate(caller, &identity, Operation::Forget(record))?.answer().await?;
+            let caller = Caller { tenant: open.tenant, client: Inner::operator() };
+            self.operate(&caller, &identity, Operation::Forget(record))?.answer().await?;
         }
         Ok(true)
     }

@@ -18,12 +18,19 @@ const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(6);
 /// Who waits for somebody is called when he arrives; this is for those who arrive unseen.
 const LOOK_ANYWAY: SignedDuration = SignedDuration::from_hours(24);
+/// A person confirms a new address when the mail is read; one who has not for so long is not asked about more often.
+const CONFIRMATION: SignedDuration = SignedDuration::from_hours(1);
 /// Whose changes these are, in the journal and in the audit.
 pub(crate) const CLIENT: &str = "gangway-tasks";
 
 /// When what did not get there is tried for the first time again.
 pub(crate) fn first_try(now: Timestamp) -> Timestamp {
     now.checked_add(FIRST_PAUSE).unwrap_or(now)
+}
+
+/// When it is worth looking whether a person has confirmed something.
+pub(crate) fn confirmation(now: Timestamp) -> Timestamp {
+    now.checked_add(CONFIRMATION).unwrap_or(now)
 }
 
 /// When a reference is looked at although nobody has called.

@@ -368,7 +368,9 @@ impl UserChange {
             self.inner.store.mark_answered(&earlier.id).await?;
             *entry = Entry::Ended;
         }
-        let written = crate::Written { resource, warnings: Vec::new(), changed: true };
+        let tasks = self.inner.store.tasks_of(&self.caller.tenant, &earlier.resource).await?;
+        let warnings = tasks.iter().map(record::owed).collect();
+        let written = crate::Written { resource, warnings, changed: true };
         Ok(Some(Ok(Answer::Created(written))))
     }
 

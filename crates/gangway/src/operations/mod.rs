@@ -16,7 +16,6 @@ mod socket;
 use futures::{StreamExt, stream};
 use model::{ClientName, HoldId, ResourceId, TenantId};
 use provisioning::{Answer, Caller, ProvisionError, Provisioner};
-use store::StoreError;
 
 pub(crate) use reach::{Reach, ReachError};
 pub(crate) use request::{Done, Planned, Refused, Reply, Request};
@@ -77,11 +76,11 @@ fn caller(tenant: TenantId) -> Result<Caller, Refused> {
 }
 
 /// Whether an open hold was there to be decided.
-fn decided(hold: &HoldId, was_open: Result<bool, StoreError>) -> Result<Reply, Refused> {
+fn decided(hold: &HoldId, was_open: Result<bool, ProvisionError>) -> Result<Reply, Refused> {
     match was_open {
         Ok(true) => Ok(Reply::Decided),
         Ok(false) => Err(Refused::failed(format!("the hold {hold} is not open any more"))),
-        Err(error) => Err(ProvisionError::from(error).into()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -51,8 +51,9 @@ pub(super) struct Chosen {
     pub(super) lead: Option<Link>,
     /// Whether the record is new to the target.
     pub(super) is_new: bool,
-    /// What waited for a confirmation before.
+    /// What waited for a confirmation before, and whether somebody had frozen it.
     pending: Fields,
+    frozen: bool,
     notes: Vec<Note>,
 }
 
@@ -87,9 +88,9 @@ impl Stage {
             Aim::Hold(_) => (None, None, true),
             Aim::Leave(_) | Aim::Followed(_) => (None, None, false),
         };
-        let pending = match &course.aim {
-            Aim::Hold(Origin::Linked(link)) => link.pending.clone(),
-            _ => Fields::new(),
+        let (pending, frozen) = match &course.aim {
+            Aim::Hold(Origin::Linked(link)) | Aim::Leave(link) => (link.pending.clone(), link.frozen),
+            _ => (Fields::new(), false),
         };
         let object = bound.target.object.clone();
         let Some(mut planned) = steps.plan.steps.into_iter().next() else {
@@ -118,6 +119,7 @@ impl Stage {
             lead,
             is_new,
             pending,
+            frozen,
             notes,
         });
     }
@@ -262,7 +264,7 @@ impl UserChange {
             Some(link) => {
                 let mut pending = chosen.pending.clone();
                 pending.extend(unconfirmed(&chosen.planned.step));
-                progress.land(Link { synced: now, pending, ..link });
+                progress.land(Link { synced: now, pending, frozen: chosen.frozen, ..link });
             }
             None => progress.unlink(&chosen.target),
         }
@@ -310,7 +312,7 @@ fn unconfirmed(step: &Step) -> Fields {
 }
 
 /// The new userName of an update that changes it.
-fn rename(turnover: &Turnover) -> Option<String> {
+pub(super) fn rename(turnover: &Turnover) -> Option<String> {
     let was = turnover.current.as_ref()?.user_name()?;
     let wanted = turnover.wanted.as_ref()?.user_name()?;
     (scim_types::fold(was) != scim_types::fold(wanted)).then(|| wanted.to_owned())

@@ -289,6 +289,10 @@ impl UserChange {
             }
             _ => None,
         };
+        let found = match &aim {
+            Aim::Hold(Origin::Named(id)) if !progress.knows(bound.name(), id) => &planning::Found::NotLooked,
+            _ => progress.found(bound.name()),
+        };
         let decision = planning::plan(&Input {
             identity: &self.id,
             place: course.place,
@@ -296,7 +300,7 @@ impl UserChange {
             aim: &aim,
             translation,
             active: round.turnover.wanted.as_ref().is_some_and(|wanted| is_active(wanted, course)),
-            found: progress.found(bound.name()),
+            found,
             profile: profile.as_ref(),
             conversion: conversion.as_ref(),
         });
@@ -348,7 +352,8 @@ impl UserChange {
         self.check_unknown_create(bound, round.turnover, &steps.plan).await?;
         if let (Aim::Hold(Origin::Unknown(_)), true) = (&aim, round.has_lead_to_convert(bound)) {
             let detail = "the lead is not converted (`how = \"beside\"`): the contact is made beside it";
-            stage.notes.push(note(bound.name(), NoteCode::MadeBesideLead, detail));
+            // Heard at the end, when the contact is there and nothing shows any more how it was made.
+            progress.said.push(note(bound.name(), NoteCode::MadeBesideLead, detail));
         }
         stage.take(bound, course, translation, steps, self.inner.clock.now(), progress);
         Ok(())
@@ -565,7 +570,8 @@ fn is_removal(task: &store::Task) -> bool {
 
 /// Where the hold of a name is: the same for every request that asks for it.
 pub(super) fn hold_subject(tenant: &model::TenantId, turnover: &Turnover) -> String {
-    let name = turnover.wanted.as_ref().and_then(Resource::user_name).unwrap_or_default();
+    let resource = turnover.wanted.as_ref().or(turnover.current.as_ref());
+    let name = resource.and_then(Resource::user_name).unwrap_or_default();
     lookup::subject(tenant, name)
 }
 

@@ -5,8 +5,9 @@ use salesforce_types::{Plan, PlannedStep, RecordId, Step};
 use store::{Hold, HoldKind};
 
 use super::{
-    Stop, UserChange,
+    Progress, Stop, UserChange,
     decide::{Turnover, hold_subject},
+    progress::Failure,
     scene::Bound,
 };
 use crate::ProvisionError;
@@ -113,6 +114,18 @@ impl UserChange {
             raised: self.inner.clock.now(),
         };
         Ok(self.inner.store.raise_hold(hold).await?)
+    }
+
+    /// The identity is there now, and what is held of it can be decided for it.
+    pub(super) async fn claim_holds(&self, turnover: &Turnover, progress: &Progress) -> Result<(), Stop> {
+        let subject = hold_subject(&self.caller.tenant, turnover);
+        let is_held = |failure: &Failure| matches!(failure.error, ProvisionError::Held { .. });
+        for (target, _) in progress.failed.iter().filter(|(_, failure)| is_held(failure)) {
+            if let Some((hold, _)) = self.inner.store.hold_of(&self.caller.tenant, &subject, target).await? {
+                self.inner.store.raise_hold(Hold { identity: Some(self.id.clone()), ..hold }).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The identity has its record: what a person had to decide for that has been decided.

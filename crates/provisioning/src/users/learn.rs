@@ -8,7 +8,7 @@ use translation::{DuplicatePolicy, NoteCode, WhenDeleted};
 
 use super::{
     Progress, Stop, UserChange,
-    act::Chosen,
+    act::{Chosen, rename},
     decide::{Round, call_failed, note},
     progress::Failure,
     scene::Bound,
@@ -229,7 +229,8 @@ impl UserChange {
             reason: reason.to_owned(),
         };
         let plan = Plan { steps: vec![planned] };
-        self.open(Some(&plan), None, &progress.link_writes(&round.turnover.links)).await?;
+        let landed = progress.link_writes(&round.turnover.links);
+        self.open(Some(&plan), rename(round.turnover), &landed).await?;
         match bound.org.act(&[step], &self.ticket).await.into_iter().next() {
             Some(StepOutcome::Done { .. }) => {
                 progress.note_written(&user.target, &fields);

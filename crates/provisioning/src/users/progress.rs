@@ -63,6 +63,8 @@ pub(super) struct Progress {
 #[derive(Debug, Default)]
 pub(super) struct Sight {
     pub(super) found: Found,
+    /// The record whose id was looked for: what was looked for by other keys says nothing of it.
+    pub(super) by_id: Option<RecordId>,
     /// How often it was looked.
     pub(super) looks: u32,
 }
@@ -107,6 +109,13 @@ impl Progress {
 
     pub(super) fn found(&self, target: &TargetName) -> &Found {
         self.sights.get(target).map_or(&Found::NotLooked, |sight| &sight.found)
+    }
+
+    /// Whether a look has told whether this record is there.
+    pub(super) fn knows(&self, target: &TargetName, record: &RecordId) -> bool {
+        let Some(sight) = self.sights.get(target) else { return false };
+        let is_found = matches!(&sight.found, Found::Records(records) if records.iter().any(|found| found.id == *record));
+        is_found || sight.by_id.as_ref() == Some(record)
     }
 
     /// The links as they are now: what is stored, and what this change has made of it.

@@ -53,6 +53,12 @@ impl UserChange {
             Found::NotLooked => Found::NotLooked,
         };
         let sight = progress.sight(bound.name());
+        sight.by_id = match keys {
+            [MatchKey { field, value }] if field == "Id" => {
+                value.as_str().and_then(|id| RecordId::parse(id).ok())
+            }
+            _ => None,
+        };
         sight.found = found;
         sight.looks += 1;
         Ok(())
@@ -66,13 +72,21 @@ impl UserChange {
         plan: &Plan,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
+        let mut failed = Vec::new();
         for planned in &plan.steps {
             let Some(bound) = bounds.iter().find(|bound| *bound.name() == planned.target) else {
                 // Its target is not configured any more, and nobody can say what was to become of the record.
                 tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, target = %planned.target, "a step of a target that is not configured any more is not read back");
                 continue;
             };
-            self.read_back_step(bound, turnover, planned, progress).await?;
+            match self.read_back_step(bound, turnover, planned, progress).await {
+                Err(stop @ Stop::Fail(_)) => failed.push((bound, stop)),
+                ended => ended?,
+            }
+        }
+        // When all is known that has landed: only then it is known whether something is kept.
+        for (bound, stop) in failed {
+            self.target_failed(bound, stop, progress)?;
         }
         Ok(())
     }

@@ -25,7 +25,11 @@ impl UserChange {
         stage: Stage,
         progress: &mut Progress,
     ) -> Result<Answer, Stop> {
+        // Nothing was kept, and the caller hears why. Who was promised that somebody is locked out hears nothing any more: then
+        // it is recorded, and tried again.
+        let is_promised = self.ticket.takes_access_away() && !self.is_awaited() && !self.is_create();
         if !progress.has_landed
+            && !is_promised
             && let Some(at) = progress.failed.values().position(|failure| failure.required)
             && let Some((_, failure)) = progress.failed.shift_remove_index(at)
             && !self.has_adopted(turnover, progress)
@@ -56,6 +60,9 @@ impl UserChange {
         let answer = self.record(turnover, links, tasks, &notes, progress).await?;
         for target in &linked {
             self.close_hold(turnover, target).await;
+        }
+        if self.is_create() {
+            self.claim_holds(turnover, progress).await?;
         }
         match partly(progress) {
             Some(error) => Err(error.into()),
@@ -117,7 +124,8 @@ impl UserChange {
             waits_for_confirmation(&links).filter(|(link, _)| !failed(&link.target)).map(|(link, _)| {
                 let reason = "the new e-mail address waits for the person's confirmation".to_owned();
                 let (target, kind) = (link.target.clone(), TaskKind::Target);
-                NewTask { id: self.inner.ids.task(), target, kind, reason, due: tasks::first_try(now) }
+                let due = tasks::confirmation(now);
+                NewTask { id: self.inner.ids.task(), target, kind, reason, due }
             });
         again.chain(waits).chain(unconfirmed).collect()
     }
@@ -254,6 +262,17 @@ fn audited(target: &TargetName, fields: &Fields) -> Vec<String> {
 /// Why, as it is kept: codes and names of fields, no values.
 pub(crate) fn reason_of(error: &ProvisionError) -> String {
     super::journal::outcome_of(error).reason.unwrap_or_else(|| "it could not be done".to_owned())
+}
+
+/// What a repeated request hears of what is still owed.
+pub(super) fn owed(task: &store::Task) -> Warning {
+    let detail =
+        format!("target {}: {}; it is tried again by itself: see `gangway tasks`", task.target, task.reason);
+    let code = match task.kind {
+        TaskKind::Reference { .. } => "record-awaited",
+        TaskKind::Target | TaskKind::Removal => "target-failed",
+    };
+    Warning { code: code.to_owned(), attribute: None, detail }
 }
 
 fn failed_warning(target: &TargetName, failure: &Failure) -> Warning {

@@ -50,7 +50,7 @@ impl UserChange {
         } else {
             bound.target.mapped_fields().filter(known).collect()
         };
-        fields.extend(is_user.then_some("IsActive").filter(|name| !fields.contains(name)));
+        fields.extend((is_user && !is_task).then_some("IsActive").filter(|name| !fields.contains(name)));
         fields.extend((link.object == "Lead").then_some("IsConverted"));
         let purpose = Purpose::read_back(&self.ticket);
         let row =

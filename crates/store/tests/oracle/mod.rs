@@ -295,7 +295,7 @@ impl Oracle {
                 continue;
             }
             let is_there = match &new.kind {
-                TaskKind::Target => false,
+                TaskKind::Target | TaskKind::Removal => false,
                 TaskKind::Reference { waits_for, through, .. } => self
                     .person(waits_for)
                     .and_then(|person| person.links.get(through))
