@@ -7,7 +7,7 @@
 use model::{OrgName, ResourceId, TargetName};
 use salesforce_types::{Link, RecordId};
 use scim_types::Resource;
-use translation::{Conversions, Target};
+use translation::{Conversions, OnLeave, Target};
 
 /// A target in its org.
 #[derive(Clone, Copy, Debug)]
@@ -176,7 +176,15 @@ fn aim<'a>(
     }
     if place.target.object == "Contact" {
         let leads = links.iter().filter(|link| place.is_beside(link) && link.object == "Lead");
-        let to_convert = leads.clone().find(|lead| lead.became.is_none() && !is_held(lead));
+        // What was made anonymous is nobody's lead any more.
+        let is_anonymous = |lead: &Link| {
+            let target =
+                places.iter().find(|place| place.target.name == lead.target).map(|place| place.target);
+            lead.left && target.is_some_and(|target| target.on_leave == OnLeave::Anonymise)
+        };
+        let to_convert = leads.clone().find(|lead| {
+            place.target.allow.create && lead.became.is_none() && !is_held(lead) && !is_anonymous(lead)
+        });
         if let (Some(lead), Conversions::Convert) = (to_convert, place.target.conversion.how) {
             return Aim::Hold(Origin::Lead(lead));
         }
@@ -220,7 +228,7 @@ fn leaving<'a>(places: &[Place<'a>], held: &[Course<'a>], links: &'a [Link]) -> 
         .iter()
         .filter(|link| !stays(link))
         .filter_map(|link| {
-            let place = places.iter().find(|place| place.target.name == link.target)?;
+            let place = places.iter().find(|place| place.target.name == link.target && place.takes(link))?;
             Some(Course { place: *place, aim: Aim::Leave(link) })
         })
         .collect();

@@ -23,8 +23,8 @@ pub(crate) const PROFILE_PAUSE: Duration = Duration::from_mins(1);
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     offers: Mutex<HashMap<(OrgName, Kind), Offers>>,
-    /// One reader at a time: the others find what it has read.
-    reading: tokio::sync::Mutex<()>,
+    /// One reader of each at a time: the others find what it has read.
+    reading: Mutex<HashMap<(OrgName, Kind), Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// Something that an org offers by name.
@@ -95,7 +95,11 @@ impl Catalogue {
             Known::Missing => return Ok(None),
             Known::Ask => {}
         }
-        let _reading = self.reading.lock().await;
+        let reading = {
+            let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(reading.entry((org.name().clone(), kind)).or_default())
+        };
+        let _reading = reading.lock().await;
         match self.known(org.name(), kind, wanted, now) {
             Known::There(id) => return Ok(Some(id)),
             Known::Missing => return Ok(None),

@@ -106,6 +106,9 @@ impl UserChange {
         links: &'a [Link],
         progress: &mut Progress,
     ) -> Result<(Stage, Vec<Course<'a>>), Stop> {
+        for link in links {
+            check_place(bounds, link)?;
+        }
         progress.own_records = links.iter().filter(|link| link.became.is_none()).map(own_record).collect();
         let places: Vec<_> = bounds.iter().map(Bound::place).collect();
         let courses = planning::courses(&self.id, &places, turnover.wanted.as_ref(), links);
@@ -419,7 +422,13 @@ impl UserChange {
             // Asked in another round, or of nobody.
             Stop::Again | Stop::Withdrawn | Stop::Join(_) => return Err(stop),
             // What takes access away is done, however long it takes; so is what is required of a change that has begun.
-            Stop::Stalled { .. } if required || self.ticket.takes_access_away() => return Err(stop),
+            // Once something has landed and nobody waits any more the rest is a task, which keeps nobody else waiting.
+            Stop::Stalled { .. }
+                if (required || self.ticket.takes_access_away())
+                    && (!progress.has_landed || self.is_awaited()) =>
+            {
+                return Err(stop);
+            }
             Stop::Stalled { why, retry_after } => (super::busy(&why, retry_after), true),
             Stop::Fail(error @ ProvisionError::Store(_)) => return Err(Stop::Fail(error)),
             // Kept until the end, if somebody is to be locked out by the others, or a person works on one of them.
@@ -428,13 +437,13 @@ impl UserChange {
                     && !progress.has_landed
                     && progress.unsure.is_none()
                     && !self.ticket.takes_access_away()
-                    && !matches!(self.request.operation, Operation::Adopt(_)) =>
+                    && !matches!(self.request.operation, Operation::Adopt(_) | Operation::Resync) =>
             {
                 return Err(Stop::Fail(error));
             }
             Stop::Fail(error) => {
                 let by_a_person = matches!(error, ProvisionError::Held { .. });
-                (error, !by_a_person)
+                (error, !by_a_person && !bound.removed)
             }
         };
         tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, target = %bound.name(), "a target did not get there");
@@ -497,6 +506,8 @@ fn waits(
     stage: &Stage,
     progress: &Progress,
 ) -> Result<Option<String>, Stop> {
+    // A record that is there is written all the same, above all to lock somebody out; the field stays as it is.
+    let translation = translation.filter(|_| !matches!(course.aim, Aim::Hold(Origin::Linked(_))));
     let own =
         translation.into_iter().flat_map(|translation| &translation.awaited).find_map(
             |awaited| match &awaited.reference {
@@ -519,6 +530,18 @@ fn waits(
         let contact = user.and_then(|user| user.written.get("ContactId")?.as_str());
         contact.and_then(|id| RecordId::parse(id).ok()).as_ref() == Some(&link.record_id)
     };
+    let refers = |user: &&Link| {
+        let contact = user.written.get("ContactId").and_then(serde_json::Value::as_str);
+        contact.and_then(|id| RecordId::parse(id).ok()).as_ref() == Some(&link.record_id)
+    };
+    if let Some(user) = round.links.iter().find(refers)
+        && progress.failed.contains_key(&user.target)
+    {
+        return Err(refusal(
+            "Id",
+            format!("the User {} stands on this contact and has not left", user.record_id),
+        ));
+    }
     let stands = link.object == "Contact" && stage.chosen.iter().any(stands_on_it);
     Ok(stands.then(|| "its User is still there".to_owned()))
 }
@@ -529,6 +552,22 @@ fn is_doubtful(bound: &Bound<'_>, made: &Translated, progress: &Progress) -> boo
         matches!(progress.found(bound.name()), planning::Found::Records(records) if records.len() > 1);
     let external_id = bound.target.external_id.as_ref().and_then(|name| made.describe.field(name));
     several || (bound.target.object != "User" && external_id.is_none())
+}
+
+/// A target that was of another org or object has records there, and would forget them.
+fn check_place(bounds: &[Bound<'_>], link: &Link) -> Result<(), Stop> {
+    let same_name = bounds.iter().find(|bound| *bound.name() == link.target);
+    let moved =
+        same_name.is_some_and(|bound| *bound.org.name() != link.org || bound.target.object != link.object);
+    if !moved {
+        return Ok(());
+    }
+    let Link { target, object, org, record_id, .. } = link;
+    Err(ProvisionError::Misconfigured(format!(
+        "the target {target} was a {object} of the org {org} before, and this identity has the record {record_id} there: give \
+         the new target another name"
+    ))
+    .into())
 }
 
 fn own_record(link: &Link) -> (model::OrgName, RecordId, model::TargetName) {

@@ -283,7 +283,13 @@ impl UserChange {
             }
             (None, _) => return Ok(false),
         };
-        self.follow(round, bound, link, progress).await
+        // What an upsert meets is a lead of an earlier time: the next one has another external id.
+        let is_past = matches!(chosen.planned.step, Step::Upsert { .. });
+        let followed = self.follow(round, bound, link, progress).await?;
+        if let (true, Some(Some(link))) = (is_past && followed, progress.landed.get_mut(bound.name())) {
+            link.left = true;
+        }
+        Ok(followed)
     }
 
     /// Reads what became of a contact or a lead. `false`: it is there, and as it was.

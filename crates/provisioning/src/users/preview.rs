@@ -131,6 +131,10 @@ impl UserChange {
         let links = progress.links(&turnover.links);
         let (stage, _) = self.stage(bounds, &turnover, &links, progress).await?;
         if stage.chosen.is_empty() && stage.adopted.is_empty() {
+            if !stage.waits.is_empty() && progress.links(&turnover.links) != links {
+                return Ok(false);
+            }
+            plan.problems.extend(stage.waits.iter().map(|(target, why)| format!("target {target}: {why}")));
             plan.notes = notes(stage, progress);
             return Ok(true);
         }

@@ -10,7 +10,7 @@ use super::{
     decide::{Round, call_failed, live, refusal},
     scene::Bound,
 };
-use crate::{ProvisionError, catalogue::PROFILE_PAUSE, lookup};
+use crate::{Operation, ProvisionError, catalogue::PROFILE_PAUSE, lookup};
 
 impl UserChange {
     /// The records that the mapping refers to: the identity's own, those of other identities, queues.
@@ -50,7 +50,11 @@ impl UserChange {
         let wish = bound.target.conversion(wanted);
         let wish = wish.map_err(|refusal| ProvisionError::Untranslatable(vec![refusal]))?;
         // A contact that the org's own rules have named takes the lead in, and its account is the account.
-        let contact = progress.named.get(bound.name()).cloned();
+        let chosen = match &self.request.operation {
+            Operation::Adopt(record) if record.prefix() == "003" => Some(record.clone()),
+            _ => None,
+        };
+        let contact = progress.named.get(bound.name()).cloned().or(chosen);
         let account = match (&contact, &wish.account) {
             (Some(contact), _) => self.account_of(bound, contact).await?,
             (None, Some(account)) => self.account(bound, account).await?,

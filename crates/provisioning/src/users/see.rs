@@ -29,7 +29,10 @@ impl UserChange {
             if is_task && link.pending.is_empty() {
                 continue;
             }
-            learnt |= self.see_record(round, bound, link, is_task, progress).await?;
+            match self.see_record(round, bound, link, is_task, progress).await {
+                Ok(differs) => learnt |= differs,
+                Err(stop) => self.target_failed(bound, stop, progress)?,
+            }
         }
         Ok(learnt)
     }
