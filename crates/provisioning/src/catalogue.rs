@@ -24,8 +24,11 @@ pub(crate) const PROFILE_PAUSE: Duration = Duration::from_mins(1);
 pub(crate) struct Catalogue {
     offers: Mutex<HashMap<(OrgName, Kind), Offers>>,
     /// One reader of each at a time: the others find what it has read.
-    reading: Mutex<HashMap<(OrgName, Kind), Arc<tokio::sync::Mutex<()>>>>,
+    reading: Mutex<HashMap<(OrgName, Kind), Reading>>,
 }
+
+/// Held while the org is asked.
+type Reading = Arc<tokio::sync::Mutex<()>>;
 
 /// Something that an org offers by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -378,7 +378,7 @@ impl UserChange {
         }
         let adopted = match &self.request.operation {
             _ if progress.named.contains_key(bound.name()) => progress.named.get(bound.name()).cloned(),
-            Operation::Adopt(record) => self.adopted(bound, record, progress),
+            Operation::Adopt(record) => adopted(bound, record, progress),
             _ if is_doubtful(bound, made, progress) => {
                 let subject = hold_subject(&self.caller.tenant, round.turnover);
                 let hold = self.inner.store.hold_of(&self.caller.tenant, &subject, bound.name()).await?;
@@ -391,22 +391,6 @@ impl UserChange {
             Some(record) => Aim::Hold(Origin::Named(record)),
             None => course.aim.clone(),
         })
-    }
-
-    /// The record that an operator has named, in the org that has it: in no other one it stands for anybody.
-    fn adopted(&self, bound: &Bound<'_>, record: &RecordId, progress: &mut Progress) -> Option<RecordId> {
-        if progress.not_here.contains(bound.name()) {
-            return None;
-        }
-        let planning::Found::Records(found) = progress.found(bound.name()) else {
-            return Some(record.clone());
-        };
-        if found.iter().any(|found| found.id == *record) {
-            return Some(record.clone());
-        }
-        progress.not_here.insert(bound.name().clone());
-        progress.sights.remove(bound.name());
-        None
     }
 
     /// A target did not get there. Ends the change if nothing has reached an org yet and the target is a required one; else
@@ -552,6 +536,22 @@ fn is_doubtful(bound: &Bound<'_>, made: &Translated, progress: &Progress) -> boo
         matches!(progress.found(bound.name()), planning::Found::Records(records) if records.len() > 1);
     let external_id = bound.target.external_id.as_ref().and_then(|name| made.describe.field(name));
     several || (bound.target.object != "User" && external_id.is_none())
+}
+
+/// The record that an operator has named, in the org that has it: in no other one it stands for anybody.
+fn adopted(bound: &Bound<'_>, record: &RecordId, progress: &mut Progress) -> Option<RecordId> {
+    if progress.not_here.contains(bound.name()) {
+        return None;
+    }
+    let planning::Found::Records(found) = progress.found(bound.name()) else {
+        return Some(record.clone());
+    };
+    if found.iter().any(|found| found.id == *record) {
+        return Some(record.clone());
+    }
+    progress.not_here.insert(bound.name().clone());
+    progress.sights.remove(bound.name());
+    None
 }
 
 /// A target that was of another org or object has records there, and would forget them.
