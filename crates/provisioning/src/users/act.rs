@@ -107,7 +107,7 @@ impl Stage {
             }
             return;
         };
-        if progress.overruled.contains(target) {
+        if progress.overruled.contains_key(target) {
             planned.step.allow_duplicates();
         }
         self.chosen.push(Chosen {

@@ -23,6 +23,9 @@ const GONE: [&str; 4] =
     ["CANNOT_UPDATE_CONVERTED_LEAD", "ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"];
 /// Fields of a User that no two may have the same of.
 const UNIQUE_NAMES: [&str; 2] = ["Username", "FederationIdentifier"];
+/// A duplicate rule that names the identity's own records is overruled so often. Where it blocks, it strikes until the other
+/// record is gone, which may take a portal user to be switched off first.
+const MAX_OVERRULED: u32 = 3;
 /// Fields that make a circle of people.
 const SUPERIORS: [&str; 2] = ["ManagerId", "ReportsToId"];
 
@@ -47,9 +50,11 @@ impl UserChange {
                     Ok(false)
                 }
             }
-            // Nobody is a duplicate of himself. Where the rule blocks, it says so once more, and for good.
+            // Nobody is a duplicate of himself.
             "DUPLICATES_DETECTED" if names_only_own(round, refusal, progress) => {
-                Ok(progress.overruled.insert(bound.name().clone()))
+                let asked = progress.overruled.entry(bound.name().clone()).or_default();
+                *asked += 1;
+                Ok(*asked <= MAX_OVERRULED)
             }
             "DUPLICATES_DETECTED" if chosen.is_new && bound.target.duplicates == DuplicatePolicy::Adopt => {
                 self.adopt_the_named(round, bound, refusal, progress).await

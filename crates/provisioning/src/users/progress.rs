@@ -39,8 +39,8 @@ pub(super) struct Progress {
     pub(super) said: Vec<(TargetName, Note)>,
     /// Fields that Salesforce does not take for a reason that no value can help: left as they are.
     pub(super) dropped: HashSet<(TargetName, String)>,
-    /// Targets whose record only duplicates others of the identity itself: it is saved all the same.
-    pub(super) overruled: HashSet<TargetName>,
+    /// Targets whose record only duplicates others of the identity itself: it is saved all the same. How often that was said.
+    pub(super) overruled: HashMap<TargetName, u32>,
     /// Records that Salesforce has named as the identity's.
     pub(super) named: HashMap<TargetName, RecordId>,
     /// Targets whose org does not have the record that an operator has named.
@@ -91,7 +91,7 @@ impl Progress {
             failed: IndexMap::new(),
             said: Vec::new(),
             dropped: HashSet::new(),
-            overruled: HashSet::new(),
+            overruled: HashMap::new(),
             named: HashMap::new(),
             not_here: HashSet::new(),
             own_records: Vec::new(),
