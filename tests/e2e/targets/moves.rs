@@ -110,6 +110,51 @@ async fn each_of_the_six_moves_leaves_one_person_as_one_record() {
     nobody_else(&org, MOVES.len()).await;
 }
 
+/// Rules that refuse whatever looks alike, and let nobody overrule them: a person is not in his own way for long.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_the_six_moves_works_where_duplicate_rules_block() {
+    let world = world().await;
+    let (tool, org) = (world.tool(), world.org());
+    org.switch(serde_json::json!({"duplicate-rules": "block"})).await;
+    for (n, (from, to)) in MOVES.into_iter().enumerate() {
+        println!("{from} to {to}");
+        let name = format!("p{n}@acme.example");
+        let id = tool.post("/Users", &someone(&name, &from.to_string())).await.expect(201).id();
+        let path = format!("/Users/{id}");
+        for kind in [to, from] {
+            let _ = tool.patch(&path, replace("userType", kind.to_string())).await.expect(200);
+            is(&tool, &org, &id, &name, kind).await;
+        }
+    }
+}
+
+/// Whoever asks last is right, and there is one person all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn moves_that_are_asked_for_at_once_happen_one_after_the_other() {
+    let world = world().await;
+    let (tool, org) = (world.tool(), world.org());
+    let name = "ada@acme.example";
+    let id = tool.post("/Users", &someone(name, "Prospect")).await.expect(201).id();
+    let path = format!("/Users/{id}");
+    let asked =
+        [Kind::Customer, Kind::Partner, Kind::Prospect, Kind::Partner, Kind::Customer, Kind::Prospect];
+    let asked = asked.map(|kind| {
+        let (tool, path) = (tool.clone(), path.clone());
+        async move { tool.patch(&path, replace("userType", kind.to_string())).await }
+    });
+    for answer in futures::future::join_all(asked).await {
+        let _ = answer.expect(200);
+    }
+    let shown = tool.get(&path).await.expect(200).json();
+    let kind = match shown["userType"].as_str() {
+        Some("Customer") => Kind::Customer,
+        Some("Partner") => Kind::Partner,
+        _ => Kind::Prospect,
+    };
+    is(&tool, &org, &id, name, kind).await;
+    nobody_else(&org, 1).await;
+}
+
 /// A lead becomes the contact by a real conversion: history stays with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lead_that_becomes_a_customer_is_converted_into_the_account_that_is_there() {
