@@ -138,15 +138,20 @@ fn describe(refusals: &[FieldRefusal]) -> String {
 }
 
 fn describe_partly(landed: &[TargetName], failed: &[(TargetName, Box<ProvisionError>)]) -> String {
-    let landed: Vec<&str> = landed.iter().map(TargetName::as_str).collect();
-    let failed: Vec<String> =
+    let has_failed = |target: &&TargetName| failed.iter().any(|(other, _)| other == *target);
+    let (partly, whole): (Vec<&TargetName>, Vec<&TargetName>) = landed.iter().partition(has_failed);
+    let names =
+        |targets: &[&TargetName]| targets.iter().map(|target| target.as_str()).collect::<Vec<_>>().join(", ");
+    let mut words: Vec<String> =
         failed.iter().map(|(target, error)| format!("target {target}: {error}")).collect();
-    let kept = if landed.is_empty() {
-        "the identity is kept".to_owned()
-    } else {
-        format!("done and kept: {}", landed.join(", "))
-    };
-    format!("{}; {kept}; what is missing is tried again by itself", failed.join("; "))
+    if !whole.is_empty() {
+        words.push(format!("done and kept: {}", names(&whole)));
+    }
+    if !partly.is_empty() {
+        words.push(format!("begun and kept: {}", names(&partly)));
+    }
+    words.push("the identity is kept, and what is missing is tried again by itself".to_owned());
+    words.join("; ")
 }
 
 /// Salesforce's words, and the records that it names beside them: a duplicate rule does.

@@ -159,24 +159,7 @@ impl Provisioner {
         identity: &ResourceId,
         record: &RecordId,
     ) -> Result<Answer, ProvisionError> {
-        let mut is_kept = false;
-        for hold in self.inner.store.open_holds(Some(&caller.tenant)).await? {
-            let is_asked =
-                matches!(&hold.kind, HoldKind::AmbiguousMatch { candidates } if candidates.contains(record));
-            if is_asked && hold.identity.as_ref() == Some(identity) {
-                is_kept |= self.inner.store.decide_hold(&hold.id, record).await?;
-            }
-        }
-        match self.operate(caller, identity, Operation::Adopt(record.clone()))?.answer().await {
-            Err(ProvisionError::Invalid(error)) if is_kept => {
-                let detail = format!(
-                    "{}; the choice is kept, and carried out when the change that was refused comes again",
-                    error.detail
-                );
-                Err(ProvisionError::Invalid(scim_types::Error { detail, ..error }))
-            }
-            answer => answer,
-        }
+        self.operate(caller, identity, Operation::Adopt(record.clone()))?.answer().await
     }
 
     /// What waits for a person's decision, oldest first.

@@ -39,7 +39,7 @@ pub(crate) fn read(remembered: &RememberedTarget) -> Option<Target> {
     let target =
         mapping.and_then(|mapping| mapping.targets.into_iter().find(|target| target.name == remembered.name));
     let Some(mut target) = target else {
-        tracing::warn!(target = %remembered.name, "a target that is not configured any more cannot be read");
+        tracing::warn!(mapping.target = %remembered.name, "a target that is not configured any more cannot be read");
         return None;
     };
     target.org = policy.and_then(|policy| policy.org);

@@ -287,6 +287,9 @@ pub struct Link {
     /// Of a User: somebody had frozen it when it was last looked at.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub frozen: bool,
+    /// What Salesforce never takes, whatever else is written: a manager who stands below the person.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub refused: Fields,
     /// What Salesforce has taken and waits with until somebody confirms it: a User's new `Email`.
     #[serde(default, skip_serializing_if = "Fields::is_empty")]
     pub pending: Fields,
@@ -314,6 +317,7 @@ impl Link {
             left: false,
             frozen: false,
             synced: None,
+            refused: Fields::new(),
             pending: Fields::new(),
         }
     }

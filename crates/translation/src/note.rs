@@ -61,6 +61,8 @@ pub enum NoteCode {
     ValueDefaulted,
     /// The attribute is unassigned, but the field keeps its value.
     ValueKept,
+    /// A person has chosen a record for a target that the identity does not hold now.
+    ChoiceKept,
     /// Salesforce keeps a record that was to be deleted.
     DeleteBlocked,
     /// Somebody has deleted the record; another is made.
@@ -107,6 +109,7 @@ impl NoteCode {
             Self::UsernameDomainAdded => "username-domain-added",
             Self::ValueDefaulted => "value-defaulted",
             Self::ValueKept => "value-kept",
+            Self::ChoiceKept => "choice-kept",
             Self::DeleteBlocked => "delete-blocked",
             Self::DeletedByHand => "deleted-by-hand",
             Self::LeadConverted => "lead-converted",

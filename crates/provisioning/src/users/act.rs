@@ -54,6 +54,7 @@ pub(super) struct Chosen {
     /// What waited for a confirmation before, and whether somebody had frozen it.
     pending: Fields,
     frozen: bool,
+    refused: Fields,
     notes: Vec<Note>,
 }
 
@@ -88,9 +89,11 @@ impl Stage {
             Aim::Hold(_) => (None, None, true),
             Aim::Leave(_) | Aim::Followed(_) => (None, None, false),
         };
-        let (pending, frozen) = match &course.aim {
-            Aim::Hold(Origin::Linked(link)) | Aim::Leave(link) => (link.pending.clone(), link.frozen),
-            _ => (Fields::new(), false),
+        let (pending, frozen, refused) = match &course.aim {
+            Aim::Hold(Origin::Linked(link)) | Aim::Leave(link) => {
+                (link.pending.clone(), link.frozen, link.refused.clone())
+            }
+            _ => (Fields::new(), false, Fields::new()),
         };
         let object = bound.target.object.clone();
         let Some(mut planned) = steps.plan.steps.into_iter().next() else {
@@ -120,6 +123,7 @@ impl Stage {
             is_new,
             pending,
             frozen,
+            refused,
             notes,
         });
     }
@@ -149,8 +153,13 @@ impl Progress {
     /// A link that needed no call. One that says nothing new stays as it is, with the time at which it was true.
     fn know(&mut self, link: Link, aim: &Aim<'_>) {
         let (Aim::Hold(Origin::Linked(known)) | Aim::Leave(known)) = aim else { return };
-        let link =
-            Link { synced: known.synced, frozen: known.frozen, pending: known.pending.clone(), ..link };
+        let link = Link {
+            synced: known.synced,
+            frozen: known.frozen,
+            refused: self.refused(&link.target, &known.refused),
+            pending: known.pending.clone(),
+            ..link
+        };
         if **known != link {
             self.land(link);
         }
@@ -264,7 +273,8 @@ impl UserChange {
             Some(link) => {
                 let mut pending = chosen.pending.clone();
                 pending.extend(unconfirmed(&chosen.planned.step));
-                progress.land(Link { synced: now, pending, frozen: chosen.frozen, ..link });
+                let refused = progress.refused(&chosen.target, &chosen.refused);
+                progress.land(Link { synced: now, pending, frozen: chosen.frozen, refused, ..link });
             }
             None => progress.unlink(&chosen.target),
         }

@@ -8,7 +8,9 @@ use salesforce_client::{CallError, Purpose};
 use salesforce_types::{Link, ObjectDescription, RecordId};
 use scim_types::{Registry, Resource};
 use store::StoredResource;
-use translation::{Action, Context, FieldRefusal, Note, NoteCode, Reference, RefusalKind, Translation};
+use translation::{
+    Action, Context, Desired, FieldRefusal, Note, NoteCode, Reference, RefusalKind, Translation,
+};
 
 use super::{
     Progress, Stop, UserChange,
@@ -257,9 +259,16 @@ impl UserChange {
             identity: Some(self.id.as_str()),
         };
         let mut translation = bound.target.translate(wanted, &context);
-        translation
-            .fields
-            .retain(|field, _| !progress.dropped.contains(&(bound.name().clone(), field.clone())));
+        let known = match origin {
+            // What was refused is asked once more when an operator asks to bring the record into agreement.
+            Origin::Linked(link) if self.request.operation != Operation::Resync => &link.refused,
+            _ => &nothing,
+        };
+        let refused = progress.refused(bound.name(), known);
+        translation.fields.retain(|field, desired| match (desired, refused.get(field)) {
+            (Desired::Set(value), Some(refused)) => value != refused,
+            _ => true,
+        });
         Ok(Translated { describe, translation: Some(translation) })
     }
 
@@ -275,6 +284,10 @@ impl UserChange {
         let translation = made.translation.as_ref();
         if let Some(why) = waits(round, course, translation, stage, progress)? {
             stage.waits.push((bound.name().clone(), why));
+            return Ok(());
+        }
+        if self.is_looked_for_in_vain(round, bound, course) {
+            stage.notes.push(no_match(bound));
             return Ok(());
         }
         let aim = self.decided_by_a_person(round, bound, course, made, progress).await?;
@@ -332,12 +345,7 @@ impl UserChange {
                 return Err(ProvisionError::NotAllowed { target: bound.name().clone(), what }.into());
             }
             Decision::NoMatch => {
-                let detail = format!(
-                    "no {} of the org {} matches, and the target makes none",
-                    bound.target.object,
-                    bound.org.name()
-                );
-                stage.notes.push(note(bound.name(), NoteCode::NoMatch, &detail));
+                stage.notes.push(no_match(bound));
                 return Ok(());
             }
             Decision::Steps(steps) => steps,
@@ -360,6 +368,15 @@ impl UserChange {
         }
         stage.take(bound, course, translation, steps, self.inner.clock.now(), progress);
         Ok(())
+    }
+
+    /// A request that changes nothing does not look again for a record that the target would not make.
+    fn is_looked_for_in_vain(&self, round: &Round<'_>, bound: &Bound<'_>, course: &Course<'_>) -> bool {
+        let turnover = round.turnover;
+        matches!(self.wish, Wish::Replace(_) | Wish::Patch(_))
+            && turnover.wanted == turnover.current
+            && !bound.target.allow.create
+            && matches!(course.aim, Aim::Hold(Origin::Unknown(_)))
     }
 
     /// A record that a person has chosen for the identity takes the place of the search.
@@ -430,7 +447,7 @@ impl UserChange {
                 (error, !by_a_person && !bound.removed)
             }
         };
-        tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, target = %bound.name(), "a target did not get there");
+        tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, mapping.target = %bound.name(), "a target did not get there");
         progress.failed.insert(bound.name().clone(), Failure { error, is_tried_again, required });
         Ok(())
     }
@@ -594,6 +611,12 @@ pub(super) fn note(target: &model::TargetName, code: NoteCode, detail: &str) -> 
     let note =
         Note { code, field: String::new(), attribute: None, detail: format!("target {target}: {detail}") };
     (target.clone(), note)
+}
+
+fn no_match(bound: &Bound<'_>) -> (model::TargetName, Note) {
+    let (object, org) = (&bound.target.object, bound.org.name());
+    let detail = format!("no {object} of the org {org} matches, and the target makes none");
+    note(bound.name(), NoteCode::NoMatch, &detail)
 }
 
 /// Something in a field that the org would refuse.

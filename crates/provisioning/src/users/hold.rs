@@ -116,6 +116,19 @@ impl UserChange {
         Ok(self.inner.store.raise_hold(hold).await?)
     }
 
+    /// Notes a choice for a request that was held, and that has not come again yet. The target, if there is such a hold.
+    pub(super) async fn keep_choice(&self, record: &RecordId) -> Result<Option<model::TargetName>, Stop> {
+        let holds = self.inner.store.open_holds(Some(&self.caller.tenant)).await?;
+        let asks_for = |hold: &Hold| match &hold.kind {
+            HoldKind::AmbiguousMatch { candidates } => candidates.contains(record),
+            _ => false,
+        };
+        let ours = holds.into_iter().find(|hold| hold.identity.as_ref() == Some(&self.id) && asks_for(hold));
+        let Some(hold) = ours else { return Ok(None) };
+        self.inner.store.decide_hold(&hold.id, record).await?;
+        Ok(Some(hold.target))
+    }
+
     /// The identity is there now, and what is held of it can be decided for it.
     pub(super) async fn claim_holds(&self, turnover: &Turnover, progress: &Progress) -> Result<(), Stop> {
         let subject = hold_subject(&self.caller.tenant, turnover);

@@ -388,9 +388,11 @@ pub(super) fn is_retired(fields: &Fields) -> bool {
 fn drop_superiors(bound: &Bound<'_>, chosen: &Chosen, progress: &mut Progress) -> bool {
     let mut dropped = false;
     for field in SUPERIORS {
-        if chosen.planned.step.fields().contains_key(field)
-            && progress.dropped.insert((bound.name().clone(), field.to_owned()))
-        {
+        let Some(value) = chosen.planned.step.fields().get(field).filter(|value| !value.is_null()) else {
+            continue;
+        };
+        let known = progress.dropped.entry(bound.name().clone()).or_default();
+        if known.insert(field.to_owned(), value.clone()).as_ref() != Some(value) {
             let detail = format!("`{field}` would make a circle of people, so it stays as it is");
             progress.said.push(note(bound.name(), NoteCode::ManagerCycle, &detail));
             dropped = true;

@@ -38,7 +38,7 @@ pub(super) struct Progress {
     /// What was learnt on the way that a round of its own does not see any more.
     pub(super) said: Vec<(TargetName, Note)>,
     /// Fields that Salesforce does not take for a reason that no value can help: left as they are.
-    pub(super) dropped: HashSet<(TargetName, String)>,
+    pub(super) dropped: HashMap<TargetName, Fields>,
     /// Targets whose record only duplicates others of the identity itself: it is saved all the same. How often that was said.
     pub(super) overruled: HashMap<TargetName, u32>,
     /// Records that Salesforce has named as the identity's.
@@ -90,7 +90,7 @@ impl Progress {
             has_landed: false,
             failed: IndexMap::new(),
             said: Vec::new(),
-            dropped: HashSet::new(),
+            dropped: HashMap::new(),
             overruled: HashMap::new(),
             named: HashMap::new(),
             not_here: HashSet::new(),
@@ -144,6 +144,13 @@ impl Progress {
     /// The target has no record any more.
     pub(super) fn unlink(&mut self, target: &TargetName) {
         self.landed.insert(target.clone(), None);
+    }
+
+    /// What is known to be refused of a record, with what this change has learnt.
+    pub(super) fn refused(&self, target: &TargetName, known: &Fields) -> Fields {
+        let mut refused = known.clone();
+        refused.extend(self.dropped.get(target).cloned().unwrap_or_default());
+        refused
     }
 
     /// Something has reached the org.

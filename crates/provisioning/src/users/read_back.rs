@@ -76,7 +76,7 @@ impl UserChange {
         for planned in &plan.steps {
             let Some(bound) = bounds.iter().find(|bound| *bound.name() == planned.target) else {
                 // Its target is not configured any more, and nobody can say what was to become of the record.
-                tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, target = %planned.target, "a step of a target that is not configured any more is not read back");
+                tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, mapping.target = %planned.target, "a step of a target that is not configured any more is not read back");
                 continue;
             };
             match self.read_back_step(bound, turnover, planned, progress).await {

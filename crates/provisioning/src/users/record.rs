@@ -6,12 +6,12 @@ use scim_types::Resource;
 use store::{
     AuditEntry, ChangeOutcome, LinkWrite, NewTask, Record, Recorded, ResourceWrite, StoredResource, TaskKind,
 };
-use translation::Note;
+use translation::{Note, NoteCode};
 
 use super::{
     Entry, Progress, Stop, UserChange,
     act::{Stage, is_always_said},
-    decide::Turnover,
+    decide::{Turnover, note},
     progress::Failure,
     see::waits_for_confirmation,
 };
@@ -36,8 +36,12 @@ impl UserChange {
         {
             return Err(Stop::Fail(failure.error));
         }
-        if matches!(self.request.operation, Operation::Adopt(_)) && !self.has_adopted(turnover, progress) {
-            return Err(not_adopted().into());
+        if let Operation::Adopt(record) = &self.request.operation
+            && !self.has_adopted(turnover, progress)
+        {
+            let target = self.keep_choice(record).await?.ok_or_else(not_adopted)?;
+            let detail = "the choice is noted; it holds when the identity tool asks for the target again";
+            progress.said.push(note(&target, NoteCode::ChoiceKept, detail));
         }
         let links = progress.link_writes(&turnover.links);
         let tasks = self.tasks_after(&stage, turnover, progress);
