@@ -41,7 +41,7 @@ use crate::{
     CallError, Org, Ticket,
     answer::{SOON, Trouble},
     limits::Shares,
-    org::{QUEUE_FOR, RESERVE_FOR},
+    org::{QUEUE_FOR, RENEWALS, RESERVE_FOR},
     soap,
     transport::Request,
 };
@@ -265,7 +265,7 @@ impl Org {
     /// One call. `Ok`: every step in it has its landing.
     async fn send(&self, changes: &mut [Change], mut shape: Shape) -> Result<(), Trouble> {
         let inner = &self.0;
-        let mut renewed = false;
+        let mut renewals = 0;
         loop {
             if self.reserve_reached() && !changes.iter().any(|change| change.leaver) {
                 return Err(not_sent("reserve: the org's API calls are nearly used up", Some(RESERVE_FOR)));
@@ -296,8 +296,8 @@ impl Org {
             let judged = answer.and_then(|answer| call::judge(answer, &shape));
             if matches!(judged, Err(Trouble::Expired)) {
                 inner.tokens.forget(&session);
-                if !renewed {
-                    renewed = true;
+                if renewals < RENEWALS {
+                    renewals += 1;
                     changes.iter_mut().for_each(Change::take_back);
                     continue;
                 }

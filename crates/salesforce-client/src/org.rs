@@ -16,6 +16,9 @@ use crate::{
     transport::{Answer, Request, Wire},
 };
 
+/// How often one call is sent again with a new access token. More than once: the new one may be ended by somebody else, or by
+/// a policy of the org, before the call that waits for its turn has used it.
+pub(crate) const RENEWALS: u32 = 2;
 /// When to ask again if the reserve of API calls is reached: the rolling day moves on slowly.
 pub(crate) const RESERVE_FOR: Duration = Duration::from_mins(15);
 /// When to ask again if the queue is full.
@@ -229,7 +232,7 @@ impl Org {
         purpose: Purpose<'_>,
     ) -> Result<Answer, CallError> {
         let pace = &self.0.pace;
-        let mut renewed = false;
+        let mut renewals = 0;
         let mut retry = 0;
         loop {
             let trouble = match self.attempt(request, purpose).await {
@@ -237,8 +240,8 @@ impl Org {
                 Err(trouble) => trouble,
             };
             let policy = match &trouble {
-                Trouble::Expired if !renewed => {
-                    renewed = true;
+                Trouble::Expired if renewals < RENEWALS => {
+                    renewals += 1;
                     continue;
                 }
                 Trouble::Unsent { .. } => Some(pace.unreachable),

@@ -357,7 +357,7 @@ async fn faults_are_taken_as_rest_takes_its_errors() {
             1,
             |outcome| matches!(outcome, StepOutcome::NotSent { retry_after: Some(pause), .. } if *pause == Duration::from_mins(15)),
         ),
-        ("INVALID_SESSION_ID", 2, |outcome| matches!(outcome, StepOutcome::NotSent { .. })),
+        ("INVALID_SESSION_ID", 3, |outcome| matches!(outcome, StepOutcome::NotSent { .. })),
         ("UNKNOWN_EXCEPTION", 1, |outcome| matches!(outcome, StepOutcome::Unknown { .. })),
         (
             "API_CURRENTLY_DISABLED",

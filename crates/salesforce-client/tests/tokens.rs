@@ -110,7 +110,7 @@ async fn a_late_401_does_not_throw_away_the_newer_token() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_always_expired_is_renewed_once_and_no_more() {
+async fn a_token_that_is_always_expired_is_renewed_twice_and_no_more() {
     let server = Server::start(|seen, url| match seen.line.as_str() {
         TOKEN => token(url, "any"),
         _ => expired(),
@@ -118,7 +118,7 @@ async fn a_token_that_is_always_expired_is_renewed_once_and_no_more() {
     .await;
     let answered = org(config(&server.url)).read("User", &id(), &["Id"], Purpose::catalogue()).await;
     assert!(matches!(answered, Err(CallError::NotSent { .. })));
-    assert_eq!((server.count(TOKEN), server.count(READ)), (2, 2));
+    assert_eq!((server.count(TOKEN), server.count(READ)), (3, 3));
 }
 
 #[tokio::test]
