@@ -6,7 +6,8 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `scene.rs`, `progress.rs` | the configuration that it is decided by; what it has learnt and done so far |
-//! | `decide.rs`, `refer.rs`, `claim.rs` | one round; the records that mappings refer to; what nobody else may match meanwhile |
+//! | `decide.rs`, `round.rs` | one round, and what its decisions rest on |
+//! | `refer.rs`, `claim.rs` | the records that mappings refer to; what nobody else may match meanwhile |
 //! | `journal.rs`, `act.rs` | durable first, then sent |
 //! | `learn.rs`, `read_back.rs`, `see.rs` | what a refusal teaches, what became of a cut call, what Salesforce shows |
 //! | `hold.rs`, `record.rs` | what a person has to decide; what landed, in one transaction |
@@ -23,12 +24,13 @@ mod progress;
 mod read_back;
 mod record;
 mod refer;
+mod round;
 mod scene;
 mod see;
 
-pub(crate) use decide::body_of;
 pub use preview::IdentityPlan;
 pub(crate) use record::{action, reason_of};
+pub(crate) use round::body_of;
 pub(crate) use scene::Bound;
 
 use std::{

@@ -7,7 +7,7 @@ use translation::{Note, NoteCode, Reference, Translation};
 
 use super::{
     Progress, Stop, UserChange,
-    decide::{Round, Turnover, note},
+    round::{Round, Turnover, note},
     scene::Bound,
 };
 use crate::ProvisionError;

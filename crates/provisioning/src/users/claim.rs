@@ -8,7 +8,7 @@ use planning::{Aim, Found, LinkAfter, MatchKey, Origin};
 use salesforce_types::RecordId;
 use translation::{Desired, Translation};
 
-use super::{Progress, Stop, UserChange, act::Stage, decide::Round, scene::Bound};
+use super::{Progress, Stop, UserChange, act::Stage, round::Round, scene::Bound};
 use crate::{lookup, turns::Turn};
 
 /// Held until the change has ended.

@@ -4,47 +4,25 @@ use std::sync::Arc;
 
 use model::ResourceKind;
 use planning::{Aim, Course, Decision, Input, Origin};
-use salesforce_client::{CallError, Purpose};
+use salesforce_client::Purpose;
 use salesforce_types::{Link, ObjectDescription, RecordId};
-use scim_types::{Registry, Resource};
-use store::StoredResource;
-use translation::{
-    Action, Context, Desired, FieldRefusal, Note, NoteCode, Reference, RefusalKind, Translation,
-};
+use scim_types::Registry;
+use translation::{Action, Context, Desired, NoteCode, Translation};
 
 use super::{
     Progress, Stop, UserChange,
-    act::{Chosen, Stage},
+    act::Stage,
     progress::Failure,
+    round::{
+        Round, Turnover, body_of, call_failed, check_place, hold_subject, is_active, is_removal, no_match,
+        note, own_record, refusal, waits,
+    },
     scene::Bound,
 };
 use crate::{
-    Answer, Operation, ProvisionError, ScimDelete, Tenant,
-    catalogue::PROFILE_PAUSE,
-    lookup,
+    Answer, Operation, ProvisionError, ScimDelete, Tenant, lookup,
     wish::{Wish, missing},
 };
-
-/// The resource before and after, as far as this change is concerned.
-pub(super) struct Turnover {
-    /// As recorded; of a create nothing.
-    pub(super) stored: Option<StoredResource>,
-    /// Its body.
-    pub(super) current: Option<Resource>,
-    /// What it becomes; `None`: it goes.
-    pub(super) wanted: Option<Resource>,
-    /// Its links, as recorded.
-    pub(super) links: Vec<Link>,
-}
-
-/// What all decisions of a round rest on.
-pub(super) struct Round<'a> {
-    pub(super) turnover: &'a Turnover,
-    pub(super) bounds: &'a [Bound<'a>],
-    /// The links as they are now.
-    pub(super) links: &'a [Link],
-    pub(super) courses: &'a [Course<'a>],
-}
 
 /// A target that the identity holds, translated.
 struct Translated {
@@ -453,100 +431,6 @@ impl UserChange {
     }
 }
 
-impl<'a> Round<'a> {
-    /// Whether a User that is active is to be locked out.
-    fn locks_out(&self) -> bool {
-        self.courses.iter().any(|course| {
-            let (Aim::Leave(link) | Aim::Hold(Origin::Linked(link))) = &course.aim else { return false };
-            let stays = matches!(course.aim, Aim::Hold(_))
-                && self.turnover.wanted.as_ref().is_none_or(|wanted| is_active(wanted, course));
-            let was_active =
-                link.written.get("IsActive").and_then(serde_json::Value::as_bool).unwrap_or(true);
-            link.object == "User" && !link.left && was_active && !stays
-        })
-    }
-
-    /// Whether another target that the identity holds refers to this one.
-    fn is_referred_to(&self, course: &Course<'_>) -> bool {
-        let mut others = self.courses.iter();
-        others.any(|other| other.place.target.own_links().any(|name| *name == course.place.target.name))
-    }
-
-    /// The target of a course.
-    pub(super) fn bound(&self, course: &Course<'_>) -> Bound<'a> {
-        let name = &course.place.target.name;
-        *self.bounds.iter().find(|bound| bound.name() == name).expect("courses are made of these targets")
-    }
-
-    /// Whether the identity's lead of this org would become this contact, if the target did not say otherwise.
-    fn has_lead_to_convert(&self, bound: &Bound<'_>) -> bool {
-        let leaves = |course: &Course<'_>| {
-            let lead =
-                matches!(&course.aim, Aim::Leave(link) if link.object == "Lead" && link.became.is_none());
-            lead && course.place.org == bound.org.name()
-        };
-        bound.target.object == "Contact" && self.courses.iter().any(leaves)
-    }
-
-    fn has_contact(&self, bound: &Bound<'_>) -> bool {
-        self.courses.iter().any(|course| {
-            let place = &course.place;
-            place.org == bound.org.name()
-                && place.target.object == "Contact"
-                && matches!(course.aim, Aim::Hold(_))
-        })
-    }
-}
-
-/// Why something has to be done first, if it has: the record that this one refers to is not there yet, or a User of its own
-/// still stands on a contact that is to go.
-fn waits(
-    round: &Round<'_>,
-    course: &Course<'_>,
-    translation: Option<&Translation>,
-    stage: &Stage,
-    progress: &Progress,
-) -> Result<Option<String>, Stop> {
-    // A record that is there is written all the same, above all to lock somebody out; the field stays as it is.
-    let translation = translation.filter(|_| !matches!(course.aim, Aim::Hold(Origin::Linked(_))));
-    let own =
-        translation.into_iter().flat_map(|translation| &translation.awaited).find_map(
-            |awaited| match &awaited.reference {
-                Reference::Own(target) => Some((target, &awaited.field)),
-                _ => None,
-            },
-        );
-    if let Some((target, field)) = own {
-        let comes = round
-            .courses
-            .iter()
-            .any(|other| other.place.target.name == *target && matches!(other.aim, Aim::Hold(_)));
-        let failed = progress.failed.contains_key(target) || stage.came_to_nothing(target);
-        let why = format!("the record of the target {target} is not there");
-        return if !comes || failed { Err(refusal(field, why)) } else { Ok(Some(why)) };
-    }
-    let Aim::Leave(link) = &course.aim else { return Ok(None) };
-    let stands_on_it = |chosen: &Chosen| {
-        let user = round.links.iter().find(|user| user.target == chosen.target && user.object == "User");
-        let contact = user.and_then(|user| user.written.get("ContactId")?.as_str());
-        contact.and_then(|id| RecordId::parse(id).ok()).as_ref() == Some(&link.record_id)
-    };
-    let refers = |user: &&Link| {
-        let contact = user.written.get("ContactId").and_then(serde_json::Value::as_str);
-        contact.and_then(|id| RecordId::parse(id).ok()).as_ref() == Some(&link.record_id)
-    };
-    if let Some(user) = round.links.iter().find(refers)
-        && progress.failed.contains_key(&user.target)
-    {
-        return Err(refusal(
-            "Id",
-            format!("the User {} stands on this contact and has not left", user.record_id),
-        ));
-    }
-    let stands = link.object == "Contact" && stage.chosen.iter().any(stands_on_it);
-    Ok(stands.then(|| "its User is still there".to_owned()))
-}
-
 /// Whether somebody may have been asked which record it is: several match, or nobody knows whether one was made.
 fn is_doubtful(bound: &Bound<'_>, made: &Translated, progress: &Progress) -> bool {
     let several =
@@ -569,101 +453,4 @@ fn adopted(bound: &Bound<'_>, record: &RecordId, progress: &mut Progress) -> Opt
     progress.not_here.insert(bound.name().clone());
     progress.sights.remove(bound.name());
     None
-}
-
-/// A target that was of another org or object has records there, and would forget them.
-fn check_place(bounds: &[Bound<'_>], link: &Link) -> Result<(), Stop> {
-    let same_name = bounds.iter().find(|bound| *bound.name() == link.target);
-    let moved =
-        same_name.is_some_and(|bound| *bound.org.name() != link.org || bound.target.object != link.object);
-    if !moved {
-        return Ok(());
-    }
-    let Link { target, object, org, record_id, .. } = link;
-    Err(ProvisionError::Misconfigured(format!(
-        "the target {target} was a {object} of the org {org} before, and this identity has the record {record_id} there: give \
-         the new target another name"
-    ))
-    .into())
-}
-
-fn own_record(link: &Link) -> (model::OrgName, RecordId, model::TargetName) {
-    (link.org.clone(), link.record_id.clone(), link.target.clone())
-}
-
-/// The record of a target that can be referred to.
-pub(super) fn live(links: &[Link], target: &model::TargetName) -> Option<RecordId> {
-    let mut links = links.iter();
-    links.find(|link| link.target == *target && link.became.is_none()).map(|link| link.record_id.clone())
-}
-
-/// Whether the person may work. Where SCIM says nothing (any more), Salesforce is left as it is: removing `active` from somebody
-/// who was locked out does not let them in.
-fn is_active(wanted: &Resource, course: &Course<'_>) -> bool {
-    let Aim::Hold(Origin::Linked(link)) = &course.aim else { return wanted.active() };
-    match (wanted.get("active"), link.written.get("IsActive")) {
-        (None, Some(written)) if !link.left => written.as_bool().unwrap_or(true),
-        _ => wanted.active(),
-    }
-}
-
-pub(super) fn note(target: &model::TargetName, code: NoteCode, detail: &str) -> (model::TargetName, Note) {
-    let note =
-        Note { code, field: String::new(), attribute: None, detail: format!("target {target}: {detail}") };
-    (target.clone(), note)
-}
-
-fn no_match(bound: &Bound<'_>) -> (model::TargetName, Note) {
-    let (object, org) = (&bound.target.object, bound.org.name());
-    let detail = format!("no {object} of the org {org} matches, and the target makes none");
-    note(bound.name(), NoteCode::NoMatch, &detail)
-}
-
-/// Something in a field that the org would refuse.
-pub(super) fn refusal(field: &str, detail: String) -> Stop {
-    let refusal =
-        FieldRefusal { field: field.to_owned(), attribute: None, detail, kind: RefusalKind::Malformed };
-    ProvisionError::Untranslatable(vec![refusal]).into()
-}
-
-fn is_removal(task: &store::Task) -> bool {
-    task.kind == store::TaskKind::Removal
-}
-
-/// Where the hold of a name is: the same for every request that asks for it.
-pub(super) fn hold_subject(tenant: &model::TenantId, turnover: &Turnover) -> String {
-    let resource = turnover.wanted.as_ref().or(turnover.current.as_ref());
-    let name = resource.and_then(Resource::user_name).unwrap_or_default();
-    lookup::subject(tenant, name)
-}
-
-/// The stored body as a resource.
-pub(crate) fn body_of(stored: &StoredResource) -> Result<Resource, ProvisionError> {
-    serde_json::from_str(&stored.body).map_err(|error| {
-        ProvisionError::Misconfigured(format!(
-            "the stored {} {} cannot be read: {error}",
-            stored.kind, stored.id
-        ))
-    })
-}
-
-/// A call that only reads has failed: nothing was changed by it.
-pub(super) fn call_failed(error: CallError) -> Stop {
-    match error {
-        CallError::NotSent { why, retry_after } => Stop::Stalled { why, retry_after },
-        CallError::Unknown { why } => Stop::Stalled { why, retry_after: None },
-        CallError::Parked { why, advice } => {
-            Stop::Stalled { why: format!("{why}: {advice}"), retry_after: Some(PROFILE_PAUSE) }
-        }
-        CallError::Refused(refusal) => {
-            let rule = salesforce_types::errors::rule(&refusal.code, &refusal.message);
-            if matches!(rule.retry, salesforce_types::Retry::Backoff | salesforce_types::Retry::BackoffLong) {
-                return Stop::Stalled { why: rule.advice.to_owned(), retry_after: None };
-            }
-            Stop::Fail(ProvisionError::Misconfigured(format!(
-                "Salesforce refused to be read ({}): {}",
-                refusal.code, rule.advice
-            )))
-        }
-    }
 }

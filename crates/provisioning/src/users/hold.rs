@@ -6,8 +6,8 @@ use store::{Hold, HoldKind};
 
 use super::{
     Progress, Stop, UserChange,
-    decide::{Turnover, hold_subject},
     progress::Failure,
+    round::{Turnover, hold_subject},
     scene::Bound,
 };
 use crate::ProvisionError;

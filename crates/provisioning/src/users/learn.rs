@@ -9,8 +9,8 @@ use translation::{DuplicatePolicy, NoteCode, WhenDeleted};
 use super::{
     Progress, Stop, UserChange,
     act::{Chosen, rename},
-    decide::{Round, call_failed, note},
     progress::Failure,
+    round::{Round, call_failed, note},
     scene::Bound,
 };
 use crate::{ProvisionError, lookup};

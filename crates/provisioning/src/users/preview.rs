@@ -149,7 +149,7 @@ impl UserChange {
                     let bound = bounds.iter().find(|bound| *bound.name() == chosen.target);
                     let bound = bound.ok_or(Stop::Again)?;
                     let describe =
-                        bound.org.describe(&chosen.object).await.map_err(super::decide::call_failed)?;
+                        bound.org.describe(&chosen.object).await.map_err(super::round::call_failed)?;
                     nobody(describe.key_prefix.as_deref().unwrap_or("000"))
                 }
             };

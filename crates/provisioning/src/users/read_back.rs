@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::{
     Progress, Stop, UserChange,
     act::written_by,
-    decide::{Turnover, call_failed},
     learn::is_retired,
+    round::{Turnover, call_failed},
     scene::Bound,
 };
 use crate::{

@@ -11,8 +11,8 @@ use translation::{Note, NoteCode};
 use super::{
     Entry, Progress, Stop, UserChange,
     act::{Stage, is_always_said},
-    decide::{Turnover, note},
     progress::Failure,
+    round::{Turnover, note},
     see::waits_for_confirmation,
 };
 use crate::{Answer, Operation, ProvisionError, Warning, Written, tasks, wish::Wish};

@@ -7,7 +7,7 @@ use translation::{Reference, Resolved};
 
 use super::{
     Progress, Stop, UserChange,
-    decide::{Round, call_failed, live, refusal},
+    round::{Round, call_failed, live, refusal},
     scene::Bound,
 };
 use crate::{Operation, ProvisionError, catalogue::PROFILE_PAUSE, lookup};

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     Progress, Stop, UserChange,
-    decide::{Round, call_failed},
+    round::{Round, call_failed},
     scene::Bound,
 };
 use crate::{Operation, tasks};
