@@ -1,14 +1,19 @@
-//! Salesforce as types: record ids, field descriptions, error codes, the steps of a plan. No I/O.
+//! Salesforce as types: record ids, field descriptions, what an org offers, error codes, the steps of a plan. No I/O.
 //!
 //! What the words mean to Salesforce stands in the REST API Developer Guide and the Object
 //! Reference; what Gangway makes of an error stands in one table, [`errors`].
 
 mod describe;
+mod entitlement;
 pub mod errors;
 mod plan;
 mod record_id;
 
 pub use describe::{FieldDescription, FieldType, ObjectDescription, PicklistValue, RecordType};
+pub use entitlement::{
+    Ask, AskedBy, Assigned, Assignment, Catalogue, Entitlement, EntitlementKind, EntitlementRef, Given,
+    Grant, GrantState, NotOne, Seats, StandsFor, UnknownKind, UserLicense,
+};
 pub use errors::{Retry, Rule};
 pub use plan::{
     Conversion, Duplicates, Fields, Link, Manner, Plan, PlannedStep, References, Refusal, Step, StepOutcome,

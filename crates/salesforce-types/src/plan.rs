@@ -287,6 +287,9 @@ pub struct Link {
     /// Of a User: somebody had frozen it when it was last looked at.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub frozen: bool,
+    /// Of a User: Gangway has frozen it, and lets it in again when the person is back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub froze: bool,
     /// What Salesforce never takes, whatever else is written: a manager who stands below the person.
     #[serde(default, skip_serializing_if = "Fields::is_empty")]
     pub refused: Fields,
@@ -316,6 +319,7 @@ impl Link {
             became: None,
             left: false,
             frozen: false,
+            froze: false,
             synced: None,
             refused: Fields::new(),
             pending: Fields::new(),
