@@ -1,6 +1,6 @@
 //! What a User can be given in an org beside its record: the kinds, what an org offers of them, and the ledger's rows.
 
-use std::{fmt, str::FromStr};
+use std::{collections::HashMap, fmt, str::FromStr, sync::OnceLock};
 
 use model::{ChangeId, ClientName, OrgName, ResourceId, TargetName, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -232,12 +232,28 @@ pub struct UserLicense {
 }
 
 /// All that an org offers. What it lacks is absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Catalogue {
-    /// By kind, then by label and id: the order in which they are listed.
-    pub entitlements: Vec<Entitlement>,
-    /// The user licences.
-    pub licenses: Vec<UserLicense>,
+    entitlements: Vec<Entitlement>,
+    licenses: Vec<UserLicense>,
+    /// Made with the first question: an org may have thousands of permission sets.
+    #[serde(skip)]
+    index: OnceLock<Index>,
+}
+
+/// Where an entitlement stands in the list.
+#[derive(Clone, Debug, Default)]
+struct Index {
+    by_ref: HashMap<EntitlementRef, usize>,
+    by_id: HashMap<String, Vec<usize>>,
+    by_name: HashMap<String, Vec<usize>>,
+    by_label: HashMap<String, Vec<usize>>,
+}
+
+impl PartialEq for Catalogue {
+    fn eq(&self, other: &Self) -> bool {
+        self.entitlements == other.entitlements && self.licenses == other.licenses
+    }
 }
 
 /// Why a name is not one entitlement.
@@ -250,10 +266,29 @@ pub enum NotOne {
 }
 
 impl Catalogue {
+    /// Puts them in the order in which they are listed: by kind, then label, then id.
+    #[must_use]
+    pub fn new(mut entitlements: Vec<Entitlement>, licenses: Vec<UserLicense>) -> Self {
+        entitlements.sort_by_cached_key(|one| (one.of.kind, one.label.to_lowercase(), one.of.id.clone()));
+        Self { entitlements, licenses, index: OnceLock::new() }
+    }
+
+    /// What can be given, in the order in which it is listed.
+    #[must_use]
+    pub fn entitlements(&self) -> &[Entitlement] {
+        &self.entitlements
+    }
+
+    /// The user licences.
+    #[must_use]
+    pub fn licenses(&self) -> &[UserLicense] {
+        &self.licenses
+    }
+
     /// The entitlement.
     #[must_use]
     pub fn get(&self, of: &EntitlementRef) -> Option<&Entitlement> {
-        self.entitlements.iter().find(|entitlement| entitlement.of == *of)
+        self.index().by_ref.get(of).map(|at| &self.entitlements[*at])
     }
 
     /// The one of these kinds (none: of any) that is called so: by its id in either spelling, else by its API name, else by its
@@ -264,24 +299,15 @@ impl Catalogue {
     /// [`NotOne`]; nothing is ever guessed.
     pub fn named(&self, kinds: &[EntitlementKind], text: &str) -> Result<&Entitlement, NotOne> {
         let text = text.trim();
-        let of_kind = || {
-            self.entitlements
-                .iter()
-                .filter(|entitlement| kinds.is_empty() || kinds.contains(&entitlement.of.kind))
-        };
-        let id = RecordId::parse(text).ok();
-        let by_id = |entitlement: &&Entitlement| match &id {
-            Some(id) => entitlement.of.id == id.as_str(),
-            None => entitlement.of.id.eq_ignore_ascii_case(text),
-        };
-        if let Some(found) = of_kind().find(by_id) {
-            return Ok(found);
-        }
+        let index = self.index();
+        let id = id_key(text);
         let folded = text.to_lowercase();
-        let ways: [fn(&Entitlement) -> &str; 2] = [|one| &one.name, |one| &one.label];
-        for way in ways {
-            let found: Vec<&Entitlement> =
-                of_kind().filter(|entitlement| way(entitlement).to_lowercase() == folded).collect();
+        for (names, text) in [(&index.by_id, &id), (&index.by_name, &folded), (&index.by_label, &folded)] {
+            let of_kind = |one: &&Entitlement| kinds.is_empty() || kinds.contains(&one.of.kind);
+            let found: Vec<&Entitlement> = names
+                .get(text)
+                .map(|places| places.iter().map(|at| &self.entitlements[*at]).filter(of_kind).collect())
+                .unwrap_or_default();
             match found.as_slice() {
                 [] => {}
                 [one] => return Ok(one),
@@ -296,6 +322,24 @@ impl Catalogue {
     pub fn license(&self, id: &RecordId) -> Option<&UserLicense> {
         self.licenses.iter().find(|license| license.id == *id)
     }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| {
+            let mut index = Index::default();
+            for (at, one) in self.entitlements.iter().enumerate() {
+                index.by_ref.insert(one.of.clone(), at);
+                index.by_id.entry(id_key(&one.of.id)).or_default().push(at);
+                index.by_name.entry(one.name.to_lowercase()).or_default().push(at);
+                index.by_label.entry(one.label.to_lowercase()).or_default().push(at);
+            }
+            index
+        })
+    }
+}
+
+/// Ids of records differ by case; names of fields do not.
+fn id_key(text: &str) -> String {
+    RecordId::parse(text).map_or_else(|_| text.to_lowercase(), |id| id.as_str().to_owned())
 }
 
 /// An assignment as it stands in an org.
@@ -448,13 +492,11 @@ mod tests {
 
     #[test]
     fn a_name_is_one_entitlement_or_is_refused_with_the_candidates() {
-        let catalogue = Catalogue {
-            entitlements: vec![
-                set("0PS5f000000abcAAAQ", "Sales_Ops", "Sales"),
-                set("0PS5f000000abdAAAQ", "Sales_EMEA", "Sales"),
-            ],
-            licenses: Vec::new(),
-        };
+        let sets = vec![
+            set("0PS5f000000abcAAAQ", "Sales_Ops", "Sales"),
+            set("0PS5f000000abdAAAQ", "Sales_EMEA", "Sales"),
+        ];
+        let catalogue = Catalogue::new(sets, Vec::new());
         let id = |found: Result<&Entitlement, NotOne>| found.map(|one| one.of.id.clone());
         assert_eq!(id(catalogue.named(&[], "sales_ops")), Ok("0PS5f000000abcAAAQ".to_owned()));
         assert_eq!(id(catalogue.named(&[EntitlementKind::Role], "sales_ops")), Err(NotOne::Unknown));

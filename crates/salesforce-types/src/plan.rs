@@ -258,6 +258,7 @@ impl Plan {
 }
 
 /// An identity's record, through a target.
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Link {
     /// Through which target.
