@@ -244,10 +244,10 @@ pub struct Catalogue {
 /// Where an entitlement stands in the list.
 #[derive(Clone, Debug, Default)]
 struct Index {
-    by_ref: HashMap<EntitlementRef, usize>,
-    by_id: HashMap<String, Vec<usize>>,
-    by_name: HashMap<String, Vec<usize>>,
-    by_label: HashMap<String, Vec<usize>>,
+    refs: HashMap<EntitlementRef, usize>,
+    ids: HashMap<String, Vec<usize>>,
+    names: HashMap<String, Vec<usize>>,
+    labels: HashMap<String, Vec<usize>>,
 }
 
 impl PartialEq for Catalogue {
@@ -288,7 +288,7 @@ impl Catalogue {
     /// The entitlement.
     #[must_use]
     pub fn get(&self, of: &EntitlementRef) -> Option<&Entitlement> {
-        self.index().by_ref.get(of).map(|at| &self.entitlements[*at])
+        self.index().refs.get(of).map(|at| &self.entitlements[*at])
     }
 
     /// The one of these kinds (none: of any) that is called so: by its id in either spelling, else by its API name, else by its
@@ -302,7 +302,7 @@ impl Catalogue {
         let index = self.index();
         let id = id_key(text);
         let folded = text.to_lowercase();
-        for (names, text) in [(&index.by_id, &id), (&index.by_name, &folded), (&index.by_label, &folded)] {
+        for (names, text) in [(&index.ids, &id), (&index.names, &folded), (&index.labels, &folded)] {
             let of_kind = |one: &&Entitlement| kinds.is_empty() || kinds.contains(&one.of.kind);
             let found: Vec<&Entitlement> = names
                 .get(text)
@@ -327,10 +327,10 @@ impl Catalogue {
         self.index.get_or_init(|| {
             let mut index = Index::default();
             for (at, one) in self.entitlements.iter().enumerate() {
-                index.by_ref.insert(one.of.clone(), at);
-                index.by_id.entry(id_key(&one.of.id)).or_default().push(at);
-                index.by_name.entry(one.name.to_lowercase()).or_default().push(at);
-                index.by_label.entry(one.label.to_lowercase()).or_default().push(at);
+                index.refs.insert(one.of.clone(), at);
+                index.ids.entry(id_key(&one.of.id)).or_default().push(at);
+                index.names.entry(one.name.to_lowercase()).or_default().push(at);
+                index.labels.entry(one.label.to_lowercase()).or_default().push(at);
             }
             index
         })
