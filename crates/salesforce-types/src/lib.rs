@@ -1,14 +1,17 @@
 //! Salesforce as types: record ids, field descriptions, what an org offers, error codes, the steps of a plan. No I/O.
 //!
 //! What the words mean to Salesforce stands in the REST API Developer Guide and the Object
-//! Reference; what Gangway makes of an error stands in one table, [`errors`].
+//! Reference; what Gangway makes of an error stands in one table, [`errors`], and what keeps a User active in another,
+//! [`blockers`].
 
+pub mod blockers;
 mod describe;
 mod entitlement;
 pub mod errors;
 mod plan;
 mod record_id;
 
+pub use blockers::{Blocker, blockers};
 pub use describe::{FieldDescription, FieldType, ObjectDescription, PicklistValue, RecordType};
 pub use entitlement::{
     Ask, AskedBy, Assigned, Assignment, Catalogue, Entitlement, EntitlementKind, EntitlementRef, Given,
