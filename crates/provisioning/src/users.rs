@@ -9,6 +9,7 @@
 //! | `decide.rs`, `round.rs` | one round, and what its decisions rest on |
 //! | `refer.rs`, `claim.rs` | the records that mappings refer to; what nobody else may match meanwhile |
 //! | `journal.rs`, `act.rs` | durable first, then sent |
+//! | `settle.rs` | when nothing can be left to decide, so that the change ends without another round |
 //! | `learn.rs`, `read_back.rs`, `see.rs` | what a refusal teaches, what became of a cut call, what Salesforce shows |
 //! | `hold.rs`, `record.rs` | what a person has to decide; what landed, in one transaction |
 //! | `preview.rs` | what would be done |
@@ -27,6 +28,7 @@ mod refer;
 mod round;
 mod scene;
 mod see;
+mod settle;
 
 pub use preview::IdentityPlan;
 pub(crate) use record::{action, reason_of};

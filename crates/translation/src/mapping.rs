@@ -203,6 +203,12 @@ impl Target {
         self.rules.iter().find(|rule| rule.field.eq_ignore_ascii_case(field))?.attribute()
     }
 
+    /// Whether there are fields that are written only once the record is there (`on = "update"`).
+    #[must_use]
+    pub fn has_rules_for_updates(&self) -> bool {
+        self.rules.iter().any(|rule| rule.on == On::Update)
+    }
+
     /// Whether the mapping fills this field.
     #[must_use]
     pub fn maps(&self, field: &str) -> bool {

@@ -9,6 +9,7 @@ use super::{
     Progress, Stop, UserChange,
     round::{Round, Turnover, note},
     scene::Bound,
+    settle,
 };
 use crate::ProvisionError;
 
@@ -51,6 +52,8 @@ pub(super) struct Chosen {
     pub(super) lead: Option<Link>,
     /// Whether the record is new to the target.
     pub(super) is_new: bool,
+    /// Whether nothing is left to decide for the target once this is done.
+    pub(super) is_last: bool,
     /// What waited for a confirmation before, and whether somebody had frozen it.
     pending: Fields,
     frozen: bool,
@@ -96,6 +99,7 @@ impl Stage {
             _ => (Fields::new(), false, Fields::new()),
         };
         let object = bound.target.object.clone();
+        let is_last = settle::is_last(course, translation, &steps);
         let Some(mut planned) = steps.plan.steps.into_iter().next() else {
             let unlinked = notes.into_iter().filter(is_always_said);
             self.notes.extend(unlinked.map(|note| (target.clone(), note)));
@@ -121,6 +125,7 @@ impl Stage {
             takes_over,
             lead,
             is_new,
+            is_last,
             pending,
             frozen,
             refused,
@@ -167,13 +172,14 @@ impl Progress {
 }
 
 impl UserChange {
-    /// Journal, then send, org after org; then what came of it is known, and the next round decides from that.
+    /// Journal, then send, org after org; then what came of it is known, and the next round decides from that. Whether every
+    /// step is done.
     pub(super) async fn carry_out_stage(
         &self,
         round: &Round<'_>,
-        stage: Stage,
+        stage: &Stage,
         progress: &mut Progress,
-    ) -> Result<(), Stop> {
+    ) -> Result<bool, Stop> {
         let plan = Plan { steps: stage.chosen.iter().map(|chosen| chosen.planned.clone()).collect() };
         let landed = progress.link_writes(&round.turnover.links);
         self.open(Some(&plan), rename(round.turnover), &landed).await?;
@@ -183,7 +189,7 @@ impl UserChange {
                 orgs.push(&chosen.planned.org);
             }
         }
-        let mut ended = Ok(());
+        let mut ended = Ok(true);
         for org in orgs {
             let chosen: Vec<&Chosen> =
                 stage.chosen.iter().filter(|chosen| chosen.planned.org == *org).collect();
@@ -192,7 +198,7 @@ impl UserChange {
             match sent {
                 Err(stop) if !self.ticket.takes_access_away() => return Err(stop),
                 Err(stop) => ended = ended.and(Err(stop)),
-                Ok(()) => {}
+                Ok(all_done) => ended = ended.map(|before| before && all_done),
             }
         }
         ended
@@ -204,12 +210,12 @@ impl UserChange {
         org: &OrgName,
         chosen: &[&Chosen],
         progress: &mut Progress,
-    ) -> Result<(), Stop> {
+    ) -> Result<bool, Stop> {
         let bound = |chosen: &Chosen| {
             let name = &chosen.target;
             *round.bounds.iter().find(|bound| bound.name() == name).expect("steps are of these targets")
         };
-        let Some(first) = chosen.first().copied().map(bound) else { return Ok(()) };
+        let Some(first) = chosen.first().copied().map(bound) else { return Ok(true) };
         let steps: Vec<Step> = chosen.iter().map(|chosen| chosen.planned.step.clone()).collect();
         let outcomes = first.org.act(&steps, &self.ticket).await;
         if outcomes.len() != steps.len() {
@@ -232,7 +238,7 @@ impl UserChange {
             progress.was_unsure = true;
             self.ticket.commit();
         }
-        let mut ended = Ok(());
+        let mut ended = Ok(rest.is_empty());
         for (chosen, outcome) in rest {
             let stop = match outcome {
                 StepOutcome::Refused(refusal) => {
@@ -245,7 +251,7 @@ impl UserChange {
                 StepOutcome::NotSent { why, retry_after } => Stop::Stalled { why, retry_after },
                 StepOutcome::Done { .. } | StepOutcome::Unknown { .. } => continue,
             };
-            ended = ended.and(self.target_failed(&bound(chosen), stop, progress));
+            ended = ended.and(self.target_failed(&bound(chosen), stop, progress).map(|()| false));
         }
         ended
     }

@@ -74,8 +74,16 @@ impl UserChange {
             progress.take_over(takes_over.as_ref());
             progress.land(link);
         }
-        self.carry_out_stage(&round, stage, progress).await?;
-        Err(stalled.unwrap_or(Stop::Again))
+        let all_done = self.carry_out_stage(&round, &stage, progress).await?;
+        if let Some(stop) = stalled {
+            return Err(stop);
+        }
+        if all_done && self.is_settled(&round, &stage, progress) {
+            #[cfg(debug_assertions)]
+            Box::pin(self.assert_settled(&round, &stage, progress)).await;
+            return self.finish(&turnover, stage, progress).await;
+        }
+        Err(Stop::Again)
     }
 
     /// What can be done now, for all records of the identity.
@@ -104,8 +112,15 @@ impl UserChange {
 
     /// Applies the request to the version that is current now, and checks `If-Match` against it.
     pub(super) async fn turn_over(&self, tenant: &Tenant, progress: &Progress) -> Result<Turnover, Stop> {
-        let stored = self.inner.store.get(&self.caller.tenant, ResourceKind::User, self.id.as_str()).await?;
-        let links = self.inner.store.links(&self.caller.tenant, &self.id).await?;
+        // Of an id that was just made nothing is kept.
+        let is_new = self.is_create() && self.request.id.is_none() && !self.has_to_end(progress);
+        let (stored, links) = if is_new {
+            (None, Vec::new())
+        } else {
+            let stored =
+                self.inner.store.get(&self.caller.tenant, ResourceKind::User, self.id.as_str()).await?;
+            (stored, self.inner.store.links(&self.caller.tenant, &self.id).await?)
+        };
         let stored = stored.filter(|stored| !stored.pending);
         if !self.is_create() && stored.is_none() {
             return Err(self.not_found().into());

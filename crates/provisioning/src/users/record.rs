@@ -45,15 +45,16 @@ impl UserChange {
         }
         let links = progress.link_writes(&turnover.links);
         let tasks = self.tasks_after(&stage, turnover, progress);
-        let had_tasks = !self.inner.store.tasks_of(&self.caller.tenant, &self.id).await?.is_empty();
         let notes = notes(stage, progress);
         let unchanged = turnover.wanted.is_some()
             && turnover.wanted == turnover.current
             && links.is_empty()
             && !progress.has_landed
             && tasks.is_empty()
-            && !had_tasks;
-        if let (true, Some(stored), true) = (unchanged, &turnover.stored, progress.failed.is_empty()) {
+            && progress.failed.is_empty();
+        if let (true, Some(stored)) = (unchanged, &turnover.stored)
+            && self.inner.store.tasks_of(&self.caller.tenant, &self.id).await?.is_empty()
+        {
             return self.unchanged(stored, &notes).await;
         }
         // The caller's deadline may have come first.
