@@ -168,6 +168,7 @@ fn open(connection: &Connection, change: NewChange) -> Result<Opened, StoreError
         return Ok(Opened::UserNameTaken { by });
     }
     let state = if change.plan.is_some() { ChangeState::Planned } else { ChangeState::Accepted };
+    let request = to_json("changes", "a request", &change.request)?;
     let plan = change.plan.as_ref().map(|plan| to_json("changes", "a plan", plan)).transpose()?;
     connection
         .prepare_cached(
@@ -186,7 +187,7 @@ fn open(connection: &Connection, change: NewChange) -> Result<Opened, StoreError
                 change.takes_access_away,
                 change.fingerprint.as_ref().map(<[u8; 32]>::as_slice),
                 rename,
-                change.request.to_string(),
+                request,
                 plan,
                 change.at.as_millisecond(),
             ])

@@ -1,7 +1,7 @@
 //! Writing resources: the row, what is searched for, and the counter.
 
 use model::{ResourceId, ResourceKind, Timestamp, Version};
-use rusqlite::{Connection, OptionalExtension, ToSql as _, params};
+use rusqlite::{Connection, OptionalExtension, Params, ToSql as _, params};
 use scim_types::{Resource, fold, schema::ENTERPRISE_USER_URN};
 use serde_json::Value;
 
@@ -13,6 +13,9 @@ use crate::StoreError;
 
 const READ: &str = "read resources";
 const WRITE: &str = "write resources";
+
+/// Writes the folded name where it is another one.
+const RENAME: &str = "UPDATE resources SET user_name_key = ?2 WHERE key = ?1 AND user_name_key IS NOT ?2";
 
 /// A resource's place in the file.
 #[derive(Clone, Copy)]
@@ -106,23 +109,46 @@ pub fn create(
     let columns = Columns::of(kind, body)?;
     let seq = count_one_more(connection, tenant, kind)?;
     let key = if let Some(row) = pending {
-        connection
-            .prepare_cached(
-                "UPDATE resources SET seq = ?2, pending = NULL, version = ?3, created_ms = ?4,
-                     modified_ms = ?4
-                 WHERE key = ?1",
-            )
-            .and_then(|mut update| {
-                update.execute(params![row.key, seq, signed(Version::FIRST.0), at.as_millisecond()])
-            })
-            .doing(WRITE)?;
-        update(connection, row.key, &columns)?;
+        make_visible(connection, row.key, seq, &columns, at)?;
         row.key
     } else {
         insert(connection, tenant, kind, id, &columns, &Visible::Recorded { seq }, at)?
     };
     set_emails(connection, tenant, key, &columns.emails)?;
     members::set(connection, tenant, key, &columns.members)
+}
+
+/// A pending row is searched by nothing but its id and its name, so all the rest is written at once.
+fn make_visible(
+    connection: &Connection,
+    key: i64,
+    seq: i64,
+    columns: &Columns,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE resources SET seq = ?2, pending = NULL, version = ?3, created_ms = ?4, modified_ms = ?4,
+                 display = ?5, external_id = ?6, display_name_key = ?7, employee_number_key = ?8, active = ?9,
+                 body = ?10
+             WHERE key = ?1",
+        )
+        .and_then(|mut update| {
+            update.execute(params![
+                key,
+                seq,
+                signed(Version::FIRST.0),
+                at.as_millisecond(),
+                columns.display,
+                columns.external_id,
+                columns.display_name,
+                columns.employee_number,
+                columns.active,
+                columns.body
+            ])
+        })
+        .doing(WRITE)?;
+    execute(connection, RENAME, params![key, columns.user_name])
 }
 
 /// Replaces the body of a recorded resource and moves its version.
@@ -237,10 +263,7 @@ fn update(connection: &Connection, key: i64, columns: &Columns) -> Result<(), St
         .and_then(|mut update| update.execute(params![key, columns.display, columns.body]))
         .doing(WRITE)?;
     for (sql, value) in [
-        (
-            "UPDATE resources SET user_name_key = ?2 WHERE key = ?1 AND user_name_key IS NOT ?2",
-            columns.user_name.to_sql(),
-        ),
+        (RENAME, columns.user_name.to_sql()),
         (
             "UPDATE resources SET external_id = ?2 WHERE key = ?1 AND external_id IS NOT ?2",
             columns.external_id.to_sql(),
@@ -255,12 +278,13 @@ fn update(connection: &Connection, key: i64, columns: &Columns) -> Result<(), St
         ),
         ("UPDATE resources SET active = ?2 WHERE key = ?1 AND active IS NOT ?2", columns.active.to_sql()),
     ] {
-        connection
-            .prepare_cached(sql)
-            .and_then(|mut update| update.execute(params![key, value?]))
-            .doing(WRITE)?;
+        execute(connection, sql, params![key, value.doing(WRITE)?])?;
     }
     Ok(())
+}
+
+fn execute(connection: &Connection, sql: &'static str, params: impl Params) -> Result<(), StoreError> {
+    connection.prepare_cached(sql).and_then(|mut write| write.execute(params)).map(|_| ()).doing(WRITE)
 }
 
 /// What a body is searched by, and the body as it is stored.
