@@ -1,4 +1,4 @@
-//! Talking to an org: OAuth, records, conversions, SOQL, limits. Knows no SCIM.
+//! Talking to an org: OAuth, records, conversions, entitlements, SOQL, limits. Knows no SCIM.
 //!
 //! Start at [`Org`]: it is one connected Salesforce org with its credentials, its quota and its queue. What a
 //! call can end in is [`CallError`], and the one question that all of this crate turns around is whether a
@@ -12,6 +12,7 @@ mod answer;
 mod conversion;
 mod describe;
 mod dispatch;
+mod entitlements;
 mod error;
 mod identity;
 mod limits;

@@ -26,10 +26,13 @@ const MAX_LIST: usize = 80_000;
 /// Queries in one Composite (REST API Developer Guide, "Composite").
 const MAX_QUERIES: usize = 5;
 
+/// A row, without its `attributes`.
+pub(crate) type Row = Map<String, Value>;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page {
-    records: Vec<Map<String, Value>>,
+    records: Vec<Row>,
     #[serde(default)]
     next_records_url: Option<String>,
 }
@@ -40,17 +43,13 @@ impl Org {
     /// # Errors
     ///
     /// More than [`MAX_ROWS`] rows are refused with `OPERATION_TOO_LARGE`; nothing is cut off in silence.
-    pub async fn query(
-        &self,
-        query: &Query,
-        purpose: Purpose<'_>,
-    ) -> Result<Vec<Map<String, Value>>, CallError> {
+    pub async fn query(&self, query: &Query, purpose: Purpose<'_>) -> Result<Vec<Row>, CallError> {
         let object = query.object().as_str();
         let path = self.query_path(query);
         let mut rows = Vec::new();
         if path.len() > MAX_URL {
             for page in self.pages(&[path], object, purpose).await? {
-                self.read_on(page, object, purpose, &mut rows).await?;
+                self.read_on(page?, object, purpose, &mut rows).await?;
             }
         } else {
             let answer = self.fetch(&Request::get(purpose, object, path), purpose).await?;
@@ -70,7 +69,7 @@ impl Org {
         field: &str,
         values: impl IntoIterator<Item = V>,
         purpose: Purpose<'_>,
-    ) -> Result<Vec<Map<String, Value>>, CallError> {
+    ) -> Result<Vec<Row>, CallError> {
         let field = Field::new(field)?;
         let values = values.into_iter().map(Into::into).collect();
         let queries: Vec<Query> =
@@ -83,10 +82,40 @@ impl Org {
         for queries in queries.chunks(MAX_QUERIES) {
             let paths: Vec<String> = queries.iter().map(|query| self.query_path(query)).collect();
             for page in self.pages(&paths, object, purpose).await? {
-                self.read_on(page, object, purpose, &mut rows).await?;
+                self.read_on(page?, object, purpose, &mut rows).await?;
             }
         }
         Ok(rows)
+    }
+
+    /// Runs queries of several objects, five in a call. Of each all rows, or why Salesforce would not run that one.
+    ///
+    /// # Errors
+    ///
+    /// Only where nothing is known of a query: the call failed, or one of them has to be asked again later.
+    pub(crate) async fn query_each(
+        &self,
+        queries: &[Query],
+        purpose: Purpose<'_>,
+    ) -> Result<Vec<Result<Vec<Row>, Refusal>>, CallError> {
+        let mut answers = Vec::with_capacity(queries.len());
+        for queries in queries.chunks(MAX_QUERIES) {
+            let paths: Vec<String> = queries.iter().map(|query| self.query_path(query)).collect();
+            let pages = self.pages(&paths, "composite", purpose).await?;
+            for (page, query) in pages.into_iter().zip(queries) {
+                let mut rows = Vec::new();
+                let read = match page {
+                    Ok(page) => self.read_on(page, query.object().as_str(), purpose, &mut rows).await,
+                    Err(error) => Err(error),
+                };
+                answers.push(match read {
+                    Ok(()) => Ok(rows),
+                    Err(CallError::Refused(refusal)) => Err(refusal),
+                    Err(error) => return Err(error),
+                });
+            }
+        }
+        Ok(answers)
     }
 
     fn query_path(&self, query: &Query) -> String {
@@ -100,7 +129,7 @@ impl Org {
         mut page: Page,
         object: &str,
         purpose: Purpose<'_>,
-        rows: &mut Vec<Map<String, Value>>,
+        rows: &mut Vec<Row>,
     ) -> Result<(), CallError> {
         loop {
             for row in &mut page.records {
@@ -127,7 +156,7 @@ impl Org {
         paths: &[String],
         object: &str,
         purpose: Purpose<'_>,
-    ) -> Result<Vec<Page>, CallError> {
+    ) -> Result<Vec<Result<Page, CallError>>, CallError> {
         let item = |(at, path): (usize, &String)| json!({ "method": "GET", "url": path, "referenceId": format!("query{at}") });
         let items: Vec<Value> = paths.iter().enumerate().map(item).collect();
         let request = Request {
@@ -138,7 +167,7 @@ impl Org {
         let answer = self.fetch(&request, purpose).await?;
         let answer: Value = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
         let items = answer["compositeResponse"].as_array().filter(|items| items.len() == paths.len());
-        items.ok_or_else(unreadable)?.iter().map(page_of).collect()
+        Ok(items.ok_or_else(unreadable)?.iter().map(page_of).collect())
     }
 }
 

@@ -193,6 +193,11 @@ impl Condition {
         Ok(Self::Eq(Field::new(field)?, value.into()))
     }
 
+    /// The field has another value, or none.
+    pub fn not_eq(field: &str, value: impl Into<Literal>) -> Result<Self, NotAName> {
+        Ok(Self::NotEq(Field::new(field)?, value.into()))
+    }
+
     /// The field has one of these values.
     pub fn is_in<V: Into<Literal>>(
         field: &str,
