@@ -111,6 +111,11 @@ impl Org {
         self.post("licenses", &json!({"Salesforce": total})).await;
     }
 
+    /// This keeps a User active from now on, by the names of the org's data; nothing does: an empty list.
+    pub async fn block(&self, username: &str, blockers: &[&str]) {
+        self.post(&format!("users/{username}/blockers"), &json!({"blockers": blockers})).await;
+    }
+
     /// Makes a User by the org's own API, as an administrator would. Answers its id.
     pub async fn make_user(&self, token: &str, fields: &Value) -> String {
         let profile = self.profile("Standard User").await;

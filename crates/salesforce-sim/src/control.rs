@@ -51,6 +51,7 @@ pub(crate) fn answer(world: &World, incoming: &Incoming, path: &[&str]) -> Reply
         ("POST", ["licenses"]) => licenses(world, incoming),
         ("GET", ["users", user, "grants"]) => grants(world, user),
         ("POST", ["users", user, "confirm-email"]) => confirm_email(world, user),
+        ("POST", ["users", user, "blockers"]) => blockers(world, incoming, user),
         ("POST", ["convert-lead"]) => convert_lead(world, incoming),
         ("POST", ["merge"]) => merge(world, incoming),
         ("POST", ["switches"]) => switches(world, incoming),
@@ -138,6 +139,27 @@ fn confirm_email(world: &World, text: &str) -> Result<Value, String> {
     } else {
         Err(format!("no e-mail address of {text} waits for its confirmation"))
     }
+}
+
+/// `{"blockers": ["default-case-owner"]}`: all that keeps the user active from now on; an empty list: nothing.
+fn blockers(world: &World, incoming: &Incoming, text: &str) -> Result<Value, String> {
+    let body = object(incoming)?;
+    let names: Option<Vec<&str>> = body
+        .get("blockers")
+        .and_then(Value::as_array)
+        .and_then(|all| all.iter().map(Value::as_str).collect());
+    let names = names.ok_or("blockers is a list of names or texts")?;
+    let mut org = world.org_mut();
+    let user = user(&org, text)?;
+    let texts: Vec<String> = names.into_iter().map(users::blocker).collect();
+    let count = texts.len();
+    if texts.is_empty() {
+        org.blockers.remove(&user);
+    } else {
+        org.blockers.insert(user, texts);
+    }
+    org.commit();
+    Ok(json!({"blockers": count}))
 }
 
 fn add_fault(world: &World, incoming: &Incoming) -> Result<Value, String> {

@@ -22,6 +22,7 @@ pub(crate) fn of(object: &Object) -> &'static dyn Rules {
         "Lead" => &crm::Leads,
         "Opportunity" => &crm::Opportunities,
         "Case" => &crm::Cases,
+        "Task" => &crm::Tasks,
         "Individual" => &crm::Individuals,
         "ContactPointTypeConsent" | "DataUsePurpose" => &crm::Owned,
         name => entitlements::rules(name).unwrap_or(&Plain),

@@ -61,6 +61,8 @@ pub(crate) struct Switches {
     pub(crate) username_syntax_code: String,
     /// The code with which a blocked deactivation is refused. Not documented.
     pub(crate) deactivation_blocked_code: String,
+    /// A blocked deactivation names all that stands in its way, one line each, not only the first. Not documented.
+    pub(crate) name_all_blockers: bool,
     /// The code with which a user who deactivates himself is refused. Not documented.
     pub(crate) self_deactivation_code: String,
     /// The status with which `DELETE` of a User is refused: 405 is seen, others are reported.
@@ -144,6 +146,7 @@ impl Default for Switches {
             numbers_as_text: true,
             username_syntax_code: "FIELD_INTEGRITY_EXCEPTION".into(),
             deactivation_blocked_code: "FIELD_INTEGRITY_EXCEPTION".into(),
+            name_all_blockers: false,
             self_deactivation_code: "FIELD_INTEGRITY_EXCEPTION".into(),
             user_delete_status: 405,
             read_says_deleted: false,

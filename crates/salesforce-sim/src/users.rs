@@ -264,9 +264,11 @@ fn check_deactivation(org: &Org, row: &Row, actor: Actor) -> Result<(), Refusals
         let code = org.switches.self_deactivation_code.clone();
         return Err(vec![Refusal::record(code, "You cannot deactivate yourself", &["IsActive"])]);
     }
-    if let Some(text) = id.and_then(|id| org.blockers.get(&id)).and_then(|texts| texts.first()) {
+    let blockers = id.and_then(|id| org.blockers.get(&id)).map(Vec::as_slice).unwrap_or_default();
+    if let Some(first) = blockers.first() {
         let code = org.switches.deactivation_blocked_code.clone();
-        return Err(vec![Refusal::record(code, text.clone(), &[])]);
+        let text = if org.switches.name_all_blockers { blockers.join("\n") } else { first.clone() };
+        return Err(vec![Refusal::record(code, text, &[])]);
     }
     if rights(org, row).is_admin {
         check_last_admin(org)?;

@@ -102,7 +102,7 @@ pub fn blockers(refusal: &Refusal, alone: bool) -> Vec<Blocker> {
     }
     let is_general = GENERAL.contains(&refusal.code.as_str());
     let says_so = BEGINNINGS.iter().any(|beginning| folded.contains(beginning));
-    if !says_so && !(alone && is_general) {
+    if !(says_so || alone && is_general) {
         return Vec::new();
     }
     let mut found: Vec<Blocker> = Vec::new();

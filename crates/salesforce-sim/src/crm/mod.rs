@@ -1,4 +1,4 @@
-//! Customers and prospects: `Account`, `Contact`, `Lead`, `Case`, `Opportunity`, `Individual`.
+//! Customers and prospects: `Account`, `Contact`, `Lead`, `Case`, `Opportunity`, `Task`, `Individual`.
 
 mod account;
 pub(crate) mod addresses;
@@ -57,6 +57,24 @@ impl Rules for Cases {
         row.set(write.object.at("IsClosed"), Cell::Bool(closed));
         record_types::complete(org, row, write)?;
         assignment::complete(org, row, write)?;
+        owners::complete(row, write);
+        Ok(())
+    }
+
+    fn check(&self, org: &Org, row: &Row, write: &Write<'_>) -> Result<(), Refusals> {
+        owners::check(org, row, write)
+    }
+}
+
+/// The rules of `Task`, something that somebody has to do.
+pub(crate) struct Tasks;
+
+impl Rules for Tasks {
+    fn complete(&self, _org: &mut Org, row: &mut Row, write: &Write<'_>) -> Result<(), Refusals> {
+        let text = |name: &str| row.get(write.object.at(name)).as_text();
+        let (closed, urgent) = (text("Status") == Some("Completed"), text("Priority") == Some("High"));
+        row.set(write.object.at("IsClosed"), Cell::Bool(closed));
+        row.set(write.object.at("IsHighPriority"), Cell::Bool(urgent));
         owners::complete(row, write);
         Ok(())
     }

@@ -52,6 +52,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("lead_status", include_str!("../../data/fields/lead_status.tsv")),
     ("opportunity", include_str!("../../data/fields/opportunity.tsv")),
     ("record_type", include_str!("../../data/fields/record_type.tsv")),
+    ("task", include_str!("../../data/fields/task.tsv")),
 ];
 const PICKLISTS: &[(&str, &str)] = &[
     ("time_zones", include_str!("../../data/picklists/time_zones.tsv")),

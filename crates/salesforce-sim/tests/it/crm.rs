@@ -207,3 +207,23 @@ async fn a_contact_with_cases_stays_and_one_without_goes_with_its_account() {
     let rows = world.query("SELECT Name, Account.Name FROM Contact").await;
     assert_eq!((&rows[0]["Name"], &rows[0]["Account"]["Name"]), (&json!("Ada Lovelace"), &json!("Engines")));
 }
+
+/// Object Reference, "Task": open until it is `Completed`; its owner is the running user unless the body says otherwise,
+/// and an active one.
+#[tokio::test]
+async fn tasks_have_an_owner_and_are_open_until_they_are_completed() {
+    let world =
+        World::from_file("[[users]]\nusername = \"gone@example.com\"\nfields = { IsActive = false }").await;
+    let path = "/services/data/v66.0/sobjects/Task";
+    let made = world.post(path, json!({"Subject": "Call"})).await.expect(201);
+    let id = made["id"].as_str().unwrap().to_owned();
+    assert!(id.starts_with("00T"));
+    let open = "SELECT Id, OwnerId FROM Task WHERE IsClosed = false";
+    let rows = world.query(open).await;
+    assert_eq!((rows.len(), rows[0]["OwnerId"].is_string()), (1, true));
+    let gone = world.query("SELECT Id FROM User WHERE Username = 'gone@example.com'").await[0]["Id"].clone();
+    let refused = world.patch(&format!("{path}/{id}"), json!({"OwnerId": gone})).await;
+    refused.expect_error(400, "INACTIVE_OWNER_OR_USER");
+    world.patch(&format!("{path}/{id}"), json!({"Status": "Completed"})).await.expect(204);
+    assert!(world.query(open).await.is_empty());
+}

@@ -163,6 +163,25 @@ async fn some_users_cannot_be_deactivated() {
     }
 }
 
+/// What keeps a user active comes and goes while the org runs, and is named one by one or all at once.
+#[tokio::test]
+async fn blockers_are_set_and_taken_away_from_outside() {
+    let world = World::from_file("[[users]]\nusername = \"owner@example.com\"").await;
+    let id = world.query("SELECT Id FROM User WHERE Username = 'owner@example.com'").await;
+    let path = format!("{USERS}/{}", id[0]["Id"].as_str().unwrap());
+    let control = "/users/owner@example.com/blockers";
+    world.control(control, json!({"blockers": ["default-workflow-user", "Something else"]})).await;
+    let first = world.patch(&path, json!({"IsActive": false})).await;
+    let first = first.expect_error(400, "FIELD_INTEGRITY_EXCEPTION")["message"].clone();
+    assert_eq!(first, "You cannot deactivate the Default Workflow User");
+    world.control("/switches", json!({"name-all-blockers": true})).await;
+    let all = world.patch(&path, json!({"IsActive": false})).await;
+    let all = all.expect_error(400, "FIELD_INTEGRITY_EXCEPTION")["message"].clone();
+    assert_eq!(all, "You cannot deactivate the Default Workflow User\nSomething else");
+    world.control(control, json!({"blockers": []})).await;
+    world.patch(&path, json!({"IsActive": false})).await.expect(204);
+}
+
 /// §9: last admin.
 #[tokio::test]
 async fn the_last_administrator_stays() {
