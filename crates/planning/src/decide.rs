@@ -442,7 +442,7 @@ fn leave(input: &Input<'_>, link: &Link) -> Decision {
         }
         OnLeave::Flag => target.flag.clone(),
         OnLeave::Anonymise => target.anonymised(input.describe),
-        OnLeave::Disable | OnLeave::FreezeThenDeactivate => {
+        OnLeave::Disable | OnLeave::Freeze | OnLeave::FreezeThenDeactivate => {
             let active = link.written.get("IsActive").and_then(Value::as_bool).unwrap_or(true);
             if active && !target.allow.disable {
                 return Decision::NotAllowed("disable");

@@ -31,6 +31,7 @@ pub(crate) struct Expression {
     program: Program,
     /// The attribute to name in notes and refusals.
     attribute: Option<&'static str>,
+    looks_at_groups: bool,
 }
 
 #[derive(Clone)]
@@ -89,6 +90,7 @@ impl Expression {
         if !scan.errors.is_empty() {
             return Err(scan.errors);
         }
+        let looks_at_groups = scan.looks_at_groups;
         let attribute = scan
             .paths
             .first()
@@ -108,12 +110,17 @@ impl Expression {
                 normalises: !scan.normalisers.is_empty(),
             },
         };
-        Ok(Self { program, attribute })
+        Ok(Self { program, attribute, looks_at_groups })
     }
 
     /// The SCIM attribute that stands for the expression.
     pub(crate) fn attribute(&self) -> Option<&'static str> {
         self.attribute
+    }
+
+    /// Whether it asks for the person's groups, which are no attribute that identity tools write.
+    pub(crate) fn looks_at_groups(&self) -> bool {
+        self.looks_at_groups
     }
 
     /// Evaluates for one user.

@@ -6,6 +6,7 @@
 //! org would refuse. The format is explained in `docs/mapping.md`.
 
 mod expression;
+mod glob;
 mod mapping;
 mod normalise;
 mod note;
@@ -13,9 +14,11 @@ mod source;
 mod suggest;
 mod translate;
 
+pub use glob::Glob;
 pub use mapping::{
-    AccountMissing, Allow, ConversionRules, ConversionWish, Conversions, DuplicatePolicy, Mapping,
-    MappingError, MappingErrors, OnLeave, RuleInFile, Severity, Target, WhenDeleted,
+    AccountMissing, Allow, ConversionRules, ConversionWish, Conversions, DuplicatePolicy, EntitlementPolicy,
+    GrantRule, GroupPolicy, HandOver, HandOverTo, Mapping, MappingError, MappingErrors, OnLeave, Ownership,
+    Partial, Publish, Pushed, PushedError, RuleInFile, Ruled, Severity, Target, WhenDeleted,
 };
 pub use note::{FieldRefusal, Note, NoteCode, RefusalKind};
 pub use translate::{Action, Awaited, Context, Desired, Reference, Resolved, Translation};

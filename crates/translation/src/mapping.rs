@@ -2,7 +2,10 @@
 
 mod check;
 mod conversion;
+mod entitlements;
 mod error;
+mod grants;
+mod groups;
 mod lines;
 mod next_identity;
 mod parse;
@@ -11,14 +14,20 @@ mod rule;
 
 use std::ops::Range;
 
+use jiff::SignedDuration;
 use model::{OrgName, TargetName};
-use salesforce_types::{Fields, ObjectDescription};
+use salesforce_types::{EntitlementKind, Fields, ObjectDescription};
 use scim_types::Resource;
 
 pub use conversion::{AccountMissing, ConversionRules, ConversionWish, Conversions};
+pub use entitlements::{EntitlementPolicy, Ownership};
 pub use error::{MappingError, MappingErrors, Severity};
+pub use grants::{GrantRule, Ruled};
+pub(crate) use grants::{RulePlace, Until};
+pub(crate) use groups::Template;
+pub use groups::{GroupPolicy, Partial, Publish, Pushed, PushedError};
 pub use lines::RuleInFile;
-pub use policy::{Allow, DuplicatePolicy, OnLeave, WhenDeleted};
+pub use policy::{Allow, DuplicatePolicy, HandOver, HandOverTo, OnLeave, WhenDeleted};
 pub(crate) use rule::{Meaning, On, Rule, Value};
 
 use crate::expression::Expression;
@@ -34,6 +43,12 @@ const DEFAULT_FILE: &str = "default-mapping.toml";
 pub struct Mapping {
     /// In the order of the file; at least one.
     pub targets: Vec<Target>,
+    /// Who gets which entitlements by rule, in the order of the file.
+    pub grants: Vec<GrantRule>,
+    /// Whose entitlements are.
+    pub entitlements: EntitlementPolicy,
+    /// Which SCIM Groups stand for an entitlement.
+    pub groups: GroupPolicy,
     warnings: Vec<MappingError>,
     text: Text,
     fingerprint: String,
@@ -59,6 +74,12 @@ pub struct Target {
     pub allow: Allow,
     /// What happens to the record of an identity that leaves.
     pub on_leave: OnLeave,
+    /// The kinds of entitlements that are taken away from a User who leaves, and given back to one who returns.
+    pub strip: Vec<EntitlementKind>,
+    /// A deactivation that Salesforce refuses for so long is an alarm.
+    pub alarm_after: SignedDuration,
+    /// Whose the records of a User who leaves become.
+    pub hand_over: Option<HandOver>,
     /// What [`OnLeave::Flag`] writes.
     pub flag: Fields,
     /// Whether a change fails where this target does; otherwise the target becomes a task.

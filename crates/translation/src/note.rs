@@ -63,6 +63,10 @@ pub enum NoteCode {
     ValueKept,
     /// A person has chosen a record for a target that the identity does not hold now.
     ChoiceKept,
+    /// Two rules of one rank ask for different profiles or roles.
+    RankTied,
+    /// Nobody knows until when a rule grants, so it grants nothing.
+    UntilUnknown,
     /// Salesforce keeps a record that was to be deleted.
     DeleteBlocked,
     /// Somebody has deleted the record; another is made.
@@ -110,6 +114,8 @@ impl NoteCode {
             Self::ValueDefaulted => "value-defaulted",
             Self::ValueKept => "value-kept",
             Self::ChoiceKept => "choice-kept",
+            Self::RankTied => "rank-tied",
+            Self::UntilUnknown => "until-unknown",
             Self::DeleteBlocked => "delete-blocked",
             Self::DeletedByHand => "deleted-by-hand",
             Self::LeadConverted => "lead-converted",

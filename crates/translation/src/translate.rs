@@ -12,8 +12,8 @@ use scim_types::Resource;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-pub(crate) use fit::fit;
 use fit::{Fitted, Misfit};
+pub(crate) use fit::{fit, moment};
 pub(crate) use reference::KEYS_OF_USER;
 pub use reference::{Awaited, Reference, Resolved};
 

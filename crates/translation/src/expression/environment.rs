@@ -5,6 +5,8 @@ use std::sync::{Arc, LazyLock};
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, filters, tests};
 
+use scim_types::fold_eq;
+
 use super::{FUEL, LONGEST_RESULT, Scope};
 use crate::normalise::Normaliser;
 
@@ -20,10 +22,12 @@ pub(super) const FILTERS: [&str; 12] = [
 pub(super) const TESTS: [&str; 6] = ["defined", "undefined", "none", "string", "startingwith", "endingwith"];
 /// `left(text, n)`; the others are the [`Normaliser`]s.
 const LEFT: &str = "left";
+/// `member_of(user, name)`.
+pub(super) const MEMBER_OF: &str = "member_of";
 
 /// The names of all functions.
 pub(super) fn functions() -> impl Iterator<Item = &'static str> {
-    Normaliser::ALL.into_iter().map(Normaliser::name).chain([LEFT])
+    Normaliser::ALL.into_iter().map(Normaliser::name).chain([LEFT, MEMBER_OF])
 }
 
 /// Whether there is a function of this name.
@@ -55,6 +59,7 @@ pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     environment.add_test("startingwith", tests::is_startingwith);
     environment.add_test("endingwith", tests::is_endingwith);
     environment.add_function(LEFT, left);
+    environment.add_function(MEMBER_OF, member_of);
     for normaliser in Normaliser::ALL {
         environment.add_function(normaliser.name(), move |state: &State, argument: Value| {
             let scope: Option<Arc<Scope>> = state.lookup(SCOPE).and_then(|scope| scope.downcast_object());
@@ -77,6 +82,21 @@ fn left(text: &Value, count: usize) -> Value {
         return Value::UNDEFINED;
     }
     Value::from(text.to_string().chars().take(count).collect::<String>())
+}
+
+/// `member_of(user, name)`: whether one of the person's groups is called so, in any case.
+fn member_of(user: &Value, name: &Value) -> Result<bool, Error> {
+    let groups = user.get_attr("groups")?;
+    if is_absent(name) || is_absent(&groups) {
+        return Ok(false);
+    }
+    let name = name.to_string();
+    for group in groups.try_iter()? {
+        if group.get_attr("display")?.as_str().is_some_and(|display| fold_eq(display, &name)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The nearest letters of ASCII, for systems that know no others. A sign that has none is left out.

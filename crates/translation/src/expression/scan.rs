@@ -8,7 +8,7 @@ use std::ops::Range;
 use scim_types::{AttrPath, PathError, Registry};
 
 use super::ExpressionError;
-use super::environment::{FILTERS, TESTS, functions, is_function};
+use super::environment::{FILTERS, MEMBER_OF, TESTS, functions, is_function};
 use crate::normalise::Normaliser;
 use crate::source::unavailable;
 use crate::suggest::nearest;
@@ -20,6 +20,8 @@ pub(super) struct Scan {
     pub paths: Vec<AttrPath>,
     /// The normalisers that are called, in order.
     pub normalisers: Vec<Normaliser>,
+    /// Whether it asks for the person's groups.
+    pub looks_at_groups: bool,
     /// The shape, if it is one that needs no minijinja.
     pub simple: Option<Simple>,
     /// Everything that is wrong.
@@ -130,6 +132,7 @@ impl Scanner<'_> {
         let token = &self.tokens[at];
         match Normaliser::named(token.text) {
             Some(normaliser) => self.scan.normalisers.push(normaliser),
+            None if token.text == MEMBER_OF => self.check_member_of(at),
             None if is_function(token.text) => {}
             None => {
                 let mut names: Vec<_> = functions().collect();
@@ -138,6 +141,33 @@ impl Scanner<'_> {
                 let message = format!("no function `{}`; there are {}", token.text, names.join(", "));
                 self.refuse(token.place.clone(), message, suggestion);
             }
+        }
+    }
+
+    /// The person, and one more argument. minijinja would find out only when it is called, and a `when` would never hold.
+    fn check_member_of(&mut self, at: usize) {
+        self.scan.looks_at_groups = true;
+        let (mut depth, mut arguments, mut end) = (0, 1, at + 1);
+        while let Some(token) = self.tokens.get(end) {
+            match token.text {
+                "(" | "[" | "{" => depth += 1,
+                ")" | "]" | "}" => depth -= 1,
+                "," if depth == 1 => arguments += 1,
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+            end += 1;
+        }
+        if self.text(at + 2) != "user"
+            || self.text(at + 3) != ","
+            || arguments != 2
+            || self.text(end - 1) == ","
+        {
+            let place = self.tokens[at].place.start..self.tokens[end.min(self.tokens.len() - 1)].place.end;
+            let message = format!("`{MEMBER_OF}` takes the person and the name of a group");
+            self.refuse(place, message, Some(format!("{MEMBER_OF}(user, \"Sales EMEA\")")));
         }
     }
 
@@ -272,8 +302,11 @@ impl Scanner<'_> {
         }
     }
 
-    /// The whole user is only good as the argument of a normaliser that takes it.
+    /// The whole user is only good as the argument of a function that takes it.
     fn check_whole_user(&mut self, user: usize) {
+        if user >= 2 && self.text(user - 2) == MEMBER_OF && self.text(user - 1) == "(" {
+            return;
+        }
         let function = user.checked_sub(2).and_then(|at| Normaliser::named(self.text(at)));
         let is_argument = user >= 2 && self.text(user - 1) == "(" && self.text(user + 1) == ")";
         let taken = function.is_some_and(|normaliser| normaliser.attribute_of_user().is_some());

@@ -1,6 +1,10 @@
 //! Reading a mapping, with the place of every mistake.
 
 mod conversion;
+mod entitlements;
+mod grants;
+mod groups;
+mod leaving;
 pub(super) mod links;
 mod rules;
 mod target;
@@ -8,12 +12,15 @@ mod target;
 use std::borrow::Cow;
 use std::ops::Range;
 
+use salesforce_types::EntitlementKind;
 use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::Text;
-use super::{Mapping, MappingError, MappingErrors, Target, next_identity};
+use super::{
+    EntitlementPolicy, GrantRule, GroupPolicy, Mapping, MappingError, MappingErrors, Target, next_identity,
+};
 use crate::expression::{Expression, ExpressionError};
 use crate::source::Source;
 use crate::suggest::nearest;
@@ -34,14 +41,15 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Mapping, MappingErrors> {
         reader.refuse(0..0, message, None);
         return Err(MappingErrors::new(reader.errors));
     }
-    let targets = if next_identity::is_one(text, file) {
-        next_identity::read(&mut reader, text)
+    let Content { targets, grants, entitlements, groups } = if next_identity::is_one(text, file) {
+        Content { targets: next_identity::read(&mut reader, text), ..Content::default() }
     } else {
         reader.toml(text)
     };
     let Reader { text: kept, errors, warnings } = reader;
     if errors.is_empty() {
-        Ok(Mapping { targets, warnings, fingerprint: fingerprint(text), text: kept })
+        let fingerprint = fingerprint(text);
+        Ok(Mapping { targets, grants, entitlements, groups, warnings, fingerprint, text: kept })
     } else {
         Err(MappingErrors::new(errors))
     }
@@ -55,6 +63,15 @@ fn fingerprint(text: &str) -> String {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+/// What stands in a mapping.
+#[derive(Default)]
+struct Content {
+    targets: Vec<Target>,
+    grants: Vec<GrantRule>,
+    entitlements: EntitlementPolicy,
+    groups: GroupPolicy,
 }
 
 pub(super) struct Reader {
@@ -76,18 +93,18 @@ impl Reader {
         }
     }
 
-    fn toml(&mut self, text: &str) -> Vec<Target> {
+    fn toml(&mut self, text: &str) -> Content {
         let (root, syntax_errors) = DeTable::parse_recoverable(text);
         for error in &syntax_errors {
             let message = format!("not TOML: {}", error.message().replace('\n', "; "));
             self.refuse(error.span().unwrap_or(0..0), message, None);
         }
         // What is left of a file with syntax errors would be blamed for what is missing.
-        if syntax_errors.is_empty() { self.mapping(root.get_ref()) } else { Vec::new() }
+        if syntax_errors.is_empty() { self.mapping(root.get_ref()) } else { Content::default() }
     }
 
-    fn mapping(&mut self, root: &DeTable<'_>) -> Vec<Target> {
-        self.refuse_unknown(root, &["targets"], "a mapping");
+    fn mapping(&mut self, root: &DeTable<'_>) -> Content {
+        self.refuse_unknown(root, &["targets", "grants", "entitlements", "groups"], "a mapping");
         let targets = match root.get("targets") {
             Some(item) => self.table(item, "`targets`"),
             None => None,
@@ -96,17 +113,34 @@ impl Reader {
             if self.errors.is_empty() {
                 self.refuse(0..0, "a mapping has at least one target, such as `[targets.staff]`", None);
             }
-            return Vec::new();
+            return Content::default();
         };
         let entries = in_order(table);
         let targets: Vec<Target> =
             entries.iter().filter_map(|(name, item)| self.target(name, item)).collect();
         let names: Vec<&str> = entries.iter().map(|(name, _)| name.get_ref().as_ref()).collect();
         self.links(&targets, &names);
-        targets
+        Content {
+            grants: root.get("grants").map(|item| self.grants(item, &targets, &names)).unwrap_or_default(),
+            entitlements: root.get("entitlements").map(|item| self.entitlements(item)).unwrap_or_default(),
+            groups: root.get("groups").map(|item| self.groups(item)).unwrap_or_default(),
+            targets,
+        }
     }
 
+    /// An expression over what identity tools write.
     fn expression(&mut self, item: &Item<'_>) -> Option<Expression> {
+        let expression = self.condition(item)?;
+        if expression.looks_at_groups() {
+            let message = "who is a member of what decides in `when` and `until`; a value is made from attributes alone";
+            self.refuse(item.span(), message, None);
+            return None;
+        }
+        Some(expression)
+    }
+
+    /// An expression that may also ask for the person's groups.
+    fn condition(&mut self, item: &Item<'_>) -> Option<Expression> {
         let text = self.string(item, "an expression")?;
         match Expression::parse(&text) {
             Ok(expression) => Some(expression),
@@ -219,6 +253,46 @@ impl Reader {
             self.not_one_of(item.span(), &word, &names);
         }
         found.map(|(_, meaning)| *meaning)
+    }
+
+    /// The entries of a list of tables, `[[what]]`.
+    fn tables<'i, 't>(&mut self, item: &'i Item<'t>, what: &str) -> Vec<(&'i Item<'t>, &'i DeTable<'t>)> {
+        let DeValue::Array(entries) = item.get_ref() else {
+            let message =
+                format!("{what} is a list, each entry below `[[{what}]]`; this is {}", kind(item.get_ref()));
+            self.refuse(item.span(), message, None);
+            return Vec::new();
+        };
+        entries.iter().filter_map(|entry| Some((entry, self.table(entry, "an entry")?))).collect()
+    }
+
+    /// The first line of an entry of a list of tables.
+    fn header(&self, item: &Item<'_>) -> Range<usize> {
+        let span = item.span();
+        let line = self.text.slice(span.clone()).lines().next().unwrap_or_default().trim_end();
+        span.start..span.start + line.len().max(1)
+    }
+
+    /// One of the kinds of entitlements, in the words of the configuration.
+    fn entitlement_kind(&mut self, place: Range<usize>, word: &str) -> Option<EntitlementKind> {
+        let found = EntitlementKind::ALL.into_iter().find(|kind| kind.as_str() == word);
+        if found.is_none() {
+            self.not_one_of(place, word, &EntitlementKind::ALL.map(EntitlementKind::as_str));
+        }
+        found
+    }
+
+    /// A list of kinds of entitlements, each with its place.
+    fn entitlement_kinds(&mut self, item: &Item<'_>, what: &str) -> Vec<(EntitlementKind, Range<usize>)> {
+        let mut kinds: Vec<(EntitlementKind, Range<usize>)> = Vec::new();
+        for (word, place) in self.strings(item, what) {
+            let Some(kind) = self.entitlement_kind(place.clone(), &word) else { continue };
+            if kinds.iter().any(|(known, _)| *known == kind) {
+                self.refuse(place.clone(), format!("`{kind}` is there twice"), None);
+            }
+            kinds.push((kind, place));
+        }
+        kinds
     }
 
     fn strings(&mut self, item: &Item<'_>, what: &str) -> Vec<(String, Range<usize>)> {

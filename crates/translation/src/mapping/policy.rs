@@ -48,8 +48,10 @@ pub enum OnLeave {
     /// Deactivate the User.
     #[default]
     Disable,
-    /// Freeze at once, then deactivate. So far the User is deactivated at once, which locks it out as well.
+    /// Freeze at once, then deactivate.
     FreezeThenDeactivate,
+    /// Freeze the User, and leave it at that: it keeps its licence.
+    Freeze,
     /// Nothing: the record stays as it is.
     None,
     /// Delete the record.
@@ -89,4 +91,26 @@ pub enum WhenDeleted {
     Create,
     /// A person decides.
     Hold,
+}
+
+/// Whose the records of somebody who leaves become.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HandOver {
+    /// Who gets them.
+    pub to: HandOverTo,
+    /// The objects whose records are handed over; of Opportunity and Task the open ones, of Lead those that are not converted.
+    pub objects: Vec<String>,
+    /// Whether he also takes the places in queues.
+    pub queues: bool,
+}
+
+/// Who gets the records of somebody who leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HandOverTo {
+    /// The person's manager.
+    Manager,
+    /// The User with this Username or id.
+    Named(String),
 }

@@ -6,6 +6,8 @@ mod number;
 use salesforce_types::{FieldDescription, FieldType, RecordId};
 use serde_json::Value;
 
+pub(crate) use moment::moment;
+
 use super::plain;
 use crate::note::{NoteCode, RefusalKind};
 

@@ -6,6 +6,8 @@ mod default_mapping;
 mod directories;
 mod documentation;
 mod expressions;
+mod grants;
+mod groups;
 mod kinds;
 mod laws;
 mod mapping_errors;

@@ -316,3 +316,108 @@ fn a_mapping_of_a_million_bytes_is_refused() {
     let error = errors(&"#".repeat(1024 * 1024 + 1));
     assert!(error.contains("1048576"), "{error}");
 }
+
+#[test]
+fn mistakes_in_rules_for_grants() {
+    insta::assert_snapshot!(errors(
+        r#"
+[targets.staff]
+object = "User"
+[targets.staff.fields]
+Username = 'user.userName'
+Title = 'member_of(user, "Sales")'
+
+[targets.leads]
+object = "Lead"
+[targets.leads.fields]
+LastName = 'user.userName'
+
+[[grants]]
+when = 'user.departmnt == "Sales"'
+permission-set = ["Sales_Ops"]
+
+[[grants]]
+name = "sales"
+target = "staf"
+permission-sets = ["Sales_Ops", "sales_ops", " "]
+rank = 10
+
+[[grants]]
+name = "sales"
+target = "leads"
+queues = []
+role = ["Sales"]
+rank = "first"
+until = 12:00:00
+
+[[grants]]
+when = 'member_of(user) or member_of("Sales") or member_of(user, "a", "b") or member_of(user,)'
+until = 'user.contractEnd'
+profile = ""
+
+[[grants]]
+until = true
+
+[[grants]]
+until = '2026-31-12'
+queues = ["Q"]
+"#
+    ));
+}
+
+#[test]
+fn mistakes_in_policies() {
+    insta::assert_snapshot!(errors(
+        r#"
+[entitlements]
+ownership = { permission-sets = "authoritative", queue = "mine" }
+least-privileged = { SFDC = "", sfdc = "Minimum", Sfdc = "Minimum" }
+waiting-list = "yes"
+rules = []
+
+[[groups.publish]]
+kinds = ["permision-set", "queue", "queue"]
+names = []
+display = "{lable} {name"
+
+[[groups.publish]]
+names = ["GW_*"]
+
+[[groups.pushed]]
+name = "sf-*-*"
+kind = "set"
+entitlement = "{3}"
+
+[[groups.pushed]]
+entitlement = "{1}"
+
+[groups]
+partial = "undo"
+
+[targets.staff]
+object = "User"
+allow = ["create", "update"]
+on-leave = "none"
+strip = ["profile", "permission-set", "license"]
+alarm-after = "soon"
+hand-over = { to = "somebody", objects = ["Case", "queue"] }
+[targets.staff.fields]
+Username = 'user.userName'
+
+[targets.leads]
+object = "Lead"
+on-leave = "freeze"
+strip = ["role"]
+alarm-after = "7d"
+hand-over = {}
+[targets.leads.fields]
+LastName = 'user.userName'
+"#
+    ));
+}
+
+#[test]
+fn nobody_is_granted_anything_where_nobody_is_a_user() {
+    let found = target_errors("Lead", "[[grants]]\nqueues = [\"Q\"]");
+    assert!(found.contains("no target of this mapping makes a User"), "{found}");
+}

@@ -6,13 +6,14 @@ use model::{OrgName, TargetName};
 use salesforce_types::Fields;
 use toml::de::{DeTable, DeValue};
 
+use super::leaving::Leaving;
 use super::{Item, Name, Reader, in_order, is_field_name, kind};
 use crate::mapping::{
     Allow, ConversionRules, DuplicatePolicy, Meaning, OnLeave, Place, Rule, Target, WhenDeleted,
 };
 use crate::suggest::nearest;
 
-const TARGET_KEYS: [&str; 15] = [
+const TARGET_KEYS: [&str; 18] = [
     "org",
     "object",
     "when",
@@ -27,6 +28,9 @@ const TARGET_KEYS: [&str; 15] = [
     "assignment-rules",
     "when-deleted",
     "conversion",
+    "strip",
+    "alarm-after",
+    "hand-over",
     "fields",
 ];
 
@@ -34,7 +38,7 @@ const TARGET_KEYS: [&str; 15] = [
 const OBJECTS: [&str; 3] = ["User", "Contact", "Lead"];
 
 /// Keys that make no sense for every object: for which they do, and why not for the others.
-const KEYS_OF_SOME: [(&str, &[&str], &str); 7] = [
+const KEYS_OF_SOME: [(&str, &[&str], &str); 10] = [
     (
         "external-id",
         &["Contact", "Lead"],
@@ -46,6 +50,9 @@ const KEYS_OF_SOME: [(&str, &[&str], &str); 7] = [
     ("assignment-rules", &["Lead"], "assignment rules choose the owner of leads"),
     ("when-deleted", &["Contact", "Lead"], "nobody can delete a User"),
     ("conversion", &["Contact"], "a lead is converted into a contact"),
+    ("strip", &["User"], "only Users have entitlements"),
+    ("alarm-after", &["User"], "only Users are deactivated"),
+    ("hand-over", &["User"], "only Users own records"),
 ];
 
 /// A word of `allow`.
@@ -78,10 +85,11 @@ const NO_LOGIN: &str =
     "a Contact or Lead cannot log in, so there is nothing to disable; `on-leave` says what happens to it";
 
 /// The words of `on-leave`, and for which objects.
-const ON_LEAVE: [(&str, OnLeave, &[&str]); 6] = [
+const ON_LEAVE: [(&str, OnLeave, &[&str]); 7] = [
     ("disable", OnLeave::Disable, &["User"]),
+    ("freeze", OnLeave::Freeze, &["User"]),
     ("freeze-then-deactivate", OnLeave::FreezeThenDeactivate, &["User"]),
-    ("none", OnLeave::None, &["Contact", "Lead"]),
+    ("none", OnLeave::None, &OBJECTS),
     ("delete", OnLeave::Delete, &["Contact", "Lead"]),
     ("flag", OnLeave::Flag, &["Contact", "Lead"]),
     ("anonymise", OnLeave::Anonymise, &["Contact", "Lead"]),
@@ -120,11 +128,16 @@ impl Reader {
         }
         let usual = object.unwrap_or("Contact");
         let org = self.org(table);
-        let when = table.get("when").and_then(|item| self.expression(item));
+        let when = table.get("when").and_then(|item| self.condition(item));
         let external_id = self.external_id(table, usual);
         let allow = self.allow(table, object);
         let on_leave = self.on_leave(table, object, allow);
         let (flag, flag_places) = self.flag(table, object, on_leave);
+        let leaving = match object {
+            Some("User") => self.leaving(table, on_leave, allow),
+            // Said already where one of the keys is there.
+            _ => Leaving::default(),
+        };
         let rules = self.fields(table, object, header.clone());
         let (matching, places) = self.matching(table, usual, external_id.as_deref(), header.clone(), &rules);
         self.refuse_twice(table, external_id.as_deref(), &flag, &flag_places, &rules);
@@ -157,6 +170,9 @@ impl Reader {
             matching,
             allow,
             on_leave,
+            strip: leaving.strip,
+            alarm_after: leaving.alarm_after,
+            hand_over: leaving.hand_over,
             flag,
             required,
             record_type,
@@ -197,7 +213,7 @@ impl Reader {
         chosen.unwrap_or_default()
     }
 
-    fn org(&mut self, table: &DeTable<'_>) -> Option<OrgName> {
+    pub(super) fn org(&mut self, table: &DeTable<'_>) -> Option<OrgName> {
         let item = table.get("org")?;
         let text = self.string(item, "`org`")?;
         match OrgName::new(text) {

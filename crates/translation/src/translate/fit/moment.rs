@@ -46,6 +46,13 @@ pub(super) fn instant(value: &Value) -> Result<Fitted, Misfit> {
     Ok(Fitted { value, note })
 }
 
+/// The instant that a text names; of a day its start. What says no time zone is in UTC.
+pub(crate) fn moment(text: &str) -> Option<Timestamp> {
+    let moment = read(text)?;
+    let local = moment.date.to_datetime(moment.time.unwrap_or(Time::midnight()));
+    moment.offset.unwrap_or(Offset::UTC).to_timestamp(local).ok()
+}
+
 /// `12:00:00.000Z`: Salesforce's times have no zone.
 pub(super) fn time(value: &Value) -> Result<Fitted, Misfit> {
     let text = one(value)?;
