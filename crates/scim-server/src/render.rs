@@ -216,6 +216,8 @@ mod tests {
             modified: "2026-02-03T04:05:06.789Z".parse().unwrap(),
             pending: false,
             body: body.into(),
+            asked: None,
+            stands_for: None,
             groups: vec![],
             members: vec![],
         }
@@ -224,7 +226,11 @@ mod tests {
     fn ada() -> StoredResource {
         let body = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada","name":{"familyName":"L\u00f6we"}}"#;
         StoredResource {
-            groups: vec![GroupRef { id: ResourceId::from_text("g-1"), display: "\"Crew\"".into() }],
+            groups: vec![GroupRef {
+                id: ResourceId::from_text("g-1"),
+                display: "\"Crew\"".into(),
+                stands_for: None,
+            }],
             ..stored(ResourceKind::User, body)
         }
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use model::{OrgName, ResourceId, ResourceKind, TenantId, Timestamp, Version};
-use salesforce_types::{Link, RecordId};
+use salesforce_types::{Link, RecordId, StandsFor};
 use scim_types::{AttrPath, Filter};
 use serde_json::{Map, Value, json};
 
@@ -26,6 +26,10 @@ pub struct StoredResource {
     /// The canonical [`scim_types::Resource`] as compact JSON text, without `id`, `meta`,
     /// `groups` and `members`.
     pub body: String,
+    /// For a User: what of `entitlements` and `roles` was asked for, as JSON text, where that differs from what the body shows.
+    pub asked: Option<String>,
+    /// For a Group: the entitlement that its members have, as its body says it.
+    pub stands_for: Option<StandsFor>,
     /// For a User: the groups it is a direct member of. Empty for a Group.
     pub groups: Vec<GroupRef>,
     /// For a Group, when asked for: its members in the order they joined. Empty for a User.
@@ -99,6 +103,8 @@ pub struct GroupRef {
     pub id: ResourceId,
     /// The group's `displayName`.
     pub display: String,
+    /// The entitlement that the group stands for.
+    pub stands_for: Option<StandsFor>,
 }
 
 /// One element of a Group's `members`.
@@ -231,6 +237,13 @@ pub trait Directory: Send + Sync {
         after: Option<Cursor>,
         limit: u32,
     ) -> Result<IdPage, StoreError>;
+
+    /// The Groups that stand for an entitlement, with their `displayName`, in the order of their creation; pending ones left
+    /// out.
+    async fn groups_standing(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Vec<(ResourceId, String, StandsFor)>, StoreError>;
 
     /// How many resources of a kind a tenant has (pending ones left out).
     async fn count(&self, tenant: &TenantId, kind: ResourceKind) -> Result<u64, StoreError>;

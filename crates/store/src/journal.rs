@@ -16,7 +16,7 @@ use salesforce_types::{Link, Plan};
 use scim_types::Resource;
 use serde_json::Value;
 
-use crate::{AuditEntry, NewTask, StoreError};
+use crate::{AuditEntry, GrantWrite, NewTask, StoreError};
 
 /// A request on its way into the journal.
 #[derive(Clone, Debug)]
@@ -128,6 +128,13 @@ pub struct Record {
     pub write: ResourceWrite,
     /// What becomes of its links.
     pub links: Vec<LinkWrite>,
+    /// What becomes of its grants. The open ones of a deleted User end in any case.
+    pub grants: Vec<GrantWrite>,
+    /// The Groups that it joins and leaves.
+    pub memberships: Vec<MembershipWrite>,
+    /// What was asked for where that differs from the body ([`StoredResource::asked`](crate::StoredResource::asked)). It is
+    /// written with the body; a write without one leaves what is there.
+    pub asked: Option<String>,
     /// The tasks that it has from now on: all others of it end. Absent: they stay as they are. A deleted resource has
     /// none.
     pub tasks: Option<Vec<NewTask>>,
@@ -153,6 +160,13 @@ pub enum ResourceWrite {
         /// The new body.
         body: Resource,
     },
+    /// As `Replace`, but of a Group the members stay as they are.
+    Revise {
+        /// The version the change was decided on.
+        expected: Version,
+        /// The new body.
+        body: Resource,
+    },
     /// It is gone, with its links and memberships.
     Delete {
         /// The version the change was decided on.
@@ -160,6 +174,18 @@ pub enum ResourceWrite {
     },
     /// It stays as it is, version included; only links, audit and outcome are written.
     Keep,
+}
+
+/// Joins or leaves a Group. The Group's version stays. Who is in it already, or is not, stays so; a Group that is not there
+/// (any more) is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MembershipWrite {
+    /// The Group.
+    pub group: ResourceId,
+    /// Whether it joins; else it leaves.
+    pub joins: bool,
+    /// What the tool calls the member, if it does.
+    pub display: Option<String>,
 }
 
 /// What becomes of a link.

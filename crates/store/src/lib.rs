@@ -9,31 +9,42 @@
 //! read and [`Journal`] for how it comes about; both backends run [`conformance`].
 
 mod audit;
+mod catalogues;
 pub mod conformance;
 mod directory;
 mod error;
 mod holds;
 mod journal;
 mod lease;
+mod ledger;
 pub mod sqlite;
 mod targets;
 mod tasks;
 mod vault;
 
 pub use audit::{Audit, AuditEntry, Audited};
+pub use catalogues::Catalogues;
 pub use directory::{
     Cursor, Directory, GroupRef, IdPage, Member, Page, Query, SortBy, StoredResource, Window,
 };
 pub use error::StoreError;
 pub use holds::{Hold, HoldKind, Holds};
 pub use journal::{
-    Change, ChangeOutcome, Journal, LinkWrite, NewChange, OpenChange, Opened, Record, Recorded, ResourceWrite,
+    Change, ChangeOutcome, Journal, LinkWrite, MembershipWrite, NewChange, OpenChange, Opened, Record,
+    Recorded, ResourceWrite,
 };
 pub use lease::{Lease, Leases};
+pub use ledger::{Ended, GrantWrite, Held, Ledger};
 pub use targets::{LinkPage, RememberedTarget, Targets};
 pub use tasks::{NewTask, Task, TaskKind, Tasks};
 pub use vault::{MasterKey, Secret, Vault};
 
 /// Everything that is remembered. Cheap to share: `Arc<dyn Store>`.
-pub trait Store: Directory + Journal + Audit + Holds + Tasks + Targets + Vault + Leases {}
-impl<T: Directory + Journal + Audit + Holds + Tasks + Targets + Vault + Leases> Store for T {}
+pub trait Store:
+    Directory + Journal + Ledger + Audit + Holds + Tasks + Targets + Catalogues + Vault + Leases
+{
+}
+impl<T> Store for T where
+    T: Directory + Journal + Ledger + Audit + Holds + Tasks + Targets + Catalogues + Vault + Leases
+{
+}

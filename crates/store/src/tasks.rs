@@ -11,6 +11,7 @@
 
 use async_trait::async_trait;
 use model::{ResourceId, TargetName, TaskId, TenantId, Timestamp};
+use salesforce_types::EntitlementRef;
 use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
@@ -32,6 +33,17 @@ pub enum TaskKind {
         /// Through which target.
         through: TargetName,
     },
+    /// To deactivate the record of somebody who has left: something in Salesforce does not let go of it yet.
+    Deactivation,
+    /// To grant what there was no free seat for.
+    Seat {
+        /// What.
+        of: EntitlementRef,
+    },
+    /// To take away what is granted until a moment.
+    Expiry,
+    /// To give the records of somebody who has left to somebody else.
+    HandOver,
 }
 
 /// A task on its way into the store.

@@ -10,27 +10,52 @@ use model::{
 };
 use oracle::{Ended, Oracle};
 use proptest::prelude::*;
-use salesforce_types::{Fields, Link, Plan, PlannedStep, RecordId, Step};
+use salesforce_types::{
+    EntitlementKind, EntitlementRef, Fields, Grant, GrantState, Link, Plan, PlannedStep, RecordId, Step,
+};
 use scim_types::Resource;
 use serde_json::json;
 use store::{
-    Audit, AuditEntry, ChangeOutcome, Directory, Journal, LinkWrite, MasterKey, NewChange, NewTask, Record,
-    Recorded, ResourceWrite, StoreError, Targets, Task, TaskKind, Tasks, sqlite::SqliteStore,
+    Audit, AuditEntry, ChangeOutcome, Directory, GrantWrite, Held, Journal, Ledger, LinkWrite, MasterKey,
+    NewChange, NewTask, Record, Recorded, ResourceWrite, StoreError, Targets, Task, TaskKind, Tasks,
+    sqlite::SqliteStore,
 };
 
 const USER: ResourceKind = ResourceKind::User;
 /// Few, so that they meet.
 const IDENTITIES: [&str; 2] = ["a", "b"];
 const TARGETS: [&str; 2] = ["contact", "staff"];
+const STATES: [GrantState; 5] =
+    [GrantState::Granted, GrantState::Found, GrantState::Refused, GrantState::Waiting, GrantState::Stripped];
 
 /// What is asked. Numbers choose among what is there at that moment.
 #[derive(Clone, Debug)]
 enum Ask {
-    Open { who: usize, name: usize, what: Intent },
-    Replan { change: usize, rename: Option<usize>, landed: Vec<LinkAsk> },
-    Record { change: Option<usize>, who: usize, write: Write, links: Vec<LinkAsk>, tasks: TasksAsk },
-    Withdraw { change: usize },
-    Postpone { task: usize, in_seconds: i64 },
+    Open {
+        who: usize,
+        name: usize,
+        what: Intent,
+    },
+    Replan {
+        change: usize,
+        rename: Option<usize>,
+        landed: Vec<LinkAsk>,
+    },
+    Record {
+        change: Option<usize>,
+        who: usize,
+        write: Write,
+        links: Vec<LinkAsk>,
+        grants: Vec<GrantAsk>,
+        tasks: TasksAsk,
+    },
+    Withdraw {
+        change: usize,
+    },
+    Postpone {
+        task: usize,
+        in_seconds: i64,
+    },
     Restart,
 }
 
@@ -45,6 +70,7 @@ enum Intent {
 enum Write {
     Create(usize),
     Replace(usize),
+    Revise(usize),
     StaleReplace(usize),
     Delete,
     Keep,
@@ -54,6 +80,21 @@ enum Write {
 enum LinkAsk {
     Set { target: usize, record: u32, left: bool, synced: bool },
     Remove { target: usize },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum GrantAsk {
+    /// In this state, since so many seconds before now.
+    Set {
+        of: usize,
+        org: usize,
+        state: usize,
+        seconds_ago: i64,
+    },
+    End {
+        of: usize,
+        org: usize,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -91,10 +132,18 @@ fn ask() -> impl Strategy<Value = Ask> {
         (1..40_i64).prop_map(|in_seconds| TasksAsk::Again { in_seconds }),
         prop::collection::vec(task, 0..3).prop_map(TasksAsk::New),
     ];
+    let few = || 0..2_usize;
+    let grant = prop_oneof![
+        3 => (few(), few(), 0..STATES.len(), prop_oneof![3 => Just(0), 1 => 0..5_i64])
+            .prop_map(|(of, org, state, seconds_ago)| GrantAsk::Set { of, org, state, seconds_ago }),
+        1 => (few(), few()).prop_map(|(of, org)| GrantAsk::End { of, org }),
+    ];
+    let grants = prop::collection::vec(grant, 0..4);
     let intent = prop::sample::select(vec![Intent::Create, Intent::Create, Intent::Rename, Intent::Other]);
     let write = prop_oneof![
         3 => name().prop_map(Write::Create),
-        3 => name().prop_map(Write::Replace),
+        2 => name().prop_map(Write::Replace),
+        1 => name().prop_map(Write::Revise),
         1 => name().prop_map(Write::StaleReplace),
         1 => Just(Write::Delete),
         9 => Just(Write::Keep),
@@ -103,8 +152,9 @@ fn ask() -> impl Strategy<Value = Ask> {
         4 => (who(), name(), intent).prop_map(|(who, name, what)| Ask::Open { who, name, what }),
         3 => (0..4_usize, prop::option::weighted(0.3, name()), links.clone())
             .prop_map(|(change, rename, landed)| Ask::Replan { change, rename, landed }),
-        8 => (prop::option::weighted(0.5, 0..4_usize), who(), write, links, tasks)
-            .prop_map(|(change, who, write, links, tasks)| Ask::Record { change, who, write, links, tasks }),
+        8 => (prop::option::weighted(0.5, 0..4_usize), who(), write, links, grants, tasks).prop_map(
+            |(change, who, write, links, grants, tasks)| Ask::Record { change, who, write, links, grants, tasks }
+        ),
         2 => (0..4_usize).prop_map(|change| Ask::Withdraw { change }),
         3 => (0..4_usize, 1..40_i64).prop_map(|(task, in_seconds)| Ask::Postpone { task, in_seconds }),
         1 => Just(Ask::Restart),
@@ -129,6 +179,7 @@ proptest! {
                 who,
                 write: Write::Create(who),
                 links: Vec::new(),
+                grants: Vec::new(),
                 tasks: TasksAsk::Silent,
             };
             for ask in (0..there).map(create).chain(asked) {
@@ -163,13 +214,13 @@ impl Both {
         match ask {
             Ask::Open { who, name, what } => self.open(who, name, what).await,
             Ask::Replan { change, rename, landed } => self.replan(change, rename, &landed).await,
-            Ask::Record { change, who, write, links, tasks } => {
-                self.record(change, who, write, &links, &tasks).await
+            Ask::Record { change, who, write, links, grants, tasks } => {
+                self.record(change, who, write, (&links, &grants), &tasks).await
             }
             Ask::Withdraw { change } => {
                 let Some(id) = self.oracle.open_change(change) else { return Ok(()) };
                 self.store.withdraw(&id, outcome(), true, at(self.step)).await.unwrap();
-                self.oracle.withdraw(&id);
+                self.oracle.withdraw(&id, at(self.step));
                 Ok(())
             }
             Ask::Postpone { task, in_seconds } => {
@@ -229,7 +280,7 @@ impl Both {
         change: Option<usize>,
         who: usize,
         write: Write,
-        links: &[LinkAsk],
+        (links, grants): (&[LinkAsk], &[GrantAsk]),
         tasks: &TasksAsk,
     ) -> Result<(), TestCaseError> {
         let change = change.and_then(|change| self.oracle.open_change(change));
@@ -239,6 +290,7 @@ impl Both {
         let write = match write {
             Write::Create(name) => ResourceWrite::Create(user(name)),
             Write::Replace(name) => ResourceWrite::Replace { expected: version, body: user(name) },
+            Write::Revise(name) => ResourceWrite::Revise { expected: version, body: user(name) },
             Write::StaleReplace(name) => {
                 ResourceWrite::Replace { expected: version.next(), body: user(name) }
             }
@@ -257,11 +309,15 @@ impl Both {
             resource,
             write,
             links: self.links(links),
+            grants: self.grants(grants),
+            memberships: Vec::new(),
+            asked: (who == 0).then(|| format!(r#"{{"entitlements":[{}]}}"#, self.step)),
             tasks,
             audit: AuditEntry {
                 client: client(),
                 action: "resync".to_owned(),
                 fields: vec![format!("{}.Title", TARGETS[who % TARGETS.len()])],
+                grants: Vec::new(),
                 notes: Vec::new(),
                 mapping: Some(format!("at {}", self.step)),
             },
@@ -292,6 +348,27 @@ impl Both {
             LinkAsk::Remove { target } => LinkWrite::Remove(target_of(target)),
         };
         asked.iter().map(link).collect()
+    }
+
+    fn grants(&self, asked: &[GrantAsk]) -> Vec<GrantWrite> {
+        let grant = |ask: &GrantAsk| match *ask {
+            GrantAsk::Set { of, org, state, seconds_ago } => GrantWrite::Set(Grant {
+                org: org_of(org),
+                target: target_of(org),
+                of: entitlement(of),
+                name: format!("at {}", self.step),
+                state: STATES[state],
+                asked: Vec::new(),
+                row: None,
+                since: at(self.step - seconds_ago),
+                until: None,
+                reason: None,
+            }),
+            GrantAsk::End { of, org } => {
+                GrantWrite::End { org: org_of(org), of: entitlement(of), why: format!("at {}", self.step) }
+            }
+        };
+        asked.iter().map(grant).collect()
     }
 
     fn tasks(&self, asked: &[TaskAsk]) -> Vec<NewTask> {
@@ -327,7 +404,7 @@ impl Both {
             let shown = store.get(tenant, USER, id.as_str()).await.unwrap();
             let shown = shown.map(|shown| {
                 let body: Resource = serde_json::from_str(&shown.body).unwrap();
-                (shown.pending, shown.version, body.user_name().unwrap().to_owned())
+                (shown.pending, shown.version, body.user_name().unwrap().to_owned(), shown.asked)
             });
             prop_assert_eq!(shown, oracle.shown(&id), "{}", id);
             prop_assert_eq!(store.links(tenant, &id).await.unwrap(), oracle.links(&id), "links of {}", id);
@@ -341,6 +418,7 @@ impl Both {
                 prop_assert_eq!(told, wrote.cloned().collect::<Vec<_>>(), "who wrote {}", field);
             }
         }
+        self.compare_ledger().await?;
         prop_assert_eq!(store.open_tasks(None).await.unwrap(), oracle.open_tasks());
         let now = at(self.step);
         prop_assert_eq!(store.due_tasks(now, 2).await.unwrap(), oracle.due_tasks(now, 2));
@@ -352,6 +430,32 @@ impl Both {
         let open = store.open_changes(None).await.unwrap();
         let open: Vec<_> = open.into_iter().map(|open| (open.change.id, open.plan, open.landed)).collect();
         prop_assert_eq!(open, oracle.open_changes());
+        Ok(())
+    }
+
+    async fn compare_ledger(&self) -> Result<(), TestCaseError> {
+        let (store, oracle, tenant) = (&self.store, &self.oracle, &tenant());
+        for id in IDENTITIES.map(ResourceId::from_text) {
+            prop_assert_eq!(store.grants(tenant, &id).await.unwrap(), oracle.grants(&id));
+            for of in [0, 1].map(entitlement) {
+                let told = store.history(tenant, &id, &of).await.unwrap();
+                prop_assert_eq!(told, oracle.history(&id, &of), "{} of {}", of, id);
+            }
+        }
+        for of in [0, 1].map(entitlement) {
+            // Now, some moment, and the moment of the last write.
+            for then in [None, Some(at(self.step / 2)), Some(at(self.step))] {
+                let told = store.holders(tenant, None, &of, then).await.unwrap();
+                prop_assert_eq!(&told, &oracle.holders(&of, then), "who has {} at {:?}", of, then);
+                let here = store.holders(tenant, Some(&org_of(0)), &of, then).await.unwrap();
+                let expected: Vec<Held> =
+                    told.into_iter().filter(|held| held.grant.org == org_of(0)).collect();
+                prop_assert_eq!(here, expected, "who has {} in one org at {:?}", of, then);
+            }
+        }
+        for state in STATES {
+            prop_assert_eq!(store.in_state(tenant, state, 2).await.unwrap(), oracle.in_state(state, 2));
+        }
         Ok(())
     }
 
@@ -387,6 +491,15 @@ fn identity(number: usize) -> ResourceId {
 
 fn target_of(number: usize) -> TargetName {
     TargetName::new(TARGETS[number]).unwrap()
+}
+
+fn org_of(number: usize) -> OrgName {
+    OrgName::new(["acme-emea", "acme-prod"][number]).unwrap()
+}
+
+fn entitlement(number: usize) -> EntitlementRef {
+    let kind = [EntitlementKind::PermissionSet, EntitlementKind::Profile][number];
+    EntitlementRef { kind, id: "1".to_owned() }
 }
 
 fn name_of(number: usize) -> String {

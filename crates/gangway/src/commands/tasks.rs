@@ -37,6 +37,10 @@ fn row(task: &Task) -> [String; 8] {
     let owed = match &task.kind {
         TaskKind::Removal => format!("{}: take leave of the record, the identity was deleted", task.target),
         TaskKind::Target => format!("{}: bring the record into agreement", task.target),
+        TaskKind::Deactivation => format!("{}: deactivate the record, the person has left", task.target),
+        TaskKind::Seat { of } => format!("{}: grant {of}, which has no free seat", task.target),
+        TaskKind::Expiry => format!("{}: take away what was granted until then", task.target),
+        TaskKind::HandOver => format!("{}: give the records of the person to somebody else", task.target),
         TaskKind::Reference { field, waits_for, through } => {
             format!("{}.{field}: the record of {waits_for} in {through}", task.target)
         }

@@ -160,11 +160,15 @@ impl UserChange {
             resource: self.id.clone(),
             write: becomes,
             links,
+            grants: Vec::new(),
+            memberships: Vec::new(),
+            asked: None,
             tasks: Some(tasks),
             audit: AuditEntry {
                 client: self.caller.client.clone(),
                 action: action(&self.request.operation).to_owned(),
                 fields: fields.collect(),
+                grants: Vec::new(),
                 notes: notes.iter().map(|note| note.code.to_string()).collect(),
                 mapping: Some(progress.scene.tenant.mapping.fingerprint().to_owned()),
             },
@@ -201,6 +205,8 @@ impl UserChange {
             modified: before.filter(|_| !changed).map_or(now, |before| before.modified),
             pending: false,
             body: text(wanted)?,
+            asked: None,
+            stands_for: None,
             groups: before.map(|before| before.groups.clone()).unwrap_or_default(),
             members: Vec::new(),
         };
@@ -275,7 +281,12 @@ pub(super) fn owed(task: &store::Task) -> Warning {
         format!("target {}: {}; it is tried again by itself: see `gangway tasks`", task.target, task.reason);
     let code = match task.kind {
         TaskKind::Reference { .. } => "record-awaited",
-        TaskKind::Target | TaskKind::Removal => "target-failed",
+        TaskKind::Target
+        | TaskKind::Removal
+        | TaskKind::Deactivation
+        | TaskKind::Seat { .. }
+        | TaskKind::Expiry
+        | TaskKind::HandOver => "target-failed",
     };
     Warning { code: code.to_owned(), attribute: None, detail }
 }

@@ -1,7 +1,9 @@
 //! Groups, their members, and the groups of a User.
 
+use salesforce_types::{EntitlementKind, EntitlementRef, StandsFor};
+
 use super::*;
-use crate::{GroupRef, Member};
+use crate::{GroupRef, Member, MembershipWrite};
 
 suite![
     members_come_in_the_order_they_joined,
@@ -17,6 +19,12 @@ suite![
     lists_leave_members_out_unless_asked,
     keeping_a_group_keeps_its_members,
     a_large_group_grows_by_one,
+    an_identity_joins_and_leaves_a_group_and_its_version_stays,
+    joining_twice_and_leaving_what_one_is_not_in_change_nothing,
+    a_revised_group_keeps_its_members,
+    what_a_group_stands_for_is_told_with_it,
+    a_group_that_is_pending_stands_for_nothing_yet,
+    what_cannot_be_what_a_group_stands_for_is_refused,
 ];
 
 fn member_ids(group: &StoredResource) -> Vec<&str> {
@@ -102,8 +110,11 @@ async fn a_user_shows_its_groups(world: &World<'_>) {
     world.group("staff", &["id-ada"]).await;
     world.group("empty", &[]).await;
     world.group("board", &["id-ada"]).await;
-    let group_ref =
-        |id: &str, display: &str| GroupRef { id: ResourceId::from_text(id), display: display.to_owned() };
+    let group_ref = |id: &str, display: &str| GroupRef {
+        id: ResourceId::from_text(id),
+        display: display.to_owned(),
+        stands_for: None,
+    };
     let expected = [group_ref("id-staff", "staff"), group_ref("id-board", "board")];
     assert_eq!(world.shown(USER, "id-ada").await.groups, expected);
     let page = world.page(&all(USER)).await;
@@ -181,4 +192,128 @@ async fn a_large_group_grows_by_one(world: &World<'_>) {
     world.replace(GROUP, "id-staff", 1, group("staff", &ids)).await.expect_version(2);
     let staff = world.shown(GROUP, "id-staff").await;
     assert_eq!(member_ids(&staff), ids);
+}
+
+/// Lets a user join or leave groups.
+async fn write_memberships(world: &World<'_>, id: &str, memberships: Vec<MembershipWrite>) {
+    let keep = record(&world.tenant, USER, id, ResourceWrite::Keep);
+    ok(world.store.record(Record { memberships, ..keep }).await).expect_version(1);
+}
+
+fn membership(group: &str, joins: bool, display: Option<&str>) -> MembershipWrite {
+    let group = ResourceId::from_text(group);
+    MembershipWrite { group, joins, display: display.map(str::to_owned) }
+}
+
+async fn an_identity_joins_and_leaves_a_group_and_its_version_stays(world: &World<'_>) {
+    for name in ["a", "b", "c"] {
+        world.user(name).await;
+    }
+    world.group("staff", &["id-b", "id-a"]).await;
+    world.group("board", &["id-c"]).await;
+    write_memberships(
+        world,
+        "id-c",
+        vec![membership("id-staff", true, None), membership("id-board", false, None)],
+    )
+    .await;
+    let staff = world.shown(GROUP, "id-staff").await;
+    assert_eq!((member_ids(&staff), staff.version), (vec!["id-b", "id-a", "id-c"], Version(1)));
+    assert!(world.shown(GROUP, "id-board").await.members.is_empty());
+    assert_eq!(world.shown(USER, "id-c").await.groups.len(), 1);
+    // Somebody who is only made now can join in the same moment.
+    let create = record(&world.tenant, USER, "id-d", ResourceWrite::Create(resource(user("d"))));
+    let joins = vec![membership("id-staff", true, Some("Dee")), membership("id-nothing", true, None)];
+    ok(world.store.record(Record { memberships: joins, ..create }).await).expect_version(1);
+    let last = world.shown(GROUP, "id-staff").await.members.pop().expect("members");
+    assert_eq!(
+        (last.id.as_str(), last.display.as_deref(), last.display_as_sent),
+        ("id-d", Some("Dee"), true)
+    );
+}
+
+async fn joining_twice_and_leaving_what_one_is_not_in_change_nothing(world: &World<'_>) {
+    world.user("a").await;
+    world.user("b").await;
+    world.group("staff", &["id-a", "id-b"]).await;
+    let joins = |display| vec![membership("id-staff", true, display)];
+    for (write, shown) in
+        [(joins(None), "a"), (joins(Some("Ada")), "Ada"), (joins(None), "Ada"), (joins(Some("A.")), "A.")]
+    {
+        write_memberships(world, "id-a", write).await;
+        let members = world.shown(GROUP, "id-staff").await.members;
+        assert_eq!((members.len(), members[0].display.as_deref()), (2, Some(shown)));
+    }
+    let leaves = || vec![membership("id-staff", false, None)];
+    write_memberships(world, "id-a", leaves()).await;
+    write_memberships(world, "id-a", leaves()).await;
+    assert_eq!(member_ids(&world.shown(GROUP, "id-staff").await), ["id-b"]);
+}
+
+async fn a_revised_group_keeps_its_members(world: &World<'_>) {
+    world.user("a").await;
+    world.group("staff", &["id-a"]).await;
+    let revise = async |expected| {
+        let write = ResourceWrite::Revise { expected: Version(expected), body: resource(group("crew", &[])) };
+        ok(world.store.record(record(&world.tenant, GROUP, "id-staff", write)).await)
+    };
+    assert_eq!(revise(7).await, Recorded::Stale);
+    revise(1).await.expect_version(2);
+    let staff = world.shown(GROUP, "id-staff").await;
+    assert_eq!((member_ids(&staff), staff.version), (vec!["id-a"], Version(2)));
+    assert_eq!(body(&staff)["displayName"], "crew");
+    assert_eq!(world.found(GROUP, r#"displayName eq "crew""#).await, ["id-staff"]);
+}
+
+/// A Group whose members have a permission set.
+fn standing(name: &str, members: &[&str], id: &str) -> Value {
+    let mut body = group(name, members);
+    body[schema::GANGWAY_GROUP_URN] =
+        json!({ "standsFor": { "org": "acme-prod", "kind": "permission-set", "id": id } });
+    body
+}
+
+fn stands_for(id: &str) -> StandsFor {
+    let of = EntitlementRef { kind: EntitlementKind::PermissionSet, id: id.to_owned() };
+    StandsFor { org: OrgName::new("acme-prod").expect("an org"), of }
+}
+
+async fn what_a_group_stands_for_is_told_with_it(world: &World<'_>) {
+    world.user("a").await;
+    world.create(GROUP, "g1", standing("Sales", &["id-a"], "1")).await.expect_version(1);
+    world.group("plain", &["id-a"]).await;
+    world.create(GROUP, "g2", standing("Service", &[], "2")).await.expect_version(1);
+    assert_eq!(world.shown(GROUP, "g1").await.stands_for, Some(stands_for("1")));
+    assert_eq!(world.shown(GROUP, "id-plain").await.stands_for, None);
+    let groups = world.shown(USER, "id-a").await.groups;
+    assert_eq!(
+        groups.into_iter().map(|group| group.stands_for).collect::<Vec<_>>(),
+        [Some(stands_for("1")), None]
+    );
+    let all = async || ok(world.store.groups_standing(&world.tenant).await);
+    let entry = |id: &str, display: &str, of| (ResourceId::from_text(id), display.to_owned(), stands_for(of));
+    assert_eq!(all().await, [entry("g1", "Sales", "1"), entry("g2", "Service", "2")]);
+    world.replace(GROUP, "g1", 1, standing("Sales", &[], "3")).await.expect_version(2);
+    world.replace(GROUP, "g2", 1, group("Service", &[])).await.expect_version(2);
+    assert_eq!(all().await, [entry("g1", "Sales", "3")]);
+    assert_eq!(world.shown(GROUP, "g2").await.stands_for, None);
+    world.delete(GROUP, "g1", 2).await.expect_version(2);
+    assert!(all().await.is_empty());
+    assert!(ok(world.store.groups_standing(&tenant("no/body")).await).is_empty());
+}
+
+async fn a_group_that_is_pending_stands_for_nothing_yet(world: &World<'_>) {
+    let reserve = Some(resource(standing("Sales", &[], "1")));
+    world.open(NewChange { kind: GROUP, reserve, ..change("c1", &world.tenant, "g1") }).await;
+    assert!(ok(world.store.groups_standing(&world.tenant).await).is_empty());
+}
+
+async fn what_cannot_be_what_a_group_stands_for_is_refused(world: &World<'_>) {
+    let mut body = group("Sales", &[]);
+    body[schema::GANGWAY_GROUP_URN] =
+        json!({ "standsFor": { "org": "acme-prod", "kind": "car", "id": "1" } });
+    let write = ResourceWrite::Create(resource(body));
+    let refused = world.store.record(record(&world.tenant, GROUP, "g1", write)).await;
+    assert!(matches!(refused, Err(StoreError::Corrupt { table: "resources", .. })), "{refused:?}");
+    assert_eq!(world.get(GROUP, "g1").await, None);
 }

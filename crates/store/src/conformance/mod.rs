@@ -13,6 +13,7 @@ mod groups;
 mod holds;
 mod isolation;
 mod journal;
+mod ledger;
 mod names;
 mod paging;
 mod resources;
@@ -92,6 +93,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         isolation::CASES,
         holds::CASES,
         tasks::CASES,
+        ledger::CASES,
         targets::CASES,
         audit::CASES,
         vault::CASES,
@@ -254,6 +256,9 @@ fn record(tenant: &TenantId, kind: ResourceKind, id: &str, write: ResourceWrite)
         resource: ResourceId::from_text(id),
         write,
         links: Vec::new(),
+        grants: Vec::new(),
+        memberships: Vec::new(),
+        asked: None,
         tasks: None,
         audit: audit("create"),
         outcome: outcome("created"),
@@ -267,6 +272,7 @@ fn audit(action: &str) -> AuditEntry {
         client: client("okta"),
         action: action.to_owned(),
         fields: vec!["staff.Email".to_owned()],
+        grants: Vec::new(),
         notes: vec!["alias-made".to_owned()],
         mapping: None,
     }

@@ -23,6 +23,7 @@ suite![
     a_crowd_is_written_whole,
     odd_texts_come_back_as_they_were,
     kinds_come_in_the_order_of_the_ids,
+    what_was_asked_for_is_kept_beside_what_is_shown,
 ];
 
 async fn a_created_resource_is_read_back(world: &World<'_>) {
@@ -42,6 +43,8 @@ async fn a_created_resource_is_read_back(world: &World<'_>) {
             modified: at(0),
             pending: false,
             body: body.to_string(),
+            asked: None,
+            stands_for: None,
             groups: Vec::new(),
             members: Vec::new(),
         }
@@ -280,4 +283,25 @@ async fn kinds_come_in_the_order_of_the_ids(world: &World<'_>) {
     let many: Vec<&str> = asked.iter().copied().cycle().take(500).collect();
     let expected: Vec<Option<ResourceKind>> = kinds.iter().copied().cycle().take(500).collect();
     assert_eq!(ok(world.store.kinds(&world.tenant, &many).await), expected);
+}
+
+async fn what_was_asked_for_is_kept_beside_what_is_shown(world: &World<'_>) {
+    let write = async |write, asked: Option<&str>| {
+        let asked = asked.map(str::to_owned);
+        ok(world.store.record(Record { asked, ..record(&world.tenant, USER, "ada", write) }).await)
+    };
+    let asked = async || world.shown(USER, "ada").await.asked;
+    let body = || resource(user("ada"));
+    let two = r#"{"entitlements":[{"value":"0PS5f000000abcAAAQ"}],"roles":[]}"#;
+    write(ResourceWrite::Create(body()), Some(two)).await.expect_version(1);
+    assert_eq!(asked().await.as_deref(), Some(two));
+    write(ResourceWrite::Keep, Some("{}")).await.expect_version(1);
+    assert_eq!(asked().await.as_deref(), Some(two), "only what is written with a body counts");
+    write(ResourceWrite::Replace { expected: Version(1), body: body() }, Some("{}")).await.expect_version(2);
+    assert_eq!(asked().await.as_deref(), Some("{}"));
+    assert_eq!(world.page(&all(USER)).await.resources[0].asked.as_deref(), Some("{}"));
+    write(ResourceWrite::Revise { expected: Version(2), body: body() }, Some(two)).await.expect_version(3);
+    assert_eq!(asked().await.as_deref(), Some(two));
+    write(ResourceWrite::Replace { expected: Version(3), body: body() }, None).await.expect_version(4);
+    assert_eq!(asked().await, None);
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use model::{OrgName, ResourceId, ResourceKind, TenantId};
 use rusqlite::{OptionalExtension, params};
-use salesforce_types::{Link, RecordId};
+use salesforce_types::{Link, RecordId, StandsFor};
 
 use super::{
     SqliteStore,
@@ -155,6 +155,34 @@ impl Directory for SqliteStore {
             .read_long(move |reader| match reader.tenant(&tenant)? {
                 Some(tenant) => ids(reader, tenant, kind, after, limit),
                 None => Ok(IdPage { ids: Vec::new(), next: None }),
+            })
+            .await
+    }
+
+    async fn groups_standing(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Vec<(ResourceId, String, StandsFor)>, StoreError> {
+        let tenant = tenant.clone();
+        self.0
+            .readers
+            .read_long(move |reader| {
+                let Some(tenant) = reader.tenant(&tenant)? else { return Ok(Vec::new()) };
+                let mut select = reader.statement(
+                    "SELECT id, display, stands_for FROM resources
+                     WHERE tenant = ?1 AND stands_for IS NOT NULL AND seq IS NOT NULL ORDER BY seq",
+                    READ,
+                )?;
+                let mut found = select.query([tenant.0]).doing(READ)?;
+                let mut groups = Vec::new();
+                while let Some(row) = found.next().doing(READ)? {
+                    let id = ResourceId::from_text(row.get::<_, String>(0).doing(READ)?);
+                    let display: Option<String> = row.get(1).doing(READ)?;
+                    if let Some(stands_for) = rows::stands_for(row, 2)? {
+                        groups.push((id, display.unwrap_or_default(), stands_for));
+                    }
+                }
+                Ok(groups)
             })
             .await
     }

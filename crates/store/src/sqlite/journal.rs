@@ -8,8 +8,10 @@ use scim_types::fold;
 
 use super::{
     SqliteStore, audit,
+    grants::{self, Writing},
     links::{self, Owner},
-    resource::{self, name_taken},
+    members,
+    resource::{self, Content, name_taken},
     rows::{self, Doing, TenantKey, kind_key, tenant_key_or_new, to_json},
     tasks,
     writer::Durability,
@@ -214,7 +216,9 @@ fn record(connection: &Connection, record: Record) -> Result<Recorded, StoreErro
     let current = resource::find(connection, tenant, record.kind, &record.resource)?;
     let recorded = current.and_then(|row| row.version.map(|version| (row, version)));
     let body = match &record.write {
-        ResourceWrite::Create(body) | ResourceWrite::Replace { body, .. } => Some(body),
+        ResourceWrite::Create(body)
+        | ResourceWrite::Replace { body, .. }
+        | ResourceWrite::Revise { body, .. } => Some(body),
         ResourceWrite::Delete { .. } | ResourceWrite::Keep => None,
     };
     if let Some(name) = body.and_then(|body| body.user_name()).map(fold)
@@ -222,13 +226,20 @@ fn record(connection: &Connection, record: Record) -> Result<Recorded, StoreErro
     {
         return Ok(Recorded::UserNameTaken { by });
     }
+    let content = |body| Content { body, asked: record.asked };
+    let is_deleted = matches!(record.write, ResourceWrite::Delete { .. });
     let version = match (record.write, recorded) {
         (ResourceWrite::Create(body), None) => {
-            resource::create(connection, tenant, record.kind, &record.resource, current, body, record.at)?;
+            let content = content(body);
+            resource::create(connection, tenant, record.kind, &record.resource, current, content, record.at)?;
             Version::FIRST
         }
         (ResourceWrite::Replace { expected, body }, Some((row, version))) if expected == version => {
-            resource::replace(connection, row, version.next(), body, record.at)?;
+            resource::replace(connection, row, version.next(), content(body), record.at)?;
+            version.next()
+        }
+        (ResourceWrite::Revise { expected, body }, Some((row, version))) if expected == version => {
+            resource::revise(connection, row, version.next(), content(body), record.at)?;
             version.next()
         }
         (ResourceWrite::Delete { expected }, Some((row, version))) if expected == version => {
@@ -239,6 +250,7 @@ fn record(connection: &Connection, record: Record) -> Result<Recorded, StoreErro
         (
             ResourceWrite::Create(_)
             | ResourceWrite::Replace { .. }
+            | ResourceWrite::Revise { .. }
             | ResourceWrite::Delete { .. }
             | ResourceWrite::Keep,
             _,
@@ -247,11 +259,17 @@ fn record(connection: &Connection, record: Record) -> Result<Recorded, StoreErro
     if let Some(row) = resource::find(connection, tenant, record.kind, &record.resource)? {
         let owner = Owner { tenant, key: row.key, id: &record.resource };
         links::write(connection, owner, &record.links)?;
+        members::write(connection, tenant, row.key, &record.memberships)?;
         if let Some(tasks) = &record.tasks {
             tasks::set(connection, owner, tasks, record.at)?;
         }
     }
     let (change, at) = (record.change.as_ref(), record.at);
+    let writing = Writing { tenant, identity: &record.resource, client: &record.audit.client, change, at };
+    grants::write(connection, writing, &record.grants)?;
+    if is_deleted && record.kind == ResourceKind::User {
+        grants::end_all(connection, writing, "the identity was removed")?;
+    }
     audit::write(connection, tenant, &record.resource, at, version, change, &record.audit)?;
     if let Some(change) = &record.change {
         end(connection, change, ChangeState::Recorded, &record.outcome, record.answered, record.at)?;
@@ -301,28 +319,38 @@ fn withdraw(
     let Some(open) = open_place(connection, change)? else {
         return Err(StoreError::NotOpen { change: change.clone() });
     };
-    resource::withdraw(connection, open.tenant, open.kind, open.resource.as_str(), change.as_str())?;
+    let (tenant, identity) = (open.tenant, &open.resource);
+    if resource::withdraw(connection, tenant, open.kind, identity.as_str(), change.as_str())? {
+        let writing = Writing { tenant, identity, client: &open.client, change: Some(change), at };
+        grants::end_all(connection, writing, "the identity was never made")?;
+    }
     end(connection, change, ChangeState::Withdrawn, outcome, answered, at)
 }
 
 /// Whose an open change is.
 struct Place {
     tenant: TenantKey,
+    client: ClientName,
     kind: ResourceKind,
     resource: ResourceId,
 }
 
 /// Whose this change is; `None` when it is not there or has ended.
 fn open_place(connection: &Connection, change: &ChangeId) -> Result<Option<Place>, StoreError> {
-    let open: Option<(i64, i64, String)> = connection
-        .prepare_cached("SELECT tenant, kind, resource FROM changes WHERE id = ?1 AND ended_ms IS NULL")
+    let open: Option<(i64, String, i64, String)> = connection
+        .prepare_cached(
+            "SELECT tenant, client, kind, resource FROM changes WHERE id = ?1 AND ended_ms IS NULL",
+        )
         .and_then(|mut select| {
-            select.query_row([change.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+            select
+                .query_row([change.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+                .optional()
         })
         .doing(READ)?;
-    open.map(|(tenant, kind, resource)| {
+    open.map(|(tenant, client, kind, resource)| {
         Ok(Place {
             tenant: TenantKey(tenant),
+            client: rows::client("changes", client)?,
             kind: rows::kind("changes", kind)?,
             resource: ResourceId::from_text(resource),
         })

@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use model::ResourceId;
+use model::{ResourceId, ResourceKind};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     readers::Reader,
     rows::{self, Doing, TenantKey},
 };
-use crate::{GroupRef, Member, StoreError};
+use crate::{GroupRef, Member, MembershipWrite, StoreError};
 
 const READ: &str = "read members";
 const WRITE: &str = "write members";
@@ -80,6 +80,55 @@ pub fn set(
     Ok(())
 }
 
+/// Lets a resource join and leave groups.
+pub fn write(
+    connection: &Connection,
+    tenant: TenantKey,
+    member: i64,
+    memberships: &[MembershipWrite],
+) -> Result<(), StoreError> {
+    for MembershipWrite { group, joins, display } in memberships {
+        let Some(group) = group_key(connection, tenant, group)? else { continue };
+        if *joins {
+            join(connection, group, member, display.as_deref())?;
+        } else {
+            connection
+                .prepare_cached("DELETE FROM members WHERE member_key = ?1 AND group_key = ?2")
+                .and_then(|mut delete| delete.execute([member, group]))
+                .doing(WRITE)?;
+        }
+    }
+    Ok(())
+}
+
+/// Who is a member already stays where they stand, and is called something else if a tool says so.
+fn join(connection: &Connection, group: i64, member: i64, display: Option<&str>) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO members (group_key, position, member_key, display)
+             SELECT ?1, coalesce(max(position), 0) + 1, ?2, ?3 FROM members WHERE group_key = ?1
+             ON CONFLICT (member_key, group_key) DO UPDATE SET display = excluded.display
+             WHERE excluded.display IS NOT NULL AND excluded.display IS NOT display",
+        )
+        .and_then(|mut upsert| upsert.execute(params![group, member, display]))
+        .map(|_| ())
+        .doing(WRITE)
+}
+
+fn group_key(
+    connection: &Connection,
+    tenant: TenantKey,
+    group: &ResourceId,
+) -> Result<Option<i64>, StoreError> {
+    let kind = rows::kind_key(ResourceKind::Group);
+    connection
+        .prepare_cached("SELECT key FROM resources WHERE tenant = ?1 AND kind = ?2 AND id = ?3")
+        .and_then(|mut select| {
+            select.query_row(params![tenant.0, kind, group.as_str()], |row| row.get(0)).optional()
+        })
+        .doing("read resources")
+}
+
 fn key_of(connection: &Connection, tenant: TenantKey, id: &str) -> Result<Option<i64>, StoreError> {
     connection
         .prepare_cached("SELECT key FROM resources WHERE tenant = ?1 AND kind IN (1, 2) AND id = ?2 LIMIT 1")
@@ -91,17 +140,20 @@ fn key_of(connection: &Connection, tenant: TenantKey, id: &str) -> Result<Option
 /// yet does not show.
 pub fn groups_of(reader: &Reader, member: i64) -> Result<Vec<GroupRef>, StoreError> {
     let mut select = reader.statement(
-        "SELECT g.id, g.display FROM members m JOIN resources g ON g.key = m.group_key
+        "SELECT g.id, g.display, g.stands_for FROM members m JOIN resources g ON g.key = m.group_key
          WHERE m.member_key = ?1 AND g.seq IS NOT NULL ORDER BY m.group_key",
         READ,
     )?;
-    let groups = select.query_map([member], |row| {
-        Ok(GroupRef {
-            id: ResourceId::from_text(row.get::<_, String>(0)?),
-            display: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
-        })
-    });
-    groups.and_then(Iterator::collect).doing(READ)
+    let mut rows = select.query([member]).doing(READ)?;
+    let mut groups = Vec::new();
+    while let Some(row) = rows.next().doing(READ)? {
+        groups.push(GroupRef {
+            id: ResourceId::from_text(row.get::<_, String>(0).doing(READ)?),
+            display: row.get::<_, Option<String>>(1).doing(READ)?.unwrap_or_default(),
+            stands_for: rows::stands_for(row, 2)?,
+        });
+    }
+    Ok(groups)
 }
 
 /// The members of a group, in the order they joined; `None` if they are more than `most`.

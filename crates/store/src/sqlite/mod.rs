@@ -1,15 +1,17 @@
 //! `SQLite`: the store that is embedded in the binary.
 //!
 //! One thread writes ([`writer`]), every thread reads ([`readers`]). `directory` and `find` answer questions;
-//! `journal`, with `resource`, `links`, `tasks` and `audit`, writes; `file` opens and locks; the schema is in
+//! `journal`, with `resource`, `links`, `grants`, `tasks` and `audit`, writes; `file` opens and locks; the schema is in
 //! `migrations/`.
 
 mod audit;
+mod catalogues;
 mod checkpoint;
 mod directory;
 mod file;
 mod filter_sql;
 mod find;
+mod grants;
 mod holds;
 mod journal;
 mod lease;

@@ -2,7 +2,12 @@
 
 use model::{ResourceId, ResourceKind, Timestamp, Version};
 use rusqlite::{Connection, OptionalExtension, Params, ToSql as _, params};
-use scim_types::{Resource, fold, schema::ENTERPRISE_USER_URN};
+use salesforce_types::StandsFor;
+use scim_types::{
+    Resource, fold,
+    schema::{ENTERPRISE_USER_URN, GANGWAY_GROUP_URN},
+};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::{
@@ -77,6 +82,13 @@ pub fn name_taken(
         .doing(READ)
 }
 
+/// What is written of a resource.
+pub struct Content {
+    pub body: Resource,
+    /// What was asked for, where that differs from what the body shows.
+    pub asked: Option<String>,
+}
+
 /// Writes a new resource that is reserved by a change: `GET` shows it, lists do not.
 pub fn reserve(
     connection: &Connection,
@@ -87,13 +99,12 @@ pub fn reserve(
     change: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let columns = Columns::of(kind, body)?;
+    let columns = Columns::of(kind, Content { body, asked: None })?;
     // Only its id and its name are searched before it is recorded.
     let found_by_name =
         Columns { external_id: None, display_name: None, employee_number: None, active: None, ..columns };
-    let key = insert(connection, tenant, kind, id, &found_by_name, &Visible::Pending { change }, at)?;
-    let columns = found_by_name;
-    members::set(connection, tenant, key, &columns.members)
+    let key = insert(connection, tenant, id, &found_by_name, &Visible::Pending { change }, at)?;
+    set_members(connection, tenant, key, &found_by_name)
 }
 
 /// Makes a resource, or makes the pending one real, at the end of the creation sequence.
@@ -103,19 +114,19 @@ pub fn create(
     kind: ResourceKind,
     id: &ResourceId,
     pending: Option<Row>,
-    body: Resource,
+    content: Content,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let columns = Columns::of(kind, body)?;
+    let columns = Columns::of(kind, content)?;
     let seq = count_one_more(connection, tenant, kind)?;
     let key = if let Some(row) = pending {
         make_visible(connection, row.key, seq, &columns, at)?;
         row.key
     } else {
-        insert(connection, tenant, kind, id, &columns, &Visible::Recorded { seq }, at)?
+        insert(connection, tenant, id, &columns, &Visible::Recorded { seq }, at)?
     };
     set_emails(connection, tenant, key, &columns.emails)?;
-    members::set(connection, tenant, key, &columns.members)
+    set_members(connection, tenant, key, &columns)
 }
 
 /// A pending row is searched by nothing but its id and its name, so all the rest is written at once.
@@ -130,7 +141,7 @@ fn make_visible(
         .prepare_cached(
             "UPDATE resources SET seq = ?2, pending = NULL, version = ?3, created_ms = ?4, modified_ms = ?4,
                  display = ?5, external_id = ?6, display_name_key = ?7, employee_number_key = ?8, active = ?9,
-                 body = ?10
+                 body = ?10, asked = ?11, stands_for = ?12
              WHERE key = ?1",
         )
         .and_then(|mut update| {
@@ -144,29 +155,64 @@ fn make_visible(
                 columns.display_name,
                 columns.employee_number,
                 columns.active,
-                columns.body
+                columns.body,
+                columns.asked,
+                columns.stands_for
             ])
         })
         .doing(WRITE)?;
     execute(connection, RENAME, params![key, columns.user_name])
 }
 
-/// Replaces the body of a recorded resource and moves its version.
+/// Replaces the body of a recorded resource, a Group's members included, and moves its version.
 pub fn replace(
     connection: &Connection,
     row: Row,
     version: Version,
-    body: Resource,
+    content: Content,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let columns = Columns::of(row.kind, body)?;
+    let columns = Columns::of(row.kind, content)?;
+    revise_columns(connection, row, version, &columns, at)?;
+    set_members(connection, row.tenant, row.key, &columns)
+}
+
+/// Replaces the body of a recorded resource and moves its version. A Group's members stay as they are.
+pub fn revise(
+    connection: &Connection,
+    row: Row,
+    version: Version,
+    content: Content,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    revise_columns(connection, row, version, &Columns::of(row.kind, content)?, at)
+}
+
+fn revise_columns(
+    connection: &Connection,
+    row: Row,
+    version: Version,
+    columns: &Columns,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     connection
         .prepare_cached("UPDATE resources SET version = ?2, modified_ms = ?3 WHERE key = ?1")
         .and_then(|mut update| update.execute(params![row.key, signed(version.0), at.as_millisecond()]))
         .doing(WRITE)?;
-    update(connection, row.key, &columns)?;
-    set_emails(connection, row.tenant, row.key, &columns.emails)?;
-    members::set(connection, row.tenant, row.key, &columns.members)
+    update(connection, row.key, columns)?;
+    set_emails(connection, row.tenant, row.key, &columns.emails)
+}
+
+fn set_members(
+    connection: &Connection,
+    tenant: TenantKey,
+    key: i64,
+    columns: &Columns,
+) -> Result<(), StoreError> {
+    match columns.kind {
+        ResourceKind::User => Ok(()),
+        ResourceKind::Group => members::set(connection, tenant, key, &columns.members),
+    }
 }
 
 /// Removes a recorded resource. Its links, memberships, members and addresses go with it (`ON DELETE
@@ -183,19 +229,19 @@ pub fn delete(connection: &Connection, row: Row) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes what a change has reserved, if it has reserved anything.
+/// Removes what a change has reserved. Whether it has reserved anything.
 pub fn withdraw(
     connection: &Connection,
     tenant: TenantKey,
     kind: ResourceKind,
     id: &str,
     change: &str,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     connection
         .prepare_cached("DELETE FROM resources WHERE tenant = ?1 AND kind = ?2 AND id = ?3 AND pending = ?4")
         .and_then(|mut delete| delete.execute(params![tenant.0, kind_key(kind), id, change]))
-        .doing("delete from resources")?;
-    Ok(())
+        .map(|removed| removed > 0)
+        .doing("delete from resources")
 }
 
 /// Counts a resource and answers its number in the creation sequence.
@@ -219,7 +265,6 @@ enum Visible<'a> {
 fn insert(
     connection: &Connection,
     tenant: TenantKey,
-    kind: ResourceKind,
     id: &ResourceId,
     columns: &Columns,
     visible: &Visible<'_>,
@@ -232,13 +277,13 @@ fn insert(
     connection
         .prepare_cached(
             "INSERT INTO resources (tenant, kind, id, seq, pending, version, created_ms, modified_ms, display,
-                 user_name_key, external_id, display_name_key, employee_number_key, active, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 user_name_key, external_id, display_name_key, employee_number_key, active, body, asked, stands_for)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )
         .and_then(|mut insert| {
             insert.insert(params![
                 tenant.0,
-                kind_key(kind),
+                kind_key(columns.kind),
                 id.as_str(),
                 seq,
                 pending,
@@ -250,7 +295,9 @@ fn insert(
                 columns.display_name,
                 columns.employee_number,
                 columns.active,
-                columns.body
+                columns.body,
+                columns.asked,
+                columns.stands_for
             ])
         })
         .doing(WRITE)
@@ -259,8 +306,8 @@ fn insert(
 /// Writes the body, and what it is searched by where that differs: an index that is not touched is not written.
 fn update(connection: &Connection, key: i64, columns: &Columns) -> Result<(), StoreError> {
     connection
-        .prepare_cached("UPDATE resources SET display = ?2, body = ?3 WHERE key = ?1")
-        .and_then(|mut update| update.execute(params![key, columns.display, columns.body]))
+        .prepare_cached("UPDATE resources SET display = ?2, body = ?3, asked = ?4 WHERE key = ?1")
+        .and_then(|mut update| update.execute(params![key, columns.display, columns.body, columns.asked]))
         .doing(WRITE)?;
     for (sql, value) in [
         (RENAME, columns.user_name.to_sql()),
@@ -280,6 +327,10 @@ fn update(connection: &Connection, key: i64, columns: &Columns) -> Result<(), St
     ] {
         execute(connection, sql, params![key, value.doing(WRITE)?])?;
     }
+    if columns.kind == ResourceKind::Group {
+        let sql = "UPDATE resources SET stands_for = ?2 WHERE key = ?1 AND stands_for IS NOT ?2";
+        execute(connection, sql, params![key, columns.stands_for])?;
+    }
     Ok(())
 }
 
@@ -289,6 +340,7 @@ fn execute(connection: &Connection, sql: &'static str, params: impl Params) -> R
 
 /// What a body is searched by, and the body as it is stored.
 struct Columns {
+    kind: ResourceKind,
     display: Option<String>,
     user_name: Option<String>,
     external_id: Option<String>,
@@ -298,10 +350,12 @@ struct Columns {
     emails: Vec<String>,
     members: Vec<Sent>,
     body: String,
+    asked: Option<String>,
+    stands_for: Option<String>,
 }
 
 impl Columns {
-    fn of(kind: ResourceKind, mut body: Resource) -> Result<Self, StoreError> {
+    fn of(kind: ResourceKind, Content { mut body, asked }: Content) -> Result<Self, StoreError> {
         let members = match kind {
             ResourceKind::User => Vec::new(),
             ResourceKind::Group => body.as_map_mut().shift_remove("members").map(sent).unwrap_or_default(),
@@ -309,6 +363,7 @@ impl Columns {
         let user = kind == ResourceKind::User;
         let user_name = body.user_name().filter(|_| user);
         Ok(Self {
+            kind,
             display: body.display_name().or(user_name).map(str::to_owned),
             user_name: user_name.map(fold),
             external_id: body.external_id().map(str::to_owned),
@@ -328,9 +383,19 @@ impl Columns {
                 .map(|email| fold(email))
                 .collect(),
             members,
+            stands_for: stands_for(&body).filter(|_| !user).transpose()?,
+            asked,
             body: to_json("resources", "a resource", &body)?,
         })
     }
+}
+
+/// What the body of a Group says that it stands for, checked, so that it can be read again.
+fn stands_for(body: &Resource) -> Option<Result<String, StoreError>> {
+    let what = "what a group stands for";
+    let said = body.get(GANGWAY_GROUP_URN)?.get("standsFor").filter(|said| !said.is_null())?;
+    let said = StandsFor::deserialize(said).map_err(|source| StoreError::corrupt("resources", what, source));
+    Some(said.and_then(|said| to_json("resources", what, &said)))
 }
 
 /// The members that a body names.

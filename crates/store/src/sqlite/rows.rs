@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use model::{ClientName, ResourceId, ResourceKind, TargetName, TenantId, Timestamp, Version};
 use rusqlite::{Connection, OptionalExtension, Row};
+use salesforce_types::StandsFor;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{StoreError, StoredResource};
@@ -113,8 +114,15 @@ pub fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
+/// What a Group stands for, from its column.
+pub fn stands_for(row: &Row<'_>, column: usize) -> Result<Option<StandsFor>, StoreError> {
+    let text = row.get_ref(column).and_then(|text| Ok(text.as_str_or_null()?)).doing("read resources")?;
+    text.map(|text| json("resources", "what a group stands for", text)).transpose()
+}
+
 /// The columns that [`Stored::read`] takes, of a table named `r`.
-pub const STORED_COLUMNS: &str = "r.key, r.id, r.seq, r.version, r.created_ms, r.modified_ms, r.body";
+pub const STORED_COLUMNS: &str = "r.key, r.id, r.seq, r.version, r.created_ms, r.modified_ms, r.body, \
+                                  r.asked, r.stands_for";
 
 /// A row of `resources` with the columns that stay inside.
 pub struct Stored {
@@ -140,6 +148,8 @@ impl Stored {
                 modified: time("resources", row.get(5).doing(doing)?)?,
                 pending: seq.is_none(),
                 body: row.get(6).doing(doing)?,
+                asked: row.get(7).doing(doing)?,
+                stands_for: stands_for(row, 8)?,
                 groups: Vec::new(),
                 members: Vec::new(),
             },

@@ -115,7 +115,12 @@ fn raise(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let (waits_for, through) = match &task.kind {
-        TaskKind::Target | TaskKind::Removal => (None, None),
+        TaskKind::Target
+        | TaskKind::Removal
+        | TaskKind::Deactivation
+        | TaskKind::Seat { .. }
+        | TaskKind::Expiry
+        | TaskKind::HandOver => (None, None),
         TaskKind::Reference { waits_for, through, .. } => (Some(waits_for.as_str()), Some(through.as_str())),
     };
     connection

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use model::{ChangeId, ResourceId, TargetName, TaskId, Timestamp, Version};
-use salesforce_types::{Link, Plan};
+use model::{ChangeId, ClientName, ResourceId, TargetName, TaskId, Timestamp, Version};
+use salesforce_types::{EntitlementRef, Grant, GrantState, Link, Plan};
 use scim_types::Resource;
-use store::{Audited, LinkWrite, NewChange, NewTask, Opened, Record, ResourceWrite, Task, TaskKind};
+use store::{
+    Audited, Ended as EndOfGrant, GrantWrite, Held, LinkWrite, NewChange, NewTask, Opened, Record,
+    ResourceWrite, Task, TaskKind,
+};
 
 /// How recording ends.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct Oracle {
     /// In the order in which they were raised.
     tasks: Vec<Raised>,
     audit: Vec<(ResourceId, Audited)>,
+    /// In the order in which they began.
+    grants: Vec<Held>,
 }
 
 struct Person {
@@ -34,11 +39,13 @@ struct Person {
     pending: Option<ChangeId>,
     version: Version,
     name: String,
+    asked: Option<String>,
     links: BTreeMap<TargetName, Link>,
 }
 
 struct Change {
     id: ChangeId,
+    client: ClientName,
     resource: ResourceId,
     rename: Option<String>,
     plan: Option<Plan>,
@@ -62,6 +69,7 @@ impl Oracle {
         }
         self.changes.push(Change {
             id: new.id.clone(),
+            client: new.client.clone(),
             resource: new.resource.clone(),
             rename: new.rename.clone(),
             plan: new.plan.clone(),
@@ -73,6 +81,7 @@ impl Oracle {
                 pending: Some(new.id.clone()),
                 version: Version(0),
                 name: body.user_name().unwrap().to_owned(),
+                asked: None,
                 links: BTreeMap::new(),
             });
         }
@@ -105,7 +114,9 @@ impl Oracle {
 
     pub fn record(&mut self, record: &Record) -> Ended {
         let id = &record.resource;
-        if let ResourceWrite::Create(body) | ResourceWrite::Replace { body, .. } = &record.write
+        if let ResourceWrite::Create(body)
+        | ResourceWrite::Replace { body, .. }
+        | ResourceWrite::Revise { body, .. } = &record.write
             && let Some(by) = self.name_taken(body.user_name().unwrap(), id)
         {
             return Ended::Taken(by);
@@ -113,10 +124,14 @@ impl Oracle {
         let there = self.has(id);
         let recorded = self.person(id).filter(|person| person.pending.is_none()).map(|person| person.version);
         let version = match (&record.write, recorded) {
-            (ResourceWrite::Create(body), None) => self.create(id, body),
-            (ResourceWrite::Replace { expected, body }, Some(version)) if *expected == version => {
+            (ResourceWrite::Create(body), None) => self.create(id, body, record.asked.as_ref()),
+            (
+                ResourceWrite::Replace { expected, body } | ResourceWrite::Revise { expected, body },
+                Some(version),
+            ) if *expected == version => {
                 let person = self.people.iter_mut().find(|person| person.id == *id).unwrap();
                 body.user_name().unwrap().clone_into(&mut person.name);
+                person.asked.clone_from(&record.asked);
                 person.version = version.next();
                 person.version
             }
@@ -133,16 +148,23 @@ impl Oracle {
                 self.set_tasks(record, tasks);
             }
         }
+        self.write_grants(record);
+        if !self.has(id) {
+            self.end_grants(id, &end_of_grant(record, "the identity was removed"));
+        }
         let (change, entry) = (record.change.clone(), record.audit.clone());
         self.audit.push((id.clone(), Audited { at: record.at, version, change, entry }));
         self.changes.retain(|change| Some(&change.id) != record.change.as_ref());
         Ended::Recorded(version)
     }
 
-    pub fn withdraw(&mut self, id: &ChangeId) {
+    pub fn withdraw(&mut self, id: &ChangeId, at: Timestamp) {
         let reserved = self.people.iter().find(|person| person.pending.as_ref() == Some(id));
         if let Some(reserved) = reserved.map(|person| person.id.clone()) {
             self.forget(&reserved);
+            let (why, client) =
+                ("the identity was never made".to_owned(), self.change_mut(id).client.clone());
+            self.end_grants(&reserved, &EndOfGrant { at, why, client, change: Some(id.clone()) });
         }
         self.changes.retain(|change| change.id != *id);
     }
@@ -172,9 +194,12 @@ impl Oracle {
         self.person(id).map_or(Version(0), |person| person.version)
     }
 
-    /// Whether it is pending, its version and its name.
-    pub fn shown(&self, id: &ResourceId) -> Option<(bool, Version, String)> {
-        self.person(id).map(|person| (person.pending.is_some(), person.version, person.name.clone()))
+    /// Whether it is pending, its version, its name and what was asked for.
+    pub fn shown(&self, id: &ResourceId) -> Option<(bool, Version, String, Option<String>)> {
+        let shown = |person: &Person| {
+            (person.pending.is_some(), person.version, person.name.clone(), person.asked.clone())
+        };
+        self.person(id).map(shown)
     }
 
     pub fn links(&self, id: &ResourceId) -> Vec<Link> {
@@ -208,6 +233,39 @@ impl Oracle {
         self.audit.iter().filter(|(of, _)| of == id).map(|(_, entry)| entry.clone()).collect()
     }
 
+    pub fn grants(&self, id: &ResourceId) -> Vec<Grant> {
+        let open = self.grants.iter().filter(|held| held.identity == *id && held.ended.is_none());
+        let mut grants: Vec<Grant> = open.map(|held| held.grant.clone()).collect();
+        grants.sort_by_key(|grant| (grant.of.clone(), grant.org.clone()));
+        grants
+    }
+
+    /// Who has it (`None`), or had it then.
+    pub fn holders(&self, of: &EntitlementRef, at: Option<Timestamp>) -> Vec<Held> {
+        let contains = |held: &Held| match at {
+            None => held.ended.is_none(),
+            Some(at) => held.grant.since <= at && held.ended.as_ref().is_none_or(|ended| at < ended.at),
+        };
+        self.rows(|held| held.grant.of == *of && held.grant.state.is_held() && contains(held))
+    }
+
+    pub fn history(&self, id: &ResourceId, of: &EntitlementRef) -> Vec<Held> {
+        self.rows(|held| held.identity == *id && held.grant.of == *of)
+    }
+
+    pub fn in_state(&self, state: GrantState, limit: usize) -> Vec<Held> {
+        let mut rows = self.rows(|held| held.ended.is_none() && held.grant.state == state);
+        rows.truncate(limit);
+        rows
+    }
+
+    /// The oldest first.
+    fn rows(&self, which: impl Fn(&Held) -> bool) -> Vec<Held> {
+        let mut rows: Vec<Held> = self.grants.iter().filter(|held| which(held)).cloned().collect();
+        rows.sort_by_key(|held| held.grant.since);
+        rows
+    }
+
     pub fn ids(&self) -> Vec<ResourceId> {
         self.recorded.clone()
     }
@@ -231,13 +289,14 @@ impl Oracle {
         has.chain(wants.map(|change| &change.resource)).find(|id| *id != except).cloned()
     }
 
-    fn create(&mut self, id: &ResourceId, body: &Resource) -> Version {
+    fn create(&mut self, id: &ResourceId, body: &Resource, asked: Option<&String>) -> Version {
         let name = body.user_name().unwrap().to_owned();
         if let Some(person) = self.people.iter_mut().find(|person| person.id == *id) {
             (person.pending, person.version, person.name) = (None, Version::FIRST, name);
+            person.asked = asked.cloned();
         } else {
-            let (id, links) = (id.clone(), BTreeMap::new());
-            self.people.push(Person { id, pending: None, version: Version::FIRST, name, links });
+            let (id, asked, links) = (id.clone(), asked.cloned(), BTreeMap::new());
+            self.people.push(Person { id, pending: None, version: Version::FIRST, name, asked, links });
         }
         self.recorded.push(id.clone());
         Version::FIRST
@@ -247,6 +306,44 @@ impl Oracle {
         self.people.retain(|person| person.id != *id);
         self.recorded.retain(|recorded| recorded != id);
         self.tasks.retain(|raised| raised.task.identity != *id);
+    }
+
+    fn write_grants(&mut self, record: &Record) {
+        for write in &record.grants {
+            let (org, of) = match write {
+                GrantWrite::Set(grant) => (&grant.org, &grant.of),
+                GrantWrite::End { org, of, .. } => (org, of),
+            };
+            let open = self.grants.iter_mut().find(|held| {
+                let grant = &held.grant;
+                held.ended.is_none()
+                    && held.identity == record.resource
+                    && (&grant.org, &grant.of) == (org, of)
+            });
+            match (write, open) {
+                (GrantWrite::Set(grant), Some(open)) if open.grant.state == grant.state => {
+                    open.grant = Grant { since: open.grant.since, ..grant.clone() };
+                }
+                (GrantWrite::Set(grant), open) => {
+                    if let Some(open) = open {
+                        let why = format!("it is {} now", grant.state.as_str());
+                        open.ended = Some(end_of_grant(record, &why));
+                    }
+                    let identity = record.resource.clone();
+                    self.grants.push(Held { identity, grant: grant.clone(), ended: None });
+                }
+                (GrantWrite::End { why, .. }, Some(open)) => open.ended = Some(end_of_grant(record, why)),
+                (GrantWrite::End { .. }, None) => {}
+            }
+        }
+    }
+
+    fn end_grants(&mut self, id: &ResourceId, end: &EndOfGrant) {
+        for held in &mut self.grants {
+            if held.identity == *id && held.ended.is_none() {
+                held.ended = Some(end.clone());
+            }
+        }
     }
 
     fn write_links(&mut self, id: &ResourceId, writes: &[LinkWrite]) {
@@ -295,11 +392,11 @@ impl Oracle {
                 continue;
             }
             let is_there = match &new.kind {
-                TaskKind::Target | TaskKind::Removal => false,
                 TaskKind::Reference { waits_for, through, .. } => self
                     .person(waits_for)
                     .and_then(|person| person.links.get(through))
                     .is_some_and(|link| !link.left),
+                _ => false,
             };
             let task = Task {
                 id: new.id.clone(),
@@ -315,4 +412,9 @@ impl Oracle {
             self.tasks.push(Raised { task, woken: false });
         }
     }
+}
+
+fn end_of_grant(record: &Record, why: &str) -> EndOfGrant {
+    let (client, change) = (record.audit.client.clone(), record.change.clone());
+    EndOfGrant { at: record.at, why: why.to_owned(), client, change }
 }
