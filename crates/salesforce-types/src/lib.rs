@@ -4,6 +4,7 @@
 //! Reference; what Gangway makes of an error stands in one table, [`errors`], and what keeps a User active in another,
 //! [`blockers`].
 
+mod audience;
 pub mod blockers;
 mod describe;
 mod entitlement;
@@ -11,6 +12,7 @@ pub mod errors;
 mod plan;
 mod record_id;
 
+pub use audience::Audience;
 pub use blockers::{Blocker, blockers};
 pub use describe::{FieldDescription, FieldType, ObjectDescription, PicklistValue, RecordType};
 pub use entitlement::{

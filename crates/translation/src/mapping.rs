@@ -16,7 +16,7 @@ use std::ops::Range;
 
 use jiff::SignedDuration;
 use model::{OrgName, TargetName};
-use salesforce_types::{EntitlementKind, Fields, ObjectDescription};
+use salesforce_types::{Catalogue, EntitlementKind, Fields, ObjectDescription};
 use scim_types::Resource;
 
 pub use conversion::{AccountMissing, ConversionRules, ConversionWish, Conversions};
@@ -188,6 +188,31 @@ impl Mapping {
     ) -> Vec<MappingError> {
         check::check(self, describes, is_here)
     }
+
+    /// Checks what rules, groups and policies name against what an org offers: that it is there and is one, that the Users of
+    /// the targets in this org, those that `is_here` says, can have it, and that it goes together. What gives far-reaching
+    /// rights is a warning.
+    #[must_use]
+    pub fn check_catalogue(
+        &self,
+        org: &OrgName,
+        catalogue: &Catalogue,
+        is_here: impl Fn(&Target) -> bool,
+    ) -> Vec<MappingError> {
+        check::catalogue::check(self, org, catalogue, is_here)
+    }
+
+    /// The targets whose Users may be left without a profile if the environment has no default: no rule gives one to
+    /// everybody for good, and no field `ProfileId` is always filled.
+    pub fn targets_without_profile(&self) -> impl Iterator<Item = &Target> {
+        let by_rule = |target: &Target| {
+            let for_all = |rule: &&GrantRule| rule.is_unconditional() && rule.is_for(&target.name);
+            let mut asks = self.grants.iter().filter(for_all).flat_map(|rule| &rule.asks);
+            asks.any(|(kind, _)| *kind == EntitlementKind::Profile)
+        };
+        let users = self.targets.iter().filter(|target| target.object == "User");
+        users.filter(move |target| !by_rule(target) && !target.always_fills("ProfileId"))
+    }
 }
 
 impl Target {
@@ -228,6 +253,22 @@ impl Target {
     #[must_use]
     pub fn has_rules_for_updates(&self) -> bool {
         self.rules.iter().any(|rule| rule.on == On::Update)
+    }
+
+    /// Whether its Users are contacts: people of a portal.
+    #[must_use]
+    pub fn is_external(&self) -> bool {
+        self.object == "User"
+            && self.rules.iter().any(|rule| {
+                rule.field.eq_ignore_ascii_case("ContactId") || rule.field.eq_ignore_ascii_case("Contact")
+            })
+    }
+
+    /// Whether no new record is without this field.
+    fn always_fills(&self, field: &str) -> bool {
+        let is_it = |rule: &&Rule| rule.field.eq_ignore_ascii_case(field) && rule.on != On::Update;
+        let default = self.rules.iter().find(is_it).and_then(|rule| rule.default.as_ref());
+        default.and_then(|default| default.as_str()).is_some_and(|default| !default.trim().is_empty())
     }
 
     /// Whether the mapping fills this field.

@@ -1,5 +1,6 @@
 //! A mapping against what an org says of its objects.
 
+pub(super) mod catalogue;
 mod record;
 mod reference;
 

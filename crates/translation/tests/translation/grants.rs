@@ -31,26 +31,26 @@ fn mapping(rules: &str) -> Mapping {
 }
 
 fn person(attributes: Value) -> Resource {
-    let mut person = json!({ "userName": "ada@acme.example" });
-    person.as_object_mut().unwrap().extend(attributes.as_object().unwrap().clone());
-    Resource::from_map(person.as_object().unwrap().clone())
+    let Value::Object(mut person) = attributes else { panic!("{attributes} is no object") };
+    person.insert("userName".to_owned(), json!("ada@acme.example"));
+    Resource::from_map(person)
 }
 
 fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
+    text.parse().expect("an instant")
 }
 
 const NOON: &str = "2026-03-01T12:00:00Z";
 
 /// What the rules ask for, as `rule: kind:name (target)`, and the codes of the notes.
 fn ruled(rules: &str, attributes: Value) -> (Vec<String>, Vec<NoteCode>) {
-    let (ruled, notes) = mapping(rules).ruled(&person(attributes), at(NOON));
+    let (asked, notes) = mapping(rules).ruled(&person(attributes), at(NOON));
     let shown = |one: Ruled| {
         let target = one.target.map(|target| format!(" ({target})")).unwrap_or_default();
         let until = one.until.map(|until| format!(" until {until}")).unwrap_or_default();
         format!("{}: {}:{}{target}{until}", one.rule, one.kind, one.name)
     };
-    (ruled.into_iter().map(shown).collect(), notes.into_iter().map(|note| note.code).collect())
+    (asked.into_iter().map(shown).collect(), notes.into_iter().map(|note| note.code).collect())
 }
 
 #[test]
@@ -278,26 +278,24 @@ fn sketch() -> impl Strategy<Value = Sketch> {
 
 /// The rules as a mapping has them, each with the name of its place in the first order.
 fn written(rules: &[(usize, Sketch)]) -> String {
-    let mut text = String::new();
-    for (place, rule) in rules {
-        text += &format!("[[grants]]\nname = \"r{place}\"\n");
-        let mut line = |key: &str, value: Option<&str>| {
-            text += &value.map(|value| format!("{key} = \"{value}\"\n")).unwrap_or_default();
-        };
-        line("target", rule.target);
-        line("profile", rule.profile);
-        line("role", rule.role);
-        line("until", rule.until);
+    let rule = |(place, rule): &(usize, Sketch)| {
+        let line = |key: &str, value: Option<&str>| value.map(|value| format!("{key} = \"{value}\""));
         let title = rule.title.map(|title| format!("user.title == '{title}'"));
-        line("when", title.as_deref());
-        if rule.profile.is_some() || rule.role.is_some() {
-            text += &format!("rank = {}\n", rule.rank);
-        }
-        if !rule.sets.is_empty() {
-            text += &format!("permission-sets = {:?}\n", rule.sets);
-        }
-    }
-    text
+        let is_ranked = rule.profile.is_some() || rule.role.is_some();
+        let lines = [
+            Some("[[grants]]".to_owned()),
+            line("name", Some(&format!("r{place}"))),
+            line("target", rule.target),
+            line("profile", rule.profile),
+            line("role", rule.role),
+            line("until", rule.until),
+            line("when", title.as_deref()),
+            is_ranked.then(|| format!("rank = {}", rule.rank)),
+            (!rule.sets.is_empty()).then(|| format!("permission-sets = {:?}", rule.sets)),
+        ];
+        lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
+    };
+    rules.iter().map(rule).collect::<Vec<_>>().join("\n")
 }
 
 proptest! {

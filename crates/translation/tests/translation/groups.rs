@@ -1,11 +1,13 @@
 //! `[groups]`: which SCIM Groups stand for an entitlement.
 
 use model::OrgName;
-use salesforce_types::{Catalogue, Entitlement, EntitlementKind, EntitlementRef};
+use salesforce_types::{Catalogue, EntitlementKind};
 use translation::{Mapping, Partial};
 
+use crate::catalogue::entitlement;
+
 fn org(name: &str) -> OrgName {
-    OrgName::new(name).unwrap()
+    OrgName::new(name).expect("a name")
 }
 
 fn mapping(groups: &str) -> Mapping {
@@ -13,26 +15,15 @@ fn mapping(groups: &str) -> Mapping {
     Mapping::parse(&format!("{target}\n{groups}"), "acme.toml").unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-fn entitlement((kind, id, name, label): &(EntitlementKind, &str, &str, &str)) -> Entitlement {
-    Entitlement {
-        of: EntitlementRef { kind: *kind, id: (*id).to_owned() },
-        name: (*name).to_owned(),
-        label: (*label).to_owned(),
-        description: None,
-        license: None,
-        seats: None,
-        contains: Vec::new(),
-        far_reaching: false,
-        user_type: None,
-    }
-}
-
 const SET: EntitlementKind = EntitlementKind::PermissionSet;
 const GROUP: EntitlementKind = EntitlementKind::PublicGroup;
 const QUEUE: EntitlementKind = EntitlementKind::Queue;
 
 fn catalogue(entries: &[(EntitlementKind, &str, &str, &str)]) -> Catalogue {
-    Catalogue::new(entries.iter().map(entitlement).collect(), Vec::new())
+    Catalogue::new(
+        entries.iter().map(|(kind, id, name, label)| entitlement(*kind, id, name, label)).collect(),
+        Vec::new(),
+    )
 }
 
 fn published(groups: &str, catalogue: &Catalogue) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! What the crate promises to those who use it.
 
 mod addresses;
+mod catalogue;
 mod clearing;
 mod default_mapping;
 mod directories;
