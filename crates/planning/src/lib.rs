@@ -9,14 +9,17 @@
 //! | `courses.rs` | which targets an identity holds, and the moves between Lead, Contact and User |
 //! | `decide.rs` | which of the cases applies to a record, and what `allow` and `on-leave` say to it |
 //! | `difference.rs` | desired fields against written or actual ones |
+//! | `fits.rs` | whether somebody can have an entitlement: licences, roles, seats |
 //! | `matching.rs` | which found record is the identity's |
 
 mod courses;
 mod decide;
 mod difference;
+mod fits;
 mod matching;
 
 pub use courses::{Aim, Course, Courses, Origin, Place, courses};
 pub use decide::{Decision, Input, LinkAfter, Steps, manner, plan};
 pub use difference::{same_value, takes_access_away};
+pub use fits::{SeatsOf, mismatch, seats_of};
 pub use matching::{Found, FoundRecord, MatchKey, Obstacle, keys_of, must_look_first};
