@@ -35,6 +35,9 @@ struct Page {
     records: Vec<Row>,
     #[serde(default)]
     next_records_url: Option<String>,
+    /// Rows of all pages; all that a count brings.
+    #[serde(default)]
+    total_size: u64,
 }
 
 impl Org {
@@ -116,6 +119,31 @@ impl Org {
             }
         }
         Ok(answers)
+    }
+
+    /// How many rows each of these queries would bring, five queries in a call; or why Salesforce would not run that one.
+    ///
+    /// # Errors
+    ///
+    /// Only where nothing is known of a query: the call failed, or one of them has to be asked again later.
+    pub async fn count(
+        &self,
+        queries: &[Query],
+        purpose: Purpose<'_>,
+    ) -> Result<Vec<Result<u64, Refusal>>, CallError> {
+        let mut counts = Vec::with_capacity(queries.len());
+        for queries in queries.chunks(MAX_QUERIES) {
+            let paths: Vec<String> =
+                queries.iter().map(|query| self.query_path(&query.clone().counting())).collect();
+            for page in self.pages(&paths, "composite", purpose).await? {
+                counts.push(match page {
+                    Ok(page) => Ok(page.total_size),
+                    Err(CallError::Refused(refusal)) => Err(refusal),
+                    Err(error) => return Err(error),
+                });
+            }
+        }
+        Ok(counts)
     }
 
     fn query_path(&self, query: &Query) -> String {

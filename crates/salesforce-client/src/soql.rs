@@ -318,6 +318,7 @@ pub struct Query {
     condition: Option<Condition>,
     order: Vec<(Field, Order)>,
     limit: Option<u32>,
+    counts: bool,
 }
 
 impl Query {
@@ -330,7 +331,15 @@ impl Query {
             condition: None,
             order: Vec::new(),
             limit: None,
+            counts: false,
         })
+    }
+
+    /// How many rows there are, instead of the rows: `SELECT COUNT()`.
+    #[must_use]
+    pub(crate) fn counting(mut self) -> Self {
+        self.counts = true;
+        self
     }
 
     /// Only rows that fulfil it; a second one is added with AND.
@@ -365,8 +374,12 @@ impl Query {
 
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.fields.iter().map(Field::as_str).collect();
-        write!(f, "SELECT {} FROM {}", Joined(&names, ", "), self.object.0)?;
+        if self.counts {
+            write!(f, "SELECT COUNT() FROM {}", self.object.0)?;
+        } else {
+            let names: Vec<&str> = self.fields.iter().map(Field::as_str).collect();
+            write!(f, "SELECT {} FROM {}", Joined(&names, ", "), self.object.0)?;
+        }
         if let Some(condition) = &self.condition {
             write!(f, " WHERE {condition}")?;
         }

@@ -155,6 +155,37 @@ async fn ten_thousand_values_are_one_call() {
 }
 
 #[tokio::test]
+async fn several_counts_are_one_call_and_what_the_org_lacks_is_told_apart() {
+    let server = Server::start(|seen, url| match seen.line.as_str() {
+        TOKEN => token(url, "access"),
+        COMPOSITE => {
+            let items = seen.json()["compositeRequest"].as_array().unwrap().clone();
+            let answers: Vec<Value> = items
+                .iter()
+                .map(|item| {
+                    let url = item["url"].as_str().unwrap();
+                    assert!(url.contains("q=SELECT+COUNT%28%29+FROM+"), "{url}");
+                    if url.contains("FROM+Task") {
+                        json!({"httpStatusCode": 400, "body": [{"errorCode": "INVALID_TYPE", "message": "sObject type 'Task' is not supported."}]})
+                    } else {
+                        json!({"httpStatusCode": 200, "body": {"totalSize": 70_000, "done": true, "records": []}})
+                    }
+                })
+                .collect();
+            answer(200, &json!({ "compositeResponse": answers }))
+        }
+        other => panic!("{other}"),
+    })
+    .await;
+    let org = org(config(&server.url));
+    let queries = ["Lead", "Task"].map(|object| Query::select(object, &[]).unwrap());
+    let counts = org.count(&queries, Purpose::catalogue()).await.unwrap();
+    assert_eq!(counts[0], Ok(70_000));
+    assert_eq!(counts[1].as_ref().unwrap_err().code, "INVALID_TYPE");
+    assert_eq!(server.count(COMPOSITE), 1);
+}
+
+#[tokio::test]
 async fn a_bad_query_is_refused_and_a_bad_moment_is_not() {
     let server = Server::start(|seen, url| match seen.line.as_str() {
         TOKEN => token(url, "access"),
