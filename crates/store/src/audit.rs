@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use model::{ChangeId, ClientName, ResourceId, TenantId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::StoreError;
+use crate::{Chain, StoreError};
 
 /// Who did what; kept for the auditor. Values are not kept here yet, attribute and field names are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,19 @@ pub struct Audited {
     pub entry: AuditEntry,
 }
 
+/// An entry with its place in a tenant's trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrailEntry {
+    /// Where it stands: later ones have higher numbers. Numbers are not without gaps.
+    pub number: u64,
+    /// Whose history it belongs to: a User or a Group, which may be gone.
+    pub resource: ResourceId,
+    /// Who did what, when.
+    pub audited: Audited,
+    /// Its hash in the tenant's chain, in hexadecimal digits; absent: an earlier version wrote it, and it is not taken in yet.
+    pub hash: Option<String>,
+}
+
 /// The history of resources. It outlives them; [`Journal::record`](crate::Journal::record) writes it.
 #[async_trait]
 pub trait Audit: Send + Sync {
@@ -53,4 +66,17 @@ pub trait Audit: Send + Sync {
         field: &str,
         limit: u32,
     ) -> Result<Vec<Audited>, StoreError>;
+
+    /// At most `limit` entries of a tenant, in the order in which they were written, those behind a
+    /// [number](TrailEntry::number).
+    async fn entries(
+        &self,
+        tenant: &TenantId,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<TrailEntry>, StoreError>;
+
+    /// Looks at every entry of a tenant: whether each is as it was written, behind the one that it was written behind, and the
+    /// last one is there. `noted` is a head of the chain that was noted elsewhere: [`Chain::noted`] tells where it stands.
+    async fn verify(&self, tenant: &TenantId, noted: Option<&str>) -> Result<Chain, StoreError>;
 }

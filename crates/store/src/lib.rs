@@ -10,6 +10,7 @@
 
 mod audit;
 mod catalogues;
+mod chain;
 pub mod conformance;
 mod directory;
 mod error;
@@ -22,8 +23,9 @@ mod targets;
 mod tasks;
 mod vault;
 
-pub use audit::{Audit, AuditEntry, Audited};
+pub use audit::{Audit, AuditEntry, Audited, TrailEntry};
 pub use catalogues::Catalogues;
+pub use chain::{Broken, Chain};
 pub use directory::{
     Cursor, Directory, GroupRef, IdPage, Member, Page, Query, SortBy, StoredResource, Window,
 };

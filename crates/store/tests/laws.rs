@@ -419,6 +419,8 @@ impl Both {
             }
         }
         self.compare_ledger().await?;
+        let chain = store.verify(tenant, None).await.unwrap();
+        prop_assert_eq!((chain.entries, chain.broken), (oracle.audited(), None));
         prop_assert_eq!(store.open_tasks(None).await.unwrap(), oracle.open_tasks());
         let now = at(self.step);
         prop_assert_eq!(store.due_tasks(now, 2).await.unwrap(), oracle.due_tasks(now, 2));

@@ -1,6 +1,7 @@
 //! Who did what.
 
 use super::*;
+use crate::Chain;
 
 suite![
     an_entry_tells_when_and_for_which_change,
@@ -8,6 +9,11 @@ suite![
     who_wrote_a_field_last_is_found_first,
     a_field_is_found_in_whatever_case,
     no_more_entries_are_told_than_were_asked_for,
+    the_trail_of_a_tenant_comes_in_pages,
+    each_entry_moves_the_head_of_its_tenants_chain,
+    a_head_that_was_noted_is_found_again,
+    the_chain_goes_on_after_a_restart,
+    what_was_given_is_told_with_its_reason,
 ];
 
 fn wrote(fields: &[&str], mapping: Option<&str>) -> AuditEntry {
@@ -93,4 +99,81 @@ async fn no_more_entries_are_told_than_were_asked_for(world: &World<'_>) {
         let writes = ok(world.store.writes_of(&world.tenant, &ada, "staff.Title", limit).await);
         assert_eq!(writes.into_iter().map(|wrote| wrote.at).collect::<Vec<_>>(), expected);
     }
+}
+
+async fn the_trail_of_a_tenant_comes_in_pages(world: &World<'_>) {
+    for name in ["ada", "grace", "mary"] {
+        world.user(name).await;
+    }
+    world.create_in(&tenant("acme/test"), USER, "id-other", user("other")).await.expect_version(1);
+    note(world, "id-ada", 5, wrote(&["staff.Title"], None)).await;
+    let (mut trail, mut after) = (Vec::new(), None);
+    loop {
+        let page = ok(world.store.entries(&world.tenant, after, 3).await);
+        let Some(last) = page.last() else { break };
+        after = Some(last.number);
+        trail.extend(page);
+    }
+    let whose: Vec<&str> = trail.iter().map(|entry| entry.resource.as_str()).collect();
+    assert_eq!(whose, ["id-ada", "id-grace", "id-mary", "id-ada"]);
+    assert_eq!(trail[3].audited.entry, wrote(&["staff.Title"], None));
+    assert_eq!(trail[3].hash, Some(ok(world.store.verify(&world.tenant, None).await).head));
+    assert!(ok(world.store.entries(&tenant("no/body"), None, 3).await).is_empty());
+}
+
+/// A chain that holds together.
+async fn whole(world: &World<'_>, of: &TenantId, noted: Option<&str>) -> Chain {
+    let chain = ok(world.store.verify(of, noted).await);
+    assert_eq!((chain.broken.as_ref(), chain.unchained), (None, 0));
+    chain
+}
+
+async fn each_entry_moves_the_head_of_its_tenants_chain(world: &World<'_>) {
+    let other = tenant("acme/test");
+    let before = whole(world, &world.tenant, None).await;
+    assert_eq!(before.entries, 0);
+    world.user("ada").await;
+    let first = whole(world, &world.tenant, None).await;
+    let elsewhere = whole(world, &other, None).await;
+    world.create_in(&other, USER, "id-ada", user("ada")).await.expect_version(1);
+    assert_eq!(whole(world, &world.tenant, None).await, first);
+    note(world, "id-ada", 1, wrote(&[], None)).await;
+    let second = whole(world, &world.tenant, None).await;
+    assert_eq!((first.entries, second.entries, second.head.len()), (1, 2, 64));
+    let here = whole(world, &other, None).await;
+    let mut heads = [before.head, first.head, second.head, elsewhere.head, here.head].to_vec();
+    heads.sort();
+    heads.dedup();
+    assert_eq!(heads.len(), 5, "equal entries of two tenants have different hashes");
+}
+
+async fn a_head_that_was_noted_is_found_again(world: &World<'_>) {
+    let start = whole(world, &world.tenant, None).await.head;
+    assert_eq!(whole(world, &world.tenant, Some(&start)).await.noted, Some(0));
+    world.user("ada").await;
+    let first = whole(world, &world.tenant, None).await.head;
+    world.user("grace").await;
+    for (noted, place) in [(start, Some(0)), (first.to_uppercase(), Some(1)), ("0".repeat(64), None)] {
+        assert_eq!(whole(world, &world.tenant, Some(&noted)).await.noted, place);
+    }
+}
+
+async fn the_chain_goes_on_after_a_restart(world: &World<'_>) {
+    let store = world.backend.fresh().await;
+    let create = |name: &str| record(&world.tenant, USER, name, ResourceWrite::Create(resource(user(name))));
+    ok(store.record(create("ada")).await).expect_version(1);
+    let before = ok(store.verify(&world.tenant, None).await);
+    let store = world.backend.reopen(store).await;
+    assert_eq!(ok(store.verify(&world.tenant, None).await), before);
+    ok(store.record(create("grace")).await).expect_version(1);
+    let after = ok(store.verify(&world.tenant, Some(&before.head)).await);
+    assert_eq!((after.entries, after.noted, after.broken), (2, Some(1), None));
+}
+
+async fn what_was_given_is_told_with_its_reason(world: &World<'_>) {
+    let ada = world.user("ada").await;
+    let grants = vec!["granted staff permission-set:0PS5f000000abcAAAQ (the rule sales)".to_owned()];
+    note(world, "id-ada", 1, AuditEntry { grants: grants.clone(), ..audit("patch") }).await;
+    let entries = ok(world.store.audit_of(&world.tenant, &ada).await);
+    assert_eq!((&entries[0].entry.grants, &entries[1].entry.grants), (&Vec::new(), &grants));
 }

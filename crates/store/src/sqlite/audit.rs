@@ -5,10 +5,13 @@ use model::{ChangeId, ResourceId, TenantId, Timestamp, Version};
 use rusqlite::{Connection, Row, params};
 
 use super::{
-    SqliteStore,
+    SqliteStore, chain,
     rows::{self, Doing, TenantKey, signed, to_json},
 };
-use crate::{Audit, AuditEntry, Audited, StoreError};
+use crate::{
+    Audit, AuditEntry, Audited, Chain, StoreError, TrailEntry,
+    chain::{Content, Hash, hex},
+};
 
 const TABLE: &str = "audit";
 const READ: &str = "read audit";
@@ -67,6 +70,50 @@ impl Audit for SqliteStore {
             })
             .await
     }
+
+    async fn entries(
+        &self,
+        tenant: &TenantId,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<TrailEntry>, StoreError> {
+        let tenant = tenant.clone();
+        self.0
+            .readers
+            .read_long(move |reader| {
+                let mut entries = Vec::new();
+                let Some(tenant) = reader.tenant(&tenant)? else { return Ok(entries) };
+                let mut select = reader.statement(
+                    "SELECT at_ms, version, change, entry, number, resource, hash FROM audit
+                     WHERE tenant = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
+                    READ,
+                )?;
+                let after = after.map_or(0, signed);
+                let mut found = select.query(params![tenant.0, after, limit]).doing(READ)?;
+                while let Some(row) = found.next().doing(READ)? {
+                    let hash: Option<Hash> = row.get(6).doing(READ)?;
+                    entries.push(TrailEntry {
+                        number: rows::unsigned(TABLE, row.get(4).doing(READ)?)?,
+                        resource: ResourceId::from_text(row.get::<_, String>(5).doing(READ)?),
+                        audited: audited(row)?,
+                        hash: hash.as_ref().map(hex),
+                    });
+                }
+                Ok(entries)
+            })
+            .await
+    }
+
+    async fn verify(&self, tenant: &TenantId, noted: Option<&str>) -> Result<Chain, StoreError> {
+        let (tenant, noted) = (tenant.clone(), noted.map(str::to_owned));
+        self.0
+            .readers
+            .read_long(move |reader| match reader.tenant(&tenant)? {
+                Some(key) => reader.snapshot(|reader| chain::verify(reader, key, noted.as_deref())),
+                None => Ok(Chain::empty(tenant.as_str(), noted.as_deref())),
+            })
+            .await
+    }
 }
 
 fn audited(row: &Row<'_>) -> Result<Audited, StoreError> {
@@ -79,7 +126,7 @@ fn audited(row: &Row<'_>) -> Result<Audited, StoreError> {
     })
 }
 
-/// Adds an entry to a resource's history.
+/// Adds an entry to a resource's history, at the end of the tenant's chain.
 pub fn write(
     connection: &Connection,
     tenant: TenantKey,
@@ -90,19 +137,28 @@ pub fn write(
     entry: &AuditEntry,
 ) -> Result<(), StoreError> {
     let entry = to_json("audit", "an audit entry", entry)?;
+    let content = Content {
+        resource: resource.as_str(),
+        at_ms: at.as_millisecond(),
+        version: signed(version.0),
+        change: change.map(ChangeId::as_str),
+        entry: &entry,
+    };
+    let hash = chain::append(connection, tenant, &content)?;
     connection
         .prepare_cached(
-            "INSERT INTO audit (tenant, resource, at_ms, version, change, entry)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO audit (tenant, resource, at_ms, version, change, entry, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )
         .and_then(|mut insert| {
             insert.execute(params![
                 tenant.0,
-                resource.as_str(),
-                at.as_millisecond(),
-                signed(version.0),
-                change.map(ChangeId::as_str),
-                entry
+                content.resource,
+                content.at_ms,
+                content.version,
+                content.change,
+                content.entry,
+                hash
             ])
         })
         .map(|_| ())

@@ -200,7 +200,7 @@ fn set(connection: &Connection, writing: Writing<'_>, grant: &Grant) -> Result<(
     if let Some(open) = open(connection, writing, &grant.org, &grant.of)? {
         let before: Grant = rows::json(TABLE, "a grant", &open.entry)?;
         if before.state == grant.state {
-            return update(connection, open, &Grant { since: before.since, ..grant.clone() });
+            return update(connection, &open, &Grant { since: before.since, ..grant.clone() });
         }
         end(connection, writing, open.number, &format!("it is {} now", grant.state.as_str()))?;
     }
@@ -227,7 +227,7 @@ fn set(connection: &Connection, writing: Writing<'_>, grant: &Grant) -> Result<(
 }
 
 /// Writes what an open row says from now on, if it is something else.
-fn update(connection: &Connection, open: Open, grant: &Grant) -> Result<(), StoreError> {
+fn update(connection: &Connection, open: &Open, grant: &Grant) -> Result<(), StoreError> {
     let entry = to_json(TABLE, "a grant", grant)?;
     if entry == open.entry {
         return Ok(());

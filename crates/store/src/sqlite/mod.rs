@@ -1,11 +1,12 @@
 //! `SQLite`: the store that is embedded in the binary.
 //!
 //! One thread writes ([`writer`]), every thread reads ([`readers`]). `directory` and `find` answer questions;
-//! `journal`, with `resource`, `links`, `grants`, `tasks` and `audit`, writes; `file` opens and locks; the schema is in
+//! `journal`, with `resource`, `links`, `grants`, `tasks`, `audit` and `chain`, writes; `file` opens and locks; the schema is in
 //! `migrations/`.
 
 mod audit;
 mod catalogues;
+mod chain;
 mod checkpoint;
 mod directory;
 mod file;
@@ -66,6 +67,7 @@ impl SqliteStore {
         let lock = file::claim(path)?;
         let connection = file::open_writer(path)?;
         vault::check_key(&connection, &key)?;
+        chain::take_in(&connection)?;
         lease::forget_gateways(&connection)?;
         let checkpointer = Checkpointer::start(path.to_owned())?;
         Ok(Self(Arc::new(Shared {

@@ -604,6 +604,125 @@ async fn a_file_of_version_2_is_brought_up_to_date_and_stays_usable_for_it() {
     assert_eq!(usable, "1");
 }
 
+/// A file of version 3 with so many entries of the audit; then what the next version makes of it.
+fn brought_up_from_version_3(path: &std::path::Path, entries: u32) -> SqliteStore {
+    file::tests::make_with_schema(path, 3);
+    let old = Connection::open(path).unwrap();
+    old.execute_batch("INSERT INTO tenants VALUES (1, 'acme/prod'), (2, 'acme/test')").unwrap();
+    write_as_version_3(&old, entries);
+    SqliteStore::open(path, key()).unwrap()
+}
+
+/// Version 3 knows no hashes.
+fn write_as_version_3(old: &Connection, entries: u32) {
+    let entry = r#"{"client":"okta","action":"create","fields":["staff.Email"],"notes":[]}"#;
+    for number in 0..entries {
+        old.execute(
+            "INSERT INTO audit (tenant, resource, at_ms, version, entry) VALUES (?1, 'ada', ?2, 1, ?3)",
+            rusqlite::params![1 + number % 2, number, entry],
+        )
+        .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_version_3_has_written_is_taken_into_the_chain_at_the_start() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("gangway.db");
+    let store = brought_up_from_version_3(&path, 5);
+    let old = Connection::open(&path).unwrap();
+    let verify = async |store: &SqliteStore, noted: Option<&str>| {
+        let chain = store.verify(&tenant(), noted).await.unwrap();
+        assert_eq!(chain.broken, None);
+        chain
+    };
+    let chain = verify(&store, None).await;
+    assert_eq!((chain.entries, chain.unchained), (3, 0));
+    // The earlier version is used once more.
+    write_as_version_3(&old, 4);
+    assert_eq!(verify(&store, None).await, crate::Chain { unchained: 2, ..chain.clone() });
+    store.close().await;
+    drop(store);
+    let store = SqliteStore::open(&path, key()).unwrap();
+    let longer = verify(&store, Some(&chain.head)).await;
+    assert_eq!((longer.entries, longer.unchained, longer.noted), (5, 0, Some(3)));
+    store.record(create("grace", user("grace"))).await.unwrap();
+    assert_eq!(verify(&store, Some(&longer.head)).await.noted, Some(5));
+}
+
+/// What somebody may do to the trail who can write to the file, and what `verify` says then.
+#[tokio::test]
+async fn whatever_is_done_to_the_trail_is_found() {
+    use crate::Broken;
+
+    let at_entry = |place: u64| (Some(place), None);
+    let at_end = |written: u64, found: u64| (None, Some((written, found)));
+    let tampering = [
+        ("UPDATE audit SET entry = replace(entry, 'okta', 'hr') WHERE number = 2", at_entry(2)),
+        ("UPDATE audit SET entry = entry || ' ' WHERE number = 5", at_entry(5)),
+        ("UPDATE audit SET at_ms = at_ms + 1 WHERE number = 1", at_entry(1)),
+        ("UPDATE audit SET at_ms = 9223372036854775807 WHERE number = 1", at_entry(1)),
+        ("UPDATE audit SET version = -1 WHERE number = 4", at_entry(4)),
+        ("UPDATE audit SET resource = 'bob' WHERE number = 3", at_entry(3)),
+        ("UPDATE audit SET change = 'c9' WHERE number = 3", at_entry(3)),
+        // The order.
+        (
+            "UPDATE audit SET number = 99 WHERE number = 2; UPDATE audit SET number = 2 WHERE number = 3;
+             UPDATE audit SET number = 3 WHERE number = 99",
+            at_entry(2),
+        ),
+        ("DELETE FROM audit WHERE number = 3", at_entry(3)),
+        ("DELETE FROM audit WHERE number = 5", at_end(5, 4)),
+        ("DELETE FROM audit", at_end(5, 0)),
+        ("UPDATE audit SET hash = NULL WHERE number = 2", at_entry(3)),
+        (
+            "INSERT INTO audit (tenant, resource, at_ms, version, entry, hash)
+             SELECT tenant, resource, at_ms, version, entry, hash FROM audit WHERE number = 5",
+            at_entry(6),
+        ),
+    ];
+    for (sql, expected) in tampering {
+        let here = Here::open();
+        for name in ["a", "b", "c", "d", "e"] {
+            here.store.record(create(name, user(name))).await.unwrap();
+        }
+        assert_eq!(here.store.verify(&tenant(), None).await.unwrap().broken, None);
+        Connection::open(here.path()).unwrap().execute_batch(sql).unwrap();
+        let chain = here.store.verify(&tenant(), None).await.unwrap();
+        let found = match chain.broken {
+            Some(Broken::Entry { place, .. }) => (Some(place), None),
+            Some(Broken::End { written, found }) => (None, Some((written, found))),
+            None => (None, None),
+        };
+        assert_eq!(found, expected, "{sql}");
+        // A restart makes nothing of it good.
+        here.store.close().await;
+        let path = here.path();
+        drop(here.store);
+        let store = SqliteStore::open(&path, key()).unwrap();
+        assert!(store.verify(&tenant(), None).await.unwrap().broken.is_some(), "{sql} is made good");
+    }
+}
+
+/// Who knows how the chain is made can shorten it, and make it anew.
+#[tokio::test]
+async fn a_trail_that_was_shortened_with_care_is_found_by_a_head_that_was_noted() {
+    let here = Here::open();
+    for name in ["a", "b", "c"] {
+        here.store.record(create(name, user(name))).await.unwrap();
+    }
+    let noted = here.store.verify(&tenant(), None).await.unwrap().head;
+    Connection::open(here.path())
+        .unwrap()
+        .execute_batch(
+            "DELETE FROM audit WHERE number = 3;
+             UPDATE chains SET entries = 2, head = (SELECT hash FROM audit WHERE number = 2)",
+        )
+        .unwrap();
+    let chain = here.store.verify(&tenant(), Some(&noted)).await.unwrap();
+    assert_eq!((chain.entries, chain.broken, chain.noted), (2, None, None));
+}
+
 #[tokio::test]
 async fn an_empty_file_is_too_old_to_be_read() {
     let directory = TempDir::new().unwrap();

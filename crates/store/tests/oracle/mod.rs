@@ -229,6 +229,11 @@ impl Oracle {
         due
     }
 
+    /// How many entries there are in all.
+    pub fn audited(&self) -> u64 {
+        self.audit.len() as u64
+    }
+
     pub fn audit_of(&self, id: &ResourceId) -> Vec<Audited> {
         self.audit.iter().filter(|(of, _)| of == id).map(|(_, entry)| entry.clone()).collect()
     }
