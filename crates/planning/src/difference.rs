@@ -72,5 +72,6 @@ pub fn takes_access_away(plan: &Plan) -> bool {
         Step::Create { .. } | Step::Upsert { .. } | Step::Convert { .. } => false,
         // Whoever loses a grant loses access.
         Step::Delete { .. } => true,
+        Step::Freeze { frozen, .. } => *frozen,
     })
 }

@@ -127,6 +127,7 @@ impl World {
                 self.set(id, State::Gone);
                 id.clone()
             }
+            Step::Freeze { user, .. } => user.clone(),
             Step::Convert { lead, .. } => {
                 self.converted += 1;
                 self.set(lead, State::Gone);

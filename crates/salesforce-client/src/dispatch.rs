@@ -2,17 +2,19 @@
 //!
 //! While calls are in flight the next ones fill up. When nothing is in flight a change leaves at once, alone, as one
 //! Composite whose later rows refer to earlier ones. A crowd shares calls: records in collections of up to 200, five
-//! of them in a Composite, and what follows from these records in the next call. A call takes its share of what waits
+//! of them in a Composite, and what follows from these records in the next call; the login records of who is to be frozen are
+//! looked up by a query in the same call, a crowd's in the call before. A call takes its share of what waits
 //! (waiting ÷ free slots), so that one slot does not take everything and leave the others empty. Conversions of leads, which
 //! REST has no resource for, have SOAP calls of their own, up to a hundred leads in one.
 //!
-//! `waiting` and `line` say whose turn it is, `change` how far a change is, `batch` what goes in one call, `call` and `convert` how
+//! `waiting` and `line` say whose turn it is, `change` how far a change is, `batch` what goes in one call, `call`, `convert` and `freeze` how
 //! that is written and read, `size` how large it may be. All of these are pure; the rest is here.
 
 mod batch;
 mod call;
 mod change;
 mod convert;
+mod freeze;
 #[cfg(test)]
 mod laws;
 mod line;

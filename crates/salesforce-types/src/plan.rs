@@ -76,6 +76,14 @@ pub enum Step {
         /// Into what.
         conversion: Conversion,
     },
+    /// Locks a User out, or lets it in again, whatever else it is (`UserLogin.IsFrozen`). Its row is looked up in the same call; a
+    /// User without one cannot be frozen: refused with `NOT_FOUND`.
+    Freeze {
+        /// Which User.
+        user: RecordId,
+        /// `false`: lets it in again.
+        frozen: bool,
+    },
 }
 
 /// How Salesforce is to take a write.
@@ -140,6 +148,7 @@ impl Step {
             | Self::Upsert { object, .. }
             | Self::Delete { object, .. } => object,
             Self::Convert { .. } => "Lead",
+            Self::Freeze { .. } => "UserLogin",
         }
     }
 
@@ -149,7 +158,7 @@ impl Step {
         static NOTHING: LazyLock<Fields> = LazyLock::new(Fields::new);
         match self {
             Self::Create { fields, .. } | Self::Update { fields, .. } | Self::Upsert { fields, .. } => fields,
-            Self::Delete { .. } | Self::Convert { .. } => &NOTHING,
+            Self::Delete { .. } | Self::Convert { .. } | Self::Freeze { .. } => &NOTHING,
         }
     }
 
@@ -159,7 +168,7 @@ impl Step {
         static NONE: LazyLock<References> = LazyLock::new(References::new);
         match self {
             Self::Create { refers, .. } | Self::Upsert { refers, .. } => refers,
-            Self::Update { .. } | Self::Delete { .. } | Self::Convert { .. } => &NONE,
+            Self::Update { .. } | Self::Delete { .. } | Self::Convert { .. } | Self::Freeze { .. } => &NONE,
         }
     }
 
@@ -170,7 +179,7 @@ impl Step {
             Self::Create { manner, .. } | Self::Update { manner, .. } | Self::Upsert { manner, .. } => {
                 *manner
             }
-            Self::Delete { .. } | Self::Convert { .. } => Manner::default(),
+            Self::Delete { .. } | Self::Convert { .. } | Self::Freeze { .. } => Manner::default(),
         }
     }
 
@@ -181,7 +190,7 @@ impl Step {
                 manner.duplicates = Duplicates::Allow;
             }
             Self::Convert { conversion, .. } => conversion.duplicates = Duplicates::Allow,
-            Self::Delete { .. } => {}
+            Self::Delete { .. } | Self::Freeze { .. } => {}
         }
     }
 }
@@ -194,6 +203,9 @@ pub enum StepOutcome {
         /// The record: made or changed.
         id: RecordId,
     },
+    /// What it was to give somebody was there already: the assignment is a duplicate. Which record gives it Salesforce does not
+    /// say; where it does, the step is [`Done`](Self::Done) with that record. As good as done: nothing has changed.
+    There,
     /// Salesforce said no, and will say it again.
     Refused(Refusal),
     /// It may have landed or not (time-out, cut connection): read back before anything is repeated.
@@ -201,7 +213,8 @@ pub enum StepOutcome {
         /// For the log and the journal; no personal data.
         why: String,
     },
-    /// It had no effect, certainly: it never left, or Salesforce could not take it now.
+    /// It had no effect, certainly: it never left, or Salesforce could not take it now. So ends too what refers to the record of
+    /// a step that was refused: Salesforce has not judged it.
     NotSent {
         /// For the log and the caller; no personal data.
         why: String,

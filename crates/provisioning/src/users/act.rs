@@ -224,8 +224,10 @@ impl UserChange {
             ))
             .into());
         }
+        let is_done =
+            |outcome: &StepOutcome| matches!(outcome, StepOutcome::Done { .. } | StepOutcome::There);
         let (done, rest): (Vec<_>, Vec<_>) =
-            chosen.iter().zip(outcomes).partition(|(_, outcome)| matches!(outcome, StepOutcome::Done { .. }));
+            chosen.iter().zip(outcomes).partition(|(_, outcome)| is_done(outcome));
         for (chosen, outcome) in done {
             if let StepOutcome::Done { id } = outcome {
                 self.landed(chosen, &id, progress);
@@ -249,7 +251,7 @@ impl UserChange {
                 }
                 StepOutcome::NotSent { .. } if self.ticket.is_withdrawn() => Stop::Withdrawn,
                 StepOutcome::NotSent { why, retry_after } => Stop::Stalled { why, retry_after },
-                StepOutcome::Done { .. } | StepOutcome::Unknown { .. } => continue,
+                StepOutcome::Done { .. } | StepOutcome::There | StepOutcome::Unknown { .. } => continue,
             };
             ended = ended.and(self.target_failed(&bound(chosen), stop, progress).map(|()| false));
         }

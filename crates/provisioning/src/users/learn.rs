@@ -251,7 +251,7 @@ impl UserChange {
                 Err(Stop::Again)
             }
             Some(StepOutcome::NotSent { why, retry_after }) => Err(Stop::Stalled { why, retry_after }),
-            Some(StepOutcome::Refused(_)) | None => Ok(false),
+            Some(StepOutcome::Refused(_) | StepOutcome::There) | None => Ok(false),
         }
     }
 

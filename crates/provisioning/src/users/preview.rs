@@ -145,6 +145,7 @@ impl UserChange {
         for chosen in &stage.chosen {
             let id = match &chosen.planned.step {
                 Step::Update { id, .. } | Step::Delete { id, .. } => id.clone(),
+                Step::Freeze { user, .. } => user.clone(),
                 Step::Create { .. } | Step::Upsert { .. } | Step::Convert { .. } => {
                     let bound = bounds.iter().find(|bound| *bound.name() == chosen.target);
                     let bound = bound.ok_or(Stop::Again)?;

@@ -137,6 +137,8 @@ impl UserChange {
                 }
                 Ok(())
             }
+            // Whether it landed makes no difference: freezing twice is freezing once, and deciding anew does it again.
+            Step::Freeze { .. } => Ok(()),
             Step::Convert { lead, .. } => {
                 self.read_back_conversion(bound, linked(lead), lead, progress).await
             }

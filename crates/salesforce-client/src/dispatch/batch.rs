@@ -6,12 +6,13 @@ use salesforce_types::{Manner, Step};
 
 use super::{
     change::{Change, Form},
+    freeze::must_be_found,
     line::Line,
 };
 
 /// Sub-requests of one Composite (REST API Developer Guide, "Composite").
 const MOST_ROWS: usize = 25;
-/// Of those, collections.
+/// Of those, collections and queries.
 const MOST_LANES: usize = 5;
 /// Records of one collection.
 const LANE_SIZE: usize = 200;
@@ -61,8 +62,12 @@ pub(super) struct Kind {
 pub(super) enum Operation {
     Create,
     Update,
-    Upsert { key: String },
+    Upsert {
+        key: String,
+    },
     Delete,
+    /// Looks for the records that the steps are about: they are written by the next call.
+    Find,
 }
 
 impl Kind {
@@ -73,9 +78,37 @@ impl Kind {
             Step::Update { .. } => Operation::Update,
             Step::Upsert { key, .. } => Operation::Upsert { key: key.clone() },
             Step::Delete { .. } => Operation::Delete,
+            Step::Freeze { .. } => Operation::Find,
             Step::Convert { .. } => return None,
         };
         Some(Self { object: step.object().to_owned(), operation, manner: step.manner() })
+    }
+}
+
+impl Lane {
+    fn writes(&self) -> bool {
+        self.kind.operation != Operation::Find
+    }
+}
+
+/// What rows take of a Composite.
+#[derive(Clone, Copy, Default)]
+struct Weight {
+    requests: usize,
+    queries: usize,
+}
+
+impl Weight {
+    fn of(step: &Step) -> Self {
+        if must_be_found(step) { Self { requests: 2, queries: 1 } } else { Self { requests: 1, queries: 0 } }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { requests: self.requests + other.requests, queries: self.queries + other.queries }
+    }
+
+    fn fits(self) -> bool {
+        self.requests <= MOST_ROWS && self.queries <= MOST_LANES
     }
 }
 
@@ -91,16 +124,22 @@ impl Shape {
     /// The records that the call writes.
     pub(super) fn records(&self) -> usize {
         match self {
-            Self::Rows(_) | Self::Lanes(_) => self.steps(),
+            Self::Rows(_) => self.steps(),
+            Self::Lanes(lanes) => {
+                lanes.iter().filter(|lane| lane.writes()).map(|lane| lane.places.len()).sum()
+            }
             Self::Conversions(_) => self.steps() * RECORDS_OF_A_LEAD,
         }
     }
 
-    /// The step of a call that has only one, and no collection around it.
-    pub(super) fn only(&self) -> Option<Place> {
+    /// The step of a call that has only one, and no collection or Composite around it.
+    pub(super) fn only(&self, changes: &[Change]) -> Option<Place> {
         match self {
-            Self::Rows(places) | Self::Conversions(places) if places.len() == 1 => places.first().copied(),
-            Self::Rows(_) | Self::Conversions(_) | Self::Lanes(_) => None,
+            Self::Rows(places) | Self::Conversions(places) => match places.as_slice() {
+                [(change, step)] if !must_be_found(changes[*change].step(*step)) => Some((*change, *step)),
+                _ => None,
+            },
+            Self::Lanes(_) => None,
         }
     }
 
@@ -194,18 +233,20 @@ fn choose_conversions(line: &mut Line, share: usize, limit: usize) -> Option<Bat
 fn choose_writes(line: &mut Line, share: usize, limit: usize, sharing: Sharing) -> Option<Batch> {
     let mut changes: Vec<Change> = Vec::new();
     let mut rows: Vec<Place> = Vec::new();
+    let mut weight = Weight::default();
     let mut lanes = Lanes::default();
     let mut by_rows = false;
     let mut share = share.max(1);
     while changes.len() < share {
         let Some(change) = take(line) else { break };
         let own = change.sendable(Form::Rows, sharing != Sharing::No);
+        let with_own = own.iter().fold(weight, |weight, step| weight.plus(Weight::of(change.step(*step))));
         let number = changes.len();
         let first = changes.is_empty();
         let fits = if change.goes_alone() {
             first
         } else if by_rows || (first && change.by_rows) {
-            first || rows.len() + own.len() <= MOST_ROWS
+            first || with_own.fits()
         } else {
             !change.by_rows && (first || lanes.records < limit)
         };
@@ -222,22 +263,34 @@ fn choose_writes(line: &mut Line, share: usize, limit: usize, sharing: Sharing) 
             break;
         }
         rows.extend(own.into_iter().map(|step| (number, step)));
+        weight = with_own;
         share = share.min(change.company);
         let alone = change.goes_alone();
         changes.push(change);
-        if alone || (by_rows && rows.len() >= MOST_ROWS) {
+        if alone || (by_rows && weight.requests >= MOST_ROWS) {
             break;
         }
     }
     if changes.is_empty() {
         return None;
     }
-    // Rows where they spare a call: for one change, and where something follows from what is made in the same call.
-    let everything_fits = lanes.records == rows.len();
-    let spared = rows.len() <= MOST_ROWS && (changes.len() == 1 || !everything_fits);
-    let odd_key = rows.iter().any(|(change, step)| is_odd(changes[*change].step(*step)));
-    let form = if by_rows || (spared && !odd_key) {
-        rows.truncate(MOST_ROWS);
+    let step = |(change, step): &Place| changes[*change].step(*step);
+    // Rows where they spare a call: for one change, and where something follows from what is made or found in the same call.
+    let everything_fits = lanes.records == rows.len() && !rows.iter().any(|place| must_be_found(step(place)));
+    let spared = weight.fits() && (changes.len() == 1 || !everything_fits);
+    let odd_key = rows.iter().any(|place| is_odd(step(place)));
+    // Whoever is to be locked out is so by the first call, however much there is to do besides.
+    let is_urgent = changes.len() == 1 && rows.first().is_some_and(|place| must_be_found(step(place)));
+    if is_urgent && !by_rows {
+        rows.truncate(rows.iter().take_while(|place| !is_odd(step(place))).count());
+    }
+    let form = if by_rows || is_urgent || (spared && !odd_key) {
+        let mut weight = Weight::default();
+        let fits = |place: &&Place| {
+            weight = weight.plus(Weight::of(step(place)));
+            weight.fits()
+        };
+        rows.truncate(rows.iter().take_while(fits).count());
         Shape::Rows(rows)
     } else {
         Shape::Lanes(lanes.into_lanes())
@@ -275,6 +328,7 @@ fn id_of(step: &Step) -> Option<String> {
             Some(id.as_str().to_owned())
         }
         Step::Upsert { value, .. } => Some(value.to_lowercase()),
+        Step::Freeze { user, .. } => Some(user.as_str().to_owned()),
     }
 }
 

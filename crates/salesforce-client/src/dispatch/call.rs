@@ -4,14 +4,14 @@
 use std::fmt::Write as _;
 
 use reqwest::Method;
-use salesforce_types::{Fields, Manner, RecordId, Refusal, Step, StepOutcome};
+use salesforce_types::{EntitlementKind, Fields, Given, Manner, RecordId, Refusal, Step, StepOutcome};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
     batch::{Lane, Operation, Place, Shape, is_odd},
     change::{Change, Landing},
-    convert,
+    convert, freeze,
 };
 use crate::{
     CallError,
@@ -73,13 +73,13 @@ pub(super) fn write(paths: &Paths, changes: &[Change], shape: &Shape) -> Call {
     let is_grant =
         |place: &Place| GRANTS.iter().any(|object| step(place).object().eq_ignore_ascii_case(object));
     let cause = if shape.places().iter().all(is_grant) { Cause::Grant } else { Cause::Write };
+    if let (Shape::Rows(_), Some(place)) = (shape, shape.only(changes)) {
+        let row = row(base, changes, place);
+        let body = row.body.map_or(Body::Nothing, |body| Body::Json(to_bytes(&body)));
+        let (object, manner) = (step(&place).object().to_owned(), Some(step(&place).manner()));
+        return Call { method: row.method, path: row.path, object, body, manner, cause };
+    }
     let items = match shape {
-        Shape::Rows(places) if places.len() == 1 => {
-            let row = row(base, changes, places[0]);
-            let body = row.body.map_or(Body::Nothing, |body| Body::Json(to_bytes(&body)));
-            let (object, manner) = (step(&places[0]).object().to_owned(), Some(step(&places[0]).manner()));
-            return Call { method: row.method, path: row.path, object, body, manner, cause };
-        }
         Shape::Conversions(places) => {
             return Call {
                 method: Method::POST,
@@ -90,7 +90,7 @@ pub(super) fn write(paths: &Paths, changes: &[Change], shape: &Shape) -> Call {
                 cause,
             };
         }
-        Shape::Rows(places) => places.iter().map(|place| row_item(base, changes, *place)).collect(),
+        Shape::Rows(places) => places.iter().flat_map(|place| row_items(base, changes, *place)).collect(),
         Shape::Lanes(lanes) => {
             lanes.iter().enumerate().map(|(at, lane)| lane_item(base, changes, at, lane)).collect::<Vec<_>>()
         }
@@ -115,6 +115,11 @@ fn reference((change, step): Place) -> String {
     format!("c{change}s{step}")
 }
 
+/// The query that finds the record of a step.
+fn finding_reference(place: Place) -> String {
+    format!("{}find", reference(place))
+}
+
 fn lane_reference(at: usize) -> String {
     format!("lane{at}")
 }
@@ -136,14 +141,29 @@ fn row(base: &str, changes: &[Change], (number, at): Place) -> Row {
         Step::Upsert { key, value, .. } => {
             format!("{base}/sobjects/{object}/{key}/{}", percent_encoded(value))
         }
+        Step::Freeze { .. } => {
+            format!("{base}/sobjects/{object}/@{{{}.records[0].Id}}", finding_reference((number, at)))
+        }
         Step::Convert { .. } => unreachable!("conversions have a call of their own"),
     };
     let (method, body) = match step {
         Step::Create { .. } => (Method::POST, Some(change.body(at, made_here))),
         Step::Update { .. } | Step::Upsert { .. } => (Method::PATCH, Some(change.body(at, made_here))),
+        Step::Freeze { frozen, .. } => {
+            (Method::PATCH, Some([("IsFrozen".to_owned(), json!(frozen))].into_iter().collect()))
+        }
         Step::Delete { .. } | Step::Convert { .. } => (Method::DELETE, None),
     };
     Row { method, path, body }
+}
+
+/// A row, after the query that finds its record where it is not known.
+fn row_items(base: &str, changes: &[Change], place: Place) -> Vec<Value> {
+    let item = row_item(base, changes, place);
+    match changes[place.0].step(place.1) {
+        Step::Freeze { user, .. } => vec![freeze::finding(base, [user], &finding_reference(place)), item],
+        _ => vec![item],
+    }
 }
 
 fn row_item(base: &str, changes: &[Change], place: Place) -> Value {
@@ -174,7 +194,7 @@ fn lane_item(base: &str, changes: &[Change], at: usize, lane: &Lane) -> Value {
             Step::Upsert { key, value, .. } => {
                 record.insert(key.clone(), json!(value));
             }
-            Step::Create { .. } | Step::Delete { .. } | Step::Convert { .. } => {}
+            Step::Create { .. } | Step::Delete { .. } | Step::Convert { .. } | Step::Freeze { .. } => {}
         }
         // What a step of a collection refers to has landed: it is chosen so.
         record.extend(change.body(*at, |_| String::new()));
@@ -198,6 +218,13 @@ fn lane_item(base: &str, changes: &[Change], at: usize, lane: &Lane) -> Value {
                 }
             }
             (Method::DELETE, url, None)
+        }
+        Operation::Find => {
+            let users = lane.places.iter().filter_map(|(number, at)| match changes[*number].step(*at) {
+                Step::Freeze { user, .. } => Some(user),
+                _ => None,
+            });
+            return freeze::finding(base, users, &lane_reference(at));
         }
     };
     let mut item = json!({ "method": method.as_str(), "url": url, "referenceId": lane_reference(at) });
@@ -240,10 +267,10 @@ struct CompositeAnswer {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct CompositeItem {
+pub(super) struct CompositeItem {
     #[serde(default)]
-    body: Value,
-    http_status_code: u16,
+    pub(super) body: Value,
+    pub(super) http_status_code: u16,
     reference_id: String,
 }
 
@@ -272,7 +299,7 @@ pub(super) fn read(said: &Said, changes: &[Change], shape: &Shape) -> Vec<(Place
 
 fn read_data(answer: &Answer, changes: &[Change], shape: &Shape) -> Vec<(Place, Landing)> {
     let step = |place: Place| changes[place.0].step(place.1);
-    if let Some(place) = shape.only() {
+    if let Some(place) = shape.only(changes) {
         // No answer is one; a page from something in between is none.
         let body = match answer.body.as_slice() {
             [] => Value::Null,
@@ -289,8 +316,14 @@ fn read_data(answer: &Answer, changes: &[Change], shape: &Shape) -> Vec<(Place, 
         Shape::Rows(places) | Shape::Conversions(places) => places
             .iter()
             .map(|place| {
-                let landing =
-                    item(&reference(*place)).map_or_else(lacking, |item| row_landing(changes, *place, item));
+                let finding = item(&finding_reference(*place));
+                let landing = match (step(*place), item(&reference(*place)), finding) {
+                    (freeze @ Step::Freeze { .. }, Some(item), Some(finding)) => {
+                        freeze::landing(freeze, finding, item)
+                    }
+                    (Step::Freeze { .. }, ..) | (_, None, _) => lacking(),
+                    (_, Some(item), _) => row_landing(changes, *place, item),
+                };
                 (*place, landing)
             })
             .collect(),
@@ -313,15 +346,14 @@ pub(super) fn read_refusal(
     changes: &[Change],
     shape: &Shape,
 ) -> Result<(Place, Landing), Trouble> {
-    let Some(place) = shape.only() else { return Err(trouble) };
+    let Some(place) = shape.only(changes) else { return Err(trouble) };
     let landing = match trouble {
         Trouble::Locked(refusal) => Landing::Locked(refusal),
-        Trouble::Final(CallError::Refused(refusal)) => match changes[place.0].step(place.1) {
-            Step::Delete { id, .. } if is_gone(&refusal.code) => {
-                Landing::Ended(StepOutcome::Done { id: id.clone() })
-            }
-            step => Landing::Ended(StepOutcome::Refused(in_one_tongue(step, refusal))),
-        },
+        Trouble::Final(CallError::Refused(refusal)) => {
+            let step = changes[place.0].step(place.1);
+            let is_so = already_so(step, &refusal);
+            Landing::Ended(is_so.unwrap_or_else(|| StepOutcome::Refused(in_one_tongue(step, refusal))))
+        }
         trouble => return Err(trouble),
     };
     Ok((place, landing))
@@ -349,6 +381,9 @@ fn lane_landing(step: &Step, n: usize, lane: &Lane, item: &CompositeItem) -> Lan
                 Landing::Ended(unknown(format!("status {status} for a collection, without an explanation")))
             }
         };
+    }
+    if freeze::must_be_found(step) {
+        return freeze::found(step, item).unwrap_or(Landing::WithOthers);
     }
     match item.body.as_array() {
         Some(results) if results.len() == lane.places.len() => {
@@ -382,21 +417,43 @@ fn says_less(step: &Step, refusal: &Refusal) -> bool {
 }
 
 /// A step that Salesforce says it did not do.
-fn failed(step: &Step, status: u16, body: &Value) -> Landing {
+pub(super) fn failed(step: &Step, status: u16, body: &Value) -> Landing {
     let Some(refusal) = refusal_in(status, body) else {
         return Landing::Ended(unknown(format!("status {status} in a Composite, without an explanation")));
     };
-    match (step, refusal.code.as_str()) {
-        (_, code) if is_halt(code) => {
-            let why = format!("{code}: another step of the same call failed");
-            return Landing::Ended(StepOutcome::NotSent { why, retry_after: None });
-        }
-        (Step::Delete { id, .. }, code) if is_gone(code) => {
-            return Landing::Ended(StepOutcome::Done { id: id.clone() });
-        }
-        _ => {}
+    if is_halt(&refusal.code) {
+        let why = format!("{}: another step of the same call failed", refusal.code);
+        return Landing::Ended(StepOutcome::NotSent { why, retry_after: None });
     }
-    ended(in_one_tongue(step, refusal))
+    match already_so(step, &refusal) {
+        Some(outcome) => Landing::Ended(outcome),
+        None => ended(in_one_tongue(step, refusal)),
+    }
+}
+
+/// What was refused because it is as the step would have it: the record is gone, or the assignment is there.
+fn already_so(step: &Step, refusal: &Refusal) -> Option<StepOutcome> {
+    match step {
+        Step::Delete { id, .. } if is_gone(&refusal.code) => Some(StepOutcome::Done { id: id.clone() }),
+        Step::Create { object, .. } if is_assignment(object) && is_duplicate(refusal) => {
+            Some(match refusal.records.as_slice() {
+                [id] => StepOutcome::Done { id: id.clone() },
+                _ => StepOutcome::There,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Whether the records of an object give Users something that they have once or not at all.
+fn is_assignment(object: &str) -> bool {
+    let gives = |kind: &EntitlementKind| matches!(kind.given(), Given::Row(row) if row.object.eq_ignore_ascii_case(object));
+    EntitlementKind::ALL.iter().any(gives)
+}
+
+/// Salesforce words it differently for every object; the text is that of permission sets, whatever its code.
+fn is_duplicate(refusal: &Refusal) -> bool {
+    refusal.code == "DUPLICATE_VALUE" || refusal.message.contains("Duplicate PermissionSetAssignment")
 }
 
 /// A step that was refused: for good, or because of a lock.
@@ -436,7 +493,7 @@ pub(super) fn unknown(why: String) -> StepOutcome {
 }
 
 /// The outcome of a record that was answered with 2xx.
-fn landed(step: &Step, status: u16, body: &Value) -> StepOutcome {
+pub(super) fn landed(step: &Step, status: u16, body: &Value) -> StepOutcome {
     if body.get("success") == Some(&Value::Bool(false))
         && let Some(refusal) = refusal_in(400, body)
     {
@@ -458,7 +515,7 @@ fn landed(step: &Step, status: u16, body: &Value) -> StepOutcome {
         (Step::Create { .. } | Step::Upsert { .. } | Step::Convert { .. }, Some(Ok(id))) => {
             StepOutcome::Done { id }
         }
-        (Step::Create { .. } | Step::Upsert { .. } | Step::Convert { .. }, _) => {
+        (Step::Create { .. } | Step::Upsert { .. } | Step::Convert { .. } | Step::Freeze { .. }, _) => {
             unknown(format!("status {status}, but the answer names no record"))
         }
     }

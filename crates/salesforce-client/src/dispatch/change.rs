@@ -4,6 +4,7 @@ use salesforce_types::{Fields, RecordId, Refusal, Step, StepOutcome};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::freeze;
 use crate::{
     CallError, Ticket,
     answer::in_short,
@@ -51,6 +52,8 @@ enum Progress {
 #[derive(Debug)]
 pub(super) enum Landing {
     Ended(StepOutcome),
+    /// The record that is to be frozen: nothing is written yet.
+    Found(RecordId),
     /// `UNABLE_TO_LOCK_ROW`: no effect, and worth another try.
     Locked(Refusal),
     /// The step of the same call that it refers to did not land: no effect.
@@ -191,6 +194,10 @@ impl Change {
                 break;
             }
             sendable.push(at);
+            // A collection needs the record's id, and what comes after waits until the person is locked out.
+            if form == Form::Lanes && freeze::must_be_found(step) {
+                break;
+            }
         }
         sendable
     }
@@ -234,6 +241,12 @@ impl Change {
             // with the locked one.
             Landing::Ended(StepOutcome::Refused(_)) if self.locked.is_some() => Progress::Waiting,
             Landing::Ended(outcome) => Progress::Ended(outcome),
+            Landing::Found(login) => {
+                if let Some(update) = freeze::update(&self.steps[at], login) {
+                    self.steps[at] = update;
+                }
+                Progress::Waiting
+            }
             Landing::Locked(refusal) => {
                 self.locked = Some(in_short(&refusal));
                 Progress::Waiting

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::{
     batch::{self, Batch, Shape, Sharing},
     change::{Change, Landing},
+    freeze::must_be_found,
     line::Line,
     size::Size,
     waiting::{MOST_WAITING, Waiting},
@@ -70,7 +71,7 @@ fn story() -> impl Strategy<Value = Story> {
         1 => (1_u32..3).prop_map(Fate::Locked),
     ];
     // Object, operation, the step referred to (taken modulo), whether the title looks like a reference.
-    let step = (object(), 0_u8..6, any::<usize>(), proptest::bool::weighted(0.05), manner(), fate);
+    let step = (object(), 0_u8..7, any::<usize>(), proptest::bool::weighted(0.05), manner(), fate);
     proptest::collection::vec(step, 1..9).prop_map(|drawn| {
         let mut story = Story { steps: Vec::new(), fates: Vec::new() };
         for (at, (object, operation, other, literal, manner, fate)) in drawn.into_iter().enumerate() {
@@ -85,7 +86,8 @@ fn story() -> impl Strategy<Value = Story> {
                 0..=2 => Step::Create { object, fields, refers, manner },
                 3 => Step::Update { object, id: id(9_999), fields, manner },
                 4 => Step::Delete { object, id: id(9_999) },
-                _ => convert(id(other % 40)),
+                5 => convert(id(other % 40)),
+                _ => freeze(other % 40),
             });
             story.fates.push(fate);
         }
@@ -96,6 +98,10 @@ fn story() -> impl Strategy<Value = Story> {
 fn convert(lead: RecordId) -> Step {
     let conversion = Conversion { status: Some("Closed - Converted".into()), ..Conversion::default() };
     Step::Convert { lead, conversion }
+}
+
+fn freeze(user: usize) -> Step {
+    Step::Freeze { user: id(user), frozen: user.is_multiple_of(2) }
 }
 
 fn id(n: usize) -> RecordId {
@@ -150,6 +156,8 @@ impl<'a> Org<'a> {
             };
             let landing = if story.steps[step].refers().values().any(here) {
                 Landing::Halted
+            } else if in_lanes && must_be_found(batch.changes[at].step(step)) {
+                Landing::Found(id(9_000 + number))
             } else {
                 self.fate(number, step, in_lanes)
             };
@@ -212,7 +220,8 @@ fn check(batch: &Batch) {
             assert_eq!(leads.len(), places.len(), "a lead is in a call once");
         }
         Shape::Rows(places) => {
-            assert!((1..=25).contains(&places.len()));
+            let queries = places.iter().filter(|place| must_be_found(step(place))).count();
+            assert!((1..=25).contains(&(places.len() + queries)) && queries <= 5);
             assert!(!places.iter().any(is_conversion), "REST converts nothing");
             assert!(places.len() == 1 || !places.iter().any(literal), "a title became a reference");
         }
@@ -226,6 +235,11 @@ fn check(batch: &Batch) {
                     assert_eq!(step(place).object(), first.object());
                     assert_eq!(step(place).manner(), first.manner(), "one manner in one collection");
                     assert!(!is_conversion(place), "REST converts nothing");
+                    let later = |other: &(usize, usize)| other.0 == place.0 && other.1 > place.1;
+                    assert!(
+                        !must_be_found(first) || !batch.shape.places().iter().any(later),
+                        "nothing goes before somebody is locked out"
+                    );
                     assert_eq!(
                         std::mem::discriminant(step(place)),
                         std::mem::discriminant(first),
@@ -362,6 +376,62 @@ fn four_joiners_still_fit_in_one_composite_and_five_go_in_collections() {
     let batch = batch::choose(&mut line, 9, 200, Sharing::Rows).unwrap();
     assert!(matches!(&batch.shape, Shape::Lanes(lanes) if lanes.len() == 1 && lanes[0].places.len() == 5));
     assert!(!batch.sharing, "the groups come in the next call");
+}
+
+/// Frozen, a permission set taken away, deactivated.
+fn leaver(user: usize) -> Vec<Step> {
+    let fields = [("IsActive".to_owned(), json!(false))].into_iter().collect();
+    vec![
+        freeze(user),
+        Step::Delete { object: "PermissionSetAssignment".into(), id: id(user + 1_000) },
+        Step::Update { object: "User".into(), id: id(user), fields, manner: Manner::default() },
+    ]
+}
+
+fn leavers(changes: usize) -> (Line, Vec<oneshot::Receiver<Vec<StepOutcome>>>) {
+    let mut line = Line::default();
+    let mut receivers = Vec::new();
+    for n in 0..changes {
+        let (change, receiver) = Change::new(leaver(n), &ticket(0, n));
+        line.put(change);
+        receivers.push(receiver);
+    }
+    (line, receivers)
+}
+
+#[test]
+fn five_leavers_are_locked_out_in_one_composite_and_a_crowd_is_looked_up_first() {
+    let (mut line, _receivers) = leavers(5);
+    let batch = batch::choose(&mut line, 9, 200, Sharing::Rows).unwrap();
+    assert!(matches!(&batch.shape, Shape::Rows(places) if places.len() == 15));
+    let (mut line, _receivers) = leavers(400);
+    let batch = batch::choose(&mut line, 400, 1_000, Sharing::Rows).unwrap();
+    assert!(matches!(&batch.shape, Shape::Lanes(lanes) if lanes.len() == 2 && lanes[0].places.len() == 200));
+    assert_eq!(batch.shape.records(), 0, "nothing is written yet, so nothing is learnt about the org's pace");
+}
+
+#[test]
+fn who_is_to_be_locked_out_is_so_by_the_first_call_whatever_there_is_to_strip() {
+    let mut steps = leaver(0);
+    steps.extend((0..60).map(|n| Step::Delete { object: "GroupMember".into(), id: id(2_000 + n) }));
+    steps.insert(
+        4,
+        Step::Upsert {
+            object: "Contact".into(),
+            key: "GangwayId__c".into(),
+            value: "a/b".into(),
+            fields: Fields::new(),
+            refers: References::new(),
+            manner: Manner::default(),
+        },
+    );
+    let (mut line, _receivers) = waiting_line(1, &steps);
+    let batch = batch::choose(&mut line, 9, 200, Sharing::Rows).unwrap();
+    assert_eq!(batch.shape, Shape::Rows((0..4).map(|step| (0, step)).collect()));
+    steps.remove(4);
+    let (mut line, _receivers) = waiting_line(1, &steps);
+    let batch = batch::choose(&mut line, 9, 200, Sharing::Rows).unwrap();
+    assert_eq!(batch.shape.steps(), 24, "25 sub-requests, one of them a query");
 }
 
 #[test]

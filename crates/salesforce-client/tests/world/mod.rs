@@ -128,6 +128,7 @@ pub fn done(outcome: &StepOutcome) -> RecordId {
 pub fn gist(outcome: &StepOutcome) -> String {
     match outcome {
         StepOutcome::Done { .. } => "done".to_owned(),
+        StepOutcome::There => "there".to_owned(),
         StepOutcome::Refused(refusal) => {
             format!("{} {:?} {} records", refusal.code, refusal.fields, refusal.records.len())
         }

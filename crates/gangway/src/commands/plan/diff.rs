@@ -27,7 +27,7 @@ impl Counts {
             for planned in &plan.steps {
                 match &planned.step {
                     Step::Create { .. } | Step::Upsert { .. } => counts.create += 1,
-                    Step::Update { .. } => counts.update += 1,
+                    Step::Update { .. } | Step::Freeze { .. } => counts.update += 1,
                     Step::Convert { .. } => counts.convert += 1,
                     Step::Delete { .. } => counts.delete += 1,
                 }
@@ -105,6 +105,10 @@ fn lines(planned: &PlannedStep, known: &[Link]) -> Vec<String> {
             let settings = settings.into_iter().filter_map(|(name, value)| Some((name, value?)));
             lines.extend(settings.map(|(name, value)| format!("      {name} = {value}")));
             lines
+        }
+        Step::Freeze { user, frozen } => {
+            let what = if *frozen { "is frozen" } else { "is let in again" };
+            vec![format!("  ~ User {user} {what} {place}: {reason}")]
         }
         Step::Delete { object, id } => vec![format!("  - {object} {id} {place}: {reason}")],
     }
