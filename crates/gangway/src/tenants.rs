@@ -45,6 +45,11 @@ pub(crate) fn provisioned(tenants: &[TenantSettings]) -> Vec<Tenant> {
             scim_delete: tenant.scim_delete.into(),
             default_profile: tenant.default_profile.clone(),
             protected: tenant.protected.clone(),
+            clients: tenant
+                .clients
+                .iter()
+                .map(|client| (client.name.clone(), client.policy.clone()))
+                .collect(),
         })
         .collect()
 }

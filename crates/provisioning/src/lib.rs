@@ -12,6 +12,7 @@
 //! | `groups.rs` | the same for Groups, which need no call |
 //! | `lookup.rs` | finding the record that was there before |
 //! | `catalogue.rs` | what an org offers |
+//! | `client.rs` | what a client may ask for |
 //! | `tasks.rs` | what is owed later |
 //! | `removed.rs` | targets that are not configured any more |
 //! | `resume.rs` | finishing what a crash or an absent org left open |
@@ -19,6 +20,7 @@
 //! This crate knows no HTTP and no SQL. Time comes from the [`model::Clock`] it is given.
 
 mod catalogue;
+mod client;
 mod error;
 mod fingerprint;
 mod groups;
@@ -33,6 +35,7 @@ mod turns;
 mod users;
 mod wish;
 
+pub use client::{BadGrantPattern, ClientPolicy, GrantList, GrantPattern, ListRule};
 pub use error::ProvisionError;
 pub use provisioner::Provisioner;
 pub use request::{Answer, Caller, Operation, Request, Warning, Written};

@@ -1,9 +1,11 @@
 //! What provisioning is told of a tenant.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use model::{OrgName, TenantId};
+use model::{ClientName, OrgName, TenantId};
 use translation::Mapping;
+
+use crate::ClientPolicy;
 
 /// One customer's one environment.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub struct Tenant {
     pub default_profile: String,
     /// Usernames or ids of Salesforce Users that no door may adopt or change.
     pub protected: Vec<String>,
+    /// What its clients may ask for, and what they mean by it.
+    pub clients: HashMap<ClientName, ClientPolicy>,
 }
 
 /// `scim-delete` of the configuration.

@@ -8,7 +8,9 @@ use std::{
 };
 
 use model::{ClientName, OrgName, TenantId};
+use provisioning::{BadGrantPattern, ClientPolicy, GrantList, GrantPattern};
 use salesforce_client::{Flow, PrivateKey};
+use salesforce_types::{EntitlementKind, UnknownKind};
 use secrecy::SecretString;
 use translation::Mapping;
 use url::{Host, Url};
@@ -16,8 +18,8 @@ use url::{Host, Url};
 use super::{
     Config, ConfigErrors, ConfigFile, FlowName, LogSection, OrgSettings, Outline, Problem, ServerSettings,
     StoreSettings, TenantSettings,
-    client::{ClientSection, ClientSettings},
-    document::{Document, Place, place},
+    client::{ClientSection, ClientSettings, GrantsSection, ListRuleName},
+    document::{Document, Place, nearest, place},
     error::from_mapping,
     org::{OrgSection, audience},
     secret::Secret,
@@ -539,6 +541,10 @@ impl Checker<'_, '_> {
                     self.refuse(&below(&at, "token-sha256"), &message, "make one each: gangway token new");
                 }
             }
+            let policy = ClientPolicy {
+                may_grant: self.grants(&below(&at, "grants"), &section.grants),
+                lists: section.entitlements.unwrap_or(ListRuleName::of(section.dialect)).into(),
+            };
             let Some(name) = name else { continue };
             clients.push(ClientSettings {
                 name,
@@ -548,9 +554,39 @@ impl Checker<'_, '_> {
                 acknowledge: section.acknowledge,
                 zero_based_index: section.zero_based_index,
                 group_patch: section.group_patch,
+                policy,
             });
         }
         clients
+    }
+
+    fn grants(&mut self, place: &Place, section: &GrantsSection) -> GrantList {
+        let mut read = |key: &str, texts: &[String]| {
+            let mut patterns = Vec::with_capacity(texts.len());
+            for (index, text) in texts.iter().enumerate() {
+                let mut at = below(place, key);
+                at.push(index.into());
+                patterns.extend(self.grant_pattern(&at, text));
+            }
+            patterns
+        };
+        GrantList { allow: read("allow", &section.allow), deny: read("deny", &section.deny) }
+    }
+
+    fn grant_pattern(&mut self, place: &Place, text: &str) -> Option<GrantPattern> {
+        let refused = match text.parse() {
+            Ok(pattern) => return Some(pattern),
+            Err(refused) => refused,
+        };
+        let help = match &refused {
+            BadGrantPattern::Kind(UnknownKind(kind)) => {
+                let kinds = EntitlementKind::ALL.map(EntitlementKind::as_str);
+                nearest(kind, &kinds).map_or_else(String::new, |near| format!("did you mean `{near}`?"))
+            }
+            _ => String::new(),
+        };
+        self.refuse(place, &refused.to_string(), &help);
+        None
     }
 
     fn token_hashes(&mut self, place: &Place, texts: &[String]) -> Vec<[u8; 32]> {

@@ -1,6 +1,7 @@
 //! `[[customers.<name>.environments.<name>.clients]]`: who may call.
 
 use model::ClientName;
+use provisioning::{ClientPolicy, ListRule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,40 @@ pub struct ClientSection {
     pub zero_based_index: bool,
     /// What PATCH of a Group answers. Without it: 200 with the group, or 204 where the `dialect` prefers that.
     pub group_patch: Option<GroupPatch>,
+    /// Which entitlements (profiles, permission sets, roles and so on) the client may give and take, by whatever it sends.
+    /// Without it: all but the far-reaching ones.
+    #[serde(default)]
+    pub grants: GrantsSection,
+    /// What the client means when it replaces the whole of a User's `entitlements` or `roles` with one value. Without it:
+    /// `"add"` for the dialect `helloid`, which has no other way to give something, and `"exact"` for all others.
+    pub entitlements: Option<ListRuleName>,
+}
+
+/// Which entitlements a client may give and take. A pattern is a kind and a name, `permission-set:Sales_*`: an API name, a
+/// label or an id, in which `*` stands for any characters. The kind is `profile`, `role`, `permission-set`,
+/// `permission-set-group`, `permission-set-license`, `public-group`, `queue`, `package-license`, `feature-license`,
+/// `territory`, or `*` for all of them.
+///
+/// What gives "Modify All Data" or "Manage Users" has to be allowed by its full name: no pattern with a `*` allows it.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GrantsSection {
+    /// Nothing but these. Without it, or empty: all.
+    #[serde(default)]
+    pub allow: Vec<String>,
+    /// None of these, whatever is allowed.
+    #[serde(default)]
+    pub deny: Vec<String>,
+}
+
+/// What a client means by a replace of a whole list with one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ListRuleName {
+    /// The list is the list: what is not in it is taken away (RFC 7644).
+    Exact,
+    /// This one too: nothing else is taken away, but a profile or role takes the place of the one before.
+    Add,
 }
 
 /// What a client may do.
@@ -95,4 +130,25 @@ pub struct ClientSettings {
     pub zero_based_index: bool,
     /// What PATCH of a Group answers.
     pub group_patch: Option<GroupPatch>,
+    /// What it may ask for, and what it means by it.
+    pub policy: ClientPolicy,
+}
+
+impl ListRuleName {
+    /// What holds where the configuration says nothing.
+    pub(super) fn of(dialect: Option<DialectName>) -> Self {
+        match dialect {
+            Some(DialectName::HelloId) => Self::Add,
+            _ => Self::Exact,
+        }
+    }
+}
+
+impl From<ListRuleName> for ListRule {
+    fn from(name: ListRuleName) -> Self {
+        match name {
+            ListRuleName::Exact => Self::Exact,
+            ListRuleName::Add => Self::Add,
+        }
+    }
 }

@@ -13,7 +13,7 @@ use super::error::{ConfigErrors, Problem};
 
 /// Keys and values that a later version of Gangway will know, with what they are for. Naming them here makes the error
 /// say so; ignoring them would be an outage later.
-const LATER: [(&str, &str); 23] = [
+const LATER: [(&str, &str); 22] = [
     ("admin", "the admin API"),
     ("authority", "authority per attribute"),
     ("basic", "Basic authentication of clients"),
@@ -22,7 +22,6 @@ const LATER: [(&str, &str); 23] = [
     ("consent", "the consent door"),
     ("doors", "doors other than SCIM"),
     ("events", "the events door"),
-    ("grants", "entitlements and their allow and deny lists"),
     ("hr", "the HR door"),
     ("intake", "doors other than SCIM"),
     ("jwt", "JWT authentication of clients"),
@@ -177,7 +176,7 @@ fn one_line(message: &str) -> String {
 }
 
 /// The known word that is at most a third of its letters away from what was written.
-fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(super) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
     let written: Vec<char> = written.to_lowercase().replace('_', "-").chars().collect();
     known
         .iter()

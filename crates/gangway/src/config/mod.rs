@@ -25,7 +25,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use check::hex;
-pub use client::{Acknowledge, ClientSection, ClientSettings, DialectName, GroupPatch, May};
+pub use client::{
+    Acknowledge, ClientSection, ClientSettings, DialectName, GrantsSection, GroupPatch, ListRuleName, May,
+};
 pub(crate) use document::Document;
 pub(crate) use error::from_mapping;
 pub use error::{ConfigErrors, Problem};

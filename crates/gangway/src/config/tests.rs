@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
+use provisioning::{GrantPattern, ListRule};
 use salesforce_client::Flow;
 use secrecy::ExposeSecret;
 
@@ -125,6 +126,8 @@ fn every_key_can_be_set() {
         acknowledge = "stored"
         zero-based-index = true
         group-patch = "no-content"
+        grants = { allow = ["permission-set:Sales_*", "*:GW_*"], deny = ["profile:System Administrator"] }
+        entitlements = "exact"
         [customers.acme.environments.test]
         org = "b"
     "#;
@@ -147,6 +150,10 @@ fn every_key_can_be_set() {
     assert_eq!(client.token_sha256.iter().map(|hash| hash[31]).collect::<Vec<_>>(), [0xaa, 0xbb]);
     assert_eq!(client.dialect, Some(DialectName::HelloId));
     assert_eq!(client.group_patch, Some(GroupPatch::NoContent));
+    assert_eq!(client.policy.lists, ListRule::Exact);
+    let shown = |patterns: &[GrantPattern]| patterns.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(shown(&client.policy.may_grant.allow), ["permission-set:Sales_*", "*:GW_*"]);
+    assert_eq!(shown(&client.policy.may_grant.deny), ["profile:System Administrator"]);
     assert!(other.clients.is_empty());
 }
 
@@ -161,7 +168,6 @@ fn an_unknown_key_is_refused_with_its_place_and_its_neighbour() {
 fn what_a_later_version_knows_is_refused_and_says_so() {
     let client = "name = \"entra\"";
     for (key, word) in [
-        ("grants = { deny = [\"profile:System Administrator\"] }", "entitlements"),
         ("oauth = true", "token endpoint"),
         ("jwt = {}", "JWT"),
         ("mtls = {}", "client certificates"),
@@ -292,6 +298,32 @@ fn a_mistake_in_a_mapping_is_shown_where_it_is() {
     let words = Config::parse(&text, &directory.path().join("gangway.toml")).unwrap_err().to_string();
     assert!(words.starts_with(&format!("{}:4:", path.display())), "{words}");
     assert!(words.contains("ttle") && words.contains("did you mean"), "{words}");
+}
+
+#[test]
+fn a_grant_pattern_that_is_none_is_shown_where_it_is_with_what_was_meant() {
+    let name = "name = \"entra\"";
+    let with = |grants: &str| refusal(name, &format!("{name}\ngrants = {grants}"));
+    insta::assert_snapshot!(with("{ allow = [\"role:*\", \"permision-set:Sales\"] }"), @"gangway.toml:16:31: `permision-set` is no kind of entitlement: use profile, role, permission-set, permission-set-group, permission-set-license, public-group, queue, package-license, feature-license or territory (did you mean `permission-set`?)");
+    insta::assert_snapshot!(with("{ deny = [\"Sales\", \"profile:\"] }"), @r"
+    gangway.toml:16:20: `Sales` does not say of what kind it is: write it like `permission-set:Sales`, or `*:Sales` for any kind
+    gangway.toml:16:29: `profile:` names nothing: write `profile:*` for all of them
+    ");
+    insta::assert_snapshot!(with("{ alow = [] }"), @"gangway.toml:16:12: unknown key `alow` (did you mean `allow`?)");
+}
+
+#[test]
+fn helloid_adds_to_a_list_unless_it_is_told_otherwise() {
+    let name = "name = \"entra\"";
+    let lists = |more: &str| {
+        let config = accepted(name, &format!("{name}\n{more}"));
+        config.tenants[0].clients[0].policy.lists
+    };
+    assert_eq!(lists(""), ListRule::Exact);
+    assert_eq!(lists("dialect = \"helloid\""), ListRule::Add);
+    assert_eq!(lists("dialect = \"okta\""), ListRule::Exact);
+    assert_eq!(lists("entitlements = \"add\""), ListRule::Add);
+    assert_eq!(lists("dialect = \"helloid\"\nentitlements = \"exact\""), ListRule::Exact);
 }
 
 /// A configuration with this mapping, and a second org if there are two.

@@ -253,5 +253,6 @@ fn provisioned(id: &str) -> Tenant {
         scim_delete: ScimDelete::default(),
         default_profile: "Standard User".into(),
         protected: Vec::new(),
+        clients: HashMap::new(),
     }
 }
