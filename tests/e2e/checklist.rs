@@ -330,7 +330,7 @@ async fn c63_a_put_of_all_that_was_read_and_more_changes_nothing() {
         {"op": "replace", "path": "phoneNumbers[type eq \"untyped\"].value", "value": "+31 30"},
         {"op": "replace", "path": "addresses[type eq \"work\"].formatted", "value": "Oudegracht 1"},
         {"op": "replace", "path": "addresses[type eq \"work\"].postalCode", "value": 3511},
-        {"op": "replace", "path": "roles[primary eq \"True\"].value", "value": "Admin"},
+        {"op": "replace", "path": "ims[primary eq \"True\"].value", "value": "ada"},
         {"op": "add", "value": {"name.honorificSuffix": "III", "timezone": "Mars/Phobos", format!("{ENTERPRISE}:division"): "Sales"}},
     ]));
     let read = changed.await.expect(200).json();
@@ -339,7 +339,7 @@ async fn c63_a_put_of_all_that_was_read_and_more_changes_nothing() {
         json!({"type": "home", "value": "home@acme.example", "display": "HOME", "primary": true})
     );
     assert_eq!(read["emails"][0]["primary"], false);
-    assert_eq!(read["roles"], json!([{"primary": true, "value": "Admin"}]));
+    assert_eq!(read["ims"], json!([{"primary": true, "value": "ada"}]));
     assert_eq!(read["addresses"][0]["postalCode"], "3511");
 
     let state = tool.get(&format!("{user}?attributes={GANGWAY}")).await.expect(200).json();

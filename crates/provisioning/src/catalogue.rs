@@ -1,4 +1,5 @@
-//! What an org offers: so far its profiles and queues.
+//! What the orgs offer: read when it is first needed, again when it is an hour old or lacks a name, and remembered in the store
+//! so that a start needs no org to answer reads.
 
 use std::{
     collections::HashMap,
@@ -8,139 +9,201 @@ use std::{
 
 use jiff::SignedDuration;
 use model::{OrgName, Timestamp};
-use salesforce_client::{CallError, Org, Purpose, soql};
-use salesforce_types::RecordId;
-use serde_json::Value;
+use salesforce_client::{CallError, Org, Purpose};
+use salesforce_types::{Catalogue, EntitlementKind, RecordId};
+use store::Store;
 
 /// Read again when older than this.
 const FRESH_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// A name that is not there is looked for again, but not by every request that has it.
 const MISS_PAUSE: SignedDuration = SignedDuration::from_mins(1);
+/// Somebody who is told that there is no seat has heard of the seats as they are now; a crowd is not asked for one by one.
+const SEATS_FRESH_FOR: SignedDuration = SignedDuration::from_secs(5);
 /// How long to wait where a profile is missing: somebody has to make it.
 pub(crate) const PROFILE_PAUSE: Duration = Duration::from_mins(1);
 
-/// What the orgs offer, by org and kind.
+/// The catalogues of all orgs.
 #[derive(Debug, Default)]
-pub(crate) struct Catalogue {
-    offers: Mutex<HashMap<(OrgName, Kind), Offers>>,
+pub(crate) struct Catalogues {
+    known: Mutex<HashMap<OrgName, Known>>,
     /// One reader of each at a time: the others find what it has read.
-    reading: Mutex<HashMap<(OrgName, Kind), Reading>>,
-}
-
-/// Held while the org is asked.
-type Reading = Arc<tokio::sync::Mutex<()>>;
-
-/// Something that an org offers by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Kind {
-    Profile,
-    Queue,
+    reading: Mutex<HashMap<OrgName, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 #[derive(Clone, Debug)]
-struct Offers {
+struct Known {
+    catalogue: Arc<Catalogue>,
     read: Timestamp,
-    by_name: Arc<HashMap<String, RecordId>>,
+    seats_read: Timestamp,
 }
 
-/// What is known of a name without asking the org.
-enum Known {
-    There(RecordId),
-    Missing,
-    Ask,
+/// How old it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    Usual,
+    /// A name was not found in it.
+    Missed,
+    /// Its seats are about to refuse somebody.
+    Seats,
 }
 
-impl Kind {
-    /// All of them with their names.
-    fn query(self) -> (soql::Query, &'static [&'static str]) {
-        let (query, names): (_, &[&str]) = match self {
-            Self::Profile => (soql::Query::select("Profile", &["Id", "Name"]), &["Name"]),
-            Self::Queue => {
-                let queues = soql::Condition::eq("Type", "Queue").expect("this is a name");
-                let query = soql::Query::select("Group", &["Id", "Name", "DeveloperName"]);
-                (query.map(|query| query.where_(queues)), &["Name", "DeveloperName"])
-            }
-        };
-        (query.expect("these are names"), names)
+impl Age {
+    fn is_fresh(self, known: &Known, now: Timestamp) -> bool {
+        match self {
+            Self::Usual => now.duration_since(known.read) < FRESH_FOR,
+            Self::Missed => now.duration_since(known.read) < MISS_PAUSE,
+            Self::Seats => now.duration_since(known.seats_read) < SEATS_FRESH_FOR,
+        }
     }
 }
 
-impl Catalogue {
+impl Catalogues {
+    /// What the org offers. One that is older than it should be is better than none, where the org cannot be asked.
+    pub(crate) async fn of(
+        &self,
+        store: &(dyn Store + '_),
+        org: &Org,
+        now: Timestamp,
+    ) -> Result<Arc<Catalogue>, CallError> {
+        self.not_older(store, org, now, Age::Usual).await
+    }
+
+    /// The same after a name was not found in it.
+    pub(crate) async fn after_a_miss(
+        &self,
+        store: &(dyn Store + '_),
+        org: &Org,
+        now: Timestamp,
+    ) -> Result<Arc<Catalogue>, CallError> {
+        self.not_older(store, org, now, Age::Missed).await
+    }
+
+    /// The same with its seats as they are now.
+    pub(crate) async fn with_seats(
+        &self,
+        store: &(dyn Store + '_),
+        org: &Org,
+        now: Timestamp,
+    ) -> Result<Arc<Catalogue>, CallError> {
+        self.not_older(store, org, now, Age::Seats).await
+    }
+
+    /// What is known without asking the org.
+    pub(crate) fn known(&self, org: &OrgName) -> Option<Arc<Catalogue>> {
+        self.lock().get(org).map(|known| Arc::clone(&known.catalogue))
+    }
+
     /// The id of a profile by its name (in any case) or id.
     pub(crate) async fn profile(
         &self,
+        store: &(dyn Store + '_),
         org: &Org,
         wanted: &str,
         now: Timestamp,
     ) -> Result<Option<RecordId>, CallError> {
-        self.find(org, Kind::Profile, wanted, now).await
+        self.find(store, org, EntitlementKind::Profile, wanted, now).await
     }
 
     /// The id of a queue by its name or developer name (in any case) or id.
     pub(crate) async fn queue(
         &self,
+        store: &(dyn Store + '_),
         org: &Org,
         wanted: &str,
         now: Timestamp,
     ) -> Result<Option<RecordId>, CallError> {
-        self.find(org, Kind::Queue, wanted, now).await
+        self.find(store, org, EntitlementKind::Queue, wanted, now).await
     }
 
     async fn find(
         &self,
+        store: &(dyn Store + '_),
         org: &Org,
-        kind: Kind,
+        kind: EntitlementKind,
         wanted: &str,
         now: Timestamp,
     ) -> Result<Option<RecordId>, CallError> {
-        match self.known(org.name(), kind, wanted, now) {
-            Known::There(id) => return Ok(Some(id)),
-            Known::Missing => return Ok(None),
-            Known::Ask => {}
+        let named = |catalogue: &Catalogue| {
+            catalogue.named(&[kind], wanted).ok().and_then(|one| RecordId::parse(&one.of.id).ok())
+        };
+        if let Some(id) = named(&*self.of(store, org, now).await?) {
+            return Ok(Some(id));
+        }
+        Ok(named(&*self.after_a_miss(store, org, now).await?))
+    }
+
+    async fn not_older(
+        &self,
+        store: &(dyn Store + '_),
+        org: &Org,
+        now: Timestamp,
+        age: Age,
+    ) -> Result<Arc<Catalogue>, CallError> {
+        let fresh = || self.lock().get(org.name()).filter(|known| age.is_fresh(known, now)).cloned();
+        if let Some(known) = fresh() {
+            return Ok(known.catalogue);
         }
         let reading = {
             let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(reading.entry((org.name().clone(), kind)).or_default())
+            Arc::clone(reading.entry(org.name().clone()).or_default())
         };
         let _reading = reading.lock().await;
-        match self.known(org.name(), kind, wanted, now) {
-            Known::There(id) => return Ok(Some(id)),
-            Known::Missing => return Ok(None),
-            Known::Ask => {}
+        if self.known(org.name()).is_none() {
+            self.recall(store, org.name()).await;
         }
-        let (query, names) = kind.query();
-        let mut by_name = HashMap::new();
-        for row in org.query(&query, Purpose::catalogue()).await? {
-            let Some(id) = row.get("Id").and_then(Value::as_str).and_then(|id| RecordId::parse(id).ok())
-            else {
-                continue;
-            };
-            for name in names.iter().filter_map(|name| row.get(*name)?.as_str()) {
-                by_name.insert(name.to_lowercase(), id.clone());
+        if let Some(known) = fresh() {
+            return Ok(known.catalogue);
+        }
+        let older = self.lock().get(org.name()).cloned();
+        match (self.read(store, org, older.as_ref(), now, age).await, older) {
+            (Ok(catalogue), _) => Ok(catalogue),
+            (Err(error), Some(older)) if age != Age::Seats => {
+                tracing::warn!(org = %org.name(), %error, "what the org offers could not be read; what is known of it is older");
+                Ok(older.catalogue)
             }
-        }
-        let found = find(&by_name, wanted);
-        let offers = Offers { read: now, by_name: Arc::new(by_name) };
-        let mut known = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert((org.name().clone(), kind), offers);
-        Ok(found)
-    }
-
-    fn known(&self, org: &OrgName, kind: Kind, wanted: &str, now: Timestamp) -> Known {
-        let offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(offers) = offers.get(&(org.clone(), kind)).cloned() else { return Known::Ask };
-        let age = now.duration_since(offers.read);
-        match find(&offers.by_name, wanted) {
-            Some(id) if age < FRESH_FOR => Known::There(id),
-            None if age < MISS_PAUSE => Known::Missing,
-            _ => Known::Ask,
+            (Err(error), _) => Err(error),
         }
     }
-}
 
-fn find(by_name: &HashMap<String, RecordId>, wanted: &str) -> Option<RecordId> {
-    by_name.get(&wanted.to_lowercase()).cloned().or_else(|| {
-        let id = RecordId::parse(wanted).ok()?;
-        by_name.values().find(|known| **known == id).cloned()
-    })
+    async fn read(
+        &self,
+        store: &(dyn Store + '_),
+        org: &Org,
+        older: Option<&Known>,
+        now: Timestamp,
+        age: Age,
+    ) -> Result<Arc<Catalogue>, CallError> {
+        let (catalogue, read) = match older {
+            Some(older) if age == Age::Seats => {
+                (org.seats(&older.catalogue, Purpose::catalogue()).await?, older.read)
+            }
+            _ => {
+                let catalogue = org.catalogue(Purpose::catalogue()).await?;
+                if let Err(error) = store.remember_catalogue(org.name(), &catalogue, now).await {
+                    tracing::warn!(org = %org.name(), %error, "what the org offers could not be remembered");
+                }
+                (catalogue, now)
+            }
+        };
+        let catalogue = Arc::new(catalogue);
+        let known = Known { catalogue: Arc::clone(&catalogue), read, seats_read: now };
+        self.lock().insert(org.name().clone(), known);
+        Ok(catalogue)
+    }
+
+    /// What was known when Gangway last ran.
+    async fn recall(&self, store: &(dyn Store + '_), org: &OrgName) {
+        match store.catalogue(org).await {
+            Ok(Some((catalogue, read))) => {
+                let known = Known { catalogue: Arc::new(catalogue), read, seats_read: read };
+                self.lock().insert(org.clone(), known);
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%org, %error, "the remembered catalogue could not be read"),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<OrgName, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

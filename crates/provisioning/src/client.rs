@@ -12,6 +12,9 @@ pub struct ClientPolicy {
     pub may_grant: GrantList,
     /// What it means by a `replace` of a whole list.
     pub lists: ListRule,
+    /// Whether elements of `entitlements` and `roles` that are nothing in Salesforce are kept as they are: application roles of
+    /// the identity tool's own. Otherwise they are refused.
+    pub keep_unknown: bool,
 }
 
 /// What a client means by a `replace` of a User's whole `entitlements` or `roles` with one value.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use model::{ChangeId, HoldId, OrgName, ResourceId, ResourceKind, TargetName};
-use salesforce_types::{RecordId, Refusal};
+use model::{ChangeId, ClientName, HoldId, OrgName, ResourceId, ResourceKind, TargetName};
+use salesforce_types::{EntitlementRef, RecordId, Refusal};
 use store::StoreError;
 use translation::FieldRefusal;
 
@@ -57,6 +57,38 @@ pub enum ProvisionError {
         refusal: Box<Refusal>,
         /// The SCIM attributes of the fields that it names, where the mapping tells.
         attributes: Vec<String>,
+    },
+    /// The client may not give this.
+    #[error(
+        "the client {client} may not give the {} `{label}`: its `grants` in the configuration do not allow it", .of.kind
+    )]
+    MayNotGrant {
+        /// Who asked.
+        client: ClientName,
+        /// What.
+        of: EntitlementRef,
+        /// What the org calls it.
+        label: String,
+    },
+    /// There is no free seat.
+    #[error("{what} of the org {org} has no free seat: {used} of {total} are taken; free one, or buy more")]
+    NoSeat {
+        /// Which org.
+        org: OrgName,
+        /// Of what.
+        what: String,
+        /// How many are taken.
+        used: u64,
+        /// How many there are.
+        total: u64,
+    },
+    /// Some of what was asked for has landed and is kept, and some has not.
+    #[error("{}", describe_not_all(*.granted, .refused))]
+    NotAllGranted {
+        /// How many steps have landed.
+        granted: usize,
+        /// What was not given, by its name, and why.
+        refused: Vec<(String, Box<ProvisionError>)>,
     },
     /// A person has to decide first.
     #[error("{why}; a person has to decide (hold {hold}): see `gangway holds`")]
@@ -154,6 +186,19 @@ fn describe_partly(landed: &[TargetName], failed: &[(TargetName, Box<ProvisionEr
     words.join("; ")
 }
 
+fn describe_not_all(granted: usize, refused: &[(String, Box<ProvisionError>)]) -> String {
+    const NAMED: usize = 20;
+    let mut words: Vec<String> =
+        refused.iter().take(NAMED).map(|(name, error)| format!("`{name}` was not given: {error}")).collect();
+    if refused.len() > NAMED {
+        words.push(format!("and {} more", refused.len() - NAMED));
+    }
+    if granted > 0 {
+        words.push(format!("{granted} other steps are done and kept; a repeat sends only what is missing"));
+    }
+    words.join("; ")
+}
+
 /// Salesforce's words, and the records that it names beside them: a duplicate rule does.
 fn words(refusal: &Refusal) -> String {
     // Words have ids of 15 characters.
@@ -172,6 +217,9 @@ impl ProvisionError {
         let refusal = match self {
             Self::Refused { refusal, .. } => refusal,
             Self::Partly { failed, .. } => return failed.iter().find_map(|(_, error)| error.refusal_rule()),
+            Self::NotAllGranted { refused, .. } => {
+                return refused.iter().find_map(|(_, error)| error.refusal_rule());
+            }
             _ => return None,
         };
         let rule = salesforce_types::errors::rule(&refusal.code, &refusal.message);

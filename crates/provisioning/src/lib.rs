@@ -11,8 +11,8 @@
 //! | `users.rs`, `users/` | the life of a change of a User: see the table there |
 //! | `groups.rs` | the same for Groups, which need no call |
 //! | `lookup.rs` | finding the record that was there before |
-//! | `catalogue.rs` | what an org offers |
-//! | `client.rs` | what a client may ask for |
+//! | `catalogue.rs`, `offers.rs` | what an org offers, and what of that a tenant shows |
+//! | `client.rs` | what a client may ask for, and what it means |
 //! | `tasks.rs` | what is owed later |
 //! | `removed.rs` | targets that are not configured any more |
 //! | `resume.rs` | finishing what a crash or an absent org left open |
@@ -25,6 +25,7 @@ mod error;
 mod fingerprint;
 mod groups;
 mod lookup;
+mod offers;
 mod provisioner;
 mod removed;
 mod request;
@@ -37,7 +38,8 @@ mod wish;
 
 pub use client::{BadGrantPattern, ClientPolicy, GrantList, GrantPattern, ListRule};
 pub use error::ProvisionError;
+pub use offers::Offer;
 pub use provisioner::Provisioner;
-pub use request::{Answer, Caller, Operation, Request, Warning, Written};
+pub use request::{Answer, Caller, Operation, Regroup, Request, Warning, Written};
 pub use tenant::{ScimDelete, Settings, Tenant};
 pub use users::IdentityPlan;

@@ -14,8 +14,13 @@ use store::{Directory, Hold, HoldKind, Store, StoreError};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
-    Answer, Caller, IdentityPlan, Operation, ProvisionError, Request, Settings, Tenant, catalogue::Catalogue,
-    groups::GroupChange, removed, resume, tasks, turns::Turns, users::UserChange,
+    Answer, Caller, IdentityPlan, Operation, ProvisionError, Request, Settings, Tenant,
+    catalogue::Catalogues,
+    groups::GroupChange,
+    offers::{self, Offer},
+    removed, resume, tasks,
+    turns::Turns,
+    users::UserChange,
 };
 
 /// Does what doors ask. Cheap to clone.
@@ -31,7 +36,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
     pub(crate) turns: Turns,
-    pub(crate) catalogue: Catalogue,
+    pub(crate) catalogue: Catalogues,
     runtime: Handle,
     world: RwLock<Arc<World>>,
     /// Changes that are being worked on here; each sender lives as long as the work.
@@ -92,7 +97,7 @@ impl Provisioner {
             clock,
             ids,
             turns: Turns::default(),
-            catalogue: Catalogue::default(),
+            catalogue: Catalogues::default(),
             runtime,
             world: RwLock::new(World::new(tenants, orgs)),
             running: Mutex::default(),
@@ -144,6 +149,16 @@ impl Provisioner {
     /// Carries a plan out, if it is still what would be done: [`ProvisionError::PlanMoved`] otherwise.
     pub async fn apply(&self, caller: &Caller, plan: &IdentityPlan) -> Result<Answer, ProvisionError> {
         self.operate(caller, &plan.identity, Operation::Apply(plan.hash()))?.answer().await
+    }
+
+    /// What the tenant's orgs offer, those first that stand first in its mapping. Asks an org whose catalogue is not known or too
+    /// old.
+    ///
+    /// # Errors
+    ///
+    /// [`ProvisionError::Busy`] when an org cannot be asked and nothing is remembered of it.
+    pub async fn offers(&self, tenant: &TenantId) -> Result<Arc<Vec<Offer>>, ProvisionError> {
+        offers::of_tenant(&self.inner, tenant).await
     }
 
     /// Brings the records of an identity into agreement with what is known of it.

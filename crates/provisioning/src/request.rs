@@ -1,7 +1,7 @@
 //! What a door hands over and what it gets back.
 
 use model::{ChangeId, ClientName, ResourceId, ResourceKind, TenantId};
-use salesforce_types::RecordId;
+use salesforce_types::{RecordId, StandsFor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::StoredResource;
@@ -50,6 +50,24 @@ pub enum Operation {
     Forget(RecordId),
     /// By an operator: what was planned, if it is still what would be done. The plan's hash.
     Apply(String),
+    /// By a change of a Group: what the membership gives or takes.
+    Regroup(Regroup),
+}
+
+/// What a change of a Group means to one of its members.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Regroup {
+    /// Which group.
+    pub group: ResourceId,
+    /// Its `displayName` from now on.
+    pub display_name: String,
+    /// What it stands for from now on.
+    pub stands_for: Option<StandsFor>,
+    /// Whether the identity is a member from now on.
+    pub member: bool,
+    /// What the tool calls the member.
+    pub display: Option<String>,
 }
 
 /// What was done.

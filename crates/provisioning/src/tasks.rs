@@ -20,6 +20,8 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(6);
 const LOOK_ANYWAY: SignedDuration = SignedDuration::from_hours(24);
 /// A person confirms a new address when the mail is read; one who has not for so long is not asked about more often.
 const CONFIRMATION: SignedDuration = SignedDuration::from_hours(1);
+/// A seat is looked for with one call for all who wait.
+const SEAT: SignedDuration = SignedDuration::from_mins(1);
 /// Whose changes these are, in the journal and in the audit.
 pub(crate) const CLIENT: &str = "gangway-tasks";
 
@@ -33,6 +35,11 @@ pub(crate) fn confirmation(now: Timestamp) -> Timestamp {
     now.checked_add(CONFIRMATION).unwrap_or(now)
 }
 
+/// When it is worth looking whether a seat has come free.
+pub(crate) fn seat(now: Timestamp) -> Timestamp {
+    now.checked_add(SEAT).unwrap_or(now)
+}
+
 /// When a reference is looked at although nobody has called.
 pub(crate) fn look_anyway(now: Timestamp) -> Timestamp {
     now.checked_add(LOOK_ANYWAY).unwrap_or(now)
@@ -40,6 +47,9 @@ pub(crate) fn look_anyway(now: Timestamp) -> Timestamp {
 
 /// When the next attempt is due.
 fn next_try(task: &Task, now: Timestamp) -> Timestamp {
+    if matches!(task.kind, TaskKind::Seat { .. }) {
+        return seat(now);
+    }
     let doublings = task.attempts.min(16);
     let pause = FIRST_PAUSE.checked_mul(1 << doublings).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
     now.checked_add(pause).unwrap_or(now)

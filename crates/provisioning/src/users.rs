@@ -8,6 +8,8 @@
 //! | `scene.rs`, `progress.rs` | the configuration that it is decided by; what it has learnt and done so far |
 //! | `decide.rs`, `round.rs` | one round, and what its decisions rest on |
 //! | `refer.rs`, `claim.rs` | the records that mappings refer to; what nobody else may match meanwhile |
+//! | `asks.rs`, `grants.rs`, `seats.rs` | what a User is to have beside its record: asked for, decided, paid with seats |
+//! | `shown.rs` | what reads show of that |
 //! | `journal.rs`, `act.rs` | durable first, then sent |
 //! | `settle.rs` | when nothing can be left to decide, so that the change ends without another round |
 //! | `learn.rs`, `read_back.rs`, `see.rs` | what a refusal teaches, what became of a cut call, what Salesforce shows |
@@ -15,8 +17,10 @@
 //! | `preview.rs` | what would be done |
 
 mod act;
+mod asks;
 mod claim;
 mod decide;
+mod grants;
 mod hold;
 mod journal;
 mod learn;
@@ -27,13 +31,16 @@ mod record;
 mod refer;
 mod round;
 mod scene;
+mod seats;
 mod see;
 mod settle;
+mod shown;
 
+pub(crate) use asks::{can_be_given, id_text};
 pub use preview::IdentityPlan;
 pub(crate) use record::{action, reason_of};
 pub(crate) use round::body_of;
-pub(crate) use scene::Bound;
+pub(crate) use scene::{Bound, Scene};
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -44,7 +51,6 @@ use claim::Claims;
 use model::{ChangeId, ResourceId, Timestamp};
 use progress::Progress;
 use salesforce_client::{Asker, Ticket};
-use scene::Scene;
 use store::{Change, OpenChange, StoreError};
 use tokio::sync::oneshot;
 

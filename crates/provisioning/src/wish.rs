@@ -39,9 +39,11 @@ impl Wish {
                 Patch::parse(kind, body.clone()).map(Self::Patch).map_err(ProvisionError::Invalid)
             }
             Operation::Delete => Ok(Self::Delete),
-            Operation::Resync | Operation::Adopt(_) | Operation::Forget(_) | Operation::Apply(_) => {
-                Ok(Self::Keep)
-            }
+            Operation::Resync
+            | Operation::Adopt(_)
+            | Operation::Forget(_)
+            | Operation::Apply(_)
+            | Operation::Regroup(_) => Ok(Self::Keep),
         }
     }
 

@@ -102,7 +102,7 @@ pub(crate) fn scim_error(error: &ProvisionError) -> Error {
         E::VersionMismatch { .. } => Error::precondition_failed(detail),
         E::Invalid(error) => error.clone(),
         E::Untranslatable(_) => Error::invalid_value(detail),
-        E::NotAllowed { .. } => Error::new(403, detail),
+        E::NotAllowed { .. } | E::MayNotGrant { .. } | E::NoSeat { .. } => Error::new(403, detail),
         E::Refused { refusal, attributes, .. } => {
             let (status, keyword, advice) = error.refusal_rule().unwrap_or((400, Some("invalidValue"), ""));
             let mut detail = format!("{detail} ({})", refusal.code);
@@ -116,6 +116,11 @@ pub(crate) fn scim_error(error: &ProvisionError) -> Error {
         }
         // Not `uniqueness`: nothing in SCIM has the name, so a client that searches for it after this finds nothing.
         E::Held { .. } | E::PlanMoved { .. } => Error::new(409, detail),
+        E::NotAllGranted { refused, .. } => {
+            let first = refused.first().map(|(_, error)| scim_error(error));
+            let Error { status, scim_type, .. } = first.unwrap_or_else(|| Error::new(409, ""));
+            Error { status, scim_type, detail }
+        }
         // The status of the first one that is missing; the words name all.
         E::Partly { failed, .. } => {
             let first = failed.first().map(|(_, error)| scim_error(error));
@@ -144,6 +149,7 @@ fn retry_after(error: &ProvisionError) -> Option<Duration> {
             .then_some(SALESFORCE_BUSY),
         E::Store(error) => error.is_retryable().then_some(STORE_BUSY),
         E::Partly { failed, .. } => failed.iter().find_map(|(_, error)| retry_after(error)),
+        E::NotAllGranted { refused, .. } => refused.iter().find_map(|(_, error)| retry_after(error)),
         E::NotFound { .. }
         | E::PlanMoved { .. }
         | E::Taken { .. }
@@ -151,6 +157,8 @@ fn retry_after(error: &ProvisionError) -> Option<Duration> {
         | E::Invalid(_)
         | E::Untranslatable(_)
         | E::NotAllowed { .. }
+        | E::MayNotGrant { .. }
+        | E::NoSeat { .. }
         | E::Held { .. }
         | E::LinkedElsewhere { .. }
         | E::Misconfigured(_) => None,

@@ -42,7 +42,7 @@ pub struct Ended {
 }
 
 /// What becomes of a row of an identity's ledger.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum GrantWrite {
     /// The row of this entitlement (org, kind and id) is this from now on. A row in the same state is updated in place, and its
     /// `since` stays; one in another state ends, and a new one begins.

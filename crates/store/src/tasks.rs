@@ -41,7 +41,10 @@ pub enum TaskKind {
         of: EntitlementRef,
     },
     /// To take away what is granted until a moment.
-    Expiry,
+    Expiry {
+        /// When.
+        at: Timestamp,
+    },
     /// To give the records of somebody who has left to somebody else.
     HandOver,
 }

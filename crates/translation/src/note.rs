@@ -71,6 +71,8 @@ pub enum NoteCode {
     DeleteBlocked,
     /// Somebody has deleted the record; another is made.
     DeletedByHand,
+    /// Something is asked for that the org does not have, or that there can be only one of.
+    GrantUnmet,
     /// Somebody has converted the lead.
     LeadConverted,
     /// The contact was made beside the lead, which is not converted.
@@ -118,6 +120,7 @@ impl NoteCode {
             Self::UntilUnknown => "until-unknown",
             Self::DeleteBlocked => "delete-blocked",
             Self::DeletedByHand => "deleted-by-hand",
+            Self::GrantUnmet => "grant-unmet",
             Self::LeadConverted => "lead-converted",
             Self::MadeBesideLead => "made-beside-lead",
             Self::NoMatch => "no-match",

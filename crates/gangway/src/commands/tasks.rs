@@ -39,7 +39,7 @@ fn row(task: &Task) -> [String; 8] {
         TaskKind::Target => format!("{}: bring the record into agreement", task.target),
         TaskKind::Deactivation => format!("{}: deactivate the record, the person has left", task.target),
         TaskKind::Seat { of } => format!("{}: grant {of}, which has no free seat", task.target),
-        TaskKind::Expiry => format!("{}: take away what was granted until then", task.target),
+        TaskKind::Expiry { at } => format!("{}: take away what was granted until {at}", task.target),
         TaskKind::HandOver => format!("{}: give the records of the person to somebody else", task.target),
         TaskKind::Reference { field, waits_for, through } => {
             format!("{}.{field}: the record of {waits_for} in {through}", task.target)

@@ -18,7 +18,7 @@ use url::{Host, Url};
 use super::{
     Config, ConfigErrors, ConfigFile, FlowName, LogSection, OrgSettings, Outline, Problem, ServerSettings,
     StoreSettings, TenantSettings,
-    client::{ClientSection, ClientSettings, GrantsSection, ListRuleName},
+    client::{ClientSection, ClientSettings, GrantsSection, ListRuleName, UnknownEntitlements},
     document::{Document, Place, nearest, place},
     error::from_mapping,
     org::{OrgSection, audience},
@@ -544,6 +544,7 @@ impl Checker<'_, '_> {
             let policy = ClientPolicy {
                 may_grant: self.grants(&below(&at, "grants"), &section.grants),
                 lists: section.entitlements.unwrap_or(ListRuleName::of(section.dialect)).into(),
+                keep_unknown: section.unknown_entitlements == UnknownEntitlements::Keep,
             };
             let Some(name) = name else { continue };
             clients.push(ClientSettings {

@@ -34,6 +34,20 @@ pub struct ClientSection {
     /// What the client means when it replaces the whole of a User's `entitlements` or `roles` with one value. Without it:
     /// `"add"` for the dialect `helloid`, which has no other way to give something, and `"exact"` for all others.
     pub entitlements: Option<ListRuleName>,
+    /// What becomes of elements of `entitlements` and `roles` that are nothing in Salesforce.
+    #[serde(default)]
+    pub unknown_entitlements: UnknownEntitlements,
+}
+
+/// What becomes of elements of `entitlements` and `roles` that are nothing in Salesforce.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnknownEntitlements {
+    /// The request is refused: 400 `invalidValue`, which names them.
+    #[default]
+    Refuse,
+    /// They are kept and shown as they are, and give nothing: application roles that mean something to others.
+    Keep,
 }
 
 /// Which entitlements a client may give and take. A pattern is a kind and a name, `permission-set:Sales_*`: an API name, a

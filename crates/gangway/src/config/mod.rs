@@ -27,6 +27,7 @@ use serde::Deserialize;
 pub(crate) use check::hex;
 pub use client::{
     Acknowledge, ClientSection, ClientSettings, DialectName, GrantsSection, GroupPatch, ListRuleName, May,
+    UnknownEntitlements,
 };
 pub(crate) use document::Document;
 pub(crate) use error::from_mapping;

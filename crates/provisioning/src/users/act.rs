@@ -1,12 +1,15 @@
 //! Act: what can be done now goes to the orgs, and what came of it becomes knowledge.
 
 use model::{OrgName, TargetName, Timestamp};
-use planning::{Aim, Course, LinkAfter, Origin, Steps};
-use salesforce_types::{Fields, Link, Plan, PlannedStep, RecordId, Refusal, Step, StepOutcome};
+use planning::{Aim, Course, GrantStep, LinkAfter, Origin, Steps};
+use salesforce_types::{
+    EntitlementKind, EntitlementRef, Fields, Link, Plan, PlannedStep, RecordId, Refusal, Step, StepOutcome,
+};
 use translation::{Note, NoteCode, Reference, Translation};
 
 use super::{
     Progress, Stop, UserChange,
+    grants::Granting,
     round::{Round, Turnover, note},
     scene::Bound,
     settle,
@@ -17,6 +20,10 @@ use crate::ProvisionError;
 #[derive(Debug, Default)]
 pub(super) struct Stage {
     pub(super) chosen: Vec<Chosen>,
+    /// What follows from the records, in the same call.
+    pub(super) followers: Vec<Follower>,
+    /// What the grants of Users were decided from.
+    pub(super) grantings: Vec<(TargetName, Granting)>,
     /// Records that were there before and are as they should be: only to be linked. With the target each is taken from.
     pub(super) adopted: Vec<(Link, Option<TargetName>)>,
     /// Targets that have to wait until this is done, and for what.
@@ -37,6 +44,37 @@ pub(super) struct Awaits {
     pub(super) identity: String,
     /// The target in which that one's record is looked for.
     pub(super) through: TargetName,
+}
+
+/// A step that gives a User something, or takes it.
+#[derive(Debug)]
+pub(super) struct Follower {
+    pub(super) target: TargetName,
+    pub(super) planned: PlannedStep,
+    pub(super) grant: GrantStep,
+}
+
+impl Follower {
+    pub(super) fn new(bound: &Bound<'_>, grant: GrantStep) -> Self {
+        let planned = PlannedStep {
+            target: bound.name().clone(),
+            org: bound.org.name().clone(),
+            step: grant.step.clone(),
+            leading: false,
+            reason: grant.reason.clone(),
+        };
+        Self { target: bound.name().clone(), planned, grant }
+    }
+
+    /// The step, with the place of the User's own among the steps that it is sent with.
+    fn step_after(&self, chosen: &[&Chosen]) -> Step {
+        let mut step = self.grant.step.clone();
+        let user = chosen.iter().position(|chosen| chosen.target == self.target);
+        if let (Step::Create { refers, .. }, Some(user)) = (&mut step, user) {
+            refers.values_mut().for_each(|at| *at = user);
+        }
+        step
+    }
 }
 
 /// One record's step, and what is known once it is done.
@@ -133,6 +171,17 @@ impl Stage {
         });
     }
 
+    /// All that is sent, in the order in which it is journalled: what leads, then what follows.
+    pub(super) fn planned(&self) -> Vec<PlannedStep> {
+        let chosen: Vec<&Chosen> = self.chosen.iter().collect();
+        let follows = |follower: &Follower| PlannedStep {
+            step: follower.step_after(&chosen),
+            ..follower.planned.clone()
+        };
+        let leads = self.chosen.iter().map(|chosen| chosen.planned.clone());
+        leads.chain(self.followers.iter().map(follows)).collect()
+    }
+
     /// Whether nothing is to be done for a target in this round.
     pub(super) fn came_to_nothing(&self, target: &TargetName) -> bool {
         self.notes.iter().any(|(said_of, note)| said_of == target && note.code == NoteCode::NoMatch)
@@ -180,20 +229,23 @@ impl UserChange {
         stage: &Stage,
         progress: &mut Progress,
     ) -> Result<bool, Stop> {
-        let plan = Plan { steps: stage.chosen.iter().map(|chosen| chosen.planned.clone()).collect() };
+        let plan = Plan { steps: stage.planned() };
         let landed = progress.link_writes(&round.turnover.links);
         self.open(Some(&plan), rename(round.turnover), &landed).await?;
         let mut orgs: Vec<&OrgName> = Vec::new();
-        for chosen in &stage.chosen {
-            if !orgs.contains(&&chosen.planned.org) {
-                orgs.push(&chosen.planned.org);
+        let chosen = stage.chosen.iter().map(|chosen| &chosen.planned.org);
+        for org in chosen.chain(stage.followers.iter().map(|follower| &follower.planned.org)) {
+            if !orgs.contains(&org) {
+                orgs.push(org);
             }
         }
         let mut ended = Ok(true);
         for org in orgs {
             let chosen: Vec<&Chosen> =
                 stage.chosen.iter().filter(|chosen| chosen.planned.org == *org).collect();
-            let sent = self.send(round, org, &chosen, progress).await;
+            let followers: Vec<&Follower> =
+                stage.followers.iter().filter(|follower| follower.planned.org == *org).collect();
+            let sent = self.send(round, org, &chosen, &followers, progress).await;
             // The others are locked out all the same.
             match sent {
                 Err(stop) if !self.ticket.takes_access_away() => return Err(stop),
@@ -209,15 +261,21 @@ impl UserChange {
         round: &Round<'_>,
         org: &OrgName,
         chosen: &[&Chosen],
+        followers: &[&Follower],
         progress: &mut Progress,
     ) -> Result<bool, Stop> {
-        let bound = |chosen: &Chosen| {
-            let name = &chosen.target;
+        let bound_of = |name: &TargetName| {
             *round.bounds.iter().find(|bound| bound.name() == name).expect("steps are of these targets")
         };
-        let Some(first) = chosen.first().copied().map(bound) else { return Ok(true) };
-        let steps: Vec<Step> = chosen.iter().map(|chosen| chosen.planned.step.clone()).collect();
-        let outcomes = first.org.act(&steps, &self.ticket).await;
+        let bound = |chosen: &Chosen| bound_of(&chosen.target);
+        let mut targets = chosen.iter().map(|chosen| &chosen.target);
+        let Some(first) = targets.next().or_else(|| followers.first().map(|follower| &follower.target))
+        else {
+            return Ok(true);
+        };
+        let mut steps: Vec<Step> = chosen.iter().map(|chosen| chosen.planned.step.clone()).collect();
+        steps.extend(followers.iter().map(|follower| follower.step_after(chosen)));
+        let mut outcomes = bound_of(first).org.act(&steps, &self.ticket).await;
         if outcomes.len() != steps.len() {
             return Err(ProvisionError::Misconfigured(format!(
                 "the org {org} did not answer for every step"
@@ -226,6 +284,7 @@ impl UserChange {
         }
         let is_done =
             |outcome: &StepOutcome| matches!(outcome, StepOutcome::Done { .. } | StepOutcome::There);
+        let of_followers = outcomes.split_off(chosen.len());
         let (done, rest): (Vec<_>, Vec<_>) =
             chosen.iter().zip(outcomes).partition(|(_, outcome)| is_done(outcome));
         for (chosen, outcome) in done {
@@ -240,7 +299,11 @@ impl UserChange {
             progress.was_unsure = true;
             self.ticket.commit();
         }
-        let mut ended = Ok(rest.is_empty());
+        let alone: Vec<&TargetName> = rest.iter().map(|(chosen, _)| &chosen.target).collect();
+        let mut ended = self.followed(round, followers, of_followers, &alone, progress).await;
+        if !rest.is_empty() {
+            ended = ended.map(|_| false);
+        }
         for (chosen, outcome) in rest {
             let stop = match outcome {
                 StepOutcome::Refused(refusal) => {
@@ -254,6 +317,67 @@ impl UserChange {
                 StepOutcome::Done { .. } | StepOutcome::There | StepOutcome::Unknown { .. } => continue,
             };
             ended = ended.and(self.target_failed(&bound(chosen), stop, progress).map(|()| false));
+        }
+        ended
+    }
+
+    /// What came of the steps that give or take something. Whether all of them are done. `alone` are the targets whose record
+    /// was not written.
+    async fn followed(
+        &self,
+        round: &Round<'_>,
+        followers: &[&Follower],
+        outcomes: Vec<StepOutcome>,
+        alone: &[&TargetName],
+        progress: &mut Progress,
+    ) -> Result<bool, Stop> {
+        let mut ended = Ok(true);
+        let mut unsure = Vec::new();
+        for (follower, outcome) in followers.iter().zip(outcomes) {
+            let name = &follower.target;
+            let bound =
+                *round.bounds.iter().find(|bound| bound.name() == name).expect("steps are of these targets");
+            let grants = &round.turnover.grants;
+            let stop = match outcome {
+                StepOutcome::Done { id } => {
+                    self.granted(&bound, &follower.grant, Some(id), grants, progress);
+                    continue;
+                }
+                StepOutcome::There => {
+                    self.granted(&bound, &follower.grant, None, grants, progress);
+                    continue;
+                }
+                StepOutcome::Refused(refusal) => {
+                    let of = &follower.grant.of;
+                    let error = match self.no_seat(&bound, Some(of), &refusal).await {
+                        Some(error) => error,
+                        None => ProvisionError::Refused {
+                            org: bound.org.name().clone(),
+                            refusal: Box::new(refusal),
+                            attributes: vec!["entitlements".to_owned()],
+                        },
+                    };
+                    self.not_granted(&bound, &follower.grant, error, grants, progress);
+                    ended = ended.map(|_| false);
+                    continue;
+                }
+                StepOutcome::Unknown { why } => {
+                    tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, %why, "a grant has no known end yet");
+                    unsure.push(follower.planned.clone());
+                    ended = ended.map(|_| false);
+                    continue;
+                }
+                // What happened to the record is said there.
+                StepOutcome::NotSent { .. } if alone.contains(&name) => continue,
+                StepOutcome::NotSent { .. } if self.ticket.is_withdrawn() => Stop::Withdrawn,
+                StepOutcome::NotSent { why, retry_after } => Stop::Stalled { why, retry_after },
+            };
+            ended = ended.and(self.target_failed(&bound, stop, progress).map(|()| false));
+        }
+        if !unsure.is_empty() {
+            progress.unsure.get_or_insert_with(Plan::default).steps.extend(unsure);
+            progress.was_unsure = true;
+            self.ticket.commit();
         }
         ended
     }
@@ -300,6 +424,10 @@ impl UserChange {
         if self.learn(round, bound, chosen, &refusal, progress).await? {
             return Ok(());
         }
+        let profile = profile_of(&chosen.planned.step);
+        if let Some(error) = self.no_seat(bound, profile.as_ref(), &refusal).await {
+            return Err(error.into());
+        }
         let attributes = refusal
             .fields
             .iter()
@@ -308,6 +436,12 @@ impl UserChange {
         Err(ProvisionError::Refused { org: bound.org.name().clone(), refusal: Box::new(refusal), attributes }
             .into())
     }
+}
+
+/// The profile that a step gives.
+fn profile_of(step: &Step) -> Option<EntitlementRef> {
+    let id = step.fields().get("ProfileId")?.as_str()?;
+    Some(EntitlementRef { kind: EntitlementKind::Profile, id: RecordId::parse(id).ok()?.as_str().to_owned() })
 }
 
 /// What a step puts into its record, the external id included.

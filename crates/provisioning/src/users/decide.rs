@@ -5,19 +5,22 @@ use std::sync::Arc;
 use model::ResourceKind;
 use planning::{Aim, Course, Decision, Input, Origin};
 use salesforce_client::Purpose;
-use salesforce_types::{Link, ObjectDescription, RecordId};
+use salesforce_types::{Link, ObjectDescription, RecordId, Step};
 use scim_types::Registry;
+use store::GroupRef;
 use translation::{Action, Context, Desired, NoteCode, Translation};
 
 use super::{
     Progress, Stop, UserChange,
-    act::Stage,
+    act::{Follower, Stage},
+    grants::Granting,
     progress::Failure,
     round::{
-        Round, Turnover, body_of, call_failed, check_place, hold_subject, is_active, is_removal, no_match,
-        note, own_record, refusal, waits,
+        Round, Turnover, call_failed, check_place, hold_subject, is_removal, no_match, note, own_record,
+        refusal, waits,
     },
     scene::Bound,
+    shown::with_asks,
 };
 use crate::{
     Answer, Operation, ProvisionError, ScimDelete, Tenant, lookup,
@@ -25,10 +28,12 @@ use crate::{
 };
 
 /// A target that the identity holds, translated.
-struct Translated {
+pub(super) struct Translated {
     describe: Arc<ObjectDescription>,
     /// None: the record leaves, or another target takes care of it.
-    translation: Option<Translation>,
+    pub(super) translation: Option<Translation>,
+    /// Of a User: what it is to have.
+    pub(super) granting: Option<Granting>,
 }
 
 impl UserChange {
@@ -60,7 +65,7 @@ impl UserChange {
             return Err(Stop::Again);
         }
         let stalled = stage.stalled.take();
-        if stage.chosen.is_empty() && stage.adopted.is_empty() {
+        if stage.chosen.is_empty() && stage.adopted.is_empty() && stage.followers.is_empty() {
             if let Some(stop) = stalled {
                 return Err(stop);
             }
@@ -75,6 +80,7 @@ impl UserChange {
             progress.land(link);
         }
         let all_done = self.carry_out_stage(&round, &stage, progress).await?;
+        self.note_granted_fields(&bounds, &stage, progress);
         if let Some(stop) = stalled {
             return Err(stop);
         }
@@ -99,7 +105,7 @@ impl UserChange {
         }
         progress.own_records = links.iter().filter(|link| link.became.is_none()).map(own_record).collect();
         let places: Vec<_> = bounds.iter().map(Bound::place).collect();
-        let courses = planning::courses(&self.id, &places, turnover.wanted.as_ref(), links);
+        let courses = planning::courses(&self.id, &places, turnover.seen.as_ref(), links);
         let round = Round { turnover, bounds, links, courses: &courses.all };
         let mut stage = self.decide_all(&round, progress).await?;
         for (target, instead) in courses.shadowed {
@@ -132,7 +138,7 @@ impl UserChange {
         {
             return Err(ProvisionError::VersionMismatch { kind: ResourceKind::User }.into());
         }
-        let current = stored.as_ref().map(body_of).transpose()?;
+        let current = stored.as_ref().map(with_asks).transpose()?;
         let mut wanted = self.wish.apply(Registry::standard().user(), current.as_ref())?;
         if wanted.is_none() && tenant.scim_delete == ScimDelete::Deactivate {
             wanted.clone_from(&current);
@@ -149,7 +155,28 @@ impl UserChange {
         {
             wanted = None;
         }
-        Ok(Turnover { stored, current, wanted, links })
+        let grants = self.inner.store.grants(&self.caller.tenant, &self.id).await?;
+        let groups = self.groups_after(stored.as_ref());
+        let mut turnover = Turnover { stored, current, wanted, seen: None, links, grants, groups };
+        self.resolve_asks(&progress.scene, &mut turnover).await?;
+        turnover.see_groups();
+        Ok(turnover)
+    }
+
+    /// The groups that the identity is in once this change is done.
+    fn groups_after(&self, stored: Option<&store::StoredResource>) -> Vec<GroupRef> {
+        let mut groups = stored.map(|stored| stored.groups.clone()).unwrap_or_default();
+        if let Operation::Regroup(change) = &self.request.operation {
+            groups.retain(|group| group.id != change.group);
+            if change.member {
+                groups.push(GroupRef {
+                    id: change.group.clone(),
+                    display: change.display_name.clone(),
+                    stands_for: change.stands_for.clone(),
+                });
+            }
+        }
+        groups
     }
 
     /// What waits has waited for something that was only to be known, or that does not come.
@@ -202,6 +229,10 @@ impl UserChange {
                 self.passed_over(&bound, stop, &mut stage, progress)?;
             }
         }
+        for (course, made) in round.courses.iter().zip(translated) {
+            let granting = made.and_then(|made| made.granting);
+            stage.grantings.extend(granting.map(|granting| (course.place.target.name.clone(), granting)));
+        }
         Ok(stage)
     }
 
@@ -228,11 +259,12 @@ impl UserChange {
         round: &Round<'_>,
         bound: &Bound<'_>,
         course: &Course<'_>,
-        progress: &Progress,
+        progress: &mut Progress,
     ) -> Result<Translated, Stop> {
         let describe = bound.org.describe(&bound.target.object).await.map_err(call_failed)?;
-        let (Some(wanted), Aim::Hold(origin)) = (&round.turnover.wanted, &course.aim) else {
-            return Ok(Translated { describe, translation: None });
+        let (Some(wanted), Aim::Hold(origin)) = (&round.turnover.seen, &course.aim) else {
+            let granting = self.granting(round, bound, course, None, progress).await?;
+            return Ok(Translated { describe, translation: None, granting });
         };
         let resolved = self.resolve(round, bound, wanted).await?;
         let written = match origin {
@@ -262,7 +294,11 @@ impl UserChange {
             (Desired::Set(value), Some(refused)) => value != refused,
             _ => true,
         });
-        Ok(Translated { describe, translation: Some(translation) })
+        let granting = self.granting(round, bound, course, Some(&translation), progress).await?;
+        if let Some(granting) = &granting {
+            self.with_granted_fields(bound, granting, &mut translation);
+        }
+        Ok(Translated { describe, translation: Some(translation), granting })
     }
 
     async fn decide(
@@ -298,6 +334,7 @@ impl UserChange {
             }
             _ => None,
         };
+        let active = self.may_work(round, bound, course, made, profile.as_ref(), progress).await?;
         let found = match &aim {
             Aim::Hold(Origin::Named(id)) if !progress.knows(bound.name(), id) => &planning::Found::NotLooked,
             _ => progress.found(bound.name()),
@@ -308,7 +345,7 @@ impl UserChange {
             describe: &made.describe,
             aim: &aim,
             translation,
-            active: round.turnover.wanted.as_ref().is_some_and(|wanted| is_active(wanted, course)),
+            active,
             found,
             profile: profile.as_ref(),
             conversion: conversion.as_ref(),
@@ -360,6 +397,41 @@ impl UserChange {
             progress.said.push(note(bound.name(), NoteCode::MadeBesideLead, detail));
         }
         stage.take(bound, course, translation, steps, self.inner.clock.now(), progress);
+        if let Some(granting) = &made.granting {
+            self.give(bound, course, granting, stage, progress).await?;
+        }
+        Ok(())
+    }
+
+    /// What follows from the record: the grants, as far as the record is known or about to be made.
+    async fn give(
+        &self,
+        bound: &Bound<'_>,
+        course: &Course<'_>,
+        granting: &Granting,
+        stage: &mut Stage,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        let chosen = stage.chosen.iter().find(|chosen| chosen.target == *bound.name());
+        let link = match (&course.aim, chosen) {
+            // What the fields give is known once they are written.
+            (Aim::Hold(Origin::Linked(link)) | Aim::Leave(link), None) => Some(*link),
+            (Aim::Hold(Origin::Linked(_)) | Aim::Leave(_), Some(_)) => None,
+            (_, Some(chosen)) if matches!(chosen.planned.step, Step::Create { .. }) => None,
+            // Its record is known in the next round.
+            _ => return Ok(()),
+        };
+        let is_there = matches!(course.aim, Aim::Hold(Origin::Linked(_)));
+        if is_there && !bound.target.allow.update {
+            return Ok(());
+        }
+        let steps = self.decide_grants(bound, granting, link, progress)?;
+        let (given, steps) = self.with_seats(bound, granting, steps, progress).await?;
+        if !given && steps.iter().any(|step| matches!(step.step, Step::Delete { .. })) && chosen.is_none() {
+            // Whoever only loses something loses it for sure.
+            self.ticket.take_access_away();
+        }
+        stage.followers.extend(steps.into_iter().map(|grant| Follower::new(bound, grant)));
         Ok(())
     }
 

@@ -129,6 +129,12 @@ pub(super) fn outcome_of(error: &ProvisionError) -> ChangeOutcome {
             let failed: Vec<_> = failed.iter().map(|(target, _)| target.as_str()).collect();
             ("refused", 409, failed.join(" "))
         }
+        ProvisionError::MayNotGrant { of, .. } => ("refused", 403, of.to_string()),
+        ProvisionError::NoSeat { what, .. } => ("refused", 403, format!("no free seat: {what}")),
+        ProvisionError::NotAllGranted { refused, .. } => {
+            let names: Vec<_> = refused.iter().map(|(name, _)| name.as_str()).collect();
+            ("refused", 409, names.join(", "))
+        }
         ProvisionError::Store(_) | ProvisionError::Misconfigured(_) => ("withdrawn", 500, error.to_string()),
     };
     let reason = Some(reason.trim().to_owned()).filter(|reason| !reason.is_empty());

@@ -130,7 +130,7 @@ impl UserChange {
         }
         let links = progress.links(&turnover.links);
         let (stage, _) = self.stage(bounds, &turnover, &links, progress).await?;
-        if stage.chosen.is_empty() && stage.adopted.is_empty() {
+        if stage.chosen.is_empty() && stage.adopted.is_empty() && stage.followers.is_empty() {
             if !stage.waits.is_empty() && progress.links(&turnover.links) != links {
                 return Ok(false);
             }
@@ -154,8 +154,18 @@ impl UserChange {
                     nobody(describe.key_prefix.as_deref().unwrap_or("000"))
                 }
             };
-            plan.steps.push(chosen.planned.clone());
             self.landed(chosen, &id, progress);
+        }
+        let before = plan.steps.len();
+        plan.steps.extend(stage.planned());
+        for step in &mut plan.steps[before..] {
+            if let Step::Create { refers, .. } | Step::Upsert { refers, .. } = &mut step.step {
+                refers.values_mut().for_each(|at| *at += before);
+            }
+        }
+        for follower in &stage.followers {
+            let bound = bounds.iter().find(|bound| *bound.name() == follower.target).ok_or(Stop::Again)?;
+            self.granted(bound, &follower.grant, None, &turnover.grants, progress);
         }
         Ok(false)
     }

@@ -8,11 +8,11 @@ use std::{
 use indexmap::IndexMap;
 use model::{OrgName, TargetName};
 use planning::Found;
-use salesforce_types::{Fields, Link, Plan, RecordId};
-use store::LinkWrite;
+use salesforce_types::{Assigned, EntitlementRef, Fields, Link, Plan, RecordId};
+use store::{GrantWrite, LinkWrite};
 use translation::Note;
 
-use super::{claim::Claims, scene::Scene};
+use super::{claim::Claims, grants::NotGranted, scene::Scene};
 use crate::ProvisionError;
 
 /// What is known beyond the store.
@@ -49,6 +49,18 @@ pub(super) struct Progress {
     pub(super) own_records: Vec<(OrgName, RecordId, TargetName)>,
     /// Leads are converted for the integration user: one that a queue owns needs an owner.
     pub(super) owns_conversions: bool,
+    /// What this change has made of the ledger.
+    pub(super) ledger: IndexMap<(OrgName, EntitlementRef), GrantWrite>,
+    /// What a User was seen to have in its org, by target.
+    pub(super) actual: IndexMap<TargetName, Vec<Assigned>>,
+    /// Users of whom it must be seen what they have.
+    pub(super) look_at_grants: HashSet<TargetName>,
+    /// Targets whose record has become another, so that the ledger's rows of the old one are over.
+    pub(super) forgotten: HashSet<TargetName>,
+    /// Grants that Salesforce refuses, or that cannot be given.
+    pub(super) not_granted: IndexMap<(OrgName, EntitlementRef), NotGranted>,
+    /// What waits for a seat, and why; of a User itself its profile.
+    pub(super) seats_awaited: Vec<(TargetName, EntitlementRef, String)>,
     /// What no other identity may match or make meanwhile.
     pub(super) claims: Claims,
     /// How often the change was decided.
@@ -96,6 +108,12 @@ impl Progress {
             not_here: HashSet::new(),
             own_records: Vec::new(),
             owns_conversions: false,
+            ledger: IndexMap::new(),
+            actual: IndexMap::new(),
+            look_at_grants: HashSet::new(),
+            forgotten: HashSet::new(),
+            not_granted: IndexMap::new(),
+            seats_awaited: Vec::new(),
             claims: Claims::default(),
             rounds: 0,
             has_seen: false,
@@ -163,6 +181,7 @@ impl Progress {
     pub(super) fn look_again(&mut self, scene: Option<Arc<Scene>>) {
         self.rounds = 0;
         self.sights.clear();
+        self.actual.clear();
         self.failed.clear();
         if let Some(scene) = scene {
             self.scene = scene;

@@ -2,7 +2,7 @@
 
 use planning::{Found, MatchKey, same_value};
 use salesforce_client::Purpose;
-use salesforce_types::{Fields, Link, Plan, PlannedStep, RecordId, Step};
+use salesforce_types::{EntitlementKind, Fields, Given, Link, Plan, PlannedStep, RecordId, Step};
 use serde_json::Value;
 
 use super::{
@@ -79,6 +79,12 @@ impl UserChange {
                 tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, mapping.target = %planned.target, "a step of a target that is not configured any more is not read back");
                 continue;
             };
+            if is_grant(&planned.step) {
+                // What he has is seen once his record is known; what is there then is not given again.
+                progress.look_at_grants.insert(bound.name().clone());
+                progress.actual.shift_remove(bound.name());
+                continue;
+            }
             match self.read_back_step(bound, turnover, planned, progress).await {
                 Err(stop @ Stop::Fail(_)) => failed.push((bound, stop)),
                 ended => ended?,
@@ -219,6 +225,14 @@ impl UserChange {
         progress.land(Link { key, synced, ..Link::new(target, org, object, id, sent) });
         Ok(true)
     }
+}
+
+/// Whether a step gives somebody something, or takes it.
+fn is_grant(step: &Step) -> bool {
+    EntitlementKind::ALL.iter().any(|kind| match kind.given() {
+        Given::Row(assignment) => assignment.object == step.object(),
+        Given::Field(_) | Given::Flag => false,
+    })
 }
 
 /// Whether all that was sent has arrived. A relationship by external id cannot be read by its name.

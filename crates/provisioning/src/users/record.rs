@@ -1,19 +1,22 @@
 //! Record: what landed, in one transaction; then the answer.
 
 use model::{ResourceId, TargetName};
-use salesforce_types::Fields;
+use salesforce_types::{AskedBy, Fields, Grant};
 use scim_types::Resource;
 use store::{
-    AuditEntry, ChangeOutcome, LinkWrite, NewTask, Record, Recorded, ResourceWrite, StoredResource, TaskKind,
+    AuditEntry, ChangeOutcome, GrantWrite, LinkWrite, MembershipWrite, NewTask, Record, Recorded,
+    ResourceWrite, StoredResource, TaskKind,
 };
 use translation::{Note, NoteCode};
 
 use super::{
     Entry, Progress, Stop, UserChange,
     act::{Stage, is_always_said},
+    asks::{LISTS, asks_in},
     progress::Failure,
-    round::{Turnover, note},
+    round::{Turnover, body_of, note},
     see::waits_for_confirmation,
+    shown::{Shown, shown},
 };
 use crate::{Answer, Operation, ProvisionError, Warning, Written, tasks, wish::Wish};
 
@@ -36,6 +39,12 @@ impl UserChange {
         {
             return Err(Stop::Fail(failure.error));
         }
+        if !progress.has_landed
+            && !is_promised
+            && let Some(error) = self.not_all_granted(turnover, progress)?
+        {
+            return Err(Stop::Fail(error));
+        }
         if let Operation::Adopt(record) = &self.request.operation
             && !self.has_adopted(turnover, progress)
         {
@@ -46,7 +55,11 @@ impl UserChange {
         let links = progress.link_writes(&turnover.links);
         let tasks = self.tasks_after(&stage, turnover, progress);
         let notes = notes(stage, progress);
+        let grants = self.grants_after(turnover, progress)?;
+        let membership = self.membership(turnover);
         let unchanged = turnover.wanted.is_some()
+            && progress.ledger.is_empty()
+            && membership.is_none()
             && turnover.wanted == turnover.current
             && links.is_empty()
             && !progress.has_landed
@@ -55,14 +68,15 @@ impl UserChange {
         if let (true, Some(stored)) = (unchanged, &turnover.stored)
             && self.inner.store.tasks_of(&self.caller.tenant, &self.id).await?.is_empty()
         {
-            return self.unchanged(stored, &notes).await;
+            return self.unchanged(stored, &notes, progress).await;
         }
         // The caller's deadline may have come first.
         if !self.ticket.send() && self.ticket.is_withdrawn() {
             return Err(Stop::Withdrawn);
         }
         let linked = newly_linked(turnover, progress);
-        let answer = self.record(turnover, links, tasks, &notes, progress).await?;
+        let landed = Landed { links, tasks, grants, membership };
+        let answer = self.record(turnover, landed, &notes, progress).await?;
         for target in &linked {
             self.close_hold(turnover, target).await;
         }
@@ -71,19 +85,101 @@ impl UserChange {
         }
         match partly(progress) {
             Some(error) => Err(error.into()),
-            None => Ok(answer),
+            None => match self.not_all_granted(turnover, progress)? {
+                Some(error) => Err(error.into()),
+                None => Ok(answer),
+            },
         }
     }
 
-    async fn unchanged(&self, stored: &StoredResource, notes: &[Note]) -> Result<Answer, Stop> {
+    async fn unchanged(
+        &self,
+        stored: &StoredResource,
+        notes: &[Note],
+        progress: &Progress,
+    ) -> Result<Answer, Stop> {
         let mut entry = self.entry.lock().await;
         if std::mem::replace(&mut *entry, Entry::Ended) == Entry::Open {
             let outcome = ChangeOutcome { result: "unchanged".into(), status: 200, reason: None };
             let now = self.inner.clock.now();
             self.inner.store.withdraw(&self.change, outcome, self.is_awaited(), now).await?;
         }
-        let warnings = notes.iter().map(warning).collect();
+        let warnings = notes.iter().map(warning).chain(about_grants(progress)).collect();
         Ok(self.success(Written { resource: stored.clone(), warnings, changed: false }))
+    }
+
+    /// What of this request's grants was not given, where the request asked for nothing else.
+    fn not_all_granted(
+        &self,
+        turnover: &Turnover,
+        progress: &mut Progress,
+    ) -> Result<Option<ProvisionError>, Stop> {
+        let nothing_else = match (&self.request.operation, &turnover.current, &turnover.wanted) {
+            (Operation::Regroup(_), ..) => true,
+            (Operation::Replace(_) | Operation::Patch(_), Some(current), Some(wanted)) => {
+                let apart = |resource: &Resource| {
+                    let mut map = resource.as_map().clone();
+                    LISTS.iter().for_each(|list| drop(map.shift_remove(*list)));
+                    map
+                };
+                apart(current) == apart(wanted)
+            }
+            _ => false,
+        };
+        if !nothing_else || progress.not_granted.is_empty() {
+            return Ok(None);
+        }
+        let orgs = progress.scene.orgs_with_users()?;
+        let is_asked_now = |(org, of): &(model::OrgName, salesforce_types::EntitlementRef)| {
+            let before = turnover.current.as_ref();
+            match &self.request.operation {
+                Operation::Regroup(change) => {
+                    let stands_for = change.stands_for.as_ref();
+                    stands_for.is_some_and(|stands_for| stands_for.org == *org && stands_for.of == *of)
+                }
+                _ => {
+                    turnover.current == turnover.wanted
+                        || before.is_none_or(|before| !asks_in(before, org, &orgs).contains(of))
+                }
+            }
+        };
+        let keys: Vec<_> = progress.not_granted.keys().filter(|key| is_asked_now(key)).cloned().collect();
+        let mut refused: Vec<(String, Box<ProvisionError>)> = Vec::new();
+        for key in keys {
+            if let Some(not_granted) = progress.not_granted.shift_remove(&key) {
+                refused.push((not_granted.name, Box::new(not_granted.error)));
+            }
+        }
+        let granted = progress.ledger.values().filter(|write| is_granted(write)).count();
+        Ok(match (refused.len(), granted) {
+            (0, _) => None,
+            (1, 0) => refused.pop().map(|(_, error)| *error),
+            _ => Some(ProvisionError::NotAllGranted { granted, refused }),
+        })
+    }
+
+    /// Every row of the identity's ledger, as it is from now on.
+    fn grants_after(&self, turnover: &Turnover, progress: &Progress) -> Result<Vec<Grant>, Stop> {
+        let mut orgs: Vec<&model::OrgName> = turnover.grants.iter().map(|grant| &grant.org).collect();
+        orgs.extend(progress.ledger.keys().map(|(org, _)| org));
+        orgs.sort_unstable();
+        orgs.dedup();
+        let mut grants: Vec<Grant> =
+            orgs.into_iter().flat_map(|org| progress.ledger_of(&turnover.grants, org)).collect();
+        grants.sort_by(|a, b| (&a.of, &a.org).cmp(&(&b.of, &b.org)));
+        Ok(grants)
+    }
+
+    /// The membership that this change is about, unless it is as it should be.
+    fn membership(&self, turnover: &Turnover) -> Option<MembershipWrite> {
+        let Operation::Regroup(change) = &self.request.operation else { return None };
+        let groups = turnover.stored.as_ref().map(|stored| stored.groups.as_slice()).unwrap_or_default();
+        let is_member = groups.iter().any(|group| group.id == change.group);
+        (is_member != change.member).then(|| MembershipWrite {
+            group: change.group.clone(),
+            joins: change.member,
+            display: change.display.clone(),
+        })
     }
 
     /// Whether the record that an operator has named is the identity's now.
@@ -132,19 +228,59 @@ impl UserChange {
                 let due = tasks::confirmation(now);
                 NewTask { id: self.inner.ids.task(), target, kind, reason, due }
             });
-        again.chain(waits).chain(unconfirmed).collect()
+        again.chain(waits).chain(unconfirmed).chain(self.grant_tasks(turnover, progress)).collect()
+    }
+
+    /// What is owed of grants: seats that are not there yet, and ends that are to come.
+    fn grant_tasks(&self, turnover: &Turnover, progress: &Progress) -> Vec<NewTask> {
+        let now = self.inner.clock.now();
+        if turnover.wanted.is_none() {
+            return Vec::new();
+        }
+        let task = |target: &TargetName, kind, reason: &str, due| NewTask {
+            id: self.inner.ids.task(),
+            target: target.clone(),
+            kind,
+            reason: reason.to_owned(),
+            due,
+        };
+        let seats = progress
+            .seats_awaited
+            .iter()
+            .map(|(target, of, why)| task(target, TaskKind::Seat { of: of.clone() }, why, tasks::seat(now)));
+        let ends = self.grants_after(turnover, progress).unwrap_or_default();
+        let ends = ends.iter().filter(|grant| grant.state.is_held()).filter_map(|grant| {
+            let at = grant.until?;
+            Some(task(&grant.target, TaskKind::Expiry { at }, "a grant ends", at))
+        });
+        let mut tasks: Vec<NewTask> = Vec::new();
+        for new in seats.chain(ends) {
+            if !tasks.iter().any(|task| task.target == new.target && task.kind == new.kind) {
+                tasks.push(new);
+            }
+        }
+        tasks
     }
 
     async fn record(
         &self,
         turnover: &Turnover,
-        links: Vec<LinkWrite>,
-        tasks: Vec<NewTask>,
+        landed: Landed,
         notes: &[Note],
         progress: &Progress,
     ) -> Result<Answer, Stop> {
         let now = self.inner.clock.now();
-        let (becomes, result, status) = resource_write(turnover, progress.failed.is_empty());
+        let Landed { links, tasks, grants, membership } = landed;
+        let several_orgs = progress.scene.orgs_with_users()?.len() > 1;
+        let resource = turnover.wanted.clone().or_else(|| {
+            // Somebody who still has an access is not forgotten.
+            let mut body = turnover.current.clone()?;
+            body.set_active(false);
+            Some(body)
+        });
+        let Shown { body, asked } = shown(&resource.unwrap_or_default(), &grants, several_orgs);
+        let (becomes, result, status) =
+            resource_write(turnover, progress.failed.is_empty(), &body, asked.as_ref())?;
         let links = match &becomes {
             ResourceWrite::Delete { .. } => Vec::new(),
             _ => links,
@@ -160,16 +296,16 @@ impl UserChange {
             resource: self.id.clone(),
             write: becomes,
             links,
-            grants: Vec::new(),
-            memberships: Vec::new(),
-            asked: None,
+            grants: progress.ledger.values().cloned().collect(),
+            memberships: membership.into_iter().collect(),
+            asked: asked.clone(),
             tasks: Some(tasks),
             audit: AuditEntry {
                 client: self.caller.client.clone(),
                 action: action(&self.request.operation).to_owned(),
                 fields: fields.collect(),
-                grants: Vec::new(),
                 notes: notes.iter().map(|note| note.code.to_string()).collect(),
+                grants: progress.ledger.values().filter_map(audited_grant).collect(),
                 mapping: Some(progress.scene.tenant.mapping.fingerprint().to_owned()),
             },
             outcome: ChangeOutcome {
@@ -192,9 +328,9 @@ impl UserChange {
                 return Err(Stop::Fail(taken));
             }
         };
-        let Some(wanted) = &turnover.wanted else {
+        if turnover.wanted.is_none() {
             return Ok(Answer::Deleted);
-        };
+        }
         let before = turnover.stored.as_ref();
         let changed = before.is_none_or(|before| before.version != version);
         let resource = StoredResource {
@@ -204,14 +340,14 @@ impl UserChange {
             created: before.map_or(now, |before| before.created),
             modified: before.filter(|_| !changed).map_or(now, |before| before.modified),
             pending: false,
-            body: text(wanted)?,
-            asked: None,
-            stands_for: None,
-            groups: before.map(|before| before.groups.clone()).unwrap_or_default(),
+            body: text(&body)?,
+            asked,
+            groups: turnover.groups.clone(),
             members: Vec::new(),
+            stands_for: None,
         };
         let failures = progress.failed.iter().map(|(target, failure)| failed_warning(target, failure));
-        let warnings = notes.iter().map(warning).chain(failures).collect();
+        let warnings = notes.iter().map(warning).chain(failures).chain(about_grants(progress)).collect();
         Ok(self.success(Written { resource, warnings, changed }))
     }
 
@@ -222,6 +358,53 @@ impl UserChange {
             Wish::Replace(_) | Wish::Patch(_) | Wish::Keep => Answer::Updated(written),
         }
     }
+}
+
+/// What is recorded beside the resource.
+struct Landed {
+    links: Vec<LinkWrite>,
+    tasks: Vec<NewTask>,
+    /// Every row of the ledger as it is from now on.
+    grants: Vec<Grant>,
+    membership: Option<MembershipWrite>,
+}
+
+fn is_granted(write: &GrantWrite) -> bool {
+    matches!(write, GrantWrite::Set(grant) if grant.state.is_held() && grant.asked.iter().any(|ask| ask.by != AskedBy::Default))
+}
+
+/// A row of the ledger, as the audit has it.
+fn audited_grant(write: &GrantWrite) -> Option<String> {
+    match write {
+        GrantWrite::Set(grant) => {
+            let asked: Vec<String> = grant.asked.iter().map(|ask| ask.by.to_string()).collect();
+            let by = if asked.is_empty() { String::new() } else { format!(" ({})", asked.join("; ")) };
+            Some(format!("{} {} {}{by}", grant.state.as_str(), grant.target, grant.of))
+        }
+        GrantWrite::End { of, why, .. } => Some(format!("ended {of} ({why})")),
+    }
+}
+
+/// What the caller is to know of grants that are not there.
+fn about_grants(progress: &Progress) -> impl Iterator<Item = Warning> {
+    let warning = |code: &str, detail: String| Warning {
+        code: code.to_owned(),
+        attribute: Some("entitlements".to_owned()),
+        detail,
+    };
+    let refused = progress.not_granted.values().map(move |not| {
+        warning(
+            "grant-refused",
+            format!("target {}: `{}` was not given: {}", not.target, not.name, not.error),
+        )
+    });
+    let awaited = progress.seats_awaited.iter().map(move |(target, _, why)| {
+        warning(
+            "seat-awaited",
+            format!("target {target}: {why}; it comes when a seat is free: see `gangway tasks`"),
+        )
+    });
+    refused.chain(awaited)
 }
 
 /// What the caller is to know.
@@ -281,12 +464,11 @@ pub(super) fn owed(task: &store::Task) -> Warning {
         format!("target {}: {}; it is tried again by itself: see `gangway tasks`", task.target, task.reason);
     let code = match task.kind {
         TaskKind::Reference { .. } => "record-awaited",
-        TaskKind::Target
-        | TaskKind::Removal
-        | TaskKind::Deactivation
-        | TaskKind::Seat { .. }
-        | TaskKind::Expiry
-        | TaskKind::HandOver => "target-failed",
+        TaskKind::Deactivation => "deactivation-blocked",
+        TaskKind::Seat { .. } => "seat-awaited",
+        TaskKind::Expiry { .. } => "grant-ends",
+        TaskKind::HandOver => "hand-over",
+        TaskKind::Target | TaskKind::Removal => "target-failed",
     };
     Warning { code: code.to_owned(), attribute: None, detail }
 }
@@ -301,25 +483,26 @@ fn failed_warning(target: &TargetName, failure: &Failure) -> Warning {
 }
 
 /// What becomes of the resource, with the word and the status of it.
-fn resource_write(turnover: &Turnover, all_left: bool) -> (ResourceWrite, &'static str, u16) {
-    match (&turnover.wanted, &turnover.stored) {
-        (Some(wanted), None) => (ResourceWrite::Create(wanted.clone()), "created", 201),
-        (Some(wanted), Some(_)) if turnover.current.as_ref() == Some(wanted) => {
+fn resource_write(
+    turnover: &Turnover,
+    all_left: bool,
+    body: &Resource,
+    asked: Option<&String>,
+) -> Result<(ResourceWrite, &'static str, u16), Stop> {
+    Ok(match (&turnover.wanted, &turnover.stored) {
+        (Some(_), None) => (ResourceWrite::Create(body.clone()), "created", 201),
+        (Some(_), Some(stored)) if stored.asked.as_ref() == asked && body_of(stored)? == *body => {
             (ResourceWrite::Keep, "updated", 200)
         }
-        (Some(wanted), Some(stored)) => {
-            let body = wanted.clone();
+        (None, Some(stored)) if all_left => {
+            (ResourceWrite::Delete { expected: stored.version }, "deleted", 204)
+        }
+        (_, Some(stored)) => {
+            let body = body.clone();
             (ResourceWrite::Replace { expected: stored.version, body }, "updated", 200)
         }
-        // Somebody who still has an access is not forgotten.
-        (None, Some(stored)) if !all_left => {
-            let mut body = turnover.current.clone().unwrap_or_default();
-            body.set_active(false);
-            (ResourceWrite::Replace { expected: stored.version, body }, "updated", 200)
-        }
-        (None, Some(stored)) => (ResourceWrite::Delete { expected: stored.version }, "deleted", 204),
         (None, None) => (ResourceWrite::Keep, "deleted", 204),
-    }
+    })
 }
 
 /// The audit's word for an operation.
@@ -333,6 +516,7 @@ pub(crate) fn action(operation: &Operation) -> &'static str {
         Operation::Adopt(_) => "adopt",
         Operation::Forget(_) => "forget",
         Operation::Apply(_) => "apply",
+        Operation::Regroup(_) => "regroup",
     }
 }
 

@@ -29,7 +29,11 @@ impl UserChange {
                     live(&self.inner.store.links(&self.caller.tenant, &id).await?, target)
                 }
                 Reference::Queue(name) => {
-                    let queue = self.inner.catalogue.queue(bound.org, name, self.inner.clock.now()).await;
+                    let queue = self
+                        .inner
+                        .catalogue
+                        .queue(&*self.inner.store, bound.org, name, self.inner.clock.now())
+                        .await;
                     Some(queue.map_err(call_failed)?.ok_or_else(|| {
                         refusal("OwnerId", format!("the org {} has no queue `{name}`", bound.org.name()))
                     })?)
@@ -101,8 +105,12 @@ impl UserChange {
 
     pub(super) async fn profile(&self, bound: &Bound<'_>) -> Result<RecordId, Stop> {
         let (org, wanted) = (bound.org, &bound.tenant.default_profile);
-        let found =
-            self.inner.catalogue.profile(org, wanted, self.inner.clock.now()).await.map_err(call_failed)?;
+        let found = self
+            .inner
+            .catalogue
+            .profile(&*self.inner.store, org, wanted, self.inner.clock.now())
+            .await
+            .map_err(call_failed)?;
         found.ok_or_else(|| {
             Stop::Fail(ProvisionError::Misconfigured(format!(
                 "the org {} has no profile `{wanted}`: correct `default-profile`, or make it and repeat after {} s",

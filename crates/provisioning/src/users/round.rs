@@ -2,9 +2,10 @@
 
 use planning::{Aim, Course, Origin};
 use salesforce_client::CallError;
-use salesforce_types::{Link, RecordId};
+use salesforce_types::{Grant, Link, RecordId};
 use scim_types::Resource;
-use store::StoredResource;
+use serde_json::Value;
+use store::{GroupRef, StoredResource};
 use translation::{FieldRefusal, Note, NoteCode, Reference, RefusalKind, Translation};
 
 use super::{
@@ -22,8 +23,35 @@ pub(super) struct Turnover {
     pub(super) current: Option<Resource>,
     /// What it becomes; `None`: it goes.
     pub(super) wanted: Option<Resource>,
+    /// What rules and mappings see of that: with its groups, where they look at them.
+    pub(super) seen: Option<Resource>,
     /// Its links, as recorded.
     pub(super) links: Vec<Link>,
+    /// The rows of the ledger, as recorded.
+    pub(super) grants: Vec<Grant>,
+    /// The groups that it is a member of once this change is done.
+    pub(super) groups: Vec<GroupRef>,
+}
+
+impl Turnover {
+    /// Whether a read shows an element with this value in a list.
+    pub(super) fn shows(&self, list: &str, value: &str) -> bool {
+        let shown = self.stored.as_ref().and_then(|stored| body_of(stored).ok());
+        let elements = shown.as_ref().and_then(|shown| shown.get(list)?.as_array());
+        elements
+            .into_iter()
+            .flatten()
+            .any(|element| element.get("value").and_then(Value::as_str) == Some(value))
+    }
+
+    /// What rules and mappings are to see of it.
+    pub(super) fn see_groups(&mut self) {
+        self.seen.clone_from(&self.wanted);
+        if let Some(seen) = self.seen.as_mut().filter(|_| !self.groups.is_empty()) {
+            let groups = self.groups.iter().map(GroupRef::element).collect();
+            seen.as_map_mut().insert("groups".to_owned(), groups);
+        }
+    }
 }
 
 /// What all decisions of a round rest on.
@@ -42,8 +70,7 @@ impl<'a> Round<'a> {
             let (Aim::Leave(link) | Aim::Hold(Origin::Linked(link))) = &course.aim else { return false };
             let stays = matches!(course.aim, Aim::Hold(_))
                 && self.turnover.wanted.as_ref().is_none_or(|wanted| is_active(wanted, course));
-            let was_active =
-                link.written.get("IsActive").and_then(serde_json::Value::as_bool).unwrap_or(true);
+            let was_active = link.written.get("IsActive").and_then(Value::as_bool).unwrap_or(true);
             link.object == "User" && !link.left && was_active && !stays
         })
     }
@@ -114,7 +141,7 @@ pub(super) fn waits(
         contact.and_then(|id| RecordId::parse(id).ok()).as_ref() == Some(&link.record_id)
     };
     let refers = |user: &&Link| {
-        let contact = user.written.get("ContactId").and_then(serde_json::Value::as_str);
+        let contact = user.written.get("ContactId").and_then(Value::as_str);
         contact.and_then(|id| RecordId::parse(id).ok()).as_ref() == Some(&link.record_id)
     };
     if let Some(user) = round.links.iter().find(refers)

@@ -42,6 +42,18 @@ impl Scene {
         configured.chain(removed.map(Ok)).collect()
     }
 
+    /// The orgs in which the tenant has Users: those that entitlements are asked of. In the order of the mapping.
+    pub(crate) fn orgs_with_users(&self) -> Result<Vec<&Org>, ProvisionError> {
+        let mut orgs: Vec<&Org> = Vec::new();
+        for target in self.tenant.mapping.targets.iter().filter(|target| target.object == "User") {
+            let org = self.bind_one(target, false)?.org;
+            if !orgs.iter().any(|other| other.name() == org.name()) {
+                orgs.push(org);
+            }
+        }
+        Ok(orgs)
+    }
+
     fn bind_one<'a>(&'a self, target: &'a Target, removed: bool) -> Result<Bound<'a>, ProvisionError> {
         let tenant = &*self.tenant;
         let org = target.org.as_ref().or(tenant.default_org.as_ref());

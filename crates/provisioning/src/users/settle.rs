@@ -50,12 +50,14 @@ impl UserChange {
             return;
         }
         let links = progress.links(&round.turnover.links);
-        let landed = progress.landed.clone();
+        let (landed, ledger) = (progress.landed.clone(), progress.ledger.clone());
         let decided = self.stage(round.bounds, round.turnover, &links, progress).await;
         // The org may be away by now.
         let failed = std::mem::take(&mut progress.failed);
         let (Ok((again, _)), true) = (decided, failed.is_empty()) else { return };
         assert!(again.chosen.is_empty(), "deciding after acting gave {:?}", again.chosen);
+        assert!(again.followers.is_empty(), "deciding after acting gave {:?}", again.followers);
+        assert_eq!(progress.ledger, ledger, "deciding after acting has learnt of grants");
         assert!(again.adopted.is_empty() && again.waits.is_empty() && again.awaited.is_empty(), "{again:?}");
         assert_eq!(progress.landed, landed, "deciding after acting has learnt something");
         let is_told = |note| progress.said.contains(note) || stage.notes.contains(note);

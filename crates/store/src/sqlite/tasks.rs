@@ -119,7 +119,7 @@ fn raise(
         | TaskKind::Removal
         | TaskKind::Deactivation
         | TaskKind::Seat { .. }
-        | TaskKind::Expiry
+        | TaskKind::Expiry { .. }
         | TaskKind::HandOver => (None, None),
         TaskKind::Reference { waits_for, through, .. } => (Some(waits_for.as_str()), Some(through.as_str())),
     };

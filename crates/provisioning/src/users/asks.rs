@@ -1,0 +1,376 @@
+//! What a request asks for in `entitlements` and `roles`: every new element stands for one entitlement of one org, or the
+//! request is refused with what would help.
+
+use std::collections::HashSet;
+
+use model::OrgName;
+use salesforce_client::Org;
+use salesforce_types::{Entitlement, EntitlementKind, EntitlementRef, NotOne, RecordId};
+use scim_types::{Op, Resource, ScimType};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Stop, UserChange,
+    round::{Turnover, call_failed},
+    scene::Scene,
+};
+use crate::{ListRule, Operation, ProvisionError, wish::Wish};
+
+/// The attributes of a User that ask for something.
+pub(super) const LISTS: [&str; 2] = ["entitlements", "roles"];
+/// Whose profiles cannot be given to anybody.
+const NOBODYS: [&str; 3] = ["Guest", "AutomatedProcess", "CloudIntegrationUser"];
+
+/// One element, resolved.
+struct Asked {
+    org: OrgName,
+    of: EntitlementRef,
+    element: Value,
+    primary: bool,
+}
+
+/// What a list asks for, and what is no more than an attribute.
+#[derive(Default)]
+struct List {
+    asked: Vec<Asked>,
+    plain: Vec<Value>,
+}
+
+impl UserChange {
+    /// Puts what is asked for into one form: `{"value": id, "display": label, "type": kind}`. Elements that were there before stay
+    /// as they are, and what comes back as it was shown asks for nothing.
+    pub(super) async fn resolve_asks(&self, scene: &Scene, turnover: &mut Turnover) -> Result<(), Stop> {
+        let Some(wanted) = &turnover.wanted else { return Ok(()) };
+        let before = turnover.current.as_ref();
+        if LISTS.iter().all(|list| wanted.get(list) == before.and_then(|before| before.get(list))) {
+            return Ok(());
+        }
+        let orgs = scene.orgs_with_users()?;
+        if orgs.is_empty() {
+            // Nobody gets anything in Salesforce through this tenant: they are attributes like others.
+            return Ok(());
+        }
+        let echoes = self.echoes();
+        let keeps = self.client_policy().is_some_and(|policy| policy.keep_unknown);
+        let mut resolved: Vec<(&str, List)> = Vec::new();
+        for list in LISTS {
+            let was = elements(before, list);
+            let List { mut asked, mut plain } = List::default();
+            for element in elements(Some(wanted), list) {
+                let text = text_of(element);
+                if let Some(known) = was.iter().find(|known| text_of(known) == text && !text.is_empty()) {
+                    match as_known(known, &orgs) {
+                        Some(known) => asked.push(known),
+                        None => plain.push(element.clone()),
+                    }
+                } else if !(echoes.contains(text) && turnover.shows(list, text)) {
+                    match self.resolve_ask(&orgs, list, element).await? {
+                        Some(one) => asked.push(one),
+                        None if keeps => plain.push(element.clone()),
+                        None => return Err(invalid(unknown(list, text, &orgs))),
+                    }
+                }
+            }
+            let asked = without_repeats(self.as_the_client_means(list, asked, was, &orgs));
+            let asked = self.keep_what_is_not_the_clients(scene, asked, was, &orgs).await?;
+            resolved.push((list, List { asked, plain }));
+        }
+        check_single(&resolved)?;
+        let Some(wanted) = &mut turnover.wanted else { return Ok(()) };
+        let map = wanted.as_map_mut();
+        for (list, List { asked, plain }) in resolved {
+            let elements: Vec<Value> = asked.into_iter().map(|asked| asked.element).chain(plain).collect();
+            if elements.is_empty() {
+                map.shift_remove(list);
+            } else {
+                map.insert(list.to_owned(), Value::Array(elements));
+            }
+        }
+        Ok(())
+    }
+
+    /// The values of elements that carry the address under which Gangway has shown them: a client that reads, changes and
+    /// sends back says nothing with those.
+    fn echoes(&self) -> HashSet<String> {
+        let mut echoes = HashSet::new();
+        match &self.request.operation {
+            Operation::Create(body) | Operation::Replace(body) | Operation::Patch(body) => {
+                collect_echoes(body, &mut echoes);
+            }
+            _ => {}
+        }
+        echoes
+    }
+
+    /// One element that is new. None: no org has it.
+    async fn resolve_ask(&self, orgs: &[&Org], list: &str, element: &Value) -> Result<Option<Asked>, Stop> {
+        let text = text_of(element);
+        let kind = element.get("type").and_then(Value::as_str).and_then(|kind| kind.parse().ok());
+        let kinds: Vec<EntitlementKind> = match (kind, list) {
+            (Some(kind), _) => vec![kind],
+            (None, "roles") => vec![EntitlementKind::Role],
+            (None, _) => Vec::new(),
+        };
+        let mut found = self.candidates(orgs, &kinds, text, false).await?;
+        if found.is_empty() {
+            found = self.candidates(orgs, &kinds, text, true).await?;
+        }
+        let several = orgs.len() > 1;
+        match found.as_slice() {
+            [] => Ok(None),
+            [(org, one)] => {
+                check_can_be_given(one)?;
+                self.check_may_grant(one)?;
+                let primary = element.get("primary").and_then(Value::as_bool).unwrap_or_default();
+                Ok(Some(asked(org, one, several, primary)))
+            }
+            candidates => {
+                let ids = candidates.iter().map(|(org, one)| {
+                    format!("{} ({} `{}`)", id_text(org, &one.of.id, several), one.of.kind, one.label)
+                });
+                let ids = ids.collect::<Vec<_>>().join(", ");
+                Err(invalid(format!(
+                    "`{text}` in `{list}` is ambiguous: send the id of the one that is meant: {ids}; nothing was changed"
+                )))
+            }
+        }
+    }
+
+    /// What the orgs call so.
+    async fn candidates(
+        &self,
+        orgs: &[&Org],
+        kinds: &[EntitlementKind],
+        text: &str,
+        after_a_miss: bool,
+    ) -> Result<Vec<(OrgName, Entitlement)>, Stop> {
+        let mut found = Vec::new();
+        for (org, text) in named_orgs(orgs, text) {
+            let now = self.inner.clock.now();
+            let store = &*self.inner.store;
+            let catalogue = if after_a_miss {
+                self.inner.catalogue.after_a_miss(store, org, now).await
+            } else {
+                self.inner.catalogue.of(store, org, now).await
+            };
+            let catalogue = catalogue.map_err(call_failed)?;
+            match catalogue.named(kinds, text) {
+                Ok(one) => found.push((org.name().clone(), one.clone())),
+                Err(NotOne::Unknown) => {}
+                Err(NotOne::Ambiguous(several)) => {
+                    let several = several.iter().filter_map(|of| catalogue.get(of));
+                    found.extend(several.map(|one| (org.name().clone(), one.clone())));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// A client that can only replace the whole list, and means "also this" with one value: what was there stays, but what can
+    /// be only one is replaced.
+    fn as_the_client_means(
+        &self,
+        list: &str,
+        mut asked: Vec<Asked>,
+        was: &[Value],
+        orgs: &[&Org],
+    ) -> Vec<Asked> {
+        let adds = self.client_policy().is_some_and(|policy| policy.lists == ListRule::Add);
+        let (Wish::Patch(patch), [new], true) = (&self.wish, asked.as_slice(), adds) else { return asked };
+        let replaces = patch.operations.iter().any(|operation| {
+            operation.op == Op::Replace
+                && operation.path == list
+                && operation.value.as_array().is_some_and(|values| values.len() == 1)
+        });
+        if !replaces {
+            return asked;
+        }
+        let (of, org) = (new.of.clone(), new.org.clone());
+        let gives_way = |other: &Asked| {
+            other.org == org && (other.of == of || (of.kind.is_single() && other.of.kind == of.kind))
+        };
+        let kept = was.iter().filter_map(|known| as_known(known, orgs)).filter(|other| !gives_way(other));
+        let mut all: Vec<Asked> = kept.collect();
+        all.append(&mut asked);
+        all
+    }
+
+    /// What the client may not give it may not take either: it stays.
+    async fn keep_what_is_not_the_clients(
+        &self,
+        scene: &Scene,
+        mut asked: Vec<Asked>,
+        was: &[Value],
+        orgs: &[&Org],
+    ) -> Result<Vec<Asked>, Stop> {
+        let Some(policy) = scene.tenant.clients.get(&self.caller.client) else { return Ok(asked) };
+        for known in was.iter().filter_map(|known| as_known(known, orgs)) {
+            if asked.iter().any(|other| other.of == known.of && other.org == known.org) {
+                continue;
+            }
+            let Some(org) = orgs.iter().find(|org| *org.name() == known.org) else { continue };
+            let catalogue = self.inner.catalogue.of(&*self.inner.store, org, self.inner.clock.now()).await;
+            let catalogue = catalogue.map_err(call_failed)?;
+            if catalogue.get(&known.of).is_some_and(|one| !policy.may_grant.allows(one)) {
+                asked.push(known);
+            }
+        }
+        Ok(asked)
+    }
+
+    fn check_may_grant(&self, entitlement: &Entitlement) -> Result<(), Stop> {
+        let refused = self.client_policy().is_some_and(|policy| !policy.may_grant.allows(entitlement));
+        if !refused {
+            return Ok(());
+        }
+        let (client, label) = (self.caller.client.clone(), entitlement.label.clone());
+        Err(ProvisionError::MayNotGrant { client, of: entitlement.of.clone(), label }.into())
+    }
+
+    /// What the client may ask for. None: Gangway itself, or an operator, asks.
+    fn client_policy(&self) -> Option<&crate::ClientPolicy> {
+        self.scene.tenant.clients.get(&self.caller.client)
+    }
+}
+
+/// What an identity asks for in an org.
+pub(super) fn asks_in(resource: &Resource, org: &OrgName, orgs: &[&Org]) -> Vec<EntitlementRef> {
+    let elements = LISTS.into_iter().flat_map(|list| elements(Some(resource), list));
+    let mut asks: Vec<EntitlementRef> = Vec::new();
+    for asked in elements.filter_map(|element| as_known(element, orgs)) {
+        if asked.org == *org && !asks.contains(&asked.of) {
+            asks.push(asked.of);
+        }
+    }
+    asks
+}
+
+/// The id as it stands in SCIM: bare where there is one org, else with the org's name before it.
+pub(crate) fn id_text(org: &OrgName, id: &str, several: bool) -> String {
+    if several { format!("{org}:{id}") } else { id.to_owned() }
+}
+
+fn asked(org: &OrgName, one: &Entitlement, several: bool, primary: bool) -> Asked {
+    let value = id_text(org, &one.of.id, several);
+    let element = json!({ "value": value, "display": one.label, "type": one.of.kind.scim_type() });
+    Asked { org: org.clone(), of: one.of.clone(), element, primary }
+}
+
+/// Whether an element is no more than an attribute: nothing in Salesforce.
+pub(super) fn is_plain(element: &Value) -> bool {
+    let kind =
+        element.get("type").and_then(Value::as_str).and_then(|kind| kind.parse::<EntitlementKind>().ok());
+    let value = element.get("value").and_then(Value::as_str).unwrap_or_default();
+    let id = value.split_once(':').map_or(value, |(_, id)| id);
+    match kind {
+        None => true,
+        Some(EntitlementKind::FeatureLicense) => false,
+        Some(_) => RecordId::parse(id).is_err(),
+    }
+}
+
+/// An element that was resolved before. What stood there before Gangway knew entitlements asks for nothing.
+fn as_known(element: &Value, orgs: &[&Org]) -> Option<Asked> {
+    if is_plain(element) {
+        return None;
+    }
+    let kind: EntitlementKind = element.get("type")?.as_str()?.parse().ok()?;
+    let text = element.get("value")?.as_str()?;
+    let (org, id) = *named_orgs(orgs, text).first()?;
+    let of = EntitlementRef { kind, id: id.to_owned() };
+    Some(Asked { org: org.name().clone(), of, element: element.clone(), primary: false })
+}
+
+/// The orgs that a text may speak of, with what it says there: `org:text` names one.
+fn named_orgs<'a>(orgs: &[&'a Org], text: &'a str) -> Vec<(&'a Org, &'a str)> {
+    if let Some((name, rest)) = text.split_once(':')
+        && let Some(org) = orgs.iter().find(|org| org.name().as_str() == name)
+    {
+        return vec![(org, rest)];
+    }
+    orgs.iter().map(|org| (*org, text)).collect()
+}
+
+fn elements<'a>(resource: Option<&'a Resource>, list: &str) -> &'a [Value] {
+    resource.and_then(|resource| resource.get(list)?.as_array()).map_or(&[], Vec::as_slice)
+}
+
+/// What an element says: its value, or else its display.
+fn text_of(element: &Value) -> &str {
+    let text = |name: &str| element.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    text("value").or_else(|| text("display")).unwrap_or_default()
+}
+
+fn collect_echoes(body: &Value, echoes: &mut HashSet<String>) {
+    match body {
+        Value::Array(elements) => elements.iter().for_each(|element| collect_echoes(element, echoes)),
+        Value::Object(members) => {
+            echoes.extend(echo(members));
+            members.values().for_each(|member| collect_echoes(member, echoes));
+        }
+        _ => {}
+    }
+}
+
+fn echo(members: &Map<String, Value>) -> Option<String> {
+    let address = members.get("$ref")?.as_str()?;
+    let is_ours = address.contains("/Entitlements/") || address.contains("/Roles/");
+    members.get("value").and_then(Value::as_str).filter(|_| is_ours).map(str::to_owned)
+}
+
+/// One that is named in two ways is asked for once.
+fn without_repeats(asked: Vec<Asked>) -> Vec<Asked> {
+    let mut once: Vec<Asked> = Vec::new();
+    for one in asked {
+        if !once.iter().any(|other| other.of == one.of && other.org == one.org) {
+            once.push(one);
+        }
+    }
+    once
+}
+
+/// A person has one profile and at most one role in an org.
+fn check_single(resolved: &[(&str, List)]) -> Result<(), Stop> {
+    let all: Vec<&Asked> = resolved.iter().flat_map(|(_, list)| &list.asked).collect();
+    for one in all.iter().filter(|one| one.of.kind.is_single() && !one.primary) {
+        let other = all
+            .iter()
+            .find(|other| other.of.kind == one.of.kind && other.org == one.org && other.of.id != one.of.id);
+        if let Some(other) = other {
+            let label = |asked: &Asked| asked.element["display"].as_str().unwrap_or_default().to_owned();
+            return Err(invalid(format!(
+                "a User has one {}, and two are asked for: `{}` and `{}`; nothing was changed",
+                one.of.kind,
+                label(one),
+                label(other)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether anybody can be given it: there are profiles for Salesforce's own users.
+pub(crate) fn can_be_given(one: &Entitlement) -> bool {
+    let whose = one.user_type.as_deref().unwrap_or_default();
+    one.of.kind != EntitlementKind::Profile || !NOBODYS.contains(&whose)
+}
+
+fn check_can_be_given(one: &Entitlement) -> Result<(), Stop> {
+    if can_be_given(one) {
+        return Ok(());
+    }
+    let whose = one.user_type.as_deref().unwrap_or_default();
+    Err(invalid(format!("the profile `{}` is for {whose} users alone and cannot be given", one.label)))
+}
+
+fn unknown(list: &str, text: &str, orgs: &[&Org]) -> String {
+    let names = orgs.iter().map(|org| org.name().as_str()).collect::<Vec<_>>().join(", ");
+    format!(
+        "`{text}` in `{list}` is no entitlement of the org {names}: send an id, API name or label that `/Entitlements` or `/Roles` \
+         lists; nothing was changed"
+    )
+}
+
+pub(super) fn invalid(detail: String) -> Stop {
+    ProvisionError::Invalid(scim_types::Error::bad_request(ScimType::InvalidValue, detail)).into()
+}

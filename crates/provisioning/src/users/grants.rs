@@ -1,0 +1,483 @@
+//! What a User is to have beside its record, and what came of it: asks, ledger and catalogue on the way in, rows of the ledger
+//! on the way out.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use model::{OrgName, TargetName};
+use planning::{
+    Aim, Course, GrantInput, GrantPlan, GrantStep, LedgerChange, LedgerRow, Origin, Presence, Unmet, Wanted,
+};
+use salesforce_client::Purpose;
+use salesforce_types::{
+    Ask, Assigned, Catalogue, EntitlementKind, EntitlementRef, Fields, Grant, GrantState, Link, RecordId,
+};
+use store::GrantWrite;
+use translation::{Desired, EntitlementPolicy, NoteCode, Ownership, Translation};
+
+use super::{
+    Progress, Stop, UserChange,
+    act::Stage,
+    asks::asks_in,
+    round::{Round, call_failed, is_active, note},
+    scene::Bound,
+};
+use crate::{Operation, ProvisionError};
+
+/// What decides the grants of one User in one round.
+#[derive(Debug)]
+pub(super) struct Granting {
+    pub(super) catalogue: Arc<Catalogue>,
+    wanted: Vec<Wanted>,
+    /// The rows of the org, as they are now.
+    ledger: Vec<Grant>,
+    actual: Option<Vec<Assigned>>,
+    user: Option<RecordId>,
+    presence: Presence,
+    set_aside: Vec<EntitlementRef>,
+    again: bool,
+    /// The profile of somebody whose other one is not asked for any more.
+    fallback: Option<RecordId>,
+}
+
+/// The tenant's word on a kind.
+#[derive(Debug)]
+struct Owned<'a>(&'a EntitlementPolicy);
+
+impl planning::OwnershipOf for Owned<'_> {
+    fn of(&self, kind: EntitlementKind) -> Ownership {
+        self.0.ownership(kind)
+    }
+}
+
+/// A grant that Salesforce refuses, or that cannot be given.
+#[derive(Debug)]
+pub(super) struct NotGranted {
+    pub(super) target: TargetName,
+    pub(super) name: String,
+    pub(super) error: ProvisionError,
+}
+
+impl Granting {
+    fn decide<T>(
+        &self,
+        bound: &Bound<'_>,
+        now: model::Timestamp,
+        decide: impl FnOnce(&GrantInput<'_>) -> T,
+    ) -> T {
+        let ownership = Owned(&bound.tenant.mapping.entitlements);
+        decide(&GrantInput {
+            target: bound.name(),
+            org: bound.org.name(),
+            user: self.user.as_ref(),
+            wanted: &self.wanted,
+            ledger: &self.ledger,
+            actual: self.actual.as_deref(),
+            ownership: &ownership,
+            presence: self.presence,
+            strip: &bound.target.strip,
+            set_aside: &self.set_aside,
+            again: self.again,
+            now,
+        })
+    }
+}
+
+impl UserChange {
+    /// What the grants of a User rest on. None: the target is no User's, or it has no record and gets none.
+    pub(super) async fn granting(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        course: &Course<'_>,
+        translation: Option<&Translation>,
+        progress: &mut Progress,
+    ) -> Result<Option<Granting>, Stop> {
+        if bound.target.object != "User" {
+            return Ok(None);
+        }
+        let (user, leaves) = match &course.aim {
+            Aim::Hold(Origin::Linked(link)) => (Some(link.record_id.clone()), false),
+            Aim::Leave(link) => (Some(link.record_id.clone()), true),
+            Aim::Hold(_) => (None, false),
+            Aim::Followed(_) => return Ok(None),
+        };
+        let org = bound.org.name();
+        let mut ledger = progress.ledger_of(&round.turnover.grants, org);
+        let taken_over = match &course.aim {
+            Aim::Hold(Origin::Linked(link)) => &link.target,
+            _ => bound.name(),
+        };
+        ledger.retain(|grant| grant.target == *bound.name() || grant.target == *taken_over);
+        if user.is_none() || is_another_record(round, bound, user.as_ref(), progress) {
+            // What a record had that is not the identity's any more says nothing of the next one.
+            for grant in ledger.drain(..) {
+                let why = "its record is not the identity's any more".to_owned();
+                let write = GrantWrite::End { org: org.clone(), of: grant.of.clone(), why };
+                progress.ledger.insert((org.clone(), grant.of), write);
+            }
+        }
+        if leaves && ledger.is_empty() {
+            return Ok(None);
+        }
+        let catalogue = self.catalogue_of(bound).await?;
+        let is_here =
+            !leaves && round.turnover.wanted.as_ref().is_some_and(|wanted| is_active(wanted, course));
+        let wanted = if leaves {
+            // What he has stays his, but for what is stripped: he may come back.
+            ledger.iter().filter(|grant| grant.state == GrantState::Granted).map(as_wanted).collect()
+        } else {
+            self.wanted(round, bound, &catalogue, progress)?
+        };
+        let actual = self.actual(bound, user.as_ref(), leaves, progress).await?;
+        let fallback = match translation {
+            Some(translation) if !translation.fields.contains_key("ProfileId") => {
+                self.fallback_profile(bound, &ledger, &wanted, &catalogue).await?
+            }
+            _ => None,
+        };
+        let set_aside =
+            progress.not_granted.keys().filter(|(other, _)| other == org).map(|(_, of)| of.clone()).collect();
+        Ok(Some(Granting {
+            wanted,
+            ledger,
+            actual,
+            user,
+            presence: if is_here { Presence::Here } else { Presence::Away },
+            set_aside,
+            again: self.tries_again(),
+            fallback,
+            catalogue,
+        }))
+    }
+
+    pub(super) async fn catalogue_of(&self, bound: &Bound<'_>) -> Result<Arc<Catalogue>, Stop> {
+        let now = self.inner.clock.now();
+        self.inner.catalogue.of(&*self.inner.store, bound.org, now).await.map_err(call_failed)
+    }
+
+    /// What attributes, groups and rules ask for.
+    fn wanted(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        catalogue: &Catalogue,
+        progress: &mut Progress,
+    ) -> Result<Vec<Wanted>, Stop> {
+        let Some(wanted) = &round.turnover.wanted else { return Ok(Vec::new()) };
+        let org = bound.org.name();
+        let orgs = progress.scene.orgs_with_users()?;
+        let attributes = asks_in(wanted, org, &orgs);
+        let standing = round.turnover.groups.iter().filter_map(|group| {
+            let stands_for = group.stands_for.as_ref().filter(|stands_for| stands_for.org == *org)?;
+            Some((group.id.clone(), stands_for.of.clone()))
+        });
+        let groups: Vec<_> = standing.collect();
+        let seen = round.turnover.seen.as_ref().unwrap_or(wanted);
+        let (mut rules, notes) = bound.tenant.mapping.ruled(seen, self.inner.clock.now());
+        rules.retain(|ruled| ruled.target.as_ref().is_none_or(|target| target == bound.name()));
+        let asks = planning::Asks { attributes: &attributes, groups: &groups, rules: &rules };
+        let (wanted, unmet) = planning::wanted(&asks, catalogue);
+        let said = unmet.iter().map(|unmet| note(bound.name(), NoteCode::GrantUnmet, &words(unmet)));
+        let said = said.chain(notes.into_iter().map(|note| (bound.name().clone(), note)));
+        for said in said {
+            if !progress.said.contains(&said) {
+                progress.said.push(said);
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// What the User has in the org, where that is looked at: Gangway is the authority, an operator asks, the record was there
+    /// before, or a step has no known end.
+    async fn actual(
+        &self,
+        bound: &Bound<'_>,
+        user: Option<&RecordId>,
+        leaves: bool,
+        progress: &mut Progress,
+    ) -> Result<Option<Vec<Assigned>>, Stop> {
+        let Some(user) = user else { return Ok(None) };
+        if let Some(known) = progress.actual.get(bound.name()) {
+            return Ok(Some(known.clone()));
+        }
+        let policy = &bound.tenant.mapping.entitlements;
+        let is_authority = !leaves
+            && EntitlementKind::ALL.iter().any(|kind| policy.ownership(*kind) == Ownership::Authoritative);
+        let is_asked = matches!(self.request.operation, Operation::Resync | Operation::Adopt(_))
+            && self.caller.client.as_str() != crate::tasks::CLIENT;
+        let was_there = matches!(progress.landed.get(bound.name()), Some(Some(link)) if link.adopted);
+        if !(is_authority || is_asked || was_there || progress.look_at_grants.contains(bound.name())) {
+            return Ok(None);
+        }
+        let purpose = Purpose::read_back(&self.ticket);
+        let actual = bound
+            .org
+            .assigned(std::slice::from_ref(user), &EntitlementKind::ALL, purpose)
+            .await
+            .map_err(call_failed)?;
+        progress.actual.insert(bound.name().clone(), actual.clone());
+        Ok(Some(actual))
+    }
+
+    /// A profile is never taken away: who loses one gets the least privileged of its licence, else the tenant's default.
+    async fn fallback_profile(
+        &self,
+        bound: &Bound<'_>,
+        ledger: &[Grant],
+        wanted: &[Wanted],
+        catalogue: &Catalogue,
+    ) -> Result<Option<RecordId>, Stop> {
+        let is_profile = |of: &EntitlementRef| of.kind == EntitlementKind::Profile;
+        let held = ledger.iter().find(|grant| is_profile(&grant.of) && grant.state == GrantState::Granted);
+        let Some(held) = held.filter(|_| !wanted.iter().any(|wanted| is_profile(&wanted.of))) else {
+            return Ok(None);
+        };
+        let license =
+            catalogue.get(&held.of).and_then(|profile| catalogue.license(profile.license.as_ref()?));
+        let least = license.and_then(|license| {
+            let policy = &bound.tenant.mapping.entitlements;
+            policy.least_privileged.get(&license.name).or_else(|| policy.least_privileged.get(&license.key))
+        });
+        let least = least.and_then(|name| catalogue.named(&[EntitlementKind::Profile], name).ok());
+        match least.and_then(|profile| RecordId::parse(&profile.of.id).ok()) {
+            Some(profile) => Ok(Some(profile)),
+            None => self.profile(bound).await.map(Some),
+        }
+    }
+
+    /// Whether what was refused before is tried once more: somebody asks for it just now.
+    fn tries_again(&self) -> bool {
+        !matches!(self.request.operation, Operation::Resync)
+            || self.caller.client.as_str() != crate::tasks::CLIENT
+    }
+
+    /// The fields of the record that grants ask for take the place of what the mapping says of them.
+    pub(super) fn with_granted_fields(
+        &self,
+        bound: &Bound<'_>,
+        granting: &Granting,
+        translation: &mut Translation,
+    ) {
+        let fields: IndexMap<String, Desired> = granting.decide(bound, self.inner.clock.now(), |input| {
+            planning::granted_fields(input, granting.fallback.as_ref())
+        });
+        for (field, desired) in fields {
+            translation.refusals.retain(|refusal| refusal.field != field);
+            translation.fields.insert(field, desired);
+        }
+    }
+
+    /// What to do about the rows of a User that is there, or about to be made.
+    pub(super) fn decide_grants(
+        &self,
+        bound: &Bound<'_>,
+        granting: &Granting,
+        link: Option<&Link>,
+        progress: &mut Progress,
+    ) -> Result<Vec<GrantStep>, Stop> {
+        let now = self.inner.clock.now();
+        let GrantPlan { steps, mut ledger, look } = granting.decide(bound, now, planning::grant_rows);
+        if look {
+            progress.look_at_grants.insert(bound.name().clone());
+            progress.actual.shift_remove(bound.name());
+            return Err(Stop::Again);
+        }
+        if let Some(link) = link {
+            ledger.extend(granting.decide(bound, now, |input| {
+                planning::granted_by_fields(input, &link.written, &granting.catalogue)
+            }));
+        }
+        for change in ledger {
+            self.note_grant(bound, &granting.ledger, change, progress);
+        }
+        Ok(steps)
+    }
+
+    /// What the fields of records that have just been written give.
+    pub(super) fn note_granted_fields(&self, bounds: &[Bound<'_>], stage: &Stage, progress: &mut Progress) {
+        for (target, granting) in &stage.grantings {
+            let bound = bounds.iter().find(|bound| bound.name() == target);
+            let (Some(bound), Some(Some(link))) = (bound, progress.landed.get(target).cloned()) else {
+                continue;
+            };
+            let changes = granting.decide(bound, self.inner.clock.now(), |input| {
+                planning::granted_by_fields(input, &link.written, &granting.catalogue)
+            });
+            for change in changes {
+                self.note_grant(bound, &granting.ledger, change, progress);
+            }
+        }
+    }
+
+    /// The ledger says this from now on.
+    fn note_grant(&self, bound: &Bound<'_>, known: &[Grant], change: LedgerChange, progress: &mut Progress) {
+        let org = bound.org.name().clone();
+        let (of, write) = match change {
+            LedgerChange::Set(row) => {
+                let before = known.iter().find(|grant| grant.of == row.of);
+                let grant = self.grant(bound, before, row);
+                (grant.of.clone(), GrantWrite::Set(grant))
+            }
+            LedgerChange::End { of, why } => (of.clone(), GrantWrite::End { org: org.clone(), of, why }),
+        };
+        progress.ledger.insert((org, of), write);
+    }
+
+    /// A row with who asks: whoever asked before does so since then.
+    fn grant(&self, bound: &Bound<'_>, before: Option<&Grant>, row: LedgerRow) -> Grant {
+        let now = self.inner.clock.now();
+        let asked = row.asked.into_iter().map(|by| {
+            let known = before.and_then(|before| before.asked.iter().find(|ask| ask.by == by)).cloned();
+            known.unwrap_or_else(|| Ask {
+                by,
+                client: self.caller.client.clone(),
+                change: self.change.clone(),
+                since: now,
+            })
+        });
+        Grant {
+            org: bound.org.name().clone(),
+            target: bound.name().clone(),
+            of: row.of,
+            name: row.name,
+            state: row.state,
+            asked: asked.collect(),
+            row: row.row,
+            since: before.filter(|before| before.state == row.state).map_or(now, |before| before.since),
+            until: row.until,
+            reason: row.reason,
+        }
+    }
+
+    /// A step of a grant has landed.
+    pub(super) fn granted(
+        &self,
+        bound: &Bound<'_>,
+        step: &GrantStep,
+        row: Option<RecordId>,
+        turnover_grants: &[Grant],
+        progress: &mut Progress,
+    ) {
+        progress.note_written(bound.name(), &Fields::new());
+        let known = progress.ledger_of(turnover_grants, bound.org.name());
+        if let Some(actual) = progress.actual.get_mut(bound.name()) {
+            actual.retain(|assigned| assigned.of != step.of);
+        }
+        let mut after = step.after.clone();
+        if let LedgerChange::Set(set) = &mut after
+            && set.state.is_held()
+        {
+            set.row = row.or(set.row.take());
+            if let (Some(actual), Some(user)) =
+                (progress.actual.get_mut(bound.name()), user_of(progress.landed.get(bound.name())))
+            {
+                actual.push(Assigned { user, of: step.of.clone(), row: set.row.clone(), expires: set.until });
+            }
+        }
+        self.note_grant(bound, &known, after, progress);
+    }
+
+    /// Salesforce does not give it.
+    pub(super) fn not_granted(
+        &self,
+        bound: &Bound<'_>,
+        step: &GrantStep,
+        error: ProvisionError,
+        turnover_grants: &[Grant],
+        progress: &mut Progress,
+    ) {
+        let known = progress.ledger_of(turnover_grants, bound.org.name());
+        let mut name = step.of.id.clone();
+        if let LedgerChange::Set(row) = &step.after {
+            name.clone_from(&row.name);
+            if row.state == GrantState::Granted {
+                let reason = Some(super::reason_of(&error));
+                let refused = LedgerRow { state: GrantState::Refused, reason, row: None, ..row.clone() };
+                self.note_grant(bound, &known, LedgerChange::Set(refused), progress);
+            }
+        }
+        let refused = NotGranted { target: bound.name().clone(), name, error };
+        progress.not_granted.insert((bound.org.name().clone(), step.of.clone()), refused);
+    }
+}
+
+impl UserChange {
+    /// It is known before the call that it cannot be given.
+    pub(super) fn cannot_grant(
+        &self,
+        bound: &Bound<'_>,
+        granting: &Granting,
+        step: &GrantStep,
+        error: ProvisionError,
+        progress: &mut Progress,
+    ) {
+        self.not_granted(bound, step, error, &granting.ledger, progress);
+    }
+
+    /// It is given when a seat is free.
+    pub(super) fn waits_for_seat(
+        &self,
+        bound: &Bound<'_>,
+        granting: &Granting,
+        row: LedgerRow,
+        why: String,
+        progress: &mut Progress,
+    ) {
+        progress.awaits_seat(bound, row.of.clone(), why);
+        self.note_grant(bound, &granting.ledger, LedgerChange::Set(row), progress);
+    }
+}
+
+/// Whether the target has another record than the one that the ledger knows, since this change.
+fn is_another_record(
+    round: &Round<'_>,
+    bound: &Bound<'_>,
+    user: Option<&RecordId>,
+    progress: &mut Progress,
+) -> bool {
+    let was = round.turnover.links.iter().find(|link| link.target == *bound.name());
+    let moved = was.zip(user).is_some_and(|(was, user)| was.record_id != *user);
+    moved && progress.forgotten.insert(bound.name().clone())
+}
+
+fn user_of(link: Option<&Option<Link>>) -> Option<RecordId> {
+    link.and_then(Option::as_ref).map(|link| link.record_id.clone())
+}
+
+/// What somebody has, as if it were asked for.
+fn as_wanted(grant: &Grant) -> Wanted {
+    let mut asked: Vec<_> = grant.asked.iter().map(|ask| ask.by.clone()).collect();
+    asked.sort();
+    Wanted { of: grant.of.clone(), name: grant.name.clone(), asked, until: grant.until }
+}
+
+fn words(unmet: &Unmet) -> String {
+    match unmet {
+        Unmet::Unknown { by, kind, name } => {
+            format!("{by} asks for the {kind} `{name}`, which the org does not have")
+        }
+        Unmet::Ambiguous { by, kind, name, candidates } => {
+            let candidates = candidates.iter().map(|of| of.id.as_str()).collect::<Vec<_>>().join(", ");
+            format!("{by} asks for the {kind} `{name}`, and several are called so: {candidates}")
+        }
+        Unmet::Outranked { by, of, instead, tie } => {
+            let why = if *tie { "which has the same rank and comes first" } else { "which comes first" };
+            format!("{by} asks for {of}, and there is {instead} already, {why}")
+        }
+    }
+}
+
+impl Progress {
+    /// The rows of an org as they are now: what is stored, and what this change has made of it.
+    pub(super) fn ledger_of(&self, stored: &[Grant], org: &OrgName) -> Vec<Grant> {
+        let is_touched = |grant: &Grant| self.ledger.contains_key(&(grant.org.clone(), grant.of.clone()));
+        let untouched = stored.iter().filter(|grant| grant.org == *org && !is_touched(grant)).cloned();
+        let touched = self.ledger.iter().filter(|((other, _), _)| other == org);
+        let touched = touched.filter_map(|(_, write)| match write {
+            GrantWrite::Set(grant) => Some(grant.clone()),
+            GrantWrite::End { .. } => None,
+        });
+        untouched.chain(touched).collect()
+    }
+}

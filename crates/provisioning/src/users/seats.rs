@@ -1,0 +1,183 @@
+//! Seats: known before the call. Who finds none is refused with the numbers, or waits for one, as the tenant says.
+
+use std::sync::Arc;
+
+use planning::{Course, GrantStep, LedgerChange, LedgerRow};
+use salesforce_types::{
+    Catalogue, EntitlementKind, EntitlementRef, GrantState, RecordId, Refusal, Seats, Step,
+};
+use serde_json::Value;
+use translation::Desired;
+
+use super::{
+    Progress, Stop, UserChange,
+    decide::Translated,
+    grants::Granting,
+    round::{Round, call_failed, is_active},
+    scene::Bound,
+};
+use crate::ProvisionError;
+
+/// Salesforce's code where a licence has no seat left.
+pub(super) const NO_SEAT: &str = "LICENSE_LIMIT_EXCEEDED";
+
+/// Something without a free seat.
+struct Full {
+    what: String,
+    seats: Seats,
+}
+
+impl Full {
+    fn error(self, bound: &Bound<'_>) -> ProvisionError {
+        let total = self.seats.total.unwrap_or_default();
+        ProvisionError::NoSeat {
+            org: bound.org.name().clone(),
+            what: self.what,
+            used: self.seats.used,
+            total,
+        }
+    }
+}
+
+impl UserChange {
+    /// Whether the person works from now on: as asked, unless the licence of his profile has no seat and the tenant lets him
+    /// wait for one.
+    pub(super) async fn may_work(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        course: &Course<'_>,
+        made: &Translated,
+        default_profile: Option<&RecordId>,
+        progress: &mut Progress,
+    ) -> Result<bool, Stop> {
+        let active = round.turnover.wanted.as_ref().is_some_and(|wanted| is_active(wanted, course));
+        let (Some(granting), Some(translation), true) = (&made.granting, &made.translation, active) else {
+            return Ok(active);
+        };
+        let wanted = match translation.fields.get("ProfileId") {
+            Some(Desired::Set(Value::String(id))) => RecordId::parse(id.as_str()).ok(),
+            _ => default_profile.cloned(),
+        };
+        let written = match &course.aim {
+            planning::Aim::Hold(planning::Origin::Linked(link)) => Some(&link.written),
+            _ => None,
+        };
+        let field = |name: &str| written.and_then(|written| written.get(name)).and_then(Value::as_str);
+        let held = field("ProfileId").and_then(|id| RecordId::parse(id).ok());
+        let works = written.is_some_and(|written| written.get("IsActive") != Some(&Value::Bool(false)));
+        let license_of = |catalogue: &Catalogue, profile: Option<&RecordId>| {
+            let of = EntitlementRef { kind: EntitlementKind::Profile, id: profile?.as_str().to_owned() };
+            catalogue.license(catalogue.get(&of)?.license.as_ref()?).cloned()
+        };
+        let needed = license_of(&granting.catalogue, wanted.as_ref().or(held.as_ref()));
+        let has_seat =
+            works && (wanted.is_none() || needed == license_of(&granting.catalogue, held.as_ref()));
+        // Whose profile is not known has one of a User that was there before.
+        let is_new_or_known = written.is_none() || held.is_some();
+        let Some(license) =
+            needed.filter(|license| !has_seat && is_new_or_known && license.seats.free() == Some(0))
+        else {
+            return Ok(active);
+        };
+        let now = self.catalogue_with_seats(bound).await?;
+        let Some(license) = now.license(&license.id).filter(|license| license.seats.free() == Some(0)) else {
+            return Ok(active);
+        };
+        let full = Full { what: format!("the user licence {}", license.name), seats: license.seats };
+        let error = full.error(bound);
+        if !bound.tenant.mapping.entitlements.waiting_list {
+            return Err(error.into());
+        }
+        let profile = wanted.or(held).map(|profile| profile.as_str().to_owned()).unwrap_or_default();
+        let of = EntitlementRef { kind: EntitlementKind::Profile, id: profile };
+        progress.awaits_seat(bound, of, error.to_string());
+        Ok(works)
+    }
+
+    /// The steps that may go: those that need a seat which is not there are refused or wait. With whether anything is given.
+    pub(super) async fn with_seats(
+        &self,
+        bound: &Bound<'_>,
+        granting: &Granting,
+        steps: Vec<GrantStep>,
+        progress: &mut Progress,
+    ) -> Result<(bool, Vec<GrantStep>), Stop> {
+        let (mut given, mut go) = (false, Vec::new());
+        for step in steps {
+            let gives = matches!(step.step, Step::Create { .. });
+            let full = if gives && full(&granting.catalogue, &step.of).is_some() {
+                full(&*self.catalogue_with_seats(bound).await?, &step.of)
+            } else {
+                None
+            };
+            match (full, &step.after) {
+                (Some(full), LedgerChange::Set(row)) => {
+                    let error = full.error(bound);
+                    if bound.tenant.mapping.entitlements.waiting_list {
+                        let reason = Some(error.to_string());
+                        let waiting =
+                            LedgerRow { state: GrantState::Waiting, reason, row: None, ..row.clone() };
+                        self.waits_for_seat(bound, granting, waiting, error.to_string(), progress);
+                    } else {
+                        self.cannot_grant(bound, granting, &step, error, progress);
+                    }
+                }
+                _ => {
+                    given |= gives;
+                    go.push(step);
+                }
+            }
+        }
+        Ok((given, go))
+    }
+
+    /// Salesforce has found no seat although one was thought to be free: the numbers as they are.
+    pub(super) async fn no_seat(
+        &self,
+        bound: &Bound<'_>,
+        of: Option<&EntitlementRef>,
+        refusal: &Refusal,
+    ) -> Option<ProvisionError> {
+        if refusal.code != NO_SEAT {
+            return None;
+        }
+        let catalogue = self.catalogue_with_seats(bound).await.ok()?;
+        full(&catalogue, of?).map(|full| full.error(bound))
+    }
+
+    async fn catalogue_with_seats(&self, bound: &Bound<'_>) -> Result<Arc<Catalogue>, Stop> {
+        let now = self.inner.clock.now();
+        self.inner.catalogue.with_seats(&*self.inner.store, bound.org, now).await.map_err(call_failed)
+    }
+}
+
+/// What has no seat left for whoever gets this: the thing itself, or the licence that it needs.
+fn full(catalogue: &Catalogue, of: &EntitlementRef) -> Option<Full> {
+    let one = catalogue.get(of)?;
+    let seats_of = |one: &salesforce_types::Entitlement| {
+        let seats = one.seats.filter(|seats| seats.free() == Some(0))?;
+        Some(Full { what: format!("the {} {}", one.of.kind, one.label), seats })
+    };
+    let license = one.license.as_ref();
+    let of_license = || {
+        let license = license?;
+        if let Some(license) = catalogue.license(license).filter(|_| of.kind == EntitlementKind::Profile) {
+            let full = license.seats.free() == Some(0);
+            return full
+                .then(|| Full { what: format!("the user licence {}", license.name), seats: license.seats });
+        }
+        let kind = EntitlementKind::PermissionSetLicense;
+        seats_of(catalogue.get(&EntitlementRef { kind, id: license.as_str().to_owned() })?)
+    };
+    seats_of(one).or_else(of_license)
+}
+
+impl Progress {
+    /// Something is given when a seat is free.
+    pub(super) fn awaits_seat(&mut self, bound: &Bound<'_>, of: EntitlementRef, why: String) {
+        if !self.seats_awaited.iter().any(|(target, other, _)| target == bound.name() && *other == of) {
+            self.seats_awaited.push((bound.name().clone(), of, why));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `entitlements` and `roles` have two sides: what was asked for, by which changes are decided, and what has landed, which
+//! reads show.
+
+use salesforce_types::{EntitlementKind, Grant};
+use scim_types::Resource;
+use serde_json::{Map, Value, json};
+use store::StoredResource;
+
+use super::{
+    asks::{LISTS, is_plain},
+    id_text,
+    round::body_of,
+};
+use crate::ProvisionError;
+
+/// A resource as it is stored.
+pub(super) struct Shown {
+    /// With what has landed.
+    pub(super) body: Resource,
+    /// What was asked for, where that is something else.
+    pub(super) asked: Option<String>,
+}
+
+/// What is stored of a resource whose owner has these grants.
+pub(super) fn shown(wanted: &Resource, grants: &[Grant], several_orgs: bool) -> Shown {
+    let mut body = wanted.clone();
+    let map = body.as_map_mut();
+    for list in LISTS {
+        let asked = wanted.get(list).and_then(Value::as_array).into_iter().flatten();
+        let mut elements: Vec<Value> = asked.filter(|element| is_plain(element)).cloned().collect();
+        for grant in grants.iter().filter(|grant| grant.state.is_held()) {
+            let is_role = grant.of.kind == EntitlementKind::Role;
+            if is_role == (list == "roles") {
+                elements.push(json!({
+                    "value": id_text(&grant.org, &grant.of.id, several_orgs),
+                    "display": grant.name,
+                    "type": grant.of.kind.scim_type(),
+                }));
+            }
+        }
+        if elements.is_empty() {
+            map.shift_remove(list);
+        } else {
+            map.insert(list.to_owned(), Value::Array(elements));
+        }
+    }
+    let asked = (lists(wanted) != lists(&body)).then(|| Value::Object(lists(wanted)).to_string());
+    Shown { body, asked }
+}
+
+/// A stored resource with what was asked for.
+pub(super) fn with_asks(stored: &StoredResource) -> Result<Resource, ProvisionError> {
+    let mut resource = body_of(stored)?;
+    let Some(asked) = &stored.asked else { return Ok(resource) };
+    let asked: Map<String, Value> = serde_json::from_str(asked).map_err(|error| {
+        ProvisionError::Misconfigured(format!(
+            "what was asked for {} {} cannot be read: {error}",
+            stored.kind, stored.id
+        ))
+    })?;
+    let map = resource.as_map_mut();
+    for list in LISTS {
+        match asked.get(list) {
+            Some(elements) => map.insert(list.to_owned(), elements.clone()),
+            None => map.shift_remove(list),
+        };
+    }
+    Ok(resource)
+}
+
+fn lists(resource: &Resource) -> Map<String, Value> {
+    let list = |name: &str| Some((name.to_owned(), resource.get(name)?.clone()));
+    LISTS.into_iter().filter_map(list).collect()
+}
