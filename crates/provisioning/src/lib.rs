@@ -42,4 +42,5 @@ pub use offers::Offer;
 pub use provisioner::Provisioner;
 pub use request::{Answer, Caller, Operation, Regroup, Request, Warning, Written};
 pub use tenant::{ScimDelete, Settings, Tenant};
+pub use salesforce_types::EntitlementKind;
 pub use users::IdentityPlan;

@@ -8,7 +8,7 @@
 //! | `resources/` | Users and Groups, a file for each verb |
 //! | `bulk.rs`, `discovery.rs`, `me.rs` | the other endpoints |
 //! | `record_ids.rs` | Salesforce's ids in place of SCIM's |
-//! | `render.rs`, `error.rs`, `cursor.rs` | what is sent back |
+//! | `render.rs`, `addresses.rs`, `error.rs`, `cursor.rs` | what is sent back |
 //! | `limits.rs` | how much one caller may ask for |
 //!
 //! This crate knows no SQL and no Salesforce. Reads come from the [`store::Directory`], which makes no call to Salesforce;
@@ -22,6 +22,7 @@ use actix_web::{
     web::{self, Payload, ServiceConfig},
 };
 
+mod addresses;
 mod authenticate;
 mod body;
 mod bulk;

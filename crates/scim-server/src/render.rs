@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::StoredResource;
 
-use crate::call::resource_type;
+use crate::{addresses, call::resource_type};
 
 /// How the resources of one answer are shown.
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +58,10 @@ impl<'a> View<'a> {
     ///
     /// 500 when the stored text is not JSON, which only a damaged store has.
     pub fn write(&self, out: &mut Vec<u8>, resource: &StoredResource, said: Said<'_>) -> Result<(), Error> {
-        // Warnings and records are shown on request only, and a request names attributes.
-        if self.projection.is_whole() && !resource.pending {
+        // Warnings and records are shown on request only, and a request names attributes. So is what a Group stands for, which is
+        // stored with it.
+        let says_more = resource.kind == ResourceKind::Group && resource.body.contains(self.extension);
+        if self.projection.is_whole() && !resource.pending && !says_more {
             self.splice(out, resource);
             return Ok(());
         }
@@ -90,7 +92,10 @@ impl<'a> View<'a> {
         if !rest.is_empty() && !rest.starts_with(',') {
             out.push(b',');
         }
-        out.extend(rest.as_bytes());
+        match resource.kind {
+            ResourceKind::User => addresses::copy(out, rest, self.base),
+            ResourceKind::Group => out.extend(rest.as_bytes()),
+        }
         if let Some((name, references)) = self.references(resource) {
             out.extend(b",\"");
             out.extend(name.as_bytes());
@@ -109,9 +114,17 @@ impl<'a> View<'a> {
         if let Some((name, references)) = self.references(resource) {
             full.insert(name.into(), json!(references));
         }
-        let mut extension = Map::new();
-        let shows =
-            |attribute| self.projection.names(self.resource_type, &format!("{}:{attribute}", self.extension));
+        if resource.kind == ResourceKind::User {
+            addresses::put_into(&mut full, self.base);
+        }
+        let shows = |attribute: &str| {
+            self.projection.names(self.resource_type, &format!("{}:{attribute}", self.extension))
+        };
+        let mut extension = match full.shift_remove(self.extension) {
+            Some(Value::Object(stored)) => stored,
+            _ => Map::new(),
+        };
+        extension.retain(|attribute, _| shows(attribute));
         if !said.warnings.is_empty() && shows("warnings") {
             extension.insert("warnings".into(), json!(said.warnings));
         }
@@ -121,10 +134,11 @@ impl<'a> View<'a> {
         if resource.pending && shows("pending") {
             extension.insert("pending".into(), true.into());
         }
+        if let Some(Value::Array(schemas)) = full.get_mut("schemas") {
+            schemas.retain(|urn| urn != self.extension);
+            schemas.extend((!extension.is_empty()).then(|| self.extension.into()));
+        }
         if !extension.is_empty() {
-            if let Some(Value::Array(schemas)) = full.get_mut("schemas") {
-                schemas.push(self.extension.into());
-            }
             full.insert(self.extension.into(), extension.into());
         }
         full.insert("meta".into(), json!(self.meta(resource)));
@@ -294,6 +308,43 @@ mod tests {
     #[test]
     fn c29_a_user_shows_its_groups() {
         assert_eq!(shown(&ada(), None, None)["groups"][0]["value"], "g-1");
+    }
+
+    #[test]
+    fn what_a_user_has_been_given_has_its_address_however_it_is_shown() {
+        let body = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada","entitlements":[{"value":"00e1","display":"Standard User","type":"Profile"}]}"#;
+        let given = stored(ResourceKind::User, body);
+        let address = json!(format!("{BASE}/Entitlements/00e1"));
+        assert_eq!(shown(&given, None, None)["entitlements"][0]["$ref"], address);
+        assert_eq!(
+            shown(&given, Some("entitlements.$ref"), None)["entitlements"],
+            json!([{"$ref": address}])
+        );
+    }
+
+    #[test]
+    fn what_a_group_stands_for_is_shown_to_those_who_ask() {
+        let urn = schema::GANGWAY_GROUP_URN;
+        let stands_for = json!({"org": "staff", "kind": "permission-set", "id": "0PS5f000000abcAAAQ"});
+        let refused = json!([{"value": "u-9", "code": "LICENSE_LIMIT_EXCEEDED", "detail": "no seat"}]);
+        let body = json!({
+            "schemas": [schema::GROUP_URN, urn],
+            "displayName": "Crew",
+            urn: {"standsFor": stands_for, "refused": refused},
+        });
+        let group = StoredResource { body: body.to_string(), ..crew() };
+        for (attributes, excluded) in
+            [(None, None), (Some("displayName,members"), None), (None, Some("members"))]
+        {
+            let untold = shown(&group, attributes, excluded);
+            assert_eq!((untold.get(urn), &untold["schemas"]), (None, &json!([schema::GROUP_URN])));
+            assert_eq!(untold["displayName"], "Crew");
+        }
+        let told = shown(&group, Some(urn), None);
+        assert_eq!(told[urn], json!({"standsFor": stands_for, "refused": refused}));
+        assert_eq!(told["schemas"], json!([schema::GROUP_URN, urn]));
+        let pending = StoredResource { pending: true, ..group };
+        assert_eq!(shown(&pending, None, None)[urn], json!({"pending": true}));
     }
 
     #[test]

@@ -283,7 +283,7 @@ fn as_text(value: Value) -> Option<Value> {
 
 /// One value of an attribute with parts.
 fn object(attribute: &Attribute, value: Value) -> Result<Option<Value>, Error> {
-    let members = match value {
+    let members = match unwrapped(attribute, value) {
         Value::Object(members) => members,
         Value::Array(_) => return Err(wrong(attribute, None, "an object")),
         plain => match attribute.value_attribute() {
@@ -316,6 +316,38 @@ fn object(attribute: &Attribute, value: Value) -> Result<Option<Value>, Error> {
         };
     }
     Ok(if canonical.is_empty() { None } else { Some(Value::Object(canonical)) })
+}
+
+/// Takes out what Entra ID packs into the `value` of an entitlement or role: JSON text with `id`, `value` and `displayName`
+/// (C-57). What stands beside it goes before what is in it.
+fn unwrapped(attribute: &Attribute, value: Value) -> Value {
+    let text = match &value {
+        Value::String(text) => Some(text),
+        Value::Object(members) => members.iter().find_map(|(name, value)| match value {
+            Value::String(text) if name.eq_ignore_ascii_case("value") => Some(text),
+            _ => None,
+        }),
+        _ => None,
+    };
+    let is_packed = |text: &&String| text.trim_start().starts_with('{');
+    let packed = text.filter(is_packed).filter(|_| matches!(&*attribute.name, "entitlements" | "roles"));
+    let Some(Ok(Value::Object(packed))) = packed.map(|text| serde_json::from_str(text)) else { return value };
+    let member = |wanted: &str| {
+        let mut named =
+            packed.iter().filter(|(name, value)| name.eq_ignore_ascii_case(wanted) && !is_empty(value));
+        named.next().map(|(_, value)| value.clone())
+    };
+    // Entra's own id of an app role says nothing to Salesforce, unless nothing else is there.
+    let named = ["value", "displayName", "id"].into_iter().find_map(member);
+    let mut members = Map::new();
+    members.extend(member("displayName").map(|display| ("display".to_owned(), display)));
+    members.extend(member("type").map(|kind| ("type".to_owned(), kind)));
+    if let Value::Object(beside) = value {
+        members.extend(beside.into_iter().filter(|(_, value)| !is_empty(value)));
+    }
+    members.retain(|name, _| !name.eq_ignore_ascii_case("value"));
+    members.extend(named.map(|named| ("value".to_owned(), named)));
+    Value::Object(members)
 }
 
 /// The id at the end of a resource's address.

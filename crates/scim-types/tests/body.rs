@@ -215,6 +215,55 @@ fn c55_what_is_required_cannot_be_unassigned() {
     }
 }
 
+/// Entra ID's `AppRoleAssignmentsComplex`.
+#[test]
+fn c57_json_text_in_an_entitlement_or_role_is_taken_out() {
+    let admin = r#"{"id":"06b07648","value":"Sales_Ops","displayName":"Sales operations"}"#;
+    let unpacked = json!([{"display": "Sales operations", "value": "Sales_Ops"}]);
+    for attribute in ["entitlements", "roles"] {
+        for sent in [
+            json!([{"value": admin}]),
+            json!([{"VALUE": format!(" {admin}")}]),
+            json!([admin]),
+            json!(admin),
+            json!({"value": admin, "primary": null, "display": ""}),
+            json!([{"value": null}, {"value": admin}]),
+        ] {
+            let read = read(json!({"userName": "ada", attribute: sent}));
+            assert_eq!(read[attribute], unpacked, "{sent}");
+        }
+    }
+    let roles = |value: &str| {
+        read(json!({"userName": "ada", "roles": [{"value": value, "type": "Role"}]}))["roles"].clone()
+    };
+    let named = |text: &str| json!([{"type": "Role", "value": text}]);
+    // A role of Entra's without a value has its name, and without a name its id.
+    assert_eq!(roles(r#"{"id":"06b0","value":null,"displayName":"CEO"}"#)[0]["value"], "CEO");
+    assert_eq!(roles(r#"{"id":"06b0"}"#), named("06b0"));
+    assert_eq!(roles("{}"), Value::Null);
+    for text in ["{CEO}", "{", "[1]", "CEO"] {
+        assert_eq!(roles(text), named(text), "what is no JSON object is a name");
+    }
+    let email = read(json!({"userName": "ada", "emails": [{"value": "{\"value\":\"x\"}"}]}));
+    assert_eq!(email["emails"][0]["value"], "{\"value\":\"x\"}", "nobody packs e-mail addresses");
+}
+
+#[test]
+fn an_entitlement_may_be_a_text_or_its_address() {
+    let entitlements =
+        |sent: Value| read(json!({"userName": "ada", "entitlements": sent}))["entitlements"].clone();
+    assert_eq!(entitlements(json!("0PS1")), json!([{"value": "0PS1"}]));
+    assert_eq!(entitlements(json!(["0PS1", null, ""])), json!([{"value": "0PS1"}]));
+    assert_eq!(entitlements(json!([{"value": null}])), Value::Null);
+    let address = "https://scim.acme.example/scim/v2/Entitlements/0PS1";
+    assert_eq!(entitlements(json!([{"$ref": address}])), json!([{"value": "0PS1"}]));
+    assert_eq!(entitlements(json!([{"value": "0PS1", "$ref": null}])), json!([{"value": "0PS1"}]));
+    let groups = read(
+        json!({"userName": "ada", "groups": [{"$ref": "../Groups/g"}], "manager": {"$ref": "../Users/m"}}),
+    );
+    assert_eq!((groups.get("groups"), &groups[ENTERPRISE]), (None, &json!({"manager": {"value": "m"}})));
+}
+
 #[test]
 fn c56_a_manager_is_always_an_object() {
     for manager in [

@@ -736,6 +736,42 @@ fn c55_a_value_that_is_missing_is_no_null() {
     );
 }
 
+/// Entra ID, `HelloID` and those who copy Salesforce's help pages.
+#[test]
+fn c57_entitlements_and_roles_are_changed_in_every_form_that_is_sent() {
+    let values = |user: &Resource, attribute: &str| -> Vec<String> {
+        let elements = user.get(attribute).and_then(Value::as_array);
+        elements.into_iter().flatten().map(|element| element["value"].as_str().unwrap().to_owned()).collect()
+    };
+    let admin = r#"{"id":"06b0","value":"Admin","displayName":"Admin"}"#;
+    let none = user(json!({}));
+    for operation in [
+        json!({"op": "Add", "path": "roles", "value": [{"value": admin}]}),
+        json!({"op": "Add", "path": "roles", "value": [admin]}),
+        json!({"op": "replace", "path": "roles", "value": {"value": admin}}),
+        json!({"op": "replace", "value": {"roles": [{"value": admin}]}}),
+        json!({"op": "add", "path": "roles", "value": {"roles": [{"value": "Admin"}]}}),
+        json!({"op": "Add", "path": "roles", "value": "Admin"}),
+    ] {
+        assert_eq!(values(&patch_user(&none, json!([operation])), "roles"), ["Admin"], "{operation}");
+    }
+    let two = user(json!({"entitlements": [{"value": "00e1", "type": "Profile"}, {"value": "0PS1"}]}));
+    for (operation, left) in [
+        (json!({"op": "Replace", "value": {"entitlements": [{"value": "0PS2"}]}}), vec!["0PS2"]),
+        (json!({"op": "Replace", "path": "entitlements", "value": ["0PS2", {"value": null}]}), vec!["0PS2"]),
+        (json!({"op": "add", "path": "entitlements", "value": [{"value": "0PS1"}]}), vec!["00e1", "0PS1"]),
+        (json!({"op": "remove", "path": "entitlements[value eq \"0PS1\"]"}), vec!["00e1"]),
+        (json!({"op": "remove", "path": "entitlements", "value": [{"value": "0PS1"}]}), vec!["00e1"]),
+        (
+            json!({"op": "remove", "path": "entitlements", "value": {"entitlements": [{"value": "0PS1"}]}}),
+            vec!["00e1"],
+        ),
+        (json!({"op": "remove", "path": "entitlements"}), vec![]),
+    ] {
+        assert_eq!(values(&patch_user(&two, json!([operation])), "entitlements"), left, "{operation}");
+    }
+}
+
 #[test]
 fn c56_a_manager_may_be_a_text_an_object_or_a_list() {
     let ada = user(json!({}));
