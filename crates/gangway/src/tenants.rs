@@ -43,7 +43,7 @@ pub(crate) fn provisioned(tenants: &[TenantSettings]) -> Vec<Tenant> {
             default_org: tenant.org.clone(),
             username_domain: tenant.username_domain.clone(),
             scim_delete: tenant.scim_delete.into(),
-            default_profile: tenant.default_profile.clone(),
+            default_profile: tenant.default_profile.clone().unwrap_or_default(),
             protected: tenant.protected.clone(),
             clients: tenant
                 .clients

@@ -1,6 +1,7 @@
 //! `gangway check`: does the configuration hold, and do the orgs agree with it?
 
 mod cases;
+mod offers;
 mod quota;
 
 use std::{
@@ -10,14 +11,12 @@ use std::{
 };
 
 use clap::Args;
-use model::{Clock, OrgName};
-use salesforce_client::{
-    CallError, Org, Purpose,
-    soql::{Condition, Query},
-};
+use model::{Clock, OrgName, TenantId, Timestamp};
+use salesforce_client::{CallError, Org};
 use salesforce_types::ObjectDescription;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
+use store::sqlite::SqliteStore;
 use translation::{MappingError, Severity, Target};
 
 use super::{Failure, Output, asked_to_stop, chain, output, preview};
@@ -28,6 +27,7 @@ use crate::{
     trial::{Descriptions, Surroundings},
     vault,
 };
+use offers::Past;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -126,9 +126,11 @@ pub(super) async fn run(arguments: &Arguments, output: Output) -> Result<(), Fai
     report.ok("store", if running { "a gateway is running on it" } else { "it opens, and the key fits" });
     // Only a gateway on this very store is asked: anything else may listen there.
     let usage = if running { quota::ask(&config.server, &mut report).await } else { Vec::new() };
-    let orgs = tenants::orgs(&config.orgs, &[], &HashMap::new(), &vault, &Clock::system());
+    let clock = Clock::system();
+    let past = pasts(&config, clock.now(), &mut report).await?;
+    let orgs = tenants::orgs(&config.orgs, &[], &HashMap::new(), &vault, &clock);
     let interrupted = tokio::select! {
-        () = check_orgs(&config, &orgs, &usage, &mut report) => false,
+        () = check_orgs(&config, &orgs, &usage, &past, &mut report) => false,
         () = asked_to_stop() => true,
     };
     for org in orgs.values() {
@@ -137,7 +139,7 @@ pub(super) async fn run(arguments: &Arguments, output: Output) -> Result<(), Fai
     if interrupted {
         return Err(Failure::Failed("interrupted".to_owned()));
     }
-    check_cases(&config, &mut report);
+    check_cases(&config, clock.now(), &mut report);
     finish(&report, output)
 }
 
@@ -147,7 +149,13 @@ fn check_mapping(file: &Path, output: Output) -> Result<(), Failure> {
     let mut report = Report::default();
     report.ok("mapping", format!("{}, {}", file.display(), count(mapping.targets.len(), "target")));
     report_findings(mapping.warnings().iter(), "mapping", &mut report);
-    cases::run(file, &mapping, &Surroundings::default(), "mapping", &mut report);
+    let around = Surroundings {
+        now: Clock::system().now(),
+        descriptions: Descriptions::default(),
+        default_org: None,
+        username_domain: None,
+    };
+    cases::run(file, &mapping, &around, "mapping", &mut report);
     finish(&report, output)
 }
 
@@ -157,8 +165,35 @@ fn finish(report: &Report, output: Output) -> Result<(), Failure> {
     if wrong { Err(Failure::Findings) } else { Ok(()) }
 }
 
+/// What the store says of each tenant. One that cannot be read at a sitting has no forecast.
+async fn pasts(
+    config: &Config,
+    now: Timestamp,
+    report: &mut Report,
+) -> Result<HashMap<TenantId, Past>, Failure> {
+    let store = SqliteStore::open_read_only(&config.store.database)?;
+    let mut pasts = HashMap::new();
+    for tenant in &config.tenants {
+        match Past::read(&store, &tenant.id, now).await {
+            Ok(past) => drop(pasts.insert(tenant.id.clone(), past)),
+            Err(error) => report.warn(
+                &format!("tenant {}", tenant.id),
+                format!("how many seats it will need cannot be told: {}", chain(&error)),
+                "look at the seats below by themselves",
+            ),
+        }
+    }
+    Ok(pasts)
+}
+
 /// `usage` is what a running gateway has spent.
-async fn check_orgs(config: &Config, orgs: &HashMap<OrgName, Org>, usage: &[OrgUsage], report: &mut Report) {
+async fn check_orgs(
+    config: &Config,
+    orgs: &HashMap<OrgName, Org>,
+    usage: &[OrgUsage],
+    past: &HashMap<TenantId, Past>,
+    report: &mut Report,
+) {
     for settings in &config.orgs {
         let about = format!("org {}", settings.name);
         if settings.simulated() {
@@ -170,7 +205,7 @@ async fn check_orgs(config: &Config, orgs: &HashMap<OrgName, Org>, usage: &[OrgU
         }
         let running = usage.iter().find(|usage| usage.org == settings.name);
         if let Some(org) = orgs.get(&settings.name) {
-            check_org(org, settings, &config.tenants, report).await;
+            check_org(org, settings, &config.tenants, past, report).await;
             if running.is_none() {
                 quota::report(quota::Since::Check, &OrgUsage::of(org), report);
             }
@@ -182,10 +217,11 @@ async fn check_orgs(config: &Config, orgs: &HashMap<OrgName, Org>, usage: &[OrgU
 }
 
 /// Runs the tests beside the mappings. They need no org; what one has said is used.
-fn check_cases(config: &Config, report: &mut Report) {
+fn check_cases(config: &Config, now: Timestamp, report: &mut Report) {
     for tenant in &config.tenants {
         let Some(file) = &tenant.mapping_file else { continue };
         let around = Surroundings {
+            now,
             descriptions: report.described.clone(),
             default_org: tenant.org.as_ref(),
             username_domain: tenant.username_domain.as_deref(),
@@ -198,7 +234,13 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-async fn check_org(org: &Org, settings: &OrgSettings, tenants: &[TenantSettings], report: &mut Report) {
+async fn check_org(
+    org: &Org,
+    settings: &OrgSettings,
+    tenants: &[TenantSettings],
+    past: &HashMap<TenantId, Past>,
+    report: &mut Report,
+) {
     let about = format!("org {}", settings.name);
     if let Err(error) = org.try_credentials().await {
         return explain(&about, &error, report);
@@ -227,7 +269,7 @@ async fn check_org(org: &Org, settings: &OrgSettings, tenants: &[TenantSettings]
     for tenant in tenants {
         check_tenant(org, settings, tenant, report).await;
     }
-    check_seats(org, &about, report).await;
+    offers::check(org, &settings.name, tenants, past, report).await;
 }
 
 /// What went wrong with an org, and where to click.
@@ -275,9 +317,6 @@ async fn check_tenant(org: &Org, settings: &OrgSettings, tenant: &TenantSettings
         }
     }
     report_findings(findings.iter().chain(tenant.mapping.warnings()), &about, report);
-    if targets.iter().any(|target| target.object == "User") {
-        check_profile(org, tenant, &about, report).await;
-    }
 }
 
 fn report_findings<'m>(findings: impl Iterator<Item = &'m MappingError>, about: &str, report: &mut Report) {
@@ -318,64 +357,6 @@ async fn describe_objects(
         }
     }
     describes
-}
-
-/// Whether the default profile is there.
-async fn check_profile(org: &Org, tenant: &TenantSettings, about: &str, report: &mut Report) {
-    let profile = tenant.default_profile.as_str();
-    let by_id = salesforce_types::RecordId::parse(profile).is_ok();
-    let field = if by_id { "Id" } else { "Name" };
-    let asked = match Query::select("Profile", &["Id", "Name"]) {
-        Ok(query) => match Condition::eq(field, profile) {
-            Ok(condition) => org.query(&query.where_(condition), Purpose::catalogue()).await,
-            Err(error) => Err(error.into()),
-        },
-        Err(error) => Err(error.into()),
-    };
-    match asked {
-        Ok(rows) if rows.is_empty() => report.problem(
-            about,
-            format!("there is no profile `{profile}`"),
-            "write the name of one as default-profile (Setup > Users > Profiles)",
-        ),
-        Ok(_) => report.ok(about, format!("new users get the profile {profile}")),
-        Err(error) => explain(about, &error, report),
-    }
-}
-
-/// How many licences are free.
-async fn check_seats(org: &Org, about: &str, report: &mut Report) {
-    let fields = ["Name", "TotalLicenses", "UsedLicenses", "Status"];
-    let asked = match Query::select("UserLicense", &fields) {
-        Ok(query) => org.query(&query, Purpose::catalogue()).await,
-        Err(error) => Err(error.into()),
-    };
-    let licences = match asked {
-        Ok(licences) => licences,
-        Err(error) => return explain(about, &error, report),
-    };
-    for licence in licences {
-        let Some((name, total, used)) = seats(&licence) else { continue };
-        let what = format!("licence {name}: {} of {total} seats are free", total.saturating_sub(used));
-        if used >= total && name == "Salesforce" {
-            report.warn(
-                about,
-                what,
-                "nobody more can be created with it: Setup > Company Information > User Licenses",
-            );
-        } else {
-            report.ok(about, what);
-        }
-    }
-}
-
-fn seats(licence: &Map<String, Value>) -> Option<(&str, u64, u64)> {
-    let number = |field: &str| {
-        let value = licence.get(field)?;
-        value.as_u64().or_else(|| value.as_str()?.parse().ok())
-    };
-    let total = number("TotalLicenses").filter(|total| *total > 0)?;
-    Some((licence.get("Name")?.as_str()?, total, number("UsedLicenses")?))
 }
 
 fn print(report: &Report, output: Output) {

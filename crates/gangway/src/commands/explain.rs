@@ -1,7 +1,9 @@
-//! `gangway explain`: where the value of a field comes from.
+//! `gangway explain`: where the value of a field comes from, and which rules grant what.
+
+mod grants;
 
 use clap::Args;
-use model::{TargetName, TenantId};
+use model::{Clock, TargetName, TenantId};
 use salesforce_types::Link;
 use scim_types::{Registry, Resource};
 use serde_json::{Map, Value, json};
@@ -23,7 +25,7 @@ pub(super) struct Arguments {
     /// The identity: SCIM id, userName, externalId or Salesforce record id.
     #[arg(value_name = "IDENTITY")]
     identity: String,
-    /// The Salesforce field, as `target.Field` or `Field`.
+    /// The Salesforce field, as `target.Field` or `Field`; or `grants`: what the identity has been given, and what rules give it.
     #[arg(value_name = "FIELD")]
     field: String,
     #[command(flatten)]
@@ -53,6 +55,10 @@ pub(super) async fn run(arguments: &Arguments, output: Output) -> Result<(), Fai
     let tenants = identity::tenants(&outline, arguments.tenant.as_ref())?;
     let identity = identity::find(&store, &tenants, &arguments.identity).await?;
     let tenant = outline.tenants.iter().find(|tenant| tenant.id == identity.tenant);
+    if arguments.field == grants::WORD {
+        let mapping = tenant.map(|tenant| &tenant.mapping);
+        return grants::run(&store, &identity, mapping, Clock::system().now(), output).await;
+    }
     let links = store.links(&identity.tenant, identity.id()).await?;
     let explanations = explain(&store, &identity, tenant, &links, &arguments.field).await?;
     if explanations.is_empty() {

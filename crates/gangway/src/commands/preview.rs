@@ -9,6 +9,8 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use model::{Clock, OrgName, TargetName};
+use salesforce_client::Purpose;
+use salesforce_types::Catalogue;
 use scim_types::schema::ENTERPRISE_USER_URN;
 use serde_json::{Value, json};
 use translation::{Action, Mapping, RuleInFile};
@@ -17,7 +19,7 @@ use super::{Failure, Output, chain, output};
 use crate::{
     config::{Config, ConfigErrors, TenantSettings, from_mapping},
     tenants,
-    trial::{Description, Descriptions, Person, Trial, TriedField, attempt, holdings},
+    trial::{Attempt, Description, Descriptions, Person, Trial, TriedField, TriedGrant, holdings},
     vault,
 };
 
@@ -45,6 +47,9 @@ pub(super) struct Arguments {
     /// Whether the record is made or is there already.
     #[arg(long, value_enum, default_value_t)]
     action: ActionName,
+    /// The name of a group that the person is a member of. Can be repeated.
+    #[arg(long, value_name = "GROUP")]
+    member_of: Vec<String>,
     /// What a `userName` that is no e-mail address gets behind its `@`.
     #[arg(long, value_name = "DOMAIN")]
     username_domain: Option<String>,
@@ -74,6 +79,8 @@ struct Known {
     /// From files, by object in lower case.
     files: HashMap<String, Description>,
     orgs: Descriptions,
+    /// What the orgs offer, where rules give something in them.
+    offers: HashMap<OrgName, Catalogue>,
     default_org: Option<OrgName>,
     username_domain: Option<String>,
 }
@@ -81,14 +88,15 @@ struct Known {
 /// Shows what a mapping makes of a person. Exit code 4 where Salesforce would refuse something.
 pub(super) async fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
     let mapping = read_mapping(&arguments.mapping)?;
-    let person = read_person(&arguments.person)?;
+    let person = read_person(&arguments.person)?.in_groups(&arguments.member_of);
     let known = match &arguments.config {
         Some(path) => ask_orgs(arguments, &Config::load(path)?, &mapping).await?,
         None => Known { files: read_describes(&arguments.describe)?, ..Known::default() },
     };
     let trials = try_targets(arguments, &mapping, &person, &known)?;
     print(&mapping, &trials, &person, arguments.target.is_some(), output);
-    let refused = trials.iter().any(|trial| trial.holding.holds && !trial.refusals.is_empty());
+    let goes = |trial: &Trial| trial.refusals.is_empty() && trial.grants.iter().all(TriedGrant::can_be_given);
+    let refused = trials.iter().any(|trial| trial.holding.holds && !goes(trial));
     if refused { Err(Failure::Findings) } else { Ok(()) }
 }
 
@@ -138,6 +146,7 @@ async fn ask_orgs(arguments: &Arguments, config: &Config, mapping: &Mapping) -> 
     let (vault, _) = vault::open(&config.store).map_err(|error| Failure::Failed(chain(&error)))?;
     let connected = tenants::orgs(&config.orgs, &[], &HashMap::new(), &vault, &Clock::system());
     let mut orgs = Descriptions::default();
+    let mut offers = HashMap::new();
     let mut failed = None;
     for target in &mapping.targets {
         let Some(name) = target.org.as_ref().or(default_org.as_ref()) else { continue };
@@ -149,6 +158,16 @@ async fn ask_orgs(arguments: &Arguments, config: &Config, mapping: &Mapping) -> 
             Ok(object) => orgs.keep(name.clone(), Arc::clone(&object)),
             Err(error) => failed = Some(format!("org {name}: {}", chain(&error))),
         }
+        if failed.is_none()
+            && target.object == "User"
+            && !mapping.grants.is_empty()
+            && !offers.contains_key(name)
+        {
+            match org.catalogue(Purpose::catalogue()).await {
+                Ok(catalogue) => drop(offers.insert(name.clone(), catalogue)),
+                Err(error) => failed = Some(format!("org {name}: {}", chain(&error))),
+            }
+        }
     }
     // A refresh token that the org rotates has to be kept.
     for org in connected.values() {
@@ -157,7 +176,7 @@ async fn ask_orgs(arguments: &Arguments, config: &Config, mapping: &Mapping) -> 
     let username_domain = tenant.and_then(|tenant| tenant.username_domain.clone());
     match failed {
         Some(why) => Err(Failure::Failed(why)),
-        None => Ok(Known { files: HashMap::new(), orgs, default_org, username_domain }),
+        None => Ok(Known { files: HashMap::new(), orgs, offers, default_org, username_domain }),
     }
 }
 
@@ -167,7 +186,13 @@ fn try_targets(
     person: &Person,
     known: &Known,
 ) -> Result<Vec<Trial>, Failure> {
-    let domain = arguments.username_domain.as_deref().or(known.username_domain.as_deref());
+    let attempt = Attempt {
+        mapping,
+        person,
+        action: arguments.action.into(),
+        username_domain: arguments.username_domain.as_deref().or(known.username_domain.as_deref()),
+        now: Clock::system().now(),
+    };
     let mut trials = Vec::with_capacity(mapping.targets.len());
     for (target, (name, holding)) in
         mapping.targets.iter().zip(holdings(mapping, &person.resource, known.default_org.as_ref()))
@@ -178,8 +203,12 @@ fn try_targets(
         let file = known.files.get(&target.object.to_ascii_lowercase()).cloned();
         let description = file.map_or_else(|| known.orgs.of(target, known.default_org.as_ref()), Ok);
         let description = description.map_err(|error| Failure::Failed(error.to_string()))?;
-        let action = arguments.action.into();
-        trials.push(attempt(mapping, target, holding, person, action, &description, domain));
+        let mut trial = attempt.at(target, holding, &description);
+        let org = target.org.as_ref().or(known.default_org.as_ref());
+        if let Some(catalogue) = org.and_then(|org| known.offers.get(org)) {
+            trial.grants.iter_mut().for_each(|grant| grant.look_up(catalogue));
+        }
+        trials.push(trial);
     }
     match (&arguments.target, trials.is_empty()) {
         (Some(wanted), true) => {
@@ -222,6 +251,9 @@ fn show(trial: &Trial) {
     if trial.fields.iter().any(|field| !field.checked) {
         output::line("Of fields with a * nothing is known: the org may still refuse them.");
     }
+    if !trial.grants.is_empty() {
+        output::table(["granted", "by the rule", "until", "in the org"], trial.grants.iter().map(grant_row));
+    }
     for note in &trial.notes {
         output::line(&format!("note     {} {}: {}", note.code, note.field, note.detail));
     }
@@ -237,6 +269,17 @@ fn row(field: &TriedField) -> [String; 4] {
         shown(&field.value),
         attribute.as_deref().map(short).unwrap_or_default(),
         field.rule.as_ref().map(place).unwrap_or_default(),
+    ]
+}
+
+fn grant_row(grant: &TriedGrant) -> [String; 4] {
+    let ruled = &grant.ruled;
+    let rule = grant.place.as_ref().map(|rule| format!(" ({})", place(rule))).unwrap_or_default();
+    [
+        format!("{}:{}", ruled.kind, ruled.name),
+        format!("{}{rule}", ruled.rule),
+        ruled.until.map_or_else(|| "for good".to_owned(), |until| until.to_string()),
+        grant.offered.as_ref().map_or_else(|| "(not asked)".to_owned(), ToString::to_string),
     ]
 }
 

@@ -407,6 +407,7 @@ impl Checker<'_, '_> {
         };
         if let Some(mapping) = &mapping {
             self.target_orgs(&below(root, "mapping"), mapping, org.as_ref(), orgs);
+            self.group_orgs(&below(root, "mapping"), mapping, orgs);
         }
         if let Some(domain) = &section.username_domain {
             let good = domain.contains('.')
@@ -419,9 +420,9 @@ impl Checker<'_, '_> {
                 self.refuse(&below(root, "username-domain"), &message, help);
             }
         }
-        if section.default_profile.trim().is_empty() {
-            let help = "every User has a profile; the default is \"Standard User\"";
-            self.refuse(&below(root, "default-profile"), "the default profile is empty", help);
+        let default_profile = Some(section.default_profile.trim().to_owned()).filter(|name| !name.is_empty());
+        if let (Some(mapping), None) = (&mapping, &default_profile) {
+            self.profile_for_all(&below(root, "default-profile"), mapping);
         }
         let clients = self.clients(root, section.clients);
         Some(TenantSettings {
@@ -432,7 +433,7 @@ impl Checker<'_, '_> {
             org,
             username_domain: section.username_domain,
             scim_delete: section.scim_delete,
-            default_profile: section.default_profile,
+            default_profile,
             protected: section.protected,
             clients,
         })
@@ -519,6 +520,30 @@ impl Checker<'_, '_> {
                 }
                 Some(_) => {}
             }
+        }
+    }
+
+    /// The orgs that groups are made from exist.
+    fn group_orgs(&mut self, place: &Place, mapping: &Mapping, orgs: &[KnownOrg]) {
+        let groups = &mapping.groups;
+        let published = groups.publish.iter().filter_map(|publish| publish.org.as_ref());
+        let pushed = groups.pushed.iter().filter_map(|pushed| pushed.org.as_ref());
+        for name in published.chain(pushed).filter(|name| !orgs.iter().any(|org| org.name == **name)) {
+            let message = format!("`groups` of the mapping names an org `{name}` that is not configured");
+            self.refuse(place, &message, &known_orgs(orgs));
+        }
+    }
+
+    /// Without a default profile the mapping gives everybody one.
+    fn profile_for_all(&mut self, place: &Place, mapping: &Mapping) {
+        const HELP: &str = "name a profile; or give one for good to everybody by a rule without `when` and `until`, or by \
+                            `ProfileId` with a `default`; leave it out for \"Standard User\"";
+        for target in mapping.targets_without_profile() {
+            let message = format!(
+                "there is no default profile, and the mapping may leave Users of the target `{}` without one",
+                target.name
+            );
+            self.refuse(place, &message, HELP);
         }
     }
 

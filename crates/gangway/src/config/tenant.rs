@@ -38,7 +38,9 @@ pub struct EnvironmentSection {
     /// What DELETE of a User does. Salesforce itself never deletes a User.
     #[serde(default)]
     pub scim_delete: ScimDeleteName,
-    /// The profile of new Users, by name or id, where the mapping sets no `ProfileId`.
+    /// The profile of Users, by name or id, where no request, group or rule asks for one and the mapping fills no `ProfileId`.
+    /// Empty: there is none; then the mapping gives everybody a profile for good, by a rule without `when` and `until` or by
+    /// `ProfileId` with a `default`.
     #[serde(default = "default_profile")]
     pub default_profile: String,
     /// Usernames or ids of Salesforce Users that are never adopted nor changed.
@@ -90,8 +92,8 @@ pub struct TenantSettings {
     pub username_domain: Option<String>,
     /// What DELETE does.
     pub scim_delete: ScimDeleteName,
-    /// The profile of new Users.
-    pub default_profile: String,
+    /// The profile of Users whom nothing else gives one; none: the mapping gives everybody one.
+    pub default_profile: Option<String>,
     /// Salesforce Users that are never touched.
     pub protected: Vec<String>,
     /// Who may call.

@@ -59,7 +59,7 @@ fn the_shortest_configuration_has_sensible_defaults() {
     let [tenant] = &config.tenants[..] else { panic!("one tenant") };
     assert!(tenant.default, "a sole tenant is the default");
     assert_eq!(tenant.org.as_ref().map(model::OrgName::as_str), Some("acme-prod"));
-    assert_eq!(tenant.default_profile, "Standard User");
+    assert_eq!(tenant.default_profile.as_deref(), Some("Standard User"));
     assert_eq!(tenant.scim_delete, ScimDeleteName::Remove);
     let [client] = &tenant.clients[..] else { panic!("one client") };
     assert_eq!((client.may, client.acknowledge), (May::Write, Acknowledge::Sync));
@@ -116,7 +116,7 @@ fn every_key_can_be_set() {
         org = "a"
         username-domain = "acme.example"
         scim-delete = "deactivate"
-        default-profile = "Minimum Access - Salesforce"
+        default-profile = " Minimum Access - Salesforce"
         protected = ["integration@acme.example"]
         [[customers.acme.environments.prod.clients]]
         name = "helloid"
@@ -371,6 +371,38 @@ fn targets_of_several_orgs_do_not_refer_to_each_other() {
     assert!(words.contains("acme.toml:9:") && words.contains("is in the org `acme-uat`"), "{words}");
     let same_org = mapping.replace("acme-uat", "acme-prod");
     assert!(with_mapping("acme.toml", &same_org, SECOND_ORG).is_ok());
+}
+
+/// Every User has a profile, whoever asks for it.
+#[test]
+fn without_a_default_profile_the_mapping_gives_everybody_one() {
+    let none = "default-profile = \"\"\n";
+    let words = refusal("environments.prod]\n\n", &format!("environments.prod]\n{none}\n"));
+    assert!(
+        words.starts_with("gangway.toml:13:19: there is no default profile, and the mapping may leave"),
+        "{words}"
+    );
+    let target = "[targets.staff]\nobject = \"User\"\n[targets.staff.fields]\nUsername = 'user.userName'\n";
+    let with = |rules: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("acme.toml"), format!("{rules}\n{target}")).unwrap();
+        let environment = format!("environments.prod]\nmapping = \"acme.toml\"\n{none}\n");
+        let text = SHORTEST.replace("environments.prod]\n\n", &environment);
+        Config::parse(&text, &directory.path().join("gangway.toml"))
+    };
+    let words = with("[[grants]]\nprofile = \"Staff\"\nwhen = 'user.active'\n").unwrap_err().to_string();
+    assert!(words.contains("Users of the target `staff` without one"), "{words}");
+    let config = with("[[grants]]\nprofile = \"Staff\"\n").unwrap();
+    assert_eq!(config.tenants[0].default_profile, None);
+}
+
+#[test]
+fn groups_are_made_from_orgs_that_are_configured() {
+    let target = "[targets.staff]\nobject = \"User\"\n[targets.staff.fields]\nUsername = 'user.userName'\n";
+    let mapping = format!("{target}[[groups.publish]]\nkinds = [\"queue\"]\norg = \"acme-uat\"\n");
+    let words = with_mapping("acme.toml", &mapping, "").unwrap_err().to_string();
+    assert!(words.contains("names an org `acme-uat` that is not configured"), "{words}");
+    assert!(with_mapping("acme.toml", &mapping, SECOND_ORG).is_ok());
 }
 
 #[test]

@@ -19,10 +19,10 @@ use std::{
 
 use translation::{Mapping, Target};
 
-use super::{Descriptions, Person, attempt, holdings};
+use super::{Attempt, Descriptions, Person, holdings};
 use crate::config::ConfigErrors;
 use document::Case;
-use model::OrgName;
+use model::{OrgName, Timestamp};
 
 /// The tests of one file.
 #[derive(Debug)]
@@ -44,8 +44,10 @@ pub(crate) struct CaseFailure {
 }
 
 /// What the tests of a tenant's mapping need besides it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Surroundings<'a> {
+    /// What time it is, where a test does not say.
+    pub(crate) now: Timestamp,
     /// What the orgs have said.
     pub(crate) descriptions: Descriptions,
     /// The org of targets that name none.
@@ -112,7 +114,14 @@ impl CaseFile {
             .find_map(|(name, holding)| (name == target.name).then_some(holding));
         let Some(holding) = holding else { return at_name("no target was tried".to_owned()) };
         let domain = case.username_domain.as_deref().or(around.username_domain);
-        let trial = attempt(mapping, target, holding, &case.person, case.action, &description, domain);
+        let attempt = Attempt {
+            mapping,
+            person: &case.person,
+            action: case.action,
+            username_domain: domain,
+            now: case.now.unwrap_or(around.now),
+        };
+        let trial = attempt.at(target, holding, &description);
         let failures = judge::judge(&case.expect, &trial);
         failures
             .into_iter()

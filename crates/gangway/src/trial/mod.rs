@@ -5,14 +5,16 @@
 //! | `person.rs` | the person, as an identity tool would send them |
 //! | `description.rs` | what the org says of an object, or what stands for it without an org |
 //! | `holding.rs` | which targets the person holds, and why |
+//! | `grants.rs` | which entitlements the rules give the person |
 //! | `cases.rs`, `cases/` | `*.test.toml`: given this person, expect these fields |
 
 mod cases;
 mod description;
+mod grants;
 mod holding;
 mod person;
 
-use model::TargetName;
+use model::{TargetName, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use translation::{
@@ -21,6 +23,7 @@ use translation::{
 
 pub(crate) use cases::{CaseFile, Surroundings, test_files};
 pub(crate) use description::{Against, Description, Descriptions};
+pub(crate) use grants::TriedGrant;
 pub(crate) use holding::{Holding, holdings};
 pub(crate) use person::Person;
 
@@ -41,6 +44,8 @@ pub(crate) struct Trial {
     pub(crate) against: Against,
     /// In the order of the mapping. Fields that are not here are left alone.
     pub(crate) fields: Vec<TriedField>,
+    /// What the rules give the person's User.
+    pub(crate) grants: Vec<TriedGrant>,
     /// What was adapted.
     pub(crate) notes: Vec<Note>,
     /// What Salesforce would refuse.
@@ -61,52 +66,61 @@ pub(crate) struct TriedField {
     pub(crate) checked: bool,
 }
 
-/// What a target makes of a person whose record is made or changed.
-pub(crate) fn attempt(
-    mapping: &Mapping,
-    target: &Target,
-    holding: Holding,
-    person: &Person,
-    action: Action,
-    description: &Description,
-    username_domain: Option<&str>,
-) -> Trial {
-    // Nobody has a record in a trial: references are shown by what they lead to.
-    let resolved = Resolved::new();
-    let context = Context {
-        describe: description.object(),
-        action,
-        username_domain,
-        written: None,
-        resolved: &resolved,
-        identity: None,
-    };
-    let translation = target.translate(&person.resource, &context);
-    let written = translation.fields.into_iter().map(|(field, desired)| match desired {
-        Desired::Set(value) => (field, value),
-        Desired::Clear => (field, Value::Null),
-    });
-    let references =
-        translation.awaited.into_iter().map(|awaited| (awaited.field, named(&awaited.reference).into()));
-    let fields = written
-        .chain(references)
-        .map(|(field, value)| TriedField {
-            value,
-            rule: mapping.rule_in_file(&target.name, &field),
-            checked: description.knows(&field),
-            field,
-        })
-        .collect();
-    let notes = translation.notes.into_iter().filter(|note| note.code != NoteCode::RecordAwaited).collect();
-    Trial {
-        target: target.name.clone(),
-        object: target.object.clone(),
-        holding,
-        when: mapping.when_in_file(&target.name),
-        against: description.against().clone(),
-        fields,
-        notes,
-        refusals: translation.refusals,
+/// What is tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt<'a> {
+    pub(crate) mapping: &'a Mapping,
+    pub(crate) person: &'a Person,
+    /// Whether the record is made or changed.
+    pub(crate) action: Action,
+    /// The environment's `username-domain`.
+    pub(crate) username_domain: Option<&'a str>,
+    /// What time it is, for rules that end.
+    pub(crate) now: Timestamp,
+}
+
+impl Attempt<'_> {
+    /// What a target makes of the person.
+    pub(crate) fn at(&self, target: &Target, holding: Holding, description: &Description) -> Trial {
+        // Nobody has a record in a trial: references are shown by what they lead to.
+        let resolved = Resolved::new();
+        let context = Context {
+            describe: description.object(),
+            action: self.action,
+            username_domain: self.username_domain,
+            written: None,
+            resolved: &resolved,
+            identity: None,
+        };
+        let translation = target.translate(&self.person.resource, &context);
+        let written = translation.fields.into_iter().map(|(field, desired)| match desired {
+            Desired::Set(value) => (field, value),
+            Desired::Clear => (field, Value::Null),
+        });
+        let references =
+            translation.awaited.into_iter().map(|awaited| (awaited.field, named(&awaited.reference).into()));
+        let fields = written
+            .chain(references)
+            .map(|(field, value)| TriedField {
+                value,
+                rule: self.mapping.rule_in_file(&target.name, &field),
+                checked: description.knows(&field),
+                field,
+            })
+            .collect();
+        let (grants, said) = grants::grants(self, target);
+        let notes = translation.notes.into_iter().filter(|note| note.code != NoteCode::RecordAwaited);
+        Trial {
+            target: target.name.clone(),
+            object: target.object.clone(),
+            holding,
+            when: self.mapping.when_in_file(&target.name),
+            against: description.against().clone(),
+            fields,
+            grants,
+            notes: notes.chain(said).collect(),
+            refusals: translation.refusals,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A person to try a mapping on.
 
 use scim_types::{Registry, Resource};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A person, as an identity tool would send them.
 #[derive(Clone, Debug)]
@@ -27,6 +27,17 @@ impl Person {
         Ok(Self { resource, unknown })
     }
 
+    /// The person as a member of groups with these names, besides those that there are.
+    pub(crate) fn in_groups(mut self, groups: &[String]) -> Self {
+        let elements = groups.iter().map(|name| json!({ "value": name, "display": name }));
+        if let Value::Array(known) =
+            self.resource.as_map_mut().entry("groups").or_insert_with(|| Value::Array(Vec::new()))
+        {
+            known.extend(elements);
+        }
+        self
+    }
+
     /// Reads a SCIM User from a JSON text.
     ///
     /// # Errors
@@ -39,8 +50,6 @@ impl Person {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

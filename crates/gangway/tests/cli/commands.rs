@@ -83,6 +83,42 @@ async fn an_org_that_does_not_agree_is_shown_with_what_to_do() {
     }
 }
 
+/// Joiners, seats and the names in rules, against what the org offers.
+#[tokio::test]
+async fn the_check_looks_at_what_the_org_offers_and_how_long_the_seats_last() {
+    let world = World::start().await;
+    let served = world.serve();
+    assert_eq!(served.create("ada@acme.example").await.status(), 201);
+    assert_eq!(served.stop(), Some(0));
+    let words = json(&world.run(&["check", "--output", "json"])).to_string();
+    assert!(words.contains("1 identities were made in the last 30 days"), "{words}");
+    assert!(words.contains("licence Salesforce: ") && words.contains("the free seats last"), "{words}");
+
+    let mapping =
+        "[targets.staff]\nobject = \"User\"\n[targets.staff.fields]\nUsername = 'username(user.userName)'\n";
+    let rules = r#"
+[[grants]]
+profile = "System Administrator"
+permission-sets = ["No_such_set"]
+[[groups.publish]]
+kinds = ["territory"]
+"#;
+    world.write("mapping.toml", &format!("{mapping}{rules}"));
+    let keys = "mapping = \"mapping.toml\"\ndefault-profile = \"\"\nusername-domain";
+    world.write("gangway.toml", &world.config().replace("username-domain", keys));
+    let output = world.run(&["check", "--output", "json"]);
+    let words = json(&output).to_string();
+    assert_eq!(output.status.code(), Some(4), "{words}");
+    for expected in [
+        "mapping.toml:8:20: the org acme has no permission-set `No_such_set`",
+        "mapping.toml:7:11: the profile `System Administrator` gives Modify All Data",
+        "the org acme has no territory, so this publishes nothing",
+    ] {
+        assert!(words.contains(expected), "{expected} is missing in {words}");
+    }
+    assert!(!words.contains("new users get the profile"), "the rule gives them one: {words}");
+}
+
 #[tokio::test]
 async fn a_version_that_the_org_does_not_offer_is_named_with_one_that_it_does() {
     let world = World::start().await;

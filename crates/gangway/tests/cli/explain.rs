@@ -94,3 +94,24 @@ async fn nothing_is_owed_where_everything_is_done() {
     let table = world.run(&["tasks", "--tenant", "acme/prod"]);
     assert_eq!(String::from_utf8(table.stdout).unwrap(), "Nothing is owed.\n");
 }
+
+#[tokio::test]
+async fn what_rules_give_an_identity_is_shown_beside_its_ledger() {
+    let world = world().await;
+    let rules = "[[grants]]\nname = \"sales\"\nwhen = 'user.userName is startingwith(\"ada\")'\nuntil = 2099-01-01\nqueues = [\"Leads\"]\n";
+    let served = world.serve();
+    assert_eq!(served.create("ada@acme.example").await.status(), 201);
+    // The rule is new: it says what the identity would get with its next change.
+    world.write("acme.toml", &format!("{MAPPING}{rules}"));
+    let output = world.run(&["explain", "ada@acme.example", "grants", "--output", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", complaint(&output));
+    let shown = json(&output);
+    let rule = &shown["rules"][0];
+    assert_eq!((&rule["ruled"]["name"], &rule["ruled"]["rule"]), (&"Leads".into(), &"sales".into()));
+    assert_eq!(rule["rule"]["line"], 13, "{shown}");
+    assert!(shown["ledger"].is_array(), "{shown}");
+    let table = String::from_utf8(world.run(&["explain", "ada@acme.example", "grants"]).stdout).unwrap();
+    for words in ["queue:Leads", "every target of Users", "sales (", "2099-01-01T00:00:00Z"] {
+        assert!(table.contains(words), "{words} is missing in\n{table}");
+    }
+}

@@ -143,6 +143,56 @@ expect.fields = { LocaleSidKey = "nl_BE", TimeZoneSidKey = "GMT" }
 expect.notes = ["alias-made", "email-from-user-name", "language-adapted"]
 "#;
 
+const RULES: &str = r#"
+[[grants]]
+name = "sales"
+when = 'member_of(user, "Sales EMEA")'
+permission-sets = ["Sales_Ops"]
+profile = "Standard User"
+until = 2099-01-01
+
+[[grants]]
+queues = ["No such queue"]
+"#;
+
+#[tokio::test]
+async fn a_preview_shows_what_the_rules_grant_and_whether_the_org_has_it() {
+    let world = World::start().await;
+    let mapping = MAPPING.replace("Badge__c = 'user.employeeNumber'\n", "");
+    let directory = place(&format!("{mapping}{RULES}"), ADA);
+    let arguments = ["preview", "acme.toml", "ada.json", "--output", "json"];
+    let alone = json(&run(directory.path(), &arguments));
+    let grants = alone["targets"][0]["grants"].as_array().unwrap();
+    assert_eq!(grants.len(), 1, "nobody is a member of anything: {alone}");
+    assert_eq!(grants[0]["rule"], "grant 2");
+
+    let member = [&arguments[..], &["--member-of", "sales emea"]].concat();
+    let output = run(directory.path(), &member);
+    assert_eq!(output.status.code(), Some(0), "without an org nobody knows");
+    let sales = &json(&output)["targets"][0]["grants"][0];
+    assert_eq!((&sales["kind"], &sales["name"]), (&"permission-set".into(), &"Sales_Ops".into()));
+    assert_eq!((&sales["rule"], &sales["until"]), (&"sales".into(), &"2099-01-01T00:00:00Z".into()));
+    assert!(sales["place"]["line"].as_u64().unwrap() > 10 && sales["offered"].is_null(), "{sales}");
+    let table = run(directory.path(), &[&member[..3], &["--member-of", "Sales EMEA"]].concat());
+    let table = String::from_utf8(table.stdout).unwrap();
+    for words in
+        ["permission-set:Sales_Ops", "sales (acme.toml:", "2099-01-01T00:00:00Z", "(not asked)", "for good"]
+    {
+        assert!(table.contains(words), "{words} is missing in\n{table}");
+    }
+
+    let config = world.path("gangway.toml");
+    let output = run(directory.path(), &[&member[..], &["--config", config.to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(4), "the org has no such queue: {}", complaint(&output));
+    let grants = json(&output)["targets"][0]["grants"].clone();
+    let offered = |kind: &str| {
+        let of_kind = grants.as_array().unwrap().iter().find(|grant| grant["kind"] == kind);
+        of_kind.unwrap_or_else(|| panic!("{kind} is missing in {grants}"))["offered"].clone()
+    };
+    assert!(offered("profile")["one"]["id"].as_str().unwrap().starts_with("00e"), "{grants}");
+    assert_eq!(offered("queue"), "nothing");
+}
+
 #[test]
 fn the_tests_beside_a_mapping_run_without_a_configuration() {
     let directory = place(MAPPING, ADA);

@@ -36,6 +36,13 @@ impl Mapping {
         target.place.when.as_ref().map(|place| self.line(place, None))
     }
 
+    /// The rule for grants of this name.
+    #[must_use]
+    pub fn grant_in_file(&self, rule: &str) -> Option<RuleInFile> {
+        let rule = self.grants.iter().find(|known| known.name == rule)?;
+        Some(self.line(&rule.place.header, None))
+    }
+
     fn line(&self, place: &Range<usize>, attribute: Option<&str>) -> RuleInFile {
         let at = self.text.error(place.clone(), String::new(), None);
         RuleInFile {

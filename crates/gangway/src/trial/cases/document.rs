@@ -1,12 +1,14 @@
 //! The form of a `*.test.toml`.
 
-use std::{fs, ops::Range, path::Path};
+use std::{fmt, fs, ops::Range, path::Path};
 
 use indexmap::IndexMap;
+use model::Timestamp;
+use salesforce_types::{EntitlementKind, UnknownKind};
 use serde::Deserialize;
 use serde_json::Value;
 use toml::Spanned;
-use translation::Action;
+use translation::{Action, Glob, Ruled};
 
 use super::Person;
 use crate::config::{ConfigErrors, Document};
@@ -28,8 +30,13 @@ struct Section {
     file: Option<Spanned<String>>,
     /// The target; the only one where it is absent.
     target: Option<Spanned<String>>,
+    /// Names of groups that the person is a member of.
+    #[serde(default)]
+    groups: Vec<String>,
     /// Whether the record is made (the default) or changed.
     action: Option<Action>,
+    /// What time it is, instead of now: for rules that end.
+    now: Option<Timestamp>,
     /// The environment's `username-domain`, instead of the configured one.
     username_domain: Option<String>,
     #[serde(default)]
@@ -38,7 +45,7 @@ struct Section {
 
 /// What is expected. What is not mentioned may be anything.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Expect {
     /// Whether the person holds the target.
     pub(super) holds: Option<Spanned<bool>>,
@@ -51,10 +58,49 @@ pub(super) struct Expect {
     /// Fields that get no value: they are emptied, or left alone.
     #[serde(default)]
     pub(super) absent: Vec<Spanned<String>>,
+    /// What the rules give, among others.
+    #[serde(default)]
+    pub(super) grants: Vec<Spanned<GrantName>>,
+    /// What the rules do not give.
+    #[serde(default)]
+    pub(super) no_grants: Vec<Spanned<GrantName>>,
     /// The codes of all notes, in any order.
     pub(super) notes: Option<Spanned<Vec<String>>>,
     /// All fields that Salesforce would refuse, in any order. None, where it is absent.
     pub(super) refusals: Option<Spanned<Vec<String>>>,
+}
+
+/// Entitlements by kind and name, such as `permission-set:Sales_*`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct GrantName {
+    kind: EntitlementKind,
+    name: Glob,
+}
+
+impl TryFrom<String> for GrantName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let Some((kind, name)) = text.split_once(':') else {
+            return Err(format!("`{text}` has no kind before it, such as `permission-set:{text}`"));
+        };
+        let kind = kind.trim().parse().map_err(|error: UnknownKind| error.to_string())?;
+        Ok(Self { kind, name: Glob::new(name.trim()) })
+    }
+}
+
+impl GrantName {
+    /// Whether something that a rule gives is called so.
+    pub(super) fn is(&self, ruled: &Ruled) -> bool {
+        ruled.kind == self.kind && self.name.matches(&ruled.name)
+    }
+}
+
+impl fmt::Display for GrantName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind, self.name)
+    }
 }
 
 /// A test, ready to be run.
@@ -64,6 +110,7 @@ pub(super) struct Case {
     pub(super) person: Person,
     pub(super) target: Option<Spanned<String>>,
     pub(super) action: Action,
+    pub(super) now: Option<Timestamp>,
     pub(super) username_domain: Option<String>,
     pub(super) expect: Expect,
 }
@@ -78,7 +125,8 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Vec<Case>, ConfigErrors> {
         match person(&section, path) {
             Ok(person) => cases.push(Case {
                 name: section.name,
-                person,
+                person: person.in_groups(&section.groups),
+                now: section.now,
                 target: section.target,
                 action: section.action.unwrap_or(Action::Create),
                 username_domain: section.username_domain,

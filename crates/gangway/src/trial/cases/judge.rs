@@ -16,6 +16,7 @@ pub(super) fn judge(expect: &Expect, trial: &Trial) -> Differences {
     holds(expect, trial, &mut differences);
     fields(expect, trial, &mut differences);
     absent(expect, trial, &mut differences);
+    grants(expect, trial, &mut differences);
     notes(expect, trial, &mut differences);
     refusals(expect, trial, &mut differences);
     differences
@@ -64,6 +65,25 @@ fn absent(expect: &Expect, trial: &Trial, differences: &mut Differences) {
         if let Some(field) = found(trial, name.get_ref()).filter(|field| !field.value.is_null()) {
             let what = format!("{}: expected no value, found {}", name.get_ref(), shown(Some(&field.value)));
             differences.push((Some(name.span()), what));
+        }
+    }
+}
+
+fn grants(expect: &Expect, trial: &Trial, differences: &mut Differences) {
+    // Whoever does not hold the target gets nothing there.
+    let given = || trial.grants.iter().map(|grant| &grant.ruled).filter(|_| trial.holding.holds);
+    for wanted in &expect.grants {
+        if !given().any(|ruled| wanted.get_ref().is(ruled)) {
+            let given: Vec<String> = given().map(|ruled| format!("{}:{}", ruled.kind, ruled.name)).collect();
+            let given = if given.is_empty() { "none".to_owned() } else { given.join(", ") };
+            differences
+                .push((Some(wanted.span()), format!("grants: expected {}, found {given}", wanted.get_ref())));
+        }
+    }
+    for unwanted in &expect.no_grants {
+        if let Some(ruled) = given().find(|ruled| unwanted.get_ref().is(ruled)) {
+            let what = format!("grants: found {}:{}, by the rule {}", ruled.kind, ruled.name, ruled.rule);
+            differences.push((Some(unwanted.span()), what));
         }
     }
 }

@@ -10,7 +10,23 @@ LastName = 'user.name.familyName'
 Title = 'user.title'
 LocaleSidKey = { value = 'locale(user.locale)', default = "en_US" }
 Vip__c = 'user.userType == "Vip"'
+
+[[grants]]
+name = "sales"
+when = 'member_of(user, "Sales EMEA")'
+permission-sets = ["Sales_Ops", "Sales_Reports"]
+role = "Sales EMEA"
+
+[[grants]]
+name = "project"
+until = 2026-06-01
+queues = ["Leads"]
 "#;
+
+fn around(username_domain: Option<&str>) -> Surroundings<'_> {
+    let now = "2026-03-01T12:00:00Z".parse().unwrap();
+    Surroundings { now, descriptions: Descriptions::default(), default_org: None, username_domain }
+}
 
 /// The failures of these tests, each as `line: what`.
 fn run(cases: &str) -> Vec<String> {
@@ -20,8 +36,7 @@ fn run(cases: &str) -> Vec<String> {
     let file = CaseFile::read(&path).unwrap();
     assert!(file.len() > 0);
     let mapping = Mapping::parse(MAPPING, "acme.toml").unwrap();
-    let around = Surroundings { username_domain: Some("acme.example"), ..Surroundings::default() };
-    let failures = file.run(&mapping, &around);
+    let failures = file.run(&mapping, &around(Some("acme.example")));
     let line = |place: &str| place.rsplit(':').next().unwrap_or_default().to_owned();
     failures.into_iter().map(|failure| format!("{}: {}", line(&failure.place), failure.what)).collect()
 }
@@ -151,6 +166,55 @@ fn a_person_may_stand_in_a_file_and_targets_are_named_where_there_is_none() {
     assert_eq!(files, [path]);
     let file = CaseFile::read(&files[0]).unwrap();
     let mapping = Mapping::parse(MAPPING, "acme.toml").unwrap();
-    let failures = file.run(&mapping, &Surroundings::default());
+    let failures = file.run(&mapping, &around(None));
     assert_eq!(failures[0].what, "there is no target `crew`; there are: staff");
+}
+
+#[test]
+fn what_the_rules_give_is_expected_by_kind_and_name() {
+    let person = r#"person = { userName = "ada@acme.example", name = { familyName = "Lovelace" } }"#;
+    let case = |name: &str, rest: &str| {
+        format!("[[test]]\nname = \"{name}\"\naction = \"update\"\n{person}\n{rest}\n")
+    };
+    let member = case(
+        "a member",
+        r#"groups = ["sales emea"]
+expect.grants = ["permission-set:Sales_*", "role:sales emea", "queue:Leads"]
+expect.no-grants = ["profile:*"]"#,
+    );
+    let nobody = case(
+        "nobody",
+        r#"expect.grants = ["queue:Leads"]
+expect.no-grants = ["permission-set:*", "role:*"]"#,
+    );
+    let later = case(
+        "later",
+        r#"now = "2026-07-01T00:00:00Z"
+expect.no-grants = ["queue:Leads"]"#,
+    );
+    assert_eq!(run(&[member, nobody, later].join("\n")), Vec::<String>::new());
+    let wrong = case(
+        "wrong",
+        r#"groups = ["Sales EMEA"]
+expect.grants = ["profile:Sales User"]
+expect.no-grants = ["role:*"]"#,
+    );
+    assert_eq!(
+        run(&wrong),
+        [
+            "6: grants: expected profile:Sales User, found permission-set:Sales_Ops, permission-set:Sales_Reports, queue:Leads, role:Sales EMEA",
+            "7: grants: found role:Sales EMEA, by the rule sales",
+        ]
+    );
+    let away = run(
+        "[[test]]\nname = \"away\"\nperson = { userName = \"eve\", userType = \"Customer\" }\nexpect.grants = [\"queue:Leads\"]\n",
+    );
+    assert_eq!(away, ["4: grants: expected queue:Leads, found none"]);
+    for (grant, words) in [
+        ("Sales_Ops", "`Sales_Ops` has no kind before it"),
+        ("set:Sales_Ops", "`set` is no kind of entitlement"),
+    ] {
+        let words_found = refused(&case("x", &format!("expect.grants = [\"{grant}\"]")));
+        assert!(words_found.contains(words) && words_found.contains("test.toml:5:"), "{words_found}");
+    }
 }
