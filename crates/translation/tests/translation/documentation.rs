@@ -6,6 +6,7 @@ use translation::{Mapping, NoteCode};
 use crate::org::{World, shown};
 
 const PAGE: &str = include_str!("../../../../docs/mapping.md");
+const ENTITLEMENTS: &str = include_str!("../../../../docs/entitlements.md");
 const LEADS_AND_CONTACTS: &str = include_str!("../../../../docs/leads-and-contacts.md");
 
 /// The mappings, and parts of them, that a page shows.
@@ -16,13 +17,17 @@ fn examples(page: &str) -> Vec<&str> {
 
 #[test]
 fn every_example_loads() {
-    let examples: Vec<&str> = [PAGE, LEADS_AND_CONTACTS].into_iter().flat_map(examples).collect();
+    let examples: Vec<&str> =
+        [PAGE, LEADS_AND_CONTACTS, ENTITLEMENTS].into_iter().flat_map(examples).collect();
     assert!(examples.len() >= 6);
     for example in examples {
+        let target = "[targets.example]\nobject = \"User\"\nmatch = []\n[targets.example.fields]\n";
         let text = if example.contains("[targets.") {
             example.to_owned()
+        } else if example.starts_with('[') {
+            format!("{target}Title = 'user.title'\n{example}")
         } else {
-            format!("[targets.example]\nobject = \"User\"\nmatch = []\n[targets.example.fields]\n{example}")
+            format!("{target}{example}")
         };
         if let Err(errors) = Mapping::parse(&text, "mapping.md") {
             panic!("{errors}");
@@ -67,7 +72,7 @@ fn every_note_is_explained() {
         r#"["alias-made", "boolean-cleared", "country-adapted", "email-from-user-name", "encoding-adapted",
             "encoding-defaulted", "language-adapted", "language-defaulted", "last-name-made", "locale-adapted",
             "locale-defaulted", "manager-cycle", "record-awaited", "state-adapted", "state-left-out", "timezone-adapted", "timezone-defaulted", "utc-assumed",
-            "username-domain-added", "value-defaulted", "value-kept", "value-rounded"]"#,
+            "rank-tied", "until-unknown", "username-domain-added", "value-defaulted", "value-kept", "value-rounded"]"#,
     )
     .unwrap();
     for code in all {
