@@ -15,7 +15,7 @@ pub struct AuditEntry {
     pub action: String,
     /// Salesforce fields that were written, by `target.Field`.
     pub fields: Vec<String>,
-    /// What was given and taken away and why, such as `granted staff permission-set:0PS5f000000abcAAAQ (the rule sales)`.
+    /// What was given and taken away and why, such as `granted staff permission-set:0PS5f000000abcAGAQ (the rule sales)`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<String>,
     /// Codes of the notes and warnings that came with it.

@@ -61,7 +61,7 @@ fn finished(digest: &[u8]) -> Hash {
 }
 
 /// A hash as people note it.
-pub fn hex(hash: &Hash) -> String {
+pub fn hex(hash: &[u8]) -> String {
     use std::fmt::Write as _;
 
     hash.iter().fold(String::with_capacity(64), |mut text, byte| {

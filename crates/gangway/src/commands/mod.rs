@@ -1,6 +1,7 @@
 //! The command line: one file per command, and what they share.
 
 mod apply;
+mod audit;
 mod changes;
 mod check;
 mod connect;
@@ -38,8 +39,8 @@ struct CommandLine {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 wrong configuration, 4 `check` or `preview` \
-                          found something to correct, or `apply` that something has moved.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 wrong configuration, 4 `check`, `preview` or \
+                          `audit verify` found something, or `apply` that something has moved.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -74,6 +75,9 @@ enum Command {
     Tasks(tasks::Arguments),
     /// Say where the value of a field comes from: rule, attribute, request. Also while a gateway runs.
     Explain(explain::Arguments),
+    /// Who has what and why, and whether the trail of it is whole. Also while a gateway runs.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Print the JSON Schema of the configuration.
     #[command(hide = true)]
     Schema(schema::Arguments),
@@ -176,6 +180,7 @@ fn execute(line: CommandLine) -> Result<(), Failure> {
         Command::Resync(arguments) => wait(resync::resync(&arguments, output)),
         Command::Tasks(arguments) => wait(tasks::run(&arguments, output)),
         Command::Explain(arguments) => wait(explain::run(&arguments, output)),
+        Command::Audit(command) => wait(audit::run(&command, output)),
         Command::Schema(arguments) => {
             schema::run(&arguments);
             Ok(())

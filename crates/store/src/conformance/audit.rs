@@ -172,7 +172,7 @@ async fn the_chain_goes_on_after_a_restart(world: &World<'_>) {
 
 async fn what_was_given_is_told_with_its_reason(world: &World<'_>) {
     let ada = world.user("ada").await;
-    let grants = vec!["granted staff permission-set:0PS5f000000abcAAAQ (the rule sales)".to_owned()];
+    let grants = vec!["granted staff permission-set:0PS5f000000abcAGAQ (the rule sales)".to_owned()];
     note(world, "id-ada", 1, AuditEntry { grants: grants.clone(), ..audit("patch") }).await;
     let entries = ok(world.store.audit_of(&world.tenant, &ada).await);
     assert_eq!((&entries[0].entry.grants, &entries[1].entry.grants), (&Vec::new(), &grants));

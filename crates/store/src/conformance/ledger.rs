@@ -28,7 +28,7 @@ suite![
 ];
 
 const ADA: &str = "id-ada";
-const SALES: &str = "0PS5f000000abcAAAQ";
+const SALES: &str = "0PS5f000000abcAGAQ";
 
 fn set_of(id: &str) -> EntitlementRef {
     EntitlementRef { kind: EntitlementKind::PermissionSet, id: id.to_owned() }

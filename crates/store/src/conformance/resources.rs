@@ -292,7 +292,7 @@ async fn what_was_asked_for_is_kept_beside_what_is_shown(world: &World<'_>) {
     };
     let asked = async || world.shown(USER, "ada").await.asked;
     let body = || resource(user("ada"));
-    let two = r#"{"entitlements":[{"value":"0PS5f000000abcAAAQ"}],"roles":[]}"#;
+    let two = r#"{"entitlements":[{"value":"0PS5f000000abcAGAQ"}],"roles":[]}"#;
     write(ResourceWrite::Create(body()), Some(two)).await.expect_version(1);
     assert_eq!(asked().await.as_deref(), Some(two));
     write(ResourceWrite::Keep, Some("{}")).await.expect_version(1);

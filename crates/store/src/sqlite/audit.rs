@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Audit, AuditEntry, Audited, Chain, StoreError, TrailEntry,
-    chain::{Content, Hash, hex},
+    chain::{Content, hex},
 };
 
 const TABLE: &str = "audit";
@@ -91,12 +91,12 @@ impl Audit for SqliteStore {
                 let after = after.map_or(0, signed);
                 let mut found = select.query(params![tenant.0, after, limit]).doing(READ)?;
                 while let Some(row) = found.next().doing(READ)? {
-                    let hash: Option<Hash> = row.get(6).doing(READ)?;
+                    let hash = row.get_ref(6).and_then(|hash| Ok(hash.as_blob_or_null()?)).doing(READ)?;
                     entries.push(TrailEntry {
                         number: rows::unsigned(TABLE, row.get(4).doing(READ)?)?,
                         resource: ResourceId::from_text(row.get::<_, String>(5).doing(READ)?),
                         audited: audited(row)?,
-                        hash: hash.as_ref().map(hex),
+                        hash: hash.map(hex),
                     });
                 }
                 Ok(entries)
