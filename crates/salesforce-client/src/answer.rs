@@ -125,6 +125,11 @@ fn has_expired(refusal: &Refusal) -> bool {
     }
 }
 
+/// What Salesforce says to a delete of a record that somebody else has deleted.
+pub(crate) fn is_gone(code: &str) -> bool {
+    matches!(code, "NOT_FOUND" | "ENTITY_IS_DELETED" | "INVALID_CROSS_REFERENCE_KEY")
+}
+
 /// Code and advice, without Salesforce's words: they may quote values.
 pub(crate) fn in_short(refusal: &Refusal) -> String {
     let rule = errors::rule(&refusal.code, &refusal.message);

@@ -6,6 +6,7 @@ mod script;
 #[expect(dead_code, reason = "each test file uses a part of it")]
 mod world;
 
+use salesforce_client::{CallError, Purpose};
 use salesforce_types::{Manner, RecordId, Step, StepOutcome};
 use script::a_ticket;
 use serde_json::{Value, json};
@@ -211,4 +212,63 @@ async fn two_hundred_leavers_take_a_few_calls() {
     let calls = world.sim.handle().api_calls();
     assert!(calls <= 16, "{calls} calls for two hundred leavers");
     assert!(users.iter().all(|user| is_frozen(&world, user) && !is_active(&world, user)));
+}
+
+fn sessions(world: &World, user: &RecordId) -> usize {
+    world.sim.handle().records("AuthSession").iter().filter(|one| one["UsersId"] == user.as_str()).count()
+}
+
+const LOGGED_IN: &str = r#"
+[[users]]
+username = "ada@example.com"
+profile = "Standard User"
+sessions = 3
+
+[[users]]
+username = "bob@example.com"
+profile = "Standard User"
+sessions = 1
+"#;
+
+#[tokio::test]
+async fn the_sessions_of_who_is_frozen_are_ended_and_nobody_elses() {
+    let world = World::from_file("sessions", LOGGED_IN).await;
+    let (ada, bob) = (user(&world, "ada@example.com"), user(&world, "bob@example.com"));
+    let ticket = a_ticket(true);
+    assert!(all_done(&world.org.act(&[freeze(&ada)], &ticket).await));
+    assert_eq!(sessions(&world, &ada), 3, "freezing alone ends none");
+    world.sim.handle().forget_calls();
+    assert_eq!(world.org.end_sessions(&ada, Purpose::matching(&ticket)).await, Ok(3));
+    assert_eq!(world.sim.handle().api_calls(), 2);
+    assert_eq!((sessions(&world, &ada), sessions(&world, &bob)), (0, 1));
+    assert_eq!(world.org.end_sessions(&ada, Purpose::matching(&ticket)).await, Ok(0));
+    assert_eq!(world.sim.handle().api_calls(), 3);
+}
+
+#[tokio::test]
+async fn who_may_not_see_sessions_ends_none_and_a_cut_call_is_repeated() {
+    let clerk = "[[profiles]]\nname = \"Clerk\"\nlicence = \"Salesforce\"\n\
+        permissions = [\"ApiEnabled\", \"ManageInternalUsers\"]\n\
+        [[users]]\nusername = \"clerk@example.com\"\nprofile = \"Clerk\"\n[org]\nrun-as = \"clerk@example.com\"";
+    let blind = World::from_file("blind-sessions", &format!("{LOGGED_IN}\n{clerk}")).await;
+    let ada = user(&blind, "ada@example.com");
+    assert_eq!(blind.org.end_sessions(&ada, Purpose::catalogue()).await, Ok(0));
+    assert_eq!(sessions(&blind, &ada), 3);
+
+    let world = World::from_file("cut-sessions", LOGGED_IN).await;
+    let ada = user(&world, "ada@example.com");
+    world.sim.handle().add_fault(fault("cut-after-commit", "/data/v66.0/composite/sobjects"));
+    assert_eq!(world.org.end_sessions(&ada, Purpose::catalogue()).await, Ok(3));
+    assert_eq!(sessions(&world, &ada), 0);
+}
+
+#[tokio::test]
+async fn a_session_that_salesforce_will_not_end_is_told() {
+    let rule =
+        "[[triggers]]\nobject = \"AuthSession\"\nname = \"Keep\"\non = [\"delete\"]\nmessage = \"no\"\n";
+    let world = World::from_file("kept-sessions", &format!("{LOGGED_IN}\n{rule}")).await;
+    let ada = user(&world, "ada@example.com");
+    let answer = world.org.end_sessions(&ada, Purpose::catalogue()).await;
+    assert!(matches!(&answer, Err(CallError::Refused(_))), "{answer:?}");
+    assert_eq!(sessions(&world, &ada), 3);
 }

@@ -183,6 +183,9 @@ struct User {
     /// `false`: a user without a `UserLogin`, as orgs have a few.
     #[serde(default = "yes")]
     login_row: bool,
+    /// How often he is logged in, in browsers.
+    #[serde(default)]
+    sessions: u32,
     /// Why deactivating is refused: names of `data/deactivation_blockers.tsv`, or texts.
     #[serde(default)]
     blockers: Vec<String>,
@@ -405,6 +408,7 @@ impl OrgFile {
             }
             _ => {}
         }
+        users::sessions::open(org, id, user.sessions, actor);
         if let Some(password) = &user.password {
             org.set_password(id, password);
         }
@@ -521,6 +525,7 @@ impl OrgFile {
             manager: None,
             frozen: false,
             login_row: true,
+            sessions: 0,
             blockers: Vec::new(),
             password: None,
             fields: Map::from_iter([("FirstName".to_owned(), json!("Generated"))]),

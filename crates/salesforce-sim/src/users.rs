@@ -2,6 +2,7 @@
 
 pub(crate) mod password;
 mod registry;
+pub(crate) mod sessions;
 
 use std::sync::Arc;
 
@@ -359,6 +360,7 @@ fn saved(org: &mut Org, row: &Row, before: Option<&Row>, actor: Actor) {
         Some(false) if active => entitlements::count_all(org, id, 1, actor.now),
         Some(true) if !active => {
             entitlements::count_all(org, id, -1, actor.now);
+            sessions::end_all(org, id);
             if org.switches.deactivation_ends_memberships {
                 entitlements::leave_all(org, id);
             }

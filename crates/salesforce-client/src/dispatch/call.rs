@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     CallError,
-    answer::{self, Trouble, refusal_in, refused},
+    answer::{self, Trouble, is_gone, refusal_in, refused},
     limits::Cause,
     soap,
     transport::{Answer, Body, assignment_header, duplicates_header},
@@ -481,11 +481,6 @@ fn in_one_tongue(step: &Step, refusal: Refusal) -> Refusal {
 /// What Salesforce says of a step that it did not do because of another one.
 fn is_halt(code: &str) -> bool {
     matches!(code, "PROCESSING_HALTED" | "ALL_OR_NONE_OPERATION_ROLLED_BACK")
-}
-
-/// What Salesforce says of a record that somebody else has deleted.
-fn is_gone(code: &str) -> bool {
-    matches!(code, "NOT_FOUND" | "ENTITY_IS_DELETED" | "INVALID_CROSS_REFERENCE_KEY")
 }
 
 pub(super) fn unknown(why: String) -> StepOutcome {

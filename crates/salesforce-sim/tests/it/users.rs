@@ -239,6 +239,32 @@ async fn freezing_is_apart_from_the_user() {
     assert!(login(&world, &inactive).await.is_empty(), "nobody logged in who was never active");
 }
 
+#[tokio::test]
+async fn sessions_end_with_the_user_or_by_hand_and_not_by_freezing() {
+    let world = World::from_file(
+        "[[users]]\nusername = \"a@example.com\"\nsessions = 2\n[[users]]\nusername = \"b@example.com\"\nsessions = 1\n\
+         [[profiles]]\nname = \"Clerk\"\nlicence = \"Salesforce\"\npermissions = [\"ApiEnabled\"]",
+    )
+    .await;
+    let of = async |name: &str| {
+        world.query(&format!("SELECT Id, UsersId FROM AuthSession WHERE Users.Username = '{name}'")).await
+    };
+    let sessions = of("a@example.com").await;
+    assert_eq!((sessions.len(), of("b@example.com").await.len()), (2, 1));
+    let user = sessions[0]["UsersId"].as_str().unwrap();
+    let login = login(&world, user).await;
+    let path = format!("{V}/sobjects/UserLogin/{}", login[0]["Id"].as_str().unwrap());
+    world.patch(&path, json!({"IsFrozen": true})).await.expect(204);
+    assert_eq!(of("a@example.com").await.len(), 2, "freezing keeps nobody from going on");
+    let path = format!("{V}/sobjects/AuthSession/{}", sessions[0]["Id"].as_str().unwrap());
+    let change = world.patch(&path, json!({"NumSecondsValid": 1})).await;
+    change.expect_error(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY");
+    world.delete(&path).await.expect(204);
+    assert_eq!(of("a@example.com").await.len(), 1);
+    world.patch(&format!("{USERS}/{user}"), json!({"IsActive": false})).await.expect(204);
+    assert_eq!((of("a@example.com").await.len(), of("b@example.com").await.len()), (0, 1));
+}
+
 /// §9: email change pending-verification mode (PATCH 204 but old value).
 #[tokio::test]
 async fn a_changed_email_can_wait_for_its_confirmation() {
