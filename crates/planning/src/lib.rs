@@ -9,14 +9,12 @@
 //! | `courses.rs` | which targets an identity holds, and the moves between Lead, Contact and User |
 //! | `decide.rs` | which of the cases applies to a record, and what `allow` and `on-leave` say to it |
 //! | `difference.rs` | desired fields against written or actual ones |
-//! | `fits.rs` | whether somebody can have an entitlement: licences, roles, seats |
 //! | `wanted.rs`, `grants.rs` | what an identity is to have in an org, and that against the ledger |
 //! | `matching.rs` | which found record is the identity's |
 
 mod courses;
 mod decide;
 mod difference;
-mod fits;
 mod grants;
 mod matching;
 mod wanted;
@@ -24,10 +22,11 @@ mod wanted;
 pub use courses::{Aim, Course, Courses, Origin, Place, courses};
 pub use decide::{Decision, Input, LinkAfter, Steps, manner, plan};
 pub use difference::{same_value, takes_access_away};
-pub use fits::{SeatsOf, mismatch, seats_of};
 pub use grants::{
     GrantInput, GrantPlan, GrantStep, LedgerChange, LedgerRow, OwnershipOf, Presence,
     field_rows as granted_by_fields, fields as granted_fields, rows as grant_rows,
 };
+// Whether somebody can have an entitlement at all is told by the catalogue alone.
 pub use matching::{Found, FoundRecord, MatchKey, Obstacle, keys_of, must_look_first};
+pub use salesforce_types::{SeatsOf, mismatch, seats_of};
 pub use wanted::{Asks, Unmet, Wanted, wanted};

@@ -17,17 +17,19 @@ pub enum Audience {
 const SYSTEM: [&str; 3] = ["Guest", "AutomatedProcess", "CloudIntegrationUser"];
 /// The `UserType` of profiles whose users are contacts.
 const EXTERNAL: [&str; 4] = ["PowerPartner", "PowerCustomerSuccess", "CustomerSuccess", "CspLitePortal"];
-/// The keys of licences whose users have no role (Salesforce Help, "User Licenses").
-const WITHOUT_ROLE: [&str; 8] = [
-    "CSN_External_User",
+/// Keys of user licences (`LicenseDefinitionKey`) whose Users have no role: Chatter, Customer Community, high volume portals and
+/// External Identity. Each also stands for the one that goes on with `_Login`, which is counted by logins.
+const WITHOUT_ROLE: [&str; 7] = [
     "CSN_User",
-    "HIGH_VOLUME_PORTAL",
-    "PID_Customer_Community",
-    "PID_Customer_Community_Login",
-    "PID_External_Identity",
-    "PID_External_Identity_Login",
+    "CSN_External_User",
     "PID_FDC_FREE",
+    "PID_Customer_Community",
+    "HIGH_VOLUME_PORTAL",
+    "PID_High_Volume_Portal",
+    "PID_External_Identity",
 ];
+/// Counted by logins.
+const BY_LOGINS: &str = "_Login";
 
 impl Entitlement {
     /// For whom it is; nothing where that makes no difference, or the org does not tell.
@@ -37,7 +39,7 @@ impl Entitlement {
         match self.of.kind {
             EntitlementKind::Profile if SYSTEM.contains(&whose) => Some(Audience::System),
             EntitlementKind::Profile if EXTERNAL.contains(&whose) => Some(Audience::External),
-            EntitlementKind::Role if whose != "None" => Some(Audience::External),
+            EntitlementKind::Role if !matches!(whose, "None" | "") => Some(Audience::External),
             EntitlementKind::Profile | EntitlementKind::Role => Some(Audience::Internal),
             _ => None,
         }
@@ -48,7 +50,8 @@ impl UserLicense {
     /// Whether its users may have a role. Of a licence that nobody here knows they may: Salesforce has the last word.
     #[must_use]
     pub fn allows_role(&self) -> bool {
-        !WITHOUT_ROLE.contains(&self.key.as_str())
+        let key = self.key.strip_suffix(BY_LOGINS).unwrap_or(&self.key);
+        !WITHOUT_ROLE.iter().any(|known| known.eq_ignore_ascii_case(key))
     }
 
     /// Whether it is called so, by its name or its key, in any case.

@@ -9,6 +9,7 @@ pub mod blockers;
 mod describe;
 mod entitlement;
 pub mod errors;
+mod fits;
 mod plan;
 mod record_id;
 
@@ -20,6 +21,7 @@ pub use entitlement::{
     Grant, GrantState, NotOne, Seats, StandsFor, UnknownKind, UserLicense,
 };
 pub use errors::{Retry, Rule};
+pub use fits::{SeatsOf, mismatch, seats_of};
 pub use plan::{
     Conversion, Duplicates, Fields, Link, Manner, Plan, PlannedStep, References, Refusal, Step, StepOutcome,
 };

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use model::OrgName;
 use salesforce_client::Org;
-use salesforce_types::{Entitlement, EntitlementKind, EntitlementRef, NotOne, RecordId};
+use salesforce_types::{Audience, Entitlement, EntitlementKind, EntitlementRef, NotOne, RecordId};
 use scim_types::{Op, Resource, ScimType};
 use serde_json::{Map, Value, json};
 
@@ -18,8 +18,6 @@ use crate::{ListRule, Operation, ProvisionError, wish::Wish};
 
 /// The attributes of a User that ask for something.
 pub(super) const LISTS: [&str; 2] = ["entitlements", "roles"];
-/// Whose profiles cannot be given to anybody.
-const NOBODYS: [&str; 3] = ["Guest", "AutomatedProcess", "CloudIntegrationUser"];
 
 /// One element, resolved.
 struct Asked {
@@ -351,8 +349,7 @@ fn check_single(resolved: &[(&str, List)]) -> Result<(), Stop> {
 
 /// Whether anybody can be given it: there are profiles for Salesforce's own users.
 pub(crate) fn can_be_given(one: &Entitlement) -> bool {
-    let whose = one.user_type.as_deref().unwrap_or_default();
-    one.of.kind != EntitlementKind::Profile || !NOBODYS.contains(&whose)
+    one.audience() != Some(Audience::System)
 }
 
 fn check_can_be_given(one: &Entitlement) -> Result<(), Stop> {

@@ -6,6 +6,7 @@ use model::{OrgName, ResourceKind, TenantId, Timestamp};
 use salesforce_client::{Org, Purpose};
 use salesforce_types::{
     Audience, Catalogue, Entitlement, EntitlementKind, EntitlementRef, Grant, GrantState, NotOne, Seats,
+    seats_of,
 };
 use scim_types::{Filter, Registry};
 use store::{Directory, Ledger, Query, StoreError, Window, sqlite::SqliteStore};
@@ -183,16 +184,16 @@ impl Demand {
         let rules = rules.filter(|rule| users.iter().any(|target| rule.is_for(&target.name)));
         let asked = rules.flat_map(|rule| &rule.asks);
         let asked = asked.filter_map(|(kind, name)| catalogue.named(&[*kind], name).ok());
-        self.needed.extend(asked.chain(profile).filter_map(pool_of));
+        let license_of = |of: &EntitlementRef| Some(seats_of(catalogue, of)?.license);
+        self.needed.extend(asked.chain(profile).filter_map(|one| license_of(&one.of)));
         let Some(past) = past else { return };
         for grant in past.waiting.iter().filter(|grant| grant.org == *org) {
-            let of = EntitlementRef { kind: grant.of.kind, id: grant.of.id.clone() };
-            if let Some(pool) = catalogue.get(&of).and_then(pool_of) {
-                *self.waiting.entry(pool).or_default() += 1;
+            if let Some(license) = license_of(&grant.of) {
+                *self.waiting.entry(license).or_default() += 1;
             }
         }
-        if let Some(pool) = profile.and_then(pool_of) {
-            *self.joiners.entry(pool).or_default() += past.joiners;
+        if let Some(license) = profile.and_then(|profile| license_of(&profile.of)) {
+            *self.joiners.entry(license).or_default() += past.joiners;
         }
     }
 
@@ -222,12 +223,4 @@ impl Demand {
             report.ok(about, what);
         }
     }
-}
-
-/// The licence whose seat a grant takes: its own, or that of what it needs.
-fn pool_of(one: &Entitlement) -> Option<String> {
-    if one.seats.is_some() {
-        return Some(one.of.id.clone());
-    }
-    one.license.as_ref().map(|id| id.as_str().to_owned())
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use model::OrgName;
-use salesforce_types::{Audience, Catalogue, Entitlement, EntitlementKind, NotOne, RecordId, UserLicense};
+use salesforce_types::{Audience, Catalogue, Entitlement, EntitlementKind, NotOne, mismatch};
 
 use super::super::{GrantRule, Mapping, MappingError, Severity, Target};
 use crate::suggest::nearest;
@@ -163,42 +163,13 @@ impl<'m> Checker<'m> {
 
     /// Whether something can be had with a profile: licence against licence.
     fn goes_with(&mut self, one: &Entitlement, given: &Given<'_>, rule: &GrantRule, place: &Range<usize>) {
-        let Some(license) = given.profile.license.as_ref().and_then(|id| self.catalogue.license(id)) else {
-            return;
-        };
-        let (kind, label) = (one.of.kind, &one.label);
-        let profile = &given.profile.label;
-        let message = if kind == EntitlementKind::Role && !license.allows_role() {
-            format!(
-                "with the profile `{profile}` nobody has a role: its licence {} allows none",
-                license.name
-            )
-        } else if let Some(needed) = self.other_license(one, license) {
-            format!(
-                "the {kind} `{label}` is for the licence {}, and the profile `{profile}` has {}",
-                needed.name, license.name
-            )
-        } else {
-            return;
-        };
+        let Some(why) = mismatch(self.catalogue, given.profile, one) else { return };
+        let message = format!("with the profile `{}` this cannot be given: {why}", given.profile.label);
         if given.rule.name == rule.name {
             self.refuse(place, message, None);
         } else {
             self.warn(place, format!("{message} (rule `{}`)", given.rule.name));
         }
-    }
-
-    /// The user licence that something needs, where it is another.
-    fn other_license(&self, one: &Entitlement, license: &UserLicense) -> Option<&'m UserLicense> {
-        let of_parts = one.contains.iter().filter_map(|set| self.set(set)?.license.as_ref());
-        let needed = one.license.iter().filter(|_| one.of.kind != EntitlementKind::Profile).chain(of_parts);
-        let mut needed = needed.filter_map(|id| self.catalogue.license(id));
-        needed.find(|needed| needed.id != license.id)
-    }
-
-    fn set(&self, id: &RecordId) -> Option<&'m Entitlement> {
-        let kind = EntitlementKind::PermissionSet;
-        self.catalogue.named(&[kind], id.as_str()).ok()
     }
 
     fn least_privileged(&mut self) {

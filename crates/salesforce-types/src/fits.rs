@@ -1,28 +1,12 @@
 //! Whether somebody can have an entitlement at all, as far as the catalogue tells: told before a call is spent.
 
-use salesforce_types::{Catalogue, Entitlement, EntitlementKind, EntitlementRef, Seats, UserLicense};
-
-/// Keys of user licences (`LicenseDefinitionKey`) whose Users have no role: Chatter, Customer Community, high volume portals and
-/// External Identity. Each also stands for those that begin with it and go on with `_Login`, which are counted by logins.
-const WITHOUT_ROLE: [&str; 7] = [
-    "CSN_User",
-    "CSN_External_User",
-    "PID_FDC_FREE",
-    "PID_Customer_Community",
-    "HIGH_VOLUME_PORTAL",
-    "PID_High_Volume_Portal",
-    "PID_External_Identity",
-];
-/// Counted by logins.
-const BY_LOGINS: &str = "_Login";
-/// Of roles that belong to no portal.
-const NO_PORTAL: &str = "None";
-/// Of profiles whose Users are employees.
-const INTERNAL: &str = "Standard";
+use crate::{Audience, Catalogue, Entitlement, EntitlementKind, EntitlementRef, Seats, UserLicense};
 
 /// Something that is sold by the seat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatsOf {
+    /// The id of the licence that has them.
+    pub license: String,
     /// What it is called, for a person.
     pub what: String,
     /// How many there are.
@@ -47,15 +31,14 @@ pub fn mismatch(catalogue: &Catalogue, profile: &Entitlement, entitlement: &Enti
 }
 
 fn role_mismatch(license: &UserLicense, profile: &Entitlement, role: &Entitlement) -> Option<String> {
-    let key = license.key.strip_suffix(BY_LOGINS).unwrap_or(&license.key);
-    if WITHOUT_ROLE.iter().any(|known| known.eq_ignore_ascii_case(key)) {
+    if !license.allows_role() {
         return Some(format!("Users with the licence {} have no role", license.name));
     }
-    let portal = role.user_type.as_deref().filter(|portal| !portal.is_empty() && *portal != NO_PORTAL);
-    let is_internal = profile.user_type.as_deref() == Some(INTERNAL);
-    portal.filter(|_| is_internal).map(|portal| {
+    let is_misplaced =
+        role.audience() == Some(Audience::External) && profile.audience() == Some(Audience::Internal);
+    is_misplaced.then(|| {
         format!(
-            "the role `{}` is for Users of a {portal} portal, and the profile `{}` is not",
+            "the role `{}` is for Users of a portal, and the profile `{}` is not",
             role.label, profile.label
         )
     })
@@ -79,19 +62,21 @@ fn set_mismatch(catalogue: &Catalogue, license: &UserLicense, set: &Entitlement)
 pub fn seats_of(catalogue: &Catalogue, of: &EntitlementRef) -> Option<SeatsOf> {
     let one = catalogue.get(of)?;
     if let Some(seats) = one.seats {
-        return Some(SeatsOf { what: format!("the {} `{}`", of.kind, one.label), seats });
+        let what = format!("the {} `{}`", of.kind, one.label);
+        return Some(SeatsOf { license: one.of.id.clone(), what, seats });
     }
     let needed = one.license.as_ref()?;
     match of.kind {
         EntitlementKind::Profile => {
             let license = catalogue.license(needed)?;
-            Some(SeatsOf { what: format!("the user licence {}", license.name), seats: license.seats })
+            let what = format!("the user licence {}", license.name);
+            Some(SeatsOf { license: license.id.as_str().to_owned(), what, seats: license.seats })
         }
         EntitlementKind::PermissionSet => {
             let kind = EntitlementKind::PermissionSetLicense;
             let license = catalogue.get(&EntitlementRef { kind, id: needed.as_str().to_owned() })?;
             let what = format!("the {kind} `{}`", license.label);
-            license.seats.map(|seats| SeatsOf { what, seats })
+            license.seats.map(|seats| SeatsOf { license: license.of.id.clone(), what, seats })
         }
         _ => None,
     }
@@ -99,9 +84,8 @@ pub fn seats_of(catalogue: &Catalogue, of: &EntitlementRef) -> Option<SeatsOf> {
 
 #[cfg(test)]
 mod tests {
-    use salesforce_types::RecordId;
-
     use super::*;
+    use crate::RecordId;
 
     const SALESFORCE: &str = "1005f000000abcA";
     const COMMUNITY: &str = "1005f000000abdA";
