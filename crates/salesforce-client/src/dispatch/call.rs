@@ -537,6 +537,53 @@ mod tests {
         }
     }
 
+    fn create(object: &str) -> Step {
+        Step::Create {
+            object: object.into(),
+            fields: Fields::new(),
+            refers: salesforce_types::References::new(),
+            manner: Manner::default(),
+        }
+    }
+
+    #[test]
+    fn a_duplicate_is_as_good_as_done_for_an_assignment_alone() {
+        let error = |code: &str, message: &str| json!([{ "errorCode": code, "message": message }]);
+        let ended = |object: &str, body: &Value| match failed(&create(object), 400, body) {
+            Landing::Ended(outcome) => outcome,
+            other => panic!("{other:?}"),
+        };
+        let nameless = error(
+            "DUPLICATE_VALUE",
+            "duplicate value found: <unknown> duplicates value on record with id: <unknown>",
+        );
+        let named = error(
+            "DUPLICATE_VALUE",
+            "duplicate value found: a duplicates value on record with id: 0115f000005mc66",
+        );
+        let worded = error(
+            "FIELD_INTEGRITY_EXCEPTION",
+            "Duplicate PermissionSetAssignment. Assignee: 005; Permission Set: 0PS",
+        );
+        for object in [
+            "PermissionSetAssignment",
+            "PermissionSetLicenseAssign",
+            "GroupMember",
+            "UserPackageLicense",
+            "UserTerritory2Association",
+        ] {
+            assert_eq!(ended(object, &nameless), StepOutcome::There, "{object}");
+            let id = RecordId::parse("0115f000005mc66").unwrap();
+            assert_eq!(ended(object, &named), StepOutcome::Done { id }, "{object}");
+        }
+        assert_eq!(ended("PermissionSetAssignment", &worded), StepOutcome::There);
+        for object in ["User", "Contact", "Group"] {
+            assert!(matches!(ended(object, &nameless), StepOutcome::Refused(_)), "{object}");
+        }
+        let full = error("LICENSE_LIMIT_EXCEEDED", "License Limit Exceeded");
+        assert!(matches!(ended("UserPackageLicense", &full), StepOutcome::Refused(_)));
+    }
+
     #[test]
     fn a_key_stays_one_segment_of_the_path() {
         assert_eq!(percent_encoded("a/b.c é?"), "a%2Fb%2Ec%20%C3%A9%3F");

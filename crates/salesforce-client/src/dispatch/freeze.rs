@@ -82,3 +82,62 @@ fn no_login_record() -> Refusal {
         records: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USER: &str = "0055f000005mc66AAA";
+    const LOGIN: &str = "0Yw5f000005mc66CAA";
+
+    fn step() -> Step {
+        Step::Freeze { user: USER.parse().unwrap(), frozen: true }
+    }
+
+    fn answer(status: u16, body: &Value) -> CompositeItem {
+        let item = json!({ "body": body, "httpStatusCode": status, "referenceId": "x" });
+        serde_json::from_value(item).unwrap()
+    }
+
+    fn rows(rows: &[(&str, &str)], done: bool) -> CompositeItem {
+        let rows: Vec<Value> = rows.iter().map(|(id, user)| json!({ "Id": id, "UserId": user })).collect();
+        answer(200, &json!({ "totalSize": rows.len(), "done": done, "records": rows }))
+    }
+
+    #[test]
+    fn the_record_is_the_users_own_and_what_is_not_told_is_not_guessed() {
+        let other = ("0Yw5f000005mc67CAA", "0055f000005mc67AAA");
+        let found_in = |answer: &CompositeItem| found(&step(), answer);
+        let ours = found_in(&rows(&[other, (LOGIN, USER)], true));
+        assert!(matches!(ours, Some(Landing::Found(login)) if login.as_str() == LOGIN));
+        let none = found_in(&rows(&[other], true));
+        assert!(
+            matches!(none, Some(Landing::Ended(StepOutcome::Refused(refusal))) if refusal.code == "NOT_FOUND")
+        );
+        for unclear in [rows(&[other], false), answer(200, &json!({})), answer(200, &json!([]))] {
+            assert!(found_in(&unclear).is_none());
+        }
+        let hidden = answer(400, &json!([{ "errorCode": "INVALID_TYPE", "message": "no" }]));
+        assert!(matches!(found_in(&hidden), Some(Landing::Ended(StepOutcome::Refused(_)))));
+    }
+
+    #[test]
+    fn a_pair_ends_as_its_update_does() {
+        let finding = rows(&[(LOGIN, USER)], true);
+        let error = |code: &str| json!([{ "errorCode": code, "message": "no" }]);
+        let ended =
+            |finding: &CompositeItem, status, body: &Value| landing(&step(), finding, &answer(status, body));
+        let id = || RecordId::parse(LOGIN).unwrap();
+        let done = ended(&finding, 204, &Value::Null);
+        assert!(matches!(done, Landing::Ended(StepOutcome::Done { id: done }) if done == id()));
+        assert!(matches!(ended(&finding, 400, &error("UNABLE_TO_LOCK_ROW")), Landing::Locked(_)));
+        let refused = ended(&finding, 400, &error("CANNOT_FREEZE_SELF"));
+        assert!(matches!(refused, Landing::Ended(StepOutcome::Refused(_))));
+        let halted = ended(&rows(&[], true), 400, &error("PROCESSING_HALTED"));
+        assert!(
+            matches!(halted, Landing::Ended(StepOutcome::Refused(refusal)) if refusal.code == "NOT_FOUND")
+        );
+        let unclear = ended(&answer(200, &json!({})), 400, &error("PROCESSING_HALTED"));
+        assert!(matches!(unclear, Landing::Ended(StepOutcome::Unknown { .. })));
+    }
+}

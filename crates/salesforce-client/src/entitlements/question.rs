@@ -121,3 +121,60 @@ pub(super) fn number(row: &Row, field: &str) -> Option<i64> {
 pub(super) fn unreadable(object: &str) -> CallError {
     CallError::not_sent(format!("a row of {object} lacks what was asked for"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question() -> Question<'static> {
+        Question {
+            object: "UserRole",
+            fields: &["Id", "Name"],
+            optional: vec!["DeveloperName", "Parent.PortalType"],
+            only: None,
+            narrower: Condition::eq("PortalType", "None").ok(),
+        }
+    }
+
+    fn refusal(code: &str, message: &str) -> Refusal {
+        Refusal {
+            status: 400,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            fields: Vec::new(),
+            records: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_hidden_field_is_left_out_and_the_others_are_still_asked_for() {
+        let mut question = question();
+        let message = "\nSELECT Id, Name, DeveloperName, Parent.PortalType FROM UserRole\n ^\nERROR at Row:1:Column:8\n\
+                       No such column 'PortalType' on entity 'UserRole'.";
+        let next = question.give_way(refusal("INVALID_FIELD", message)).unwrap();
+        assert!(matches!(next, Next::AskAgain));
+        assert_eq!(question.optional, ["DeveloperName"]);
+        let next = question.give_way(refusal("INVALID_FIELD", "Kein solches Feld")).unwrap();
+        assert!(matches!(next, Next::AskAgain) && question.optional.is_empty(), "nobody knows which");
+        let next = question.give_way(refusal("INVALID_FIELD", "No such column 'Name'")).unwrap();
+        assert!(matches!(next, Next::Absent), "without it the rows say nothing");
+    }
+
+    #[test]
+    fn too_many_rows_are_asked_for_more_narrowly_once() {
+        let mut question = question();
+        let too_large = || refusal("OPERATION_TOO_LARGE", "");
+        assert!(matches!(question.give_way(too_large()), Ok(Next::AskAgain)));
+        let query = question.query().unwrap().to_string();
+        assert!(query.ends_with("FROM UserRole WHERE PortalType = 'None'"), "{query}");
+        assert!(matches!(question.give_way(too_large()), Err(CallError::Refused(_))));
+    }
+
+    #[test]
+    fn only_an_object_that_the_org_lacks_is_absent() {
+        assert!(matches!(question().give_way(refusal("INVALID_TYPE", "")), Ok(Next::Absent)));
+        for code in ["INSUFFICIENT_ACCESS", "MALFORMED_QUERY", "QUERY_TOO_COMPLICATED"] {
+            assert!(matches!(question().give_way(refusal(code, "")), Err(CallError::Refused(_))), "{code}");
+        }
+    }
+}
