@@ -421,3 +421,81 @@ async fn a_trail_that_was_tampered_with_ends_with_another_exit_code() {
         &["broken at entry 3 (id-eve, 2026-03-01T12:00:00Z)"],
     );
 }
+
+const RULES: &str = r#"[targets.staff]
+object = "User"
+[targets.staff.fields]
+Username = 'username(user.userName)'
+LastName = 'family_name(user)'
+FirstName = 'user.name.givenName'
+Alias = { value = 'alias(user)', on = "create" }
+Email = 'email(user)'
+TimeZoneSidKey = { default = "GMT" }
+LocaleSidKey = { default = "en_US" }
+LanguageLocaleKey = { default = "en_US" }
+EmailEncodingKey = { default = "UTF-8" }
+
+[[grants]]
+name = "sales"
+when = 'user.title == "Seller"'
+permission-sets = ["Sales_Basics"]
+"#;
+
+#[tokio::test]
+async fn what_a_gateway_gives_and_takes_away_is_told_from_its_ledger() {
+    let world = World::start().await;
+    world.write("acme.toml", RULES);
+    let config = world.config().replace("username-domain", "mapping = \"acme.toml\"\nusername-domain");
+    world.write("gangway.toml", &config);
+    let served = world.serve();
+    let body = value!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": "ada@acme.example",
+        "name": { "givenName": "Ada", "familyName": "Lovelace" },
+        "emails": [{ "value": "ada@acme.example", "primary": true }],
+        "title": "Seller",
+        "entitlements": [{ "value": "Report_Export" }],
+    });
+    let created = served.post("/Users", &body).await;
+    assert_eq!(created.status(), 201, "{}", created.text().await.unwrap());
+    let created: Value = created.json().await.unwrap();
+    let id = created["id"].as_str().unwrap();
+    // No secret is needed to look.
+    std::fs::remove_file(world.path("client-secret")).unwrap();
+    for (set, by) in
+        [("Sales_Basics", "the rule sales"), ("Report_Export", "the identity's entitlements or roles")]
+    {
+        let told = told(&world, &["who-has", &format!("permission-set:{set}")]);
+        let holder = &told["holders"][0];
+        assert_eq!((&holder["identity"], &holder["userName"]), (&id.into(), &"ada@acme.example".into()));
+        assert_eq!(
+            (&holder["grant"]["state"], &holder["grant"]["target"]),
+            (&"granted".into(), &"staff".into())
+        );
+        let why = shown(&world, &["why", "ada@acme.example", set]);
+        assert_says(&why, &["granted", by, "by entra with change ", "now"]);
+    }
+    let to_purser = value!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{ "op": "replace", "path": "title", "value": "Purser" }],
+    });
+    let patched = served.send(reqwest::Method::PATCH, &format!("/Users/{id}"), &to_purser).await;
+    assert!(patched.status().is_success(), "{}", patched.text().await.unwrap());
+    assert_eq!(told(&world, &["who-has", "Sales_Basics"])["holders"], value!([]));
+    let ended = &told(&world, &["why", id, "Sales_Basics"])["periods"][0]["ended"];
+    assert_eq!(ended["client"], "entra");
+    assert!(ended["change"].is_string() && ended["why"].is_string(), "{ended}");
+    let exported = shown(&world, &["export"]);
+    let last: Value = serde_json::from_str(exported.lines().last().unwrap()).unwrap();
+    assert_eq!(last["change"], ended["change"]);
+    assert!(last["grants"][0].as_str().unwrap().starts_with("ended permission-set:0PS"), "{last}");
+
+    let removed = served.send(reqwest::Method::DELETE, &format!("/Users/{id}"), &Value::Null).await;
+    assert_eq!(removed.status(), 204);
+    assert_eq!(told(&world, &["who-has", "Report_Export"])["holders"], value!([]));
+    assert_says(
+        &shown(&world, &["why", id, "Report_Export"]),
+        &["granted", "the identity was removed (entra, change "],
+    );
+    assert_eq!(told(&world, &["verify"])["chains"][0]["finding"], Value::Null);
+}

@@ -148,8 +148,13 @@ impl Served {
 
     /// Sends a SCIM body.
     pub async fn post(&self, path: &str, body: &Value) -> reqwest::Response {
+        self.send(reqwest::Method::POST, path, body).await
+    }
+
+    /// Sends a SCIM body by some method.
+    pub async fn send(&self, method: reqwest::Method, path: &str, body: &Value) -> reqwest::Response {
         self.http
-            .post(format!("{}{path}", self.scim))
+            .request(method, format!("{}{path}", self.scim))
             .bearer_auth("first")
             .header("Content-Type", "application/scim+json")
             .body(body.to_string())

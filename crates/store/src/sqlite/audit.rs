@@ -16,6 +16,11 @@ use crate::{
 const TABLE: &str = "audit";
 const READ: &str = "read audit";
 
+/// A part of a tenant's trail, in the order of the rows: by the index of resources each page would sort all of it.
+pub(super) const PAGE: &str =
+    "SELECT at_ms, version, change, entry, number, resource, hash FROM audit NOT INDEXED
+                               WHERE tenant = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
+
 #[async_trait]
 impl Audit for SqliteStore {
     async fn audit_of(&self, tenant: &TenantId, resource: &ResourceId) -> Result<Vec<Audited>, StoreError> {
@@ -83,11 +88,7 @@ impl Audit for SqliteStore {
             .read_long(move |reader| {
                 let mut entries = Vec::new();
                 let Some(tenant) = reader.tenant(&tenant)? else { return Ok(entries) };
-                let mut select = reader.statement(
-                    "SELECT at_ms, version, change, entry, number, resource, hash FROM audit
-                     WHERE tenant = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
-                    READ,
-                )?;
+                let mut select = reader.statement(PAGE, READ)?;
                 let after = after.map_or(0, signed);
                 let mut found = select.query(params![tenant.0, after, limit]).doing(READ)?;
                 while let Some(row) = found.next().doing(READ)? {

@@ -704,6 +704,21 @@ async fn whatever_is_done_to_the_trail_is_found() {
     }
 }
 
+/// A trail of millions is gone through as it lies in the file: sorting it would take its size in memory, at each page.
+#[tokio::test]
+async fn the_trail_is_read_in_the_order_of_its_rows() {
+    let here = Here::open();
+    here.store.record(create("ada", user("ada"))).await.unwrap();
+    let connection = Connection::open(here.path()).unwrap();
+    for sql in [chain::TRAIL, audit::PAGE] {
+        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let nothing = vec![rusqlite::types::Null; plan.parameter_count()];
+        let steps = plan.query_map(rusqlite::params_from_iter(nothing), |row| row.get(3)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        assert!(steps.iter().all(|step| !step.contains("B-TREE") && !step.contains("INDEX")), "{steps:?}");
+    }
+}
+
 /// Who knows how the chain is made can shorten it, and make it anew.
 #[tokio::test]
 async fn a_trail_that_was_shortened_with_care_is_found_by_a_head_that_was_noted() {
