@@ -53,6 +53,11 @@ async fn leads_and_contacts() {
     replay("leads-and-contacts").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn entitlements() {
+    replay("entitlements").await;
+}
+
 /// A folder that is not named above would never be played.
 #[test]
 fn every_example_is_played() {
@@ -67,6 +72,7 @@ fn every_example_is_played() {
     assert_eq!(
         folders,
         [
+            "entitlements",
             "entra",
             "helloid-generic-scim",
             "helloid-salesforce-scim",
