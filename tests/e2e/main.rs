@@ -9,6 +9,7 @@ mod addresses;
 mod adoption;
 mod checklist;
 mod crash;
+mod entitlements;
 mod examples;
 mod faults;
 mod lists;

@@ -111,6 +111,16 @@ impl Org {
         self.post("licenses", &json!({"Salesforce": total})).await;
     }
 
+    /// So many seats there are from now on, by name; see `docs/simulated-org.md`.
+    pub async fn seats(&self, seats: Value) {
+        self.post("licenses", &seats).await;
+    }
+
+    /// What a User has, by name: see `docs/simulated-org.md`.
+    pub async fn grants_of(&self, username: &str) -> Value {
+        self.get(&format!("users/{username}/grants")).await
+    }
+
     /// This keeps a User active from now on, by the names of the org's data; nothing does: an empty list.
     pub async fn block(&self, username: &str, blockers: &[&str]) {
         self.post(&format!("users/{username}/blockers"), &json!({"blockers": blockers})).await;

@@ -88,6 +88,24 @@ impl Catalogues {
         self.not_older(store, org, now, Age::Seats).await
     }
 
+    /// The same with its seats as they are now that Salesforce has refused somebody: read again, unless what is known
+    /// explains it already.
+    pub(crate) async fn after_a_refusal(
+        &self,
+        store: &(dyn Store + '_),
+        org: &Org,
+        now: Timestamp,
+        explains: impl Fn(&Catalogue) -> bool,
+    ) -> Result<Arc<Catalogue>, CallError> {
+        let reading = self.reading_of(org.name());
+        let _reading = reading.lock().await;
+        let known = self.lock().get(org.name()).cloned();
+        match known {
+            Some(known) if explains(&known.catalogue) => Ok(known.catalogue),
+            known => self.read(store, org, known.as_ref(), now, Age::Seats).await,
+        }
+    }
+
     /// What is known without asking the org.
     pub(crate) fn known(&self, org: &OrgName) -> Option<Arc<Catalogue>> {
         self.lock().get(org).map(|known| Arc::clone(&known.catalogue))
@@ -143,10 +161,7 @@ impl Catalogues {
         if let Some(known) = fresh() {
             return Ok(known.catalogue);
         }
-        let reading = {
-            let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(reading.entry(org.name().clone()).or_default())
-        };
+        let reading = self.reading_of(org.name());
         let _reading = reading.lock().await;
         if self.known(org.name()).is_none() {
             self.recall(store, org.name()).await;
@@ -189,6 +204,11 @@ impl Catalogues {
         let known = Known { catalogue: Arc::clone(&catalogue), read, seats_read: now };
         self.lock().insert(org.name().clone(), known);
         Ok(catalogue)
+    }
+
+    fn reading_of(&self, org: &OrgName) -> Arc<tokio::sync::Mutex<()>> {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(reading.entry(org.clone()).or_default())
     }
 
     /// What was known when Gangway last ran.

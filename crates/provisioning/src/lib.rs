@@ -41,6 +41,6 @@ pub use error::ProvisionError;
 pub use offers::Offer;
 pub use provisioner::Provisioner;
 pub use request::{Answer, Caller, Operation, Regroup, Request, Warning, Written};
-pub use tenant::{ScimDelete, Settings, Tenant};
 pub use salesforce_types::EntitlementKind;
+pub use tenant::{ScimDelete, Settings, Tenant};
 pub use users::IdentityPlan;

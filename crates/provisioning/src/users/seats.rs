@@ -142,8 +142,11 @@ impl UserChange {
         if refusal.code != NO_SEAT {
             return None;
         }
-        let catalogue = self.catalogue_with_seats(bound).await.ok()?;
-        full(&catalogue, of?).map(|full| full.error(bound))
+        let (of, now) = (of?, self.inner.clock.now());
+        let explains = |catalogue: &Catalogue| full(catalogue, of).is_some();
+        let catalogue =
+            self.inner.catalogue.after_a_refusal(&*self.inner.store, bound.org, now, explains).await;
+        full(&*catalogue.ok()?, of).map(|full| full.error(bound))
     }
 
     async fn catalogue_with_seats(&self, bound: &Bound<'_>) -> Result<Arc<Catalogue>, Stop> {

@@ -1,0 +1,262 @@
+//! Every kind of entitlement: given, given again, taken, taken when it is not there; what does not fit, what has no seat, and what
+//! ends.
+
+use e2e::{Answered, Org, Scene, Tool, World, tool::person};
+use serde_json::{Value, json};
+
+use super::{ORG, STAFF, held, patch, shown};
+
+/// A kind with one of its entitlements, and where the org's control page lists it.
+const KINDS: [(&str, &str, &str); 8] = [
+    ("PermissionSet", "Dock_Reports", "permission-sets"),
+    ("PermissionSetGroup", "Dock_Team", "permission-set-groups"),
+    ("PermissionSetLicense", "DockConsole", "permission-set-licences"),
+    ("PublicGroup", "Dock Workers", "groups"),
+    ("Queue", "Dock Requests", "queues"),
+    ("PackageLicense", "dock", "packages"),
+    ("Territory", "Harbour", "territories"),
+    ("Role", "Pilot", "role"),
+];
+
+async fn world(mapping: &str) -> World {
+    World::of_scene(&Scene::new(&format!("{mapping}\n{STAFF}"), ORG), |_| ()).await
+}
+
+async fn ada(tool: &Tool) -> String {
+    let id = tool.post("/Users", &person("ada@acme.example")).await.expect(201).id();
+    format!("/Users/{id}")
+}
+
+fn ask(list: &str, kind: &str, name: &str) -> Value {
+    json!([{"op": "add", "path": list, "value": [{"value": name, "type": kind}]}])
+}
+
+async fn give(tool: &Tool, path: &str, kind: &str, name: &str) -> Answered {
+    tool.patch(path, ask(if kind == "Role" { "roles" } else { "entitlements" }, kind, name)).await
+}
+
+fn list_of(kind: &str) -> &'static str {
+    if kind == "Role" { "roles" } else { "entitlements" }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_is_given_once_and_taken_once() {
+    let world = world("").await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    for (kind, name, page) in KINDS {
+        let answer = give(&tool, &path, kind, name).await.expect(200).json();
+        assert!(held(&org, "ada@acme.example", page).await.contains(&name.to_owned()), "{kind} is not given");
+        let element =
+            shown(&answer, list_of(kind), kind).unwrap_or_else(|| panic!("{kind} is not shown: {answer}"));
+        let id = element["value"].as_str().unwrap().to_owned();
+
+        let before = org.calls().await.api;
+        let _ = give(&tool, &path, kind, &id).await.expect(200);
+        assert_eq!(org.calls().await.api, before, "{kind}: what is there costs no call");
+
+        let remove = format!("{}[value eq \"{id}\"]", list_of(kind));
+        let answer = patch(&tool, &path, json!([{"op": "remove", "path": remove}])).await.expect(200).json();
+        assert!(
+            !held(&org, "ada@acme.example", page).await.contains(&name.to_owned()),
+            "{kind} is not taken"
+        );
+        assert_eq!(shown(&answer, list_of(kind), kind), None, "{kind} is shown");
+
+        let before = org.calls().await.api;
+        let _ = patch(&tool, &path, json!([{"op": "remove", "path": remove}])).await.expect(200);
+        assert_eq!(org.calls().await.api, before, "{kind}: what is not there is not taken");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_gave_by_hand_becomes_ours_when_it_is_asked_for_and_is_left_alone_otherwise() {
+    let world = world("").await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    let by_hand = by_hand(&org, "ada@acme.example", "Dock_Reports").await;
+    // Nobody asks for it: every kind of sync leaves it alone.
+    let read = tool.get(&path).await.expect(200).json();
+    let _ = tool.put(&path, &read).await.expect(200);
+    let _ = patch(&tool, &path, json!([{"op": "replace", "path": "title", "value": "Countess"}]))
+        .await
+        .expect(200);
+    let _ =
+        patch(&tool, &path, json!([{"op": "replace", "path": "active", "value": false}])).await.expect(200);
+    let _ =
+        patch(&tool, &path, json!([{"op": "replace", "path": "active", "value": true}])).await.expect(200);
+    assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, ["Dock_Reports"]);
+    // Somebody does: the duplicate is a success, and from then on it is ours to take.
+    let answer = give(&tool, &path, "PermissionSet", "Dock_Reports").await.expect(200).json();
+    assert!(shown(&answer, "entitlements", "PermissionSet").is_some());
+    let remove = json!([{"op": "remove", "path": format!("entitlements[value eq \"{by_hand}\"]")}]);
+    let _ = patch(&tool, &path, remove).await.expect(200);
+    assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_gangway_is_the_authority_what_nobody_asked_for_goes() {
+    let world = world("[entitlements]\nownership = { permission-set = \"authoritative\" }\n").await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    let _ = give(&tool, &path, "PublicGroup", "Dock Workers").await.expect(200);
+    let _ = by_hand(&org, "ada@acme.example", "Dock_Reports").await;
+    let _ = patch(&tool, &path, json!([{"op": "replace", "path": "title", "value": "Countess"}]))
+        .await
+        .expect(200);
+    assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, [""; 0]);
+    assert_eq!(held(&org, "ada@acme.example", "groups").await, ["Dock Workers"], "other kinds are managed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_licence_does_not_allow_is_refused_and_named_and_nothing_changes() {
+    let world = world("").await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    let before = tool.get(&path).await.expect(200).json();
+    // It is for holders of a licence that ada does not have.
+    let answer = give(&tool, &path, "PermissionSet", "Dock_Access").await.expect(400).json();
+    assert!(answer["detail"].as_str().unwrap().contains("Dock Access"), "{answer}");
+    assert_eq!(tool.get(&path).await.expect(200).json(), before);
+    assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, [""; 0]);
+    // Beside something else it is a warning, and the rest lands.
+    let both = json!([
+        {"op": "replace", "path": "title", "value": "Countess"},
+        {"op": "add", "path": "entitlements", "value": [{"value": "Dock_Access"}]},
+    ]);
+    let answer = tool.patch(&path, both).await.expect(200);
+    assert!(answer.header("x-gangway-warnings").unwrap_or_default().contains("grant-refused"));
+    assert_eq!(answer.json()["title"], "Countess");
+    assert_eq!(shown(&answer.json(), "entitlements", "PermissionSet"), None, "reads show what has landed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_unknown_ambiguous_or_one_too_many_is_refused_with_what_would_help() {
+    let world = world("").await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    let before = tool.get(&path).await.expect(200).json();
+    let calls = org.calls().await.api;
+    for (body, says) in [
+        (
+            json!([{"op": "add", "path": "entitlements", "value": [{"value": "Dock_Nothing"}]}]),
+            "Dock_Nothing",
+        ),
+        (json!([{"op": "add", "path": "entitlements", "value": [{"value": "Twins"}]}]), "ambiguous"),
+        (
+            json!([{"op": "add", "path": "roles", "value": [{"value": "Pilot"}, {"value": "CEO"}]}]),
+            "one role",
+        ),
+        (
+            json!([{"op": "add", "path": "roles", "value": [{"value": "0PS000000000001AAA"}]}]),
+            "0PS000000000001AAA",
+        ),
+    ] {
+        let answer = tool.patch(&path, body).await.expect(400).json();
+        assert_eq!(answer["scimType"], "invalidValue");
+        assert!(answer["detail"].as_str().unwrap().contains(says), "{answer}");
+    }
+    assert_eq!(tool.get(&path).await.expect(200).json(), before);
+    assert!(org.calls().await.api - calls < 30, "a name that is not there is not looked for again and again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_seat_it_is_403_with_the_numbers_or_waits() {
+    let world = world("").await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    org.seats(json!({"dock": 0})).await;
+    let answer = give(&tool, &path, "PackageLicense", "dock").await.expect(403).json();
+    assert!(answer["detail"].as_str().unwrap().contains("0 of 0 are taken"), "{answer}");
+    assert_eq!(shown(&tool.get(&path).await.expect(200).json(), "entitlements", "PackageLicense"), None);
+    org.set_seats(0).await;
+    let answer = tool.post("/Users", &person("grace@acme.example")).await.expect(403).json();
+    assert!(answer["detail"].as_str().unwrap().contains("user licence Salesforce"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_joiner_with_everything_is_one_call() {
+    let world = world("").await;
+    let (tool, org) = (world.tool(), world.org());
+    let _ = ada(&tool).await;
+    let before = org.calls().await.api;
+    let mut grace = person("grace@acme.example");
+    grace["entitlements"] = json!([
+        {"value": "Dock Sales", "type": "Profile"}, {"value": "Dock_Reports"}, {"value": "Dock_More"}, {"value": "Dock_Most"},
+        {"value": "Dock Workers", "type": "PublicGroup"}, {"value": "Dock Requests", "type": "Queue"},
+    ]);
+    grace["roles"] = json!([{"value": "Pilot"}]);
+    let answer = tool.post("/Users", &grace).await.expect(201);
+    assert_eq!(org.calls().await.api - before, 1);
+    let body = answer.json();
+    assert_eq!(body["entitlements"].as_array().map(Vec::len), Some(6), "{body}");
+    assert_eq!(body["roles"][0]["display"], "Pilot");
+    assert_eq!(held(&org, "grace@acme.example", "permission-sets").await.len(), 3);
+    assert_eq!(held(&org, "grace@acme.example", "profile").await, ["Dock Sales"]);
+    let again = tool.put(&format!("/Users/{}", answer.id()), &body).await.expect(200).json();
+    assert_eq!(again["meta"]["version"], body["meta"]["version"]);
+    assert_eq!(org.calls().await.api - before, 1, "an unchanged PUT costs nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_give_and_take_and_a_profile_that_nobody_asks_for_any_more_is_replaced() {
+    let rules = r#"
+[entitlements]
+least-privileged = { Salesforce = "Standard User" }
+
+[[grants]]
+name = "docks"
+when = 'user.title == "Docker"'
+permission-sets = ["Dock_Reports"]
+profile = "Dock Sales"
+role = "Pilot"
+"#;
+    let world = world(rules).await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    let _ =
+        patch(&tool, &path, json!([{"op": "replace", "path": "title", "value": "Docker"}])).await.expect(200);
+    assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, ["Dock_Reports"]);
+    assert_eq!(held(&org, "ada@acme.example", "profile").await, ["Dock Sales"]);
+    assert_eq!(held(&org, "ada@acme.example", "role").await, ["Pilot"]);
+    let _ = patch(&tool, &path, json!([{"op": "replace", "path": "title", "value": "Countess"}]))
+        .await
+        .expect(200);
+    assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, [""; 0]);
+    assert_eq!(held(&org, "ada@acme.example", "profile").await, ["Standard User"]);
+    assert_eq!(held(&org, "ada@acme.example", "role").await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaver_keeps_what_he_had_and_has_it_when_he_is_back_and_what_is_stripped_comes_back_too() {
+    let world = World::of_scene(
+        &Scene::new(
+            &STAFF.replace("object = \"User\"", "object = \"User\"\nstrip = [\"permission-set\"]"),
+            ORG,
+        ),
+        |_| (),
+    )
+    .await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    let _ = give(&tool, &path, "PermissionSet", "Dock_Reports").await.expect(200);
+    let _ = give(&tool, &path, "PublicGroup", "Dock Workers").await.expect(200);
+    let _ =
+        patch(&tool, &path, json!([{"op": "replace", "path": "active", "value": false}])).await.expect(200);
+    assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, [""; 0], "it is stripped");
+    assert_eq!(held(&org, "ada@acme.example", "groups").await, ["Dock Workers"]);
+    let back = patch(&tool, &path, json!([{"op": "replace", "path": "active", "value": true}]))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, ["Dock_Reports"]);
+    assert!(shown(&back, "entitlements", "PermissionSet").is_some());
+}
+
+/// An administrator gives ada a permission set, past Gangway. Answers the set's id.
+async fn by_hand(org: &Org, username: &str, set: &str) -> String {
+    let id = |record: &serde_json::Map<String, Value>| record["Id"].as_str().unwrap().to_owned();
+    let (user, set) = (id(&org.user(username).await), id(&org.one("PermissionSet", "Name", set).await));
+    org.make("PermissionSetAssignment", &json!({"AssigneeId": user, "PermissionSetId": set})).await;
+    set
+}
