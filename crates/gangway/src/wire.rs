@@ -200,7 +200,9 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
     let caretaker = tokio::spawn(look_after(Arc::clone(&health)));
     let tasks = tokio::spawn({
         let provisioner = provisioner.clone();
-        async move { provisioner.run_tasks().await }
+        async move {
+            tokio::join!(provisioner.run_tasks(), provisioner.keep_groups_published());
+        }
     });
     Ok(Gateway {
         addr,
@@ -364,7 +366,10 @@ impl Gateway {
         let orgs = tenants::orgs(&config.orgs, &current.config.orgs, &current.orgs, &self.vault, &self.clock);
         self.provisioner.replace_tenants(tenants::provisioned(&config.tenants), orgs.clone());
         let provisioner = self.provisioner.clone();
-        tokio::spawn(async move { remember_targets(&provisioner).await });
+        tokio::spawn(async move {
+            remember_targets(&provisioner).await;
+            provisioner.publish_groups().await;
+        });
         self.door.replace_tenants(tenants::served(&config.tenants));
         self.health.state.store(Arc::new(state(&config, &orgs, false)));
         let before = std::mem::replace(&mut *current, Current { config, orgs }).orgs;

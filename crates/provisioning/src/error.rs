@@ -7,6 +7,8 @@ use salesforce_types::{EntitlementRef, RecordId, Refusal};
 use store::StoreError;
 use translation::FieldRefusal;
 
+use crate::groups::NAMED;
+
 /// Why a request was not carried out, and what was kept of it.
 ///
 /// Every variant but [`ProvisionError::RollingForward`] and [`ProvisionError::WillBeDone`] means that nothing was kept.
@@ -90,6 +92,21 @@ pub enum ProvisionError {
         /// What was not given, by its name, and why.
         refused: Vec<(String, Box<ProvisionError>)>,
     },
+    /// Some members of a Group have joined or left, and some have not.
+    #[error("{}", describe_not_all_members(*.done, *.rolled_back, .refused))]
+    NotAllMembers {
+        /// How many have, and it is kept.
+        done: usize,
+        /// Whether what was done was undone; then `done` are those of whom that could not be.
+        rolled_back: bool,
+        /// Who has not, and why.
+        refused: Vec<(ResourceId, Box<ProvisionError>)>,
+    },
+    /// A client cannot take away a Group that is made from the catalogue.
+    #[error(
+        "the group is made from what the Salesforce org offers: a client cannot delete it; take its members out, or take it out of `[[groups.publish]]`"
+    )]
+    Published,
     /// A person has to decide first.
     #[error("{why}; a person has to decide (hold {hold}): see `gangway holds`")]
     Held {
@@ -187,7 +204,6 @@ fn describe_partly(landed: &[TargetName], failed: &[(TargetName, Box<ProvisionEr
 }
 
 fn describe_not_all(granted: usize, refused: &[(String, Box<ProvisionError>)]) -> String {
-    const NAMED: usize = 20;
     let mut words: Vec<String> =
         refused.iter().take(NAMED).map(|(name, error)| format!("`{name}` was not given: {error}")).collect();
     if refused.len() > NAMED {
@@ -196,6 +212,26 @@ fn describe_not_all(granted: usize, refused: &[(String, Box<ProvisionError>)]) -
     if granted > 0 {
         words.push(format!("{granted} other steps are done and kept; a repeat sends only what is missing"));
     }
+    words.join("; ")
+}
+
+fn describe_not_all_members(
+    done: usize,
+    rolled_back: bool,
+    refused: &[(ResourceId, Box<ProvisionError>)],
+) -> String {
+    let named = refused.iter().take(NAMED).map(|(id, error)| format!("{id}: {error}"));
+    let mut words =
+        vec![format!("{} members were refused: {}", refused.len(), named.collect::<Vec<_>>().join("; "))];
+    if refused.len() > NAMED {
+        words.push(format!("and {} more, all of them in the group's `refused`", refused.len() - NAMED));
+    }
+    words.push(match (rolled_back, done) {
+        (true, 0) => "the group is as before".to_owned(),
+        (true, left) => format!("of the others all but {left} are as before"),
+        (false, 0) => "nobody else was concerned".to_owned(),
+        (false, done) => format!("{done} others are done and kept; a repeat sends only what is missing"),
+    });
     words.join("; ")
 }
 
@@ -217,6 +253,9 @@ impl ProvisionError {
         let refusal = match self {
             Self::Refused { refusal, .. } => refusal,
             Self::Partly { failed, .. } => return failed.iter().find_map(|(_, error)| error.refusal_rule()),
+            Self::NotAllMembers { refused, .. } => {
+                return refused.first().and_then(|(_, error)| error.refusal_rule());
+            }
             Self::NotAllGranted { refused, .. } => {
                 return refused.iter().find_map(|(_, error)| error.refusal_rule());
             }

@@ -1,36 +1,113 @@
-//! The life of one change of a Group: decided and recorded at its turn. Plain groups are Gangway's own, so there is no call
-//! and nothing to journal: the record is durable by itself.
+//! The life of one change of a Group.
+//!
+//! A Group that nobody's access depends on is Gangway's own: its change is decided and recorded at its turn, and costs no call.
+//! Where members get something by it (it stands for an entitlement, or rules look at memberships) the change is a parent with
+//! one child for each identity that joins or leaves. The parent has the Group's turn while its children take the turns of their
+//! identities, never the other way round; each child records the membership together with what came of it.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `standing.rs` | what a Group stands for |
+//! | `members.rs` | the members that a request names |
+//! | `admit.rs` | who cannot be a member, found out before any call |
+//! | `children.rs` | who joins, leaves and stays, all at once |
+//! | `course.rs` | parent and children, from the journal to the record |
+//! | `journal.rs` | durable first, and what ends it |
+//! | `publish.rs` | Groups that are made from the catalogue |
+
+mod admit;
+mod children;
+mod course;
+mod journal;
+mod members;
+mod publish;
+mod standing;
+
+pub(crate) use admit::NAMED;
+pub(crate) use publish::{CLIENT as PUBLISHER, publish};
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
+use admit::Offenders;
+use course::{After, Course};
+use journal::Before;
+use members::{as_wanted, with_members};
 use model::{ChangeId, ResourceId, ResourceKind, Timestamp};
-use salesforce_types::RecordId;
-use scim_types::{Filter, Registry, Resource, ResourceType, ScimType};
-use serde_json::{Value, json};
-use store::{
-    AuditEntry, Change, ChangeOutcome, Member, Query, Record, Recorded, ResourceWrite, StoredResource, Window,
-};
+use scim_types::{Filter, Registry, Resource, ResourceType};
+use serde_json::Value;
+use standing::Standing;
+use store::{OpenChange, Query, StoreError, StoredResource, Window};
 use tokio::sync::oneshot;
 
 use crate::{
-    Answer, Caller, ProvisionError, Request, Tenant, Written,
+    Answer, Caller, Operation, ProvisionError, Request, Written, fingerprint,
     provisioner::Inner,
-    users::{action, body_of},
+    turns::Turn,
+    users::{Entry, Scene, body_of},
     wish::{Wish, missing},
 };
+
+type Reply = Result<Answer, ProvisionError>;
+
+/// How long a caller is asked to wait where nothing better is known.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// Pauses between tries of a change that has to be finished: doubled from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// An equal POST by the same client joins a change for so long (design §3).
+const REPEAT_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+/// Nobody else writes a Group during its turn, so that more tries than this mean a fault.
+const MAX_TRIES: u32 = 8;
 
 /// One change of one Group.
 pub(crate) struct GroupChange {
     inner: Arc<Inner>,
-    tenant: Arc<Tenant>,
+    scene: Arc<Scene>,
     caller: Caller,
     request: Request,
     wish: Wish,
     id: ResourceId,
     change: ChangeId,
+    accepted: Timestamp,
+    /// Of a create: tells a repeat.
+    fingerprint: Option<[u8; 32]>,
+    /// Where the change stands in the journal. Held while that is written.
+    entry: tokio::sync::Mutex<Entry>,
+    /// Where the caller waits, while it does.
+    reply: Mutex<Option<oneshot::Sender<Reply>>>,
+    /// Whether some of its children may have landed: it was checked before, and goes on to its end.
+    has_begun: AtomicBool,
+    /// The Group as it was before it began.
+    before: OnceLock<Before>,
+}
+
+/// Why a try did not end in an answer.
+#[derive(Debug)]
+enum Stop {
+    /// The Group has changed meanwhile: decide anew.
+    Again,
+    /// Gangway is stopping. What is open is finished by the next start.
+    LeftOpen,
+    /// It ends so.
+    Fail(ProvisionError),
+}
+
+impl From<ProvisionError> for Stop {
+    fn from(error: ProvisionError) -> Self {
+        Self::Fail(error)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Fail(error.into())
+    }
 }
 
 impl GroupChange {
@@ -39,163 +116,194 @@ impl GroupChange {
         inner: &Arc<Inner>,
         caller: &Caller,
         request: Request,
-    ) -> Result<Self, ProvisionError> {
-        let wish = Wish::read(kind(), &request)?;
+    ) -> Result<Arc<Self>, ProvisionError> {
         let id = match &request.id {
             Some(id) => ResourceId::from_text(id.clone()),
             None => inner.ids.resource(),
         };
+        let change = inner.ids.change();
+        Self::new(inner, caller, request, id, change, inner.clock.now()).map(Arc::new)
+    }
+
+    /// Takes up an open change and works on it in the background.
+    pub(crate) fn resume(
+        inner: &Arc<Inner>,
+        caller: &Caller,
+        request: Request,
+        open: OpenChange,
+    ) -> Result<(), ProvisionError> {
+        let OpenChange { change, request: journalled, .. } = open;
+        let resumed = Self::new(inner, caller, request, change.resource, change.id, change.accepted)?;
+        *resumed.entry.try_lock().expect("nobody else has it yet") = Entry::Open;
+        resumed.has_begun.store(true, Ordering::Relaxed);
+        if let Some(before) = Before::journalled(&journalled) {
+            let _ = resumed.before.set(before);
+        }
+        Arc::new(resumed).start(None);
+        Ok(())
+    }
+
+    fn new(
+        inner: &Arc<Inner>,
+        caller: &Caller,
+        request: Request,
+        id: ResourceId,
+        change: ChangeId,
+        accepted: Timestamp,
+    ) -> Result<Self, ProvisionError> {
+        let wish = Wish::read(kind(), &request)?;
+        let fingerprint = match &wish {
+            Wish::Create(resource) => Some(fingerprint::of(resource)),
+            _ => None,
+        };
         Ok(Self {
+            scene: Scene::now(inner, &caller.tenant)?,
             inner: Arc::clone(inner),
-            tenant: inner.tenant(&caller.tenant)?,
             caller: caller.clone(),
             request,
             wish,
             id,
-            change: inner.ids.change(),
+            change,
+            accepted,
+            fingerprint,
+            entry: tokio::sync::Mutex::new(Entry::None),
+            reply: Mutex::new(None),
+            has_begun: AtomicBool::new(false),
+            before: OnceLock::new(),
         })
     }
 
-    /// There is none to take up: a Group's change is never left open.
-    pub(crate) fn resume(
-        _: &Arc<Inner>,
-        _: &Caller,
-        _: Request,
-        change: &Change,
-    ) -> Result<(), ProvisionError> {
-        Err(ProvisionError::Misconfigured(format!(
-            "the change {} of a Group was journalled by a newer version of Gangway",
-            change.id
-        )))
+    /// Does it, and waits for its end as long as a caller may. A caller that stops waiting cancels nothing.
+    pub(crate) async fn answer(self: Arc<Self>) -> Reply {
+        let (tell, mut told) = oneshot::channel();
+        Arc::clone(&self).start(Some(tell));
+        match tokio::time::timeout(self.inner.settings.answer_within, &mut told).await {
+            Ok(answer) => self.heard(answer.ok()).await,
+            Err(_) => self.out_of_time(told).await,
+        }
     }
 
-    /// Does it. A caller that stops waiting cancels nothing.
-    pub(crate) async fn answer(self) -> Result<Answer, ProvisionError> {
-        let (tell, told) = oneshot::channel();
+    /// The answer; or the work has ended without a word: Gangway is stopping. An open change is taken up at the next start.
+    async fn heard(&self, answer: Option<Reply>) -> Reply {
+        match answer {
+            Some(answer) => answer,
+            None if *self.entry.lock().await == Entry::Open => Err(self.goes_on()),
+            None => Err(busy("Gangway is stopping")),
+        }
+    }
+
+    /// The caller's time is up. The change goes on, and is durable from now on if it was not before.
+    async fn out_of_time(&self, mut told: oneshot::Receiver<Reply>) -> Reply {
+        // Under the lock: whether the journal says that the caller was answered, and whether it is, must agree.
+        let entry = self.entry.lock().await;
+        if *entry == Entry::Ended {
+            drop(entry);
+            return self.heard(told.await.ok()).await;
+        }
+        told.close();
+        drop(entry);
+        if let Ok(answer) = told.try_recv() {
+            return answer;
+        }
+        self.open(self.may_take_access_away(), None).await?;
+        Err(self.goes_on())
+    }
+
+    fn start(self: Arc<Self>, reply: Option<oneshot::Sender<Reply>>) {
+        *self.lock_reply() = reply;
+        // A place in the queue now, so that requests are done in the order in which they came.
+        let turn = self.inner.turns.enter(format!("{}/{}", self.caller.tenant, self.id));
         let inner = Arc::clone(&self.inner);
-        let turn = inner.turns.enter(format!("{}/{}", self.tenant.id, self.id));
         let change = self.change.clone();
         let work = async move {
             let turn = turn.await;
-            let answer = self.carry_out().await;
+            let ended = self.carry_out().await;
             drop(turn);
-            let _ = tell.send(answer);
+            let reply = self.lock_reply().take();
+            if let (Some(reply), Some(ended)) = (reply, ended) {
+                let _ = reply.send(ended);
+            }
         };
         inner.run(change, work, &inner);
-        told.await.unwrap_or_else(|_| {
-            let retry_after = std::time::Duration::from_secs(5);
-            Err(ProvisionError::Busy { why: "Gangway is stopping".into(), retry_after })
-        })
     }
 
-    async fn carry_out(&self) -> Result<Answer, ProvisionError> {
-        let stored = self.inner.store.get(&self.tenant.id, ResourceKind::Group, self.id.as_str()).await?;
-        if stored.is_none() && !matches!(self.wish, Wish::Create(_)) {
-            return Err(ProvisionError::NotFound { kind: ResourceKind::Group, id: self.id.to_string() });
+    /// Try after try until the change has an end. `None`: it is left open for the next start.
+    async fn carry_out(&self) -> Option<Reply> {
+        let mut pause = FIRST_PAUSE;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let error = match self.decide().await {
+                Ok(answer) => return Some(Ok(answer)),
+                Err(Stop::LeftOpen) => return None,
+                Err(Stop::Again) if tries < MAX_TRIES => continue,
+                Err(Stop::Again) => ProvisionError::VersionMismatch { kind: ResourceKind::Group },
+                Err(Stop::Fail(error)) => error,
+            };
+            let passes = matches!(
+                error,
+                ProvisionError::Store(_) | ProvisionError::Misconfigured(_) | ProvisionError::Busy { .. }
+            );
+            if !(passes && self.has_begun()) {
+                return Some(Err(self.give_up(error).await));
+            }
+            tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, %error, "a change of a group cannot come to its end now");
+            if !self.inner.pause(pause).await {
+                return None;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        if let (Some(tags), Some(stored)) = (&self.request.if_match, &stored)
+    }
+
+    /// Applies the request to the version that is current now, and does what that means.
+    async fn decide(&self) -> Result<Answer, Stop> {
+        let stored = self.stored().await?;
+        if stored.is_none() && !matches!(self.wish, Wish::Create(_)) {
+            let id = self.id.to_string();
+            return Err(ProvisionError::NotFound { kind: ResourceKind::Group, id }.into());
+        }
+        if let (Some(tags), Some(stored), false) = (&self.request.if_match, &stored, self.has_begun())
             && !tags.iter().any(|tag| stored.version.matches(tag))
         {
-            return Err(ProvisionError::VersionMismatch { kind: ResourceKind::Group });
+            return Err(ProvisionError::VersionMismatch { kind: ResourceKind::Group }.into());
         }
-        let current = stored.as_ref().map(with_members).transpose()?;
-        let Some(mut wanted) = self.wish.apply(kind(), current.as_ref())? else {
-            return self.delete(stored).await;
+        let current = stored.as_ref().map(as_requests_see_it).transpose()?;
+        let before = current.as_ref().map(Standing::of).transpose()?.unwrap_or_default();
+        let Some(wanted) = self.wish.apply(kind(), current.as_ref())? else {
+            if before.published && !self.is_publishing() && self.is_still_published(&before).await? {
+                return Err(ProvisionError::Published.into());
+            }
+            return self.follow(Course { stored, before, after: None }, Offenders::default()).await;
         };
-        self.check_members(&mut wanted, stored.as_ref()).await?;
-        if let (true, Some(stored)) = (current.as_ref() == Some(&wanted), &stored) {
-            return Ok(Answer::Updated(Written {
-                resource: stored.clone(),
-                warnings: Vec::new(),
-                changed: false,
-            }));
-        }
-        // Two groups must not take one name at once; ended when the name is recorded.
+        let mut offenders = Offenders::default();
+        let members = self.members(&wanted, stored.as_ref(), &mut offenders).await?;
         let name = wanted.display_name().ok_or_else(|| missing("displayName"))?.to_owned();
-        let was = current.as_ref().and_then(Resource::display_name);
-        let folded = scim_types::fold(&name);
-        let _name = if was.map(scim_types::fold).as_ref() == Some(&folded) {
-            None
-        } else {
-            let turn = self.inner.turns.enter(format!("{}/group-name/{folded}", self.tenant.id)).await;
-            self.check_name(&name).await?;
-            Some(turn)
-        };
-        self.write(stored, wanted).await
-    }
-
-    async fn write(
-        &self,
-        stored: Option<StoredResource>,
-        wanted: Resource,
-    ) -> Result<Answer, ProvisionError> {
-        let now = self.inner.clock.now();
-        let (write, result, status) = match &stored {
-            None => (ResourceWrite::Create(wanted.clone()), "created", 201),
-            Some(stored) => {
-                let body = wanted.clone();
-                (ResourceWrite::Replace { expected: stored.version, body }, "updated", 200)
-            }
-        };
-        self.record(write, result, status, now).await?;
-        // Read again for the members' display names.
-        let resource =
-            self.inner.store.get(&self.tenant.id, ResourceKind::Group, self.id.as_str()).await?.ok_or_else(
-                || ProvisionError::NotFound { kind: ResourceKind::Group, id: self.id.to_string() },
-            )?;
-        let written = Written { resource, warnings: Vec::new(), changed: true };
-        Ok(if stored.is_none() { Answer::Created(written) } else { Answer::Updated(written) })
-    }
-
-    async fn delete(&self, stored: Option<StoredResource>) -> Result<Answer, ProvisionError> {
-        if let Some(stored) = stored {
-            let write = ResourceWrite::Delete { expected: stored.version };
-            self.record(write, "deleted", 204, self.inner.clock.now()).await?;
-        }
-        Ok(Answer::Deleted)
-    }
-
-    async fn record(
-        &self,
-        write: ResourceWrite,
-        result: &str,
-        status: u16,
-        at: Timestamp,
-    ) -> Result<(), ProvisionError> {
-        let record = Record {
-            change: None,
-            tenant: self.tenant.id.clone(),
-            kind: ResourceKind::Group,
-            resource: self.id.clone(),
-            write,
-            links: Vec::new(),
-            grants: Vec::new(),
-            memberships: Vec::new(),
-            asked: None,
-            tasks: None,
-            audit: AuditEntry {
-                client: self.caller.client.clone(),
-                action: action(&self.request.operation).to_owned(),
-                fields: Vec::new(),
-                grants: Vec::new(),
-                notes: Vec::new(),
-                mapping: None,
-            },
-            outcome: ChangeOutcome { result: result.to_owned(), status, reason: None },
-            answered: true,
-            at,
-        };
-        match self.inner.store.record(record).await? {
-            Recorded::Recorded(_) => Ok(()),
-            Recorded::Stale | Recorded::UserNameTaken { .. } => {
-                Err(ProvisionError::VersionMismatch { kind: ResourceKind::Group })
+        let was = current.as_ref().and_then(Resource::display_name).map(str::to_owned);
+        let standing = self.standing(&name, &before, was.as_deref()).await?;
+        if let (Some(stored), Some(current), false) = (&stored, &current, self.has_begun()) {
+            let as_it_is = Standing { refused: before.refused.clone(), ..standing.clone() };
+            if offenders.is_empty() && with_members(as_it_is.written(&wanted)?, &members) == *current {
+                return Ok(self.success(stored.clone(), Vec::new(), false));
             }
         }
+        let body = standing.written(&with_members(wanted, []))?;
+        let after =
+            After { is_renamed: was.as_deref() != Some(name.as_str()), name, standing, body, members };
+        self.follow(Course { stored, before, after: Some(after) }, offenders).await
     }
 
-    /// Entra ID and Salesforce both need the names of groups to be unique, and a repeated POST must find its first.
-    async fn check_name(&self, name: &str) -> Result<(), ProvisionError> {
-        let filter = Filter::parse(&format!("displayName eq {}", Value::from(name)), kind())
+    /// Two groups must not take one name at once: the turn is kept until the name is recorded.
+    async fn name(&self, course: &Course) -> Result<Named, Stop> {
+        let Some(after) = course.after.as_ref().filter(|after| after.is_renamed) else {
+            return Ok(Named::Free(None));
+        };
+        let was = course.stored.as_ref().map(body_of).transpose()?;
+        let folded = scim_types::fold(&after.name);
+        if was.as_ref().and_then(Resource::display_name).map(scim_types::fold).as_ref() == Some(&folded) {
+            return Ok(Named::Free(None));
+        }
+        let turn = self.inner.turns.enter(format!("{}/group-name/{folded}", self.scene.tenant.id)).await;
+        let filter = Filter::parse(&format!("displayName eq {}", Value::from(after.name.as_str())), kind())
             .map_err(|error| ProvisionError::Invalid(error.into()))?;
         let query = Query {
             kind: ResourceKind::Group,
@@ -204,117 +312,94 @@ impl GroupChange {
             window: Window::Index { offset: 0, count: 1 },
             with_members: false,
         };
-        let page = self.inner.store.find(&self.tenant.id, &query).await?;
-        if page.resources.iter().any(|other| other.id != self.id) {
-            return Err(ProvisionError::Taken { kind: ResourceKind::Group, attribute: "displayName" });
+        let page = self.inner.store.find(&self.scene.tenant.id, &query).await?;
+        match page.resources.into_iter().find(|other| other.id != self.id) {
+            Some(other) => self.joined(&other).await.map(|answer| Named::Repeat(Box::new(answer))),
+            None => Ok(Named::Free(Some(turn))),
         }
-        Ok(())
     }
 
-    /// Members become `{"value": id}`, with a `display` where the tool gives them one, each once; one that is nobody refuses
-    /// the whole request (C-52). Salesforce ids of linked records are taken for the identities they belong to.
-    async fn check_members(
-        &self,
-        wanted: &mut Resource,
-        stored: Option<&StoredResource>,
-    ) -> Result<(), ProvisionError> {
-        let members = stored.map(|stored| stored.members.as_slice()).unwrap_or_default();
-        let known: HashMap<&str, &Member> =
-            members.iter().map(|member| (member.id.as_str(), member)).collect();
-        let aliases = self.identities_of_records(wanted, &known).await?;
-        let mut seen = HashSet::new();
-        let mut checked = Vec::new();
-        for (id, display) in members_of(wanted) {
-            let id = aliases.get(id).map_or(id, String::as_str);
-            if id == self.id.as_str() {
-                return Err(invalid(format!("the group {id} cannot be a member of itself")));
+    /// Another has the name. It may be ourselves: the same request, repeated, finds the end of the first one if nobody has heard
+    /// it yet.
+    async fn joined(&self, other: &StoredResource) -> Result<Answer, Stop> {
+        let taken = ProvisionError::Taken { kind: ResourceKind::Group, attribute: "displayName" };
+        let Some(fingerprint) = &self.fingerprint else { return Err(taken.into()) };
+        let since = self.inner.clock.now().saturating_sub(REPEAT_WITHIN).unwrap_or(self.accepted);
+        let tenant = &self.caller.tenant;
+        let earlier = self.inner.store.find_repeat(tenant, &self.caller.client, fingerprint, since).await?;
+        match earlier.filter(|earlier| earlier.resource == other.id) {
+            Some(earlier) if earlier.state.is_open() => {
+                Err(ProvisionError::RollingForward { change: earlier.id, retry_after: RETRY_AFTER }.into())
             }
-            if seen.insert(id.to_owned()) {
-                checked.push(element(id, display_to_keep(display, known.get(id).copied())));
+            Some(earlier) if !earlier.answered => {
+                self.inner.store.mark_answered(&earlier.id).await?;
+                let kept = self.inner.store.get(tenant, ResourceKind::Group, other.id.as_str()).await?;
+                let kept = kept.ok_or(Stop::Again)?;
+                Ok(self.success(kept, Vec::new(), true))
             }
+            _ => Err(taken.into()),
         }
-        let map = wanted.as_map_mut();
-        if checked.is_empty() {
-            map.shift_remove("members");
-        } else {
-            map.insert("members".to_owned(), Value::Array(checked));
-        }
-        Ok(())
     }
 
-    /// Every new member must be there; of those that are named by the id of their Salesforce record, the identities.
-    async fn identities_of_records(
-        &self,
-        wanted: &Resource,
-        known: &HashMap<&str, &Member>,
-    ) -> Result<HashMap<String, String>, ProvisionError> {
-        let new: Vec<&str> =
-            members_of(wanted).map(|(id, _)| id).filter(|id| !known.contains_key(id)).collect();
-        let kinds = self.inner.store.kinds(&self.tenant.id, &new).await?;
-        let mut aliases = HashMap::new();
-        for (id, _) in new.iter().zip(kinds).filter(|(_, kind)| kind.is_none()) {
-            let alias = match RecordId::parse(id) {
-                Ok(record) => self.inner.store.linked_to(&self.tenant.id, &record).await?,
-                Err(_) => None,
-            };
-            match alias {
-                Some(identity) => aliases.insert((*id).to_owned(), identity.to_string()),
-                None => return Err(nobody(id)),
-            };
+    async fn stored(&self) -> Result<Option<StoredResource>, StoreError> {
+        self.inner.store.get(&self.scene.tenant.id, ResourceKind::Group, self.id.as_str()).await
+    }
+
+    fn success(&self, resource: StoredResource, warnings: Vec<crate::Warning>, changed: bool) -> Answer {
+        let written = Written { resource, warnings, changed };
+        match self.wish {
+            Wish::Create(_) => Answer::Created(written),
+            Wish::Delete => Answer::Deleted,
+            Wish::Replace(_) | Wish::Patch(_) | Wish::Keep => Answer::Updated(written),
         }
-        Ok(aliases)
+    }
+
+    /// Whether Gangway itself asks, because of what an org offers.
+    fn is_publishing(&self) -> bool {
+        self.caller.client.as_str() == PUBLISHER
+    }
+
+    fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody may lose something by it, as far as the request alone tells.
+    fn may_take_access_away(&self) -> bool {
+        matches!(self.request.operation, Operation::Delete | Operation::Replace(_) | Operation::Patch(_))
+    }
+
+    /// Whether somebody waits for the end.
+    fn is_awaited(&self) -> bool {
+        self.lock_reply().as_ref().is_some_and(|reply| !reply.is_closed())
+    }
+
+    fn lock_reply(&self) -> std::sync::MutexGuard<'_, Option<oneshot::Sender<Reply>>> {
+        self.reply.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn goes_on(&self) -> ProvisionError {
+        ProvisionError::RollingForward { change: self.change.clone(), retry_after: RETRY_AFTER }
     }
 }
 
-/// The display that is kept with a membership. What the server itself shows and gets back is not the tool's, and a member
-/// that is named again without a display keeps the one it has.
-fn display_to_keep<'a>(sent: Option<&'a str>, known: Option<&'a Member>) -> Option<&'a str> {
-    match (sent, known) {
-        (None, Some(member)) if member.display_as_sent => member.display.as_deref(),
-        (Some(sent), Some(member)) if !member.display_as_sent && member.display.as_deref() == Some(sent) => {
-            None
-        }
-        (sent, _) => sent,
-    }
+/// Whether a Group may have its name.
+enum Named {
+    /// Yes, and nobody else takes it meanwhile.
+    Free(Option<Turn>),
+    /// The request has been done already.
+    Repeat(Box<Answer>),
 }
 
-fn element(id: &str, display: Option<&str>) -> Value {
-    match display {
-        Some(display) => json!({ "value": id, "display": display }),
-        None => json!({ "value": id }),
-    }
+fn busy(why: &str) -> ProvisionError {
+    ProvisionError::Busy { why: why.to_owned(), retry_after: RETRY_AFTER }
 }
 
 fn kind() -> &'static ResourceType {
     Registry::standard().group()
 }
 
-/// The id and the display of each member.
-fn members_of(group: &Resource) -> impl Iterator<Item = (&str, Option<&str>)> {
-    let members = group.get("members").and_then(Value::as_array);
-    members.into_iter().flatten().filter_map(|member| {
-        Some((member.get("value")?.as_str()?, member.get("display").and_then(Value::as_str)))
-    })
-}
-
 /// The stored body with its members, as a request sees it.
-fn with_members(stored: &StoredResource) -> Result<Resource, ProvisionError> {
-    let mut body = body_of(stored)?;
-    if !stored.members.is_empty() {
-        let members = stored.members.iter().map(|member| {
-            element(member.id.as_str(), member.display.as_deref().filter(|_| member.display_as_sent))
-        });
-        body.as_map_mut().insert("members".to_owned(), members.collect());
-    }
-    Ok(body)
-}
-
-fn nobody(id: &str) -> ProvisionError {
-    invalid(format!(
-        "there is no User or Group with the id {id}, so it cannot be a member; nothing was changed"
-    ))
-}
-
-fn invalid(detail: String) -> ProvisionError {
-    ProvisionError::Invalid(scim_types::Error::bad_request(ScimType::InvalidValue, detail))
+fn as_requests_see_it(stored: &StoredResource) -> Result<Resource, ProvisionError> {
+    let members: Vec<_> = stored.members.iter().map(as_wanted).collect();
+    Ok(with_members(body_of(stored)?, &members))
 }

@@ -9,7 +9,7 @@
 //! | `provisioner.rs` | accept: reserve, join a repeat, wait for the answer no longer than allowed |
 //! | `turns.rs` | one change of an identity at a time |
 //! | `users.rs`, `users/` | the life of a change of a User: see the table there |
-//! | `groups.rs` | the same for Groups, which need no call |
+//! | `groups.rs`, `groups/` | the same for Groups: see the table there |
 //! | `lookup.rs` | finding the record that was there before |
 //! | `catalogue.rs`, `offers.rs` | what an org offers, and what of that a tenant shows |
 //! | `client.rs` | what a client may ask for, and what it means |

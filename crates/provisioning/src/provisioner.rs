@@ -16,12 +16,16 @@ use tokio::{runtime::Handle, sync::watch};
 use crate::{
     Answer, Caller, IdentityPlan, Operation, ProvisionError, Request, Settings, Tenant,
     catalogue::Catalogues,
-    groups::GroupChange,
+    groups::{self, GroupChange},
     offers::{self, Offer},
     removed, resume, tasks,
     turns::Turns,
     users::UserChange,
 };
+
+/// How often it is looked whether published Groups are as the catalogues have them. That costs no call: catalogues have their own
+/// time.
+const PUBLISH_EVERY: Duration = Duration::from_mins(10);
 
 /// Does what doors ask. Cheap to clone.
 #[derive(Clone)]
@@ -234,6 +238,20 @@ impl Provisioner {
         tasks::run_due(&self.inner).await
     }
 
+    /// Makes, renames and takes away the Groups that tenants publish from what their orgs offer. What fails is said in the log.
+    /// Answers how many were touched. Call it after each new configuration.
+    pub async fn publish_groups(&self) -> usize {
+        groups::publish(&self.inner).await
+    }
+
+    /// The same now and from time to time, until Gangway stops: what an org offers changes.
+    pub async fn keep_groups_published(&self) {
+        self.publish_groups().await;
+        while self.inner.pause(PUBLISH_EVERY).await {
+            self.publish_groups().await;
+        }
+    }
+
     /// Remembers which targets the tenants have, so that it is known later what becomes of the records of one that is
     /// taken out of the configuration. Call it after the start and after each new configuration.
     pub async fn remember_targets(&self) -> Result<(), StoreError> {
@@ -286,10 +304,6 @@ impl fmt::Debug for Provisioner {
 impl Inner {
     pub(crate) fn world(&self) -> Arc<World> {
         Arc::clone(&self.world.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(crate) fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, ProvisionError> {
-        self.world().tenant(id)
     }
 
     /// Whose plans these are.

@@ -10,7 +10,10 @@ use crate::{Caller, Request, groups::GroupChange, provisioner::Inner, users::Use
 /// Gives every open change its place in the queue, oldest first, and works on them in the background.
 pub(crate) async fn take_up(inner: &Arc<Inner>) -> Result<usize, StoreError> {
     let mut taken_up = 0;
-    for open in inner.store.open_changes(None).await? {
+    let mut open_changes = inner.store.open_changes(None).await?;
+    // What a group's change has begun for its members has its turn before the group's change begins it again.
+    open_changes.sort_by_key(|open| open.change.kind);
+    for open in open_changes {
         // A request that came in between the start and now is being worked on already.
         if inner.is_running(&open.change.id) {
             continue;
@@ -36,7 +39,7 @@ fn take_up_one(inner: &Arc<Inner>, open: OpenChange) -> Result<(), String> {
             UserChange::resume(inner, &caller, request, open).map_err(|error| error.to_string())
         }
         ResourceKind::Group => {
-            GroupChange::resume(inner, &caller, request, &open.change).map_err(|error| error.to_string())
+            GroupChange::resume(inner, &caller, request, open).map_err(|error| error.to_string())
         }
     }
 }

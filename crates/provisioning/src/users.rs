@@ -10,7 +10,7 @@
 //! | `refer.rs`, `claim.rs` | the records that mappings refer to; what nobody else may match meanwhile |
 //! | `asks.rs`, `grants.rs`, `seats.rs` | what a User is to have beside its record: asked for, decided, paid with seats |
 //! | `shown.rs` | what reads show of that |
-//! | `journal.rs`, `act.rs` | durable first, then sent |
+//! | `journal.rs`, `act.rs`, `crowd.rs` | durable first, then sent, together with what belongs together |
 //! | `settle.rs` | when nothing can be left to decide, so that the change ends without another round |
 //! | `learn.rs`, `read_back.rs`, `see.rs` | what a refusal teaches, what became of a cut call, what Salesforce shows |
 //! | `hold.rs`, `record.rs` | what a person has to decide; what landed, in one transaction |
@@ -19,6 +19,7 @@
 mod act;
 mod asks;
 mod claim;
+mod crowd;
 mod decide;
 mod grants;
 mod hold;
@@ -37,17 +38,20 @@ mod settle;
 mod shown;
 
 pub(crate) use asks::{can_be_given, id_text};
+pub(crate) use crowd::Crowd;
+pub(crate) use journal::outcome_of;
 pub use preview::IdentityPlan;
 pub(crate) use record::{action, reason_of};
 pub(crate) use round::body_of;
 pub(crate) use scene::{Bound, Scene};
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use claim::Claims;
+use crowd::Place;
 use model::{ChangeId, ResourceId, Timestamp};
 use progress::Progress;
 use salesforce_client::{Asker, Ticket};
@@ -91,6 +95,8 @@ pub(crate) struct UserChange {
     ticket: Ticket,
     /// Where the change stands in the journal. Held while that is written, so that it is written once.
     entry: tokio::sync::Mutex<Entry>,
+    /// Of one that others belong to.
+    place: OnceLock<Place>,
     /// Where the caller waits, while it does.
     reply: Mutex<Option<oneshot::Sender<Reply>>>,
     /// A change that was answered before it was done (or taken up after a crash) has to be finished.
@@ -99,7 +105,7 @@ pub(crate) struct UserChange {
 
 /// Where a change stands in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Entry {
+pub(crate) enum Entry {
     /// Not in it, so far.
     None,
     /// In it, and open.
@@ -200,6 +206,7 @@ impl UserChange {
             fingerprint,
             ticket,
             entry: tokio::sync::Mutex::new(Entry::None),
+            place: OnceLock::new(),
             reply: Mutex::new(None),
             owed,
         })
@@ -274,21 +281,41 @@ impl UserChange {
         Err(self.rolling_forward())
     }
 
+    /// Does it to its end, however long that takes: as a part of another change, together with others. `None`: it was left open,
+    /// because Gangway is stopping.
+    pub(crate) async fn run_to_end(self: Arc<Self>, crowd: &Crowd) -> Option<Reply> {
+        let (tell, told) = oneshot::channel();
+        let has_its_turn = !self.inner.turns.is_taken(&self.turn());
+        let _ = self.place.set(crowd.place(has_its_turn));
+        let progress = self.progress();
+        self.work(progress, |_, ended| {
+            let _ = tell.send(ended);
+        });
+        told.await.ok().flatten()
+    }
+
     fn start(self: Arc<Self>, progress: Progress, reply: Option<oneshot::Sender<Reply>>) {
         *self.lock_reply() = reply;
+        self.work(progress, |change, ended| {
+            if let Some(result) = ended {
+                change.tell(result);
+            }
+            // Dropped without a word when the change is left open.
+            change.lock_reply().take();
+        });
+    }
+
+    /// Carries it out at its turn, in the background; `end` hears how it ended.
+    fn work(self: Arc<Self>, progress: Progress, end: impl FnOnce(&Self, Option<Reply>) + Send + 'static) {
         // A place in the queue now, so that requests are done in the order in which they came.
-        let turn = self.inner.turns.enter(format!("{}/{}", self.caller.tenant, self.id));
+        let turn = self.inner.turns.enter(self.turn());
         let inner = Arc::clone(&self.inner);
         let change = self.change.clone();
         let work = async move {
             let turn = turn.await;
             let ended = self.carry_out(progress).await;
             drop(turn);
-            if let Some(result) = ended {
-                self.tell(result);
-            }
-            // Dropped without a word when the change is left open.
-            self.lock_reply().take();
+            end(&self, ended);
         };
         inner.run(change, work, &inner);
     }
@@ -384,6 +411,11 @@ impl UserChange {
         Ok(Some(Ok(Answer::Created(written))))
     }
 
+    /// What it waits for its turn by.
+    fn turn(&self) -> String {
+        format!("{}/{}", self.caller.tenant, self.id)
+    }
+
     /// Tells the caller, if it is still there and has not been told.
     fn tell(&self, result: Reply) {
         if let Some(reply) = self.lock_reply().take() {
@@ -391,9 +423,10 @@ impl UserChange {
         }
     }
 
-    /// Whether somebody waits for the end.
+    /// Whether somebody waits for the end. The change that it is a part of always does, also after a crash.
     fn is_awaited(&self) -> bool {
-        self.lock_reply().as_ref().is_some_and(|reply| !reply.is_closed())
+        let is_part = matches!(self.request.operation, Operation::Regroup(_));
+        is_part || self.lock_reply().as_ref().is_some_and(|reply| !reply.is_closed())
     }
 
     fn lock_reply(&self) -> std::sync::MutexGuard<'_, Option<oneshot::Sender<Reply>>> {

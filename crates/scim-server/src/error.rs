@@ -102,7 +102,9 @@ pub(crate) fn scim_error(error: &ProvisionError) -> Error {
         E::VersionMismatch { .. } => Error::precondition_failed(detail),
         E::Invalid(error) => error.clone(),
         E::Untranslatable(_) => Error::invalid_value(detail),
-        E::NotAllowed { .. } | E::MayNotGrant { .. } | E::NoSeat { .. } => Error::new(403, detail),
+        E::NotAllowed { .. } | E::MayNotGrant { .. } | E::NoSeat { .. } | E::Published => {
+            Error::new(403, detail)
+        }
         E::Refused { refusal, attributes, .. } => {
             let (status, keyword, advice) = error.refusal_rule().unwrap_or((400, Some("invalidValue"), ""));
             let mut detail = format!("{detail} ({})", refusal.code);
@@ -116,6 +118,12 @@ pub(crate) fn scim_error(error: &ProvisionError) -> Error {
         }
         // Not `uniqueness`: nothing in SCIM has the name, so a client that searches for it after this finds nothing.
         E::Held { .. } | E::PlanMoved { .. } => Error::new(409, detail),
+        // The status of the first one that is missing; the words name the others, and count them.
+        E::NotAllMembers { refused, .. } => {
+            let first = refused.first().map(|(_, error)| scim_error(error));
+            let Error { status, scim_type, .. } = first.unwrap_or_else(|| Error::new(409, ""));
+            Error { status, scim_type, detail }
+        }
         E::NotAllGranted { refused, .. } => {
             let first = refused.first().map(|(_, error)| scim_error(error));
             let Error { status, scim_type, .. } = first.unwrap_or_else(|| Error::new(409, ""));
@@ -150,6 +158,7 @@ fn retry_after(error: &ProvisionError) -> Option<Duration> {
         E::Store(error) => error.is_retryable().then_some(STORE_BUSY),
         E::Partly { failed, .. } => failed.iter().find_map(|(_, error)| retry_after(error)),
         E::NotAllGranted { refused, .. } => refused.iter().find_map(|(_, error)| retry_after(error)),
+        E::NotAllMembers { refused, .. } => refused.first().and_then(|(_, error)| retry_after(error)),
         E::NotFound { .. }
         | E::PlanMoved { .. }
         | E::Taken { .. }
@@ -159,6 +168,7 @@ fn retry_after(error: &ProvisionError) -> Option<Duration> {
         | E::NotAllowed { .. }
         | E::MayNotGrant { .. }
         | E::NoSeat { .. }
+        | E::Published
         | E::Held { .. }
         | E::LinkedElsewhere { .. }
         | E::Misconfigured(_) => None,

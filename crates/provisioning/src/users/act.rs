@@ -275,6 +275,9 @@ impl UserChange {
         };
         let mut steps: Vec<Step> = chosen.iter().map(|chosen| chosen.planned.step.clone()).collect();
         steps.extend(followers.iter().map(|follower| follower.step_after(chosen)));
+        if let Some(place) = self.place.get() {
+            place.gather().await;
+        }
         let mut outcomes = bound_of(first).org.act(&steps, &self.ticket).await;
         if outcomes.len() != steps.len() {
             return Err(ProvisionError::Misconfigured(format!(

@@ -103,7 +103,7 @@ impl UserChange {
 }
 
 /// How a failure is kept: codes and field names, no values.
-pub(super) fn outcome_of(error: &ProvisionError) -> ChangeOutcome {
+pub(crate) fn outcome_of(error: &ProvisionError) -> ChangeOutcome {
     let (result, status, reason) = match error {
         ProvisionError::Refused { refusal, .. } => {
             let rule = salesforce_types::errors::rule(&refusal.code, &refusal.message);
@@ -135,6 +135,13 @@ pub(super) fn outcome_of(error: &ProvisionError) -> ChangeOutcome {
             let names: Vec<_> = refused.iter().map(|(name, _)| name.as_str()).collect();
             ("refused", 409, names.join(", "))
         }
+        ProvisionError::NotAllMembers { refused, .. } => {
+            let first = refused.first().map(|(_, error)| outcome_of(error));
+            let status = first.as_ref().map_or(409, |first| first.status);
+            let why = first.and_then(|first| first.reason).unwrap_or_default();
+            ("refused", status, format!("{} members were refused: {why}", refused.len()))
+        }
+        ProvisionError::Published => ("refused", 403, String::new()),
         ProvisionError::Store(_) | ProvisionError::Misconfigured(_) => ("withdrawn", 500, error.to_string()),
     };
     let reason = Some(reason.trim().to_owned()).filter(|reason| !reason.is_empty());

@@ -56,7 +56,7 @@ impl UserChange {
         let tasks = self.tasks_after(&stage, turnover, progress);
         let notes = notes(stage, progress);
         let grants = self.grants_after(turnover, progress)?;
-        let membership = self.membership(turnover);
+        let membership = self.membership(turnover, progress);
         let unchanged = turnover.wanted.is_some()
             && progress.ledger.is_empty()
             && membership.is_none()
@@ -171,10 +171,17 @@ impl UserChange {
     }
 
     /// The membership that this change is about, unless it is as it should be.
-    fn membership(&self, turnover: &Turnover) -> Option<MembershipWrite> {
+    fn membership(&self, turnover: &Turnover, progress: &Progress) -> Option<MembershipWrite> {
         let Operation::Regroup(change) = &self.request.operation else { return None };
         let groups = turnover.stored.as_ref().map(|stored| stored.groups.as_slice()).unwrap_or_default();
         let is_member = groups.iter().any(|group| group.id == change.group);
+        // Who cannot have what the group stands for does not join, and who cannot lose it does not leave.
+        let is_refused = change.stands_for.as_ref().is_some_and(|stands_for| {
+            progress.not_granted.contains_key(&(stands_for.org.clone(), stands_for.of.clone()))
+        });
+        if is_refused {
+            return None;
+        }
         (is_member != change.member).then(|| MembershipWrite {
             group: change.group.clone(),
             joins: change.member,

@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Scene {
     world: Arc<World>,
-    pub(super) tenant: Arc<Tenant>,
+    pub(crate) tenant: Arc<Tenant>,
     /// Targets that are not configured any more, where a change is about them too.
     removed: Vec<Target>,
 }

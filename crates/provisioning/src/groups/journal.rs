@@ -1,0 +1,168 @@
+//! Durable before the first child, and ended in one transaction.
+
+use scim_types::Resource;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::{AuditEntry, ChangeOutcome, NewChange, Opened, Record, Recorded, ResourceWrite, StoredResource};
+
+use super::{
+    GroupChange, Stop,
+    members::{Wanted, as_wanted},
+};
+use crate::{
+    ProvisionError,
+    users::{Entry, action, body_of, outcome_of},
+};
+
+/// Where the journal has what a Group was before.
+const BEFORE: &str = "before";
+
+/// A Group as it was before a change: a new one was nothing.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Before(pub(super) Option<Snapshot>);
+
+/// A Group.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Snapshot {
+    /// Without members.
+    pub(super) body: Resource,
+    pub(super) members: Vec<Wanted>,
+}
+
+impl Before {
+    pub(super) fn of(stored: Option<&StoredResource>) -> Result<Self, ProvisionError> {
+        let snapshot = |stored: &StoredResource| {
+            let members = stored.members.iter().map(as_wanted).collect();
+            Ok(Snapshot { body: body_of(stored)?, members })
+        };
+        stored.map(snapshot).transpose().map(Self)
+    }
+
+    /// As the journal has it, if it does.
+    pub(super) fn journalled(request: &Value) -> Option<Self> {
+        Self::deserialize(request.get(BEFORE)?).ok()
+    }
+}
+
+/// How a change of a Group ended.
+pub(super) struct Outcome {
+    pub(super) result: &'static str,
+    pub(super) status: u16,
+    /// Of one that has not got everything. No personal data.
+    pub(super) reason: Option<String>,
+}
+
+impl GroupChange {
+    /// Puts the request into the journal, once. With what the Group was before, where that is needed to undo the change.
+    pub(super) async fn open(
+        &self,
+        takes_access_away: bool,
+        before: Option<&Before>,
+    ) -> Result<(), ProvisionError> {
+        let mut entry = self.entry.lock().await;
+        if *entry != Entry::None {
+            return Ok(());
+        }
+        let unwritable = |error: serde_json::Error| ProvisionError::Misconfigured(error.to_string());
+        let mut request = serde_json::to_value(&self.request).map_err(unwritable)?;
+        if let Some(before) = before {
+            request[BEFORE] = serde_json::to_value(before).map_err(unwritable)?;
+        }
+        let opened = self
+            .inner
+            .store
+            .open(NewChange {
+                id: self.change.clone(),
+                tenant: self.caller.tenant.clone(),
+                client: self.caller.client.clone(),
+                kind: self.request.kind,
+                resource: self.id.clone(),
+                request,
+                fingerprint: self.fingerprint,
+                takes_access_away,
+                plan: None,
+                reserve: None,
+                rename: None,
+                at: self.accepted,
+            })
+            .await?;
+        match opened {
+            Opened::Opened => {
+                *entry = Entry::Open;
+                Ok(())
+            }
+            Opened::UserNameTaken { .. } => {
+                Err(ProvisionError::Misconfigured("a Group has no userName to be taken".to_owned()))
+            }
+        }
+    }
+
+    /// Writes the Group while the change goes on.
+    pub(super) async fn write(&self, write: ResourceWrite) -> Result<(), Stop> {
+        let outcome = Outcome { result: "updated", status: 200, reason: None };
+        self.record(write, outcome, false).await
+    }
+
+    /// Writes the Group, and with that the change has ended.
+    pub(super) async fn end(&self, write: ResourceWrite, outcome: Outcome) -> Result<(), Stop> {
+        self.record(write, outcome, true).await
+    }
+
+    async fn record(&self, write: ResourceWrite, outcome: Outcome, ends: bool) -> Result<(), Stop> {
+        // Held until it is recorded: nobody may open the change meanwhile.
+        let mut entry = self.entry.lock().await;
+        let is_open = *entry == Entry::Open;
+        let record = Record {
+            change: (ends && is_open).then(|| self.change.clone()),
+            tenant: self.caller.tenant.clone(),
+            kind: self.request.kind,
+            resource: self.id.clone(),
+            write,
+            links: Vec::new(),
+            grants: Vec::new(),
+            memberships: Vec::new(),
+            asked: None,
+            tasks: None,
+            audit: AuditEntry {
+                client: self.caller.client.clone(),
+                action: action(&self.request.operation).to_owned(),
+                fields: Vec::new(),
+                grants: Vec::new(),
+                notes: Vec::new(),
+                mapping: None,
+            },
+            answered: self.is_awaited() && outcome.reason.is_none(),
+            outcome: ChangeOutcome {
+                result: outcome.result.to_owned(),
+                status: outcome.status,
+                reason: outcome.reason,
+            },
+            at: self.inner.clock.now(),
+        };
+        match self.inner.store.record(record).await? {
+            Recorded::Recorded(_) => {
+                if ends {
+                    *entry = Entry::Ended;
+                }
+                Ok(())
+            }
+            Recorded::Stale => Err(Stop::Again),
+            Recorded::UserNameTaken { .. } => {
+                Err(ProvisionError::Misconfigured("a Group has no userName to be taken".to_owned()).into())
+            }
+        }
+    }
+
+    /// Nothing more is done: takes the change out of the journal, if it is there and open, and says why.
+    pub(super) async fn give_up(&self, error: ProvisionError) -> ProvisionError {
+        let mut entry = self.entry.lock().await;
+        if std::mem::replace(&mut *entry, Entry::Ended) != Entry::Open {
+            return error;
+        }
+        let (outcome, awaited) = (outcome_of(&error), self.is_awaited());
+        match self.inner.store.withdraw(&self.change, outcome, awaited, self.inner.clock.now()).await {
+            Ok(()) => error,
+            Err(store) => store.into(),
+        }
+    }
+}

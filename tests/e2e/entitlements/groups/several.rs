@@ -1,0 +1,124 @@
+//! Many members at once, and Salesforce taking some of them only.
+
+use std::collections::BTreeSet;
+
+use e2e::World;
+use serde_json::json;
+
+use super::{
+    api_calls, detail, elements, group, group_body, holders, join, members, names, people, scene,
+    scene_that_rolls_back, set_of, somebody, somebody_with_less,
+};
+
+const EXTENSION: &str = "urn:gangway:params:scim:schemas:extension:2.0:Group";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_members_are_a_handful_of_calls() {
+    let world = World::of_scene(&scene(), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let people = people(&tool, 1_000).await;
+    let ids: Vec<&str> = people.iter().map(|(_, id)| id.as_str()).collect();
+    let sales = group(&tool, "sf-ps-Sales_Ops", &[]).await;
+    let before = api_calls(&org).await;
+    let _ = join(&tool, &sales, &ids).await.expect(200);
+    let joined = api_calls(&org).await;
+    // The first calls to an org are small; how large they may be is learned from them.
+    assert!(joined - before <= 20, "{} calls for a thousand who join", joined - before);
+    assert_eq!(holders(&org, "Sales_Ops").await.len(), 1_000);
+    assert_eq!(members(&tool, &sales).await.len(), 1_000);
+    let empty = json!([{"op": "replace", "path": "members", "value": []}]);
+    let _ = tool.patch(&format!("/Groups/{sales}"), empty).await.expect(200);
+    let left = api_calls(&org).await;
+    assert!(left - joined <= 10, "{} calls for a thousand who leave", left - joined);
+    assert_eq!(holders(&org, "Sales_Ops").await, BTreeSet::new());
+    assert_eq!(members(&tool, &sales).await, BTreeSet::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_whom_salesforce_takes_stay_and_the_others_are_named() {
+    let world = World::of_scene(&scene(), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let (ada, bob) = (somebody(&tool, "ada").await, somebody(&tool, "bob").await);
+    let less = somebody_with_less(&tool, "less").await;
+    let auditors = group(&tool, "sf-ps-Auditors", &[]).await;
+    let path = format!("/Groups/{auditors}");
+    let version = tool.get(&path).await.expect(200).json()["meta"]["version"].clone();
+
+    let answer = join(&tool, &auditors, &[&ada, &less, &bob]).await.expect(400);
+    assert!(detail(&answer).contains(&less), "{}", answer.text);
+    assert!(detail(&answer).contains("license doesn't allow"), "{}", answer.text);
+    assert!(detail(&answer).contains("2 others are done and kept"), "{}", answer.text);
+    assert_eq!(members(&tool, &auditors).await, set_of(&[&ada, &bob]));
+    assert_eq!(holders(&org, "Auditors").await, names(&["ada", "bob"]));
+    assert_ne!(tool.get(&path).await.expect(200).json()["meta"]["version"], version);
+    let told = tool.get(&format!("{path}?attributes={EXTENSION}")).await.expect(200).json();
+    assert_eq!(told[EXTENSION]["refused"][0]["value"], less.as_str());
+
+    // A repeat sends only what is missing.
+    let before = api_calls(&org).await;
+    let _ = join(&tool, &auditors, &[&ada, &less, &bob]).await.expect(400);
+    assert_eq!(api_calls(&org).await - before, 1);
+
+    // The next change that succeeds has nothing to say of it.
+    let cee = somebody(&tool, "cee").await;
+    let _ = join(&tool, &auditors, &[&cee]).await.expect(200);
+    let told = tool.get(&format!("{path}?attributes={EXTENSION}")).await.expect(200).json();
+    assert_eq!(told[EXTENSION].get("refused"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_rolled_back_is_as_before() {
+    let world = World::of_scene(&scene_that_rolls_back(), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let (ada, bob) = (somebody(&tool, "ada").await, somebody(&tool, "bob").await);
+    let less = somebody_with_less(&tool, "less").await;
+    let auditors = group(&tool, "sf-ps-Auditors", &[&ada]).await;
+    let path = format!("/Groups/{auditors}");
+    let before = tool.get(&path).await.expect(200).json();
+    let replace = json!([{"op": "replace", "path": "members", "value": elements(&[&bob, &less])}]);
+    let answer = tool.patch(&path, replace).await.expect(400);
+    assert!(detail(&answer).contains("as before"), "{}", answer.text);
+    assert_eq!(tool.get(&path).await.expect(200).json(), before);
+    assert_eq!(holders(&org, "Auditors").await, names(&["ada"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_group_that_nobody_could_join_is_not_there() {
+    for scene in [scene(), scene_that_rolls_back()] {
+        let world = World::of_scene(&scene, |_| ()).await;
+        let tool = world.tool();
+        let less = somebody_with_less(&tool, "less").await;
+        let answer = tool.post("/Groups", &group_body("sf-ps-Auditors", &[&less])).await.expect(400);
+        assert!(detail(&answer).contains(&less), "{}", answer.text);
+        assert_eq!(tool.get("/Groups").await.expect(200).json()["totalResults"], 0);
+        let _ = group(&tool, "sf-ps-Auditors", &[]).await;
+    }
+}
+
+/// SailPoint sends one request per member, all at once, and repeats none of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_request_per_member_in_parallel_loses_nobody() {
+    let world = World::of_scene(&scene(), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let people = people(&tool, 30).await;
+    let sales = group(&tool, "sf-ps-Sales_Ops", &[]).await;
+    let requests = people.iter().map(async |(_, id)| join(&tool, &sales, &[id]).await.expect(200));
+    futures::future::join_all(requests).await;
+    let ids: BTreeSet<String> = people.iter().map(|(_, id)| id.clone()).collect();
+    assert_eq!(members(&tool, &sales).await, ids);
+    assert_eq!(holders(&org, "Sales_Ops").await.len(), 30);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_org_that_is_away_changes_nothing_and_a_repeat_gets_there() {
+    let world = World::of_scene(&scene(), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let ada = somebody(&tool, "ada").await;
+    let sales = group(&tool, "sf-ps-Sales_Ops", &[]).await;
+    org.fault(json!({"method": "POST", "path": "/data", "kind": "status", "status": 503, "error_code": "SERVER_UNAVAILABLE"})).await;
+    let _ = join(&tool, &sales, &[&ada]).await.expect(503);
+    assert_eq!(members(&tool, &sales).await, BTreeSet::new());
+    org.heal().await;
+    let _ = join(&tool, &sales, &[&ada]).await.expect(200);
+    assert_eq!(holders(&org, "Sales_Ops").await, names(&["ada"]));
+}
