@@ -154,14 +154,14 @@ impl Expression {
     }
 
     /// Evaluates where no field waits for the value.
-    pub(crate) fn evaluate_alone(&self, user: &Resource) -> Evaluated {
+    pub(crate) fn evaluate_alone(&self, user: &Resource, value: &UserValue) -> Evaluated {
         let around = Surroundings {
             picklist: Picklist::Standard(&[]),
             username_domain: None,
             takes_code: false,
             written: None,
         };
-        self.evaluate(user, &UserValue::default(), &around)
+        self.evaluate(user, value, &around)
     }
 
     /// Text for a user, without blanks around it; nothing if there is none.
@@ -170,7 +170,16 @@ impl Expression {
     ///
     /// Why it gives no text: it cannot be evaluated, or gives several values, or a function refused its argument.
     pub(crate) fn text(&self, user: &Resource) -> Result<Option<String>, String> {
-        let text = match self.evaluate_alone(user) {
+        self.text_among(user, &UserValue::default())
+    }
+
+    /// The same, as one of several expressions for the user.
+    ///
+    /// # Errors
+    ///
+    /// As [`Expression::text`].
+    pub(crate) fn text_among(&self, user: &Resource, value: &UserValue) -> Result<Option<String>, String> {
+        let text = match self.evaluate_alone(user, value) {
             Evaluated::Value(Json::Null, _) | Evaluated::Normalised(Normalised::Absent) => return Ok(None),
             Evaluated::Value(Json::String(text), _)
             | Evaluated::Normalised(Normalised::Value(text) | Normalised::Adapted(text, ..)) => text,
@@ -186,7 +195,12 @@ impl Expression {
 
     /// Whether the expression holds for a user; one that cannot be evaluated does not.
     pub(crate) fn holds(&self, user: &Resource) -> bool {
-        match self.evaluate_alone(user) {
+        self.holds_among(user, &UserValue::default())
+    }
+
+    /// The same, as one of several expressions for the user.
+    pub(crate) fn holds_among(&self, user: &Resource, value: &UserValue) -> bool {
+        match self.evaluate_alone(user, value) {
             Evaluated::Value(value, _) => is_true(&value),
             Evaluated::Normalised(Normalised::Value(_) | Normalised::Adapted(..)) => true,
             Evaluated::Normalised(_) | Evaluated::Failed(_) => false,

@@ -91,7 +91,7 @@ async fn the_check_looks_at_what_the_org_offers_and_how_long_the_seats_last() {
     assert_eq!(served.create("ada@acme.example").await.status(), 201);
     assert_eq!(served.stop(), Some(0));
     let words = json(&world.run(&["check", "--output", "json"])).to_string();
-    assert!(words.contains("1 identities were made in the last 30 days"), "{words}");
+    assert!(words.contains("1 identity was made in the last 30 days"), "{words}");
     assert!(words.contains("licence Salesforce: ") && words.contains("the free seats last"), "{words}");
 
     let mapping =

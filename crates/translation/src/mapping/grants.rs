@@ -9,7 +9,7 @@ use scim_types::{Resource, fold_eq};
 use serde::{Deserialize, Serialize};
 
 use super::Mapping;
-use crate::expression::Expression;
+use crate::expression::{Expression, UserValue};
 use crate::note::{Note, NoteCode};
 use crate::translate::moment;
 
@@ -92,13 +92,13 @@ impl GrantRule {
     /// # Errors
     ///
     /// Why that cannot be told.
-    fn ends(&self, user: &Resource) -> Result<Option<Timestamp>, String> {
+    fn ends(&self, user: &Resource, value: &UserValue) -> Result<Option<Timestamp>, String> {
         let until = match &self.until {
             None => return Ok(None),
             Some(Until::At(at)) => return Ok(Some(*at)),
             Some(Until::Expression(until)) => until,
         };
-        let Some(text) = until.text(user)? else { return Ok(None) };
+        let Some(text) = until.text_among(user, value)? else { return Ok(None) };
         let at = moment(&text);
         at.map(Some).ok_or_else(|| format!("`{text}` is no date and no time such as 2026-01-31T12:00:00Z"))
     }
@@ -114,8 +114,13 @@ impl Mapping {
     pub fn ruled(&self, user: &Resource, now: Timestamp) -> (Vec<Ruled>, Vec<Note>) {
         let mut notes = Vec::new();
         let mut asked: Vec<Ruled> = Vec::new();
-        for rule in self.grants.iter().filter(|rule| rule.when.as_ref().is_none_or(|when| when.holds(user))) {
-            match rule.ends(user) {
+        let value = UserValue::default();
+        for rule in self
+            .grants
+            .iter()
+            .filter(|rule| rule.when.as_ref().is_none_or(|when| when.holds_among(user, &value)))
+        {
+            match rule.ends(user, &value) {
                 Ok(Some(until)) if until <= now => {}
                 Ok(until) => asked.extend(rule.asks.iter().map(|(kind, name)| Ruled {
                     rule: rule.name.clone(),

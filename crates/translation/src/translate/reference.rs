@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 
 use super::fit::{Misfit, fit};
 use super::{Action, Desired, Outcome, Run, is_unassigned, look_up, plain};
-use crate::expression::Evaluated;
+use crate::expression::{Evaluated, UserValue};
 use crate::mapping::{Meaning, Rule, Target, Value};
 use crate::normalise::Normalised;
 use crate::note::{NoteCode, RefusalKind};
@@ -77,7 +77,7 @@ fn wish(rule: &Rule, user: &Resource) -> Result<Wish, Misfit> {
     let value = match &rule.value {
         None => Json::Null,
         Some(Value::Source(source)) => source.value(user).cloned().unwrap_or_default(),
-        Some(Value::Expression(expression)) => match expression.evaluate_alone(user) {
+        Some(Value::Expression(expression)) => match expression.evaluate_alone(user, &UserValue::default()) {
             Evaluated::Value(value, _) => value,
             Evaluated::Normalised(Normalised::Value(text) | Normalised::Adapted(text, ..)) => {
                 Json::from(text)

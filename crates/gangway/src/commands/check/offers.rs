@@ -210,9 +210,16 @@ impl Demand {
         };
         let joiners = self.joiners.get(pool.id).copied().unwrap_or_default();
         let lasts = match (free * u64::from(DAYS)).checked_div(joiners) {
-            Some(days) => format!(
-                "; {joiners} identities were made in the last {DAYS} days, and at that pace the free seats last {days} days"
-            ),
+            Some(days) => {
+                let joiners = if joiners == 1 {
+                    "1 identity was".to_owned()
+                } else {
+                    format!("{joiners} identities were")
+                };
+                format!(
+                    "; {joiners} made in the last {DAYS} days, and at that pace the free seats last {days} days"
+                )
+            }
             None => String::new(),
         };
         let what = format!("{}: {free} of {total} seats are free{waits}{lasts}", pool.name);
