@@ -2,6 +2,7 @@
 
 mod groups;
 mod kinds;
+mod surface;
 
 use e2e::{Answered, Org, Tool};
 use serde_json::Value;

@@ -24,7 +24,7 @@ def main():
     with running_gateway() as gateway:
         headers = {"Authorization": f"Bearer {gateway['token']}"}
         with httpx2.Client(base_url=gateway["scim"], headers=headers, timeout=60, trust_env=False) as http:
-            for story in (life_of_a_user, life_of_a_group, pages, bulk, errors):
+            for story in (life_of_a_user, life_of_a_group, entitlements_and_roles, pages, bulk, errors):
                 scim = SyncSCIMClient(http)
                 try:
                     scim.discover()
@@ -89,6 +89,28 @@ def life_of_a_group(scim, tally):
     path = f'members[value eq "{people[0].id}"]'
     scim.modify(model, group.id, PatchOp[model](operations=[PatchOperation(op="remove", path=path)]))
     tally.note(members() == {person.id for person in people[1:]}, "one member leaves, the others stay")
+
+
+def entitlements_and_roles(scim, tally):
+    user_model, _ = models(scim)
+    given = {}
+    for name, attribute in (("Entitlement", "entitlements"), ("Role", "roles")):
+        model = scim.get_resource_model(name)
+        offered = scim.query(model)
+        tally.note(offered.total_results > 1, f"the org has something of the type {name} to give")
+        single = scim.query(model, offered.resources[0].id)
+        tally.note(single == offered.resources[0], f"one {name} is read as it is listed")
+        found = scim.query(model, query_parameters=SearchRequest(filter='type eq "PermissionSet" or type eq "Role"', count=1))
+        given[attribute] = found.resources[0]
+    wanted = {attribute: [{"value": one.id}] for attribute, one in given.items()}
+    ada = scim.create(user(scim, "entitled@acme.example", **wanted))
+    read = scim.query(user_model, ada.id)
+    for attribute, one in given.items():
+        shown = {element.value: element.display for element in getattr(read, attribute)}
+        tally.note(shown.get(one.id) == one.display_name, f"a User has the {attribute} that were asked for", str(shown))
+    read.title = "Navigator"
+    again = scim.replace(read)
+    tally.note(again.entitlements == read.entitlements, "what is read and sent back stays as it is")
 
 
 def pages(scim, tally):

@@ -35,9 +35,23 @@ impl Call<'_> {
 
     /// Which attributes the answer is to have (C-25).
     pub fn projection(&self, kind: ResourceKind) -> Result<Projection, Error> {
+        self.projection_of(resource_type(kind))
+    }
+
+    /// The same for what is no User or Group.
+    pub fn projection_of(&self, resource_type: &ResourceType) -> Result<Projection, Error> {
         let query = self.query()?;
         let (attributes, excluded) = (query.get("attributes"), query.get("excludedAttributes"));
-        Projection::parse(resource_type(kind), attributes.as_deref(), excluded.as_deref())
+        Projection::parse(resource_type, attributes.as_deref(), excluded.as_deref())
+    }
+
+    /// How many resources come before the page. `startIndex` counts from 1, for some clients from 0 (C-24).
+    pub fn offset(&self, start_index: u64, counts_from_one: bool) -> u64 {
+        match (self.client.settings.zero_based_index, counts_from_one) {
+            (true, true) => start_index,
+            (true, false) => 0,
+            (false, _) => start_index.saturating_sub(1),
+        }
     }
 
     /// The body of a write, with the record ids that the Salesforce address allows replaced.

@@ -4,9 +4,10 @@
 //! appropriate security considerations"; here strangers learn nothing, not even which tenants there are.
 
 use actix_web::http::StatusCode;
+use provisioning::EntitlementKind;
 use scim_types::{
     Error, Registry,
-    discovery::{self, Facts},
+    discovery::{self, Facts, GrantTypes, ROLES_AND_ENTITLEMENTS},
 };
 use serde::Serialize;
 
@@ -14,8 +15,21 @@ use crate::{call::Call, error::Failure, limits::CURSOR_SECONDS, reply::Reply};
 
 /// `GET /ServiceProviderConfig`, and in the plural, as Salesforce has it (C-3).
 pub(crate) fn service_provider_config(call: &Call<'_>) -> Result<Reply, Failure> {
-    let facts = Facts { documentation_uri: None, cursor_timeout_seconds: Some(CURSOR_SECONDS) };
+    let asked = call.query()?.get("attributes").unwrap_or_default();
+    let asks = asked.split(',').any(|name| name.trim().eq_ignore_ascii_case(ROLES_AND_ENTITLEMENTS));
+    let facts = Facts {
+        documentation_uri: None,
+        cursor_timeout_seconds: Some(CURSOR_SECONDS),
+        grant_types: asks.then(grant_types),
+    };
     document(call, &discovery::service_provider_config(&call.base, &facts))
+}
+
+fn grant_types() -> GrantTypes {
+    let (roles, entitlements): (Vec<_>, Vec<_>) =
+        EntitlementKind::ALL.into_iter().partition(|kind| *kind == EntitlementKind::Role);
+    let types = |kinds: Vec<EntitlementKind>| kinds.into_iter().map(EntitlementKind::scim_type).collect();
+    GrantTypes { entitlements: types(entitlements), roles: types(roles) }
 }
 
 /// `GET /ResourceTypes`.
@@ -45,8 +59,8 @@ pub(crate) fn schema(call: &Call<'_>, urn: &str) -> Result<Reply, Failure> {
 }
 
 /// §4: "If a "filter" is provided, the service provider SHOULD respond with HTTP status code 403 (Forbidden) to ensure
-/// that clients cannot incorrectly assume that any matching conditions specified in a filter will be applied." Every
-/// other parameter is ignored.
+/// that clients cannot incorrectly assume that any matching conditions specified in a filter will be applied." Other
+/// parameters are ignored.
 fn document(call: &Call<'_>, document: &impl Serialize) -> Result<Reply, Failure> {
     if call.query()?.get("filter").is_some() {
         return Err(Error::new(403, "this cannot be filtered: ask without a filter").into());

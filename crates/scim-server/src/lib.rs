@@ -6,6 +6,7 @@
 //! | `authenticate.rs` | who calls |
 //! | `body.rs`, `query.rs`, `conditional.rs`, `negotiate.rs` | reading a request |
 //! | `resources/` | Users and Groups, a file for each verb |
+//! | `offers.rs` | Entitlements and Roles: what can be given |
 //! | `bulk.rs`, `discovery.rs`, `me.rs` | the other endpoints |
 //! | `record_ids.rs` | Salesforce's ids in place of SCIM's |
 //! | `render.rs`, `addresses.rs`, `error.rs`, `cursor.rs` | what is sent back |
@@ -35,6 +36,7 @@ mod error;
 pub mod limits;
 mod me;
 mod negotiate;
+mod offers;
 mod percent;
 mod query;
 mod record_ids;

@@ -330,7 +330,7 @@ mod tests {
         let body = json!({
             "schemas": [schema::GROUP_URN, urn],
             "displayName": "Crew",
-            urn: {"standsFor": stands_for, "refused": refused},
+            urn: {"standsFor": stands_for, "published": true, "refused": refused},
         });
         let group = StoredResource { body: body.to_string(), ..crew() };
         for (attributes, excluded) in
@@ -341,7 +341,7 @@ mod tests {
             assert_eq!(untold["displayName"], "Crew");
         }
         let told = shown(&group, Some(urn), None);
-        assert_eq!(told[urn], json!({"standsFor": stands_for, "refused": refused}));
+        assert_eq!(told[urn], json!({"standsFor": stands_for, "published": true, "refused": refused}));
         assert_eq!(told["schemas"], json!([schema::GROUP_URN, urn]));
         let pending = StoredResource { pending: true, ..group };
         assert_eq!(shown(&pending, None, None)[urn], json!({"pending": true}));

@@ -18,7 +18,9 @@ use crate::{
     discovery,
     door::{Door, May},
     error::Failure,
-    limits, me, negotiate, percent,
+    limits, me, negotiate,
+    offers::{self, Listing},
+    percent,
     reply::Reply,
     resources,
 };
@@ -54,8 +56,8 @@ async fn enter(
 
     let Some(route) = Route::find(root.rest) else {
         return Err(Error::not_found(
-            "there is no such endpoint: SCIM has /Users, /Groups, /Bulk, /.search, /Me, /ServiceProviderConfig, \
-             /ResourceTypes and /Schemas",
+            "there is no such endpoint: SCIM has /Users, /Groups, /Entitlements, /Roles, /Bulk, /.search, /Me, \
+             /ServiceProviderConfig, /ResourceTypes and /Schemas",
         )
         .into());
     };
@@ -92,6 +94,10 @@ async fn handle(call: &Call<'_>, route: &Route<'_>, verb: Verb, payload: Payload
         // searches
         (Route::Root, Verb::Get) => resources::list(call, None).await,
         (Route::Search(kind), Verb::Post) => resources::search(call, *kind, payload).await,
+        // what there is to give
+        (Route::Offers(listing), Verb::Get) => offers::list(call, *listing).await,
+        (Route::Offer(listing, id), Verb::Get) => offers::get(call, *listing, id).await,
+        (Route::OfferSearch(listing), Verb::Post) => offers::search(call, *listing, payload).await,
         // many at once
         (Route::Bulk, Verb::Post) => bulk::bulk(call, payload).await,
         // who am I
@@ -137,6 +143,9 @@ enum Route<'p> {
     Search(Option<ResourceKind>),
     Collection(ResourceKind),
     Resource(ResourceKind, &'p str),
+    Offers(Listing),
+    Offer(Listing, &'p str),
+    OfferSearch(Listing),
     Bulk,
     Me,
     ServiceProviderConfig,
@@ -156,11 +165,26 @@ impl<'p> Route<'p> {
             Some("groups") => Some(ResourceKind::Group),
             _ => None,
         };
-        Some(match (name, kind, rest.get(1..).unwrap_or_default()) {
+        let listing = match name {
+            Some("entitlements") => Some(Listing::Entitlements),
+            Some("roles") => Some(Listing::Roles),
+            _ => None,
+        };
+        let is_search = |part: &str| part.eq_ignore_ascii_case(".search");
+        let below = rest.get(1..).unwrap_or_default();
+        if let Some(listing) = listing {
+            return match below {
+                [] => Some(Self::Offers(listing)),
+                [last] if is_search(last) => Some(Self::OfferSearch(listing)),
+                [id] => Some(Self::Offer(listing, id)),
+                _ => None,
+            };
+        }
+        Some(match (name, kind, below) {
             (None, _, []) => Self::Root,
             (Some(".search"), _, []) => Self::Search(None),
             (_, Some(kind), []) => Self::Collection(kind),
-            (_, Some(kind), [last]) if last.eq_ignore_ascii_case(".search") => Self::Search(Some(kind)),
+            (_, Some(kind), [last]) if is_search(last) => Self::Search(Some(kind)),
             (_, Some(kind), [id]) => Self::Resource(kind, id),
             (Some("bulk"), _, []) => Self::Bulk,
             (Some("me"), _, []) => Self::Me,
@@ -178,9 +202,11 @@ impl<'p> Route<'p> {
         match self {
             Self::Collection(_) => &[Verb::Get, Verb::Post],
             Self::Resource(..) => &[Verb::Get, Verb::Put, Verb::Patch, Verb::Delete],
-            Self::Search(_) | Self::Bulk => &[Verb::Post],
+            Self::Search(_) | Self::OfferSearch(_) | Self::Bulk => &[Verb::Post],
             Self::Me => &[Verb::Get, Verb::Post, Verb::Put, Verb::Patch, Verb::Delete],
             Self::Root
+            | Self::Offers(_)
+            | Self::Offer(..)
             | Self::ServiceProviderConfig
             | Self::ResourceTypes
             | Self::ResourceType(_)
@@ -204,7 +230,7 @@ impl<'p> Route<'p> {
 
     /// Whether this is a write. A `.search` is none, although it is a `POST`.
     fn changes_with(&self, verb: Verb) -> bool {
-        verb != Verb::Get && !matches!(self, Self::Search(_))
+        verb != Verb::Get && !matches!(self, Self::Search(_) | Self::OfferSearch(_))
     }
 
     /// For the log: the path without what is in it.
@@ -218,6 +244,12 @@ impl<'p> Route<'p> {
             Self::Collection(ResourceKind::Group) => "/Groups",
             Self::Resource(ResourceKind::User, _) => "/Users/{id}",
             Self::Resource(ResourceKind::Group, _) => "/Groups/{id}",
+            Self::Offers(Listing::Entitlements) => "/Entitlements",
+            Self::Offers(Listing::Roles) => "/Roles",
+            Self::Offer(Listing::Entitlements, _) => "/Entitlements/{id}",
+            Self::Offer(Listing::Roles, _) => "/Roles/{id}",
+            Self::OfferSearch(Listing::Entitlements) => "/Entitlements/.search",
+            Self::OfferSearch(Listing::Roles) => "/Roles/.search",
             Self::Bulk => "/Bulk",
             Self::Me => "/Me",
             Self::ServiceProviderConfig => "/ServiceProviderConfig",
@@ -405,6 +437,11 @@ mod tests {
             ("/scim/v2/users", "/Users"),
             ("/SCIM/V2/USERS/x", "/Users/{id}"),
             ("/scim/v2/groups/.SEARCH", "/Groups/.search"),
+            ("/scim/v2/entitlements", "/Entitlements"),
+            ("/scim/v2/Entitlements/0PS", "/Entitlements/{id}"),
+            ("/scim/v2/Entitlements/.search", "/Entitlements/.search"),
+            ("/services/scim/v2/ROLES", "/Roles"),
+            ("/scim/v2/Roles/00E", "/Roles/{id}"),
             ("/scim/v2/bulk", "/Bulk"),
             ("/scim/v2/ME", "/Me"),
             ("/scim/v2/resourcetypes/User", "/ResourceTypes/{name}"),
@@ -431,6 +468,7 @@ mod tests {
         for path in [
             "/scim/v2/Users/a/b",
             "/scim/v2/Bulk/1",
+            "/scim/v2/Roles/a/b",
             "/scim/v2/Me/x",
             "/scim/v2/Devices",
             "/scim/v2/Schemas/a/b",

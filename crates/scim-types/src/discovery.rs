@@ -24,7 +24,23 @@ pub struct Facts {
     pub documentation_uri: Option<String>,
     /// For how many seconds a cursor is good (RFC 9865 §4). `None`: it does not grow old.
     pub cursor_timeout_seconds: Option<u64>,
+    /// What `type` may be in a User's `entitlements` and `roles`; given where the client asks for
+    /// [`ROLES_AND_ENTITLEMENTS`].
+    pub grant_types: Option<GrantTypes>,
 }
+
+/// What `type` may be in a User's `entitlements` and `roles`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantTypes {
+    /// Of `entitlements`.
+    pub entitlements: Vec<&'static str>,
+    /// Of `roles`.
+    pub roles: Vec<&'static str>,
+}
+
+/// The member of `ServiceProviderConfig` that draft-ietf-scim-roles-entitlements has. It is shown to those who name it in
+/// `attributes`: no RFC knows it, and strict readers refuse the whole document for it.
+pub const ROLES_AND_ENTITLEMENTS: &str = "RolesAndEntitlements";
 
 /// The answer to `GET /ServiceProviderConfig` (RFC 7643 §5, pagination RFC 9865 §4).
 ///
@@ -67,8 +83,31 @@ pub fn service_provider_config(base: &str, facts: &Facts) -> Value {
             "primary": true,
         }]),
     );
+    if let Some(types) = &facts.grant_types {
+        config.insert(ROLES_AND_ENTITLEMENTS.into(), roles_and_entitlements(types));
+    }
     config.insert("meta".into(), meta("ServiceProviderConfig", &format!("{base}/ServiceProviderConfig")));
     Value::Object(config)
+}
+
+/// A User has many entitlements and, in each org, at most one role.
+fn roles_and_entitlements(types: &GrantTypes) -> Value {
+    json!({
+        "roles": {
+            "supported": true,
+            "multipleRolesSupported": false,
+            "primarySupported": false,
+            "typeSupported": true,
+            "types": types.roles,
+        },
+        "entitlements": {
+            "supported": true,
+            "multipleEntitlementsSupported": true,
+            "primarySupported": false,
+            "typeSupported": true,
+            "types": types.entitlements,
+        },
+    })
 }
 
 /// The answer to `GET /ResourceTypes`.
@@ -101,8 +140,12 @@ fn type_document(resource_type: &ResourceType, base: &str) -> Value {
     // Our own extension says what came of a change and takes nothing in. Listed, strict clients would write to it and miss
     // what they wrote; so it is described at /Schemas and returned on request.
     let extensions = resource_type.extensions.iter().filter(|extension| !extension.schema.is_gangways());
+    let extensions = extensions.map(|extension| (extension.schema.id.as_str(), extension.required));
+    // A resource type has one schema. Its other names stand here, so that strict clients know what a resource's `schemas` say.
+    let aliases = resource_type.aliases.iter().map(|alias| (*alias, false));
     let extensions: Vec<_> = extensions
-        .map(|extension| json!({"schema": extension.schema.id, "required": extension.required}))
+        .chain(aliases)
+        .map(|(urn, required)| json!({"schema": urn, "required": required}))
         .collect();
     json!({
         "schemas": [RESOURCE_TYPE],
@@ -133,6 +176,7 @@ fn meta(resource_type: &str, location: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::{ENTITLEMENT_URN, ROLE_URN};
 
     const BASE: &str = "https://scim.example.com/scim/v2";
 
@@ -152,6 +196,28 @@ mod tests {
     #[test]
     fn the_service_provider_config_says_what_works() {
         insta::assert_json_snapshot!(service_provider_config(BASE, &facts()));
+    }
+
+    #[test]
+    fn the_drafts_member_is_shown_where_it_is_asked_for() {
+        assert!(service_provider_config(BASE, &facts()).get(ROLES_AND_ENTITLEMENTS).is_none());
+        let types = GrantTypes { entitlements: vec!["Profile", "PermissionSet"], roles: vec!["Role"] };
+        let config = service_provider_config(BASE, &Facts { grant_types: Some(types), ..facts() });
+        insta::assert_json_snapshot!(config[ROLES_AND_ENTITLEMENTS]);
+    }
+
+    #[test]
+    fn okta_finds_entitlements_and_roles_by_its_own_schemas() {
+        let found: Vec<(Value, Value)> = resource_types(Registry::standard(), BASE)
+            .resources
+            .into_iter()
+            .filter(|one| one["schema"].as_str().unwrap().starts_with("urn:okta:"))
+            .map(|one| (one["schema"].clone(), one["endpoint"].clone()))
+            .collect();
+        assert_eq!(
+            found,
+            [(ENTITLEMENT_URN.into(), "/Entitlements".into()), (ROLE_URN.into(), Value::from("/Roles"))]
+        );
     }
 
     #[test]

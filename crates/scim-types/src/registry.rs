@@ -7,21 +7,21 @@ use serde_json::Value;
 
 use crate::path::{AttrPath, PathError, most_like, quoted};
 use crate::schema::{
-    Attribute, AttributeType, ENTERPRISE_USER_URN, GROUP_URN, Mutability, Returned, Schema, USER_URN,
-    Uniqueness,
+    Attribute, AttributeType, ENTERPRISE_USER_URN, ENTITLEMENT_ALIASES, GROUP_URN, Mutability, ROLE_ALIASES,
+    Returned, Schema, USER_URN, Uniqueness,
 };
 
 /// All schemas and resource types that are served.
 #[derive(Debug)]
 pub struct Registry {
     schemas: Vec<Schema>,
-    resource_types: [ResourceType; 2],
+    resource_types: [ResourceType; 4],
 }
 
 /// A kind of resource (RFC 7643 §6).
 #[derive(Debug)]
 pub struct ResourceType {
-    /// `User` or `Group`; also its id.
+    /// Such as `User`; also its id.
     pub name: &'static str,
     /// Where it is served, such as `/Users`.
     pub endpoint: &'static str,
@@ -31,6 +31,8 @@ pub struct ResourceType {
     pub common: Vec<Attribute>,
     /// The core schema.
     pub schema: Schema,
+    /// What others call the core schema. A resource names them in its `schemas`, and paths may begin with them.
+    pub aliases: &'static [&'static str],
     /// What extends it.
     pub extensions: Vec<Extension>,
     /// Common and core attributes, in order.
@@ -61,26 +63,18 @@ impl Registry {
             let enterprise = read(include_str!("../../../schemas/enterprise-user.json"));
             let gangway_user = read(include_str!("../../../schemas/gangway-user.json"));
             let gangway_group = read(include_str!("../../../schemas/gangway-group.json"));
-            let schemas =
-                [&user, &group, &enterprise, &gangway_user, &gangway_group].map(Clone::clone).into();
+            let entitlement = read(include_str!("../../../schemas/entitlement.json"));
+            let role = read(include_str!("../../../schemas/role.json"));
             let resource_types = [
-                ResourceType::new(
-                    "User",
-                    "/Users",
-                    "A person",
-                    &common,
-                    user,
-                    vec![enterprise, gangway_user],
-                ),
-                ResourceType::new(
-                    "Group",
-                    "/Groups",
-                    "A group of people",
-                    &common,
-                    group,
-                    vec![gangway_group],
-                ),
+                ResourceType::new("User", "/Users", "A person", &common, user)
+                    .extended_by(vec![enterprise, gangway_user]),
+                ResourceType::new("Group", "/Groups", "A group of people", &common, group)
+                    .extended_by(vec![gangway_group]),
+                ResourceType::new("Entitlement", "/Entitlements", ENTITLEMENT, &common, entitlement)
+                    .also_called(&ENTITLEMENT_ALIASES),
+                ResourceType::new("Role", "/Roles", ROLE, &common, role).also_called(&ROLE_ALIASES),
             ];
+            let schemas = resource_types.iter().flat_map(ResourceType::schemas).collect();
             Registry { schemas, resource_types }
         });
         &STANDARD
@@ -96,6 +90,18 @@ impl Registry {
     #[must_use]
     pub fn group(&self) -> &ResourceType {
         &self.resource_types[1]
+    }
+
+    /// The resource type of what an org offers: profiles, permission sets and so on.
+    #[must_use]
+    pub fn entitlement(&self) -> &ResourceType {
+        &self.resource_types[2]
+    }
+
+    /// The resource type of an org's roles.
+    #[must_use]
+    pub fn role(&self) -> &ResourceType {
+        &self.resource_types[3]
     }
 
     /// The schemas that are served at `/Schemas`.
@@ -130,14 +136,37 @@ impl ResourceType {
         description: &'static str,
         common: &Schema,
         schema: Schema,
-        extensions: Vec<Schema>,
     ) -> Self {
         let roots = common.attributes.iter().chain(&schema.attributes).map(AttrPath::root).collect();
+        Self {
+            name,
+            endpoint,
+            description,
+            common: common.attributes.clone(),
+            schema,
+            aliases: &[],
+            extensions: Vec::new(),
+            roots,
+            extension_roots: Vec::new(),
+        }
+    }
+
+    fn extended_by(self, extensions: Vec<Schema>) -> Self {
         let extension_roots =
             extensions.iter().map(|extension| AttrPath::extension_root(&as_attribute(extension))).collect();
         let extensions = extensions.into_iter().map(|schema| Extension { schema, required: false }).collect();
-        let common = common.attributes.clone();
-        Self { name, endpoint, description, common, schema, extensions, roots, extension_roots }
+        Self { extensions, extension_roots, ..self }
+    }
+
+    fn also_called(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// Everything of it that is served at `/Schemas`: the core schema under each of its names, and the extensions.
+    fn schemas(&self) -> impl Iterator<Item = Schema> {
+        let alias = |urn: &&str| Schema { id: (*urn).to_owned(), ..self.schema.clone() };
+        let extensions = self.extensions.iter().map(|extension| extension.schema.clone());
+        std::iter::once(self.schema.clone()).chain(self.aliases.iter().map(alias)).chain(extensions)
     }
 
     /// The common and core attributes, in the order of the schemas.
@@ -220,6 +249,7 @@ impl ResourceType {
                 .map(|found| (*old, Some(found)))
         });
         std::iter::once((self.schema.id.as_str(), None))
+            .chain(self.aliases.iter().map(|alias| (*alias, None)))
             .chain(extensions)
             .chain(legacy)
             .filter_map(|(urn, schema)| Some((urn.len(), schema, after_urn(path, urn)?)))
@@ -260,6 +290,9 @@ impl ResourceType {
         }
     }
 }
+
+const ENTITLEMENT: &str = "Something that a User can be given in Salesforce";
+const ROLE: &str = "A role of Salesforce's role hierarchy";
 
 /// What SCIM 1.1 called the schemas; old applications still do (C-33).
 const LEGACY_URNS: [(&str, &str); 3] = [
@@ -344,6 +377,19 @@ mod tests {
         assert_eq!(user(&format!("{MANAGER}.value")), format!("{MANAGER}.value"));
         assert_eq!(user("urn:scim:schemas:extension:enterprise:1.0:department"), DEPARTMENT);
         assert_eq!(user(ENTERPRISE_USER_URN), ENTERPRISE_USER_URN);
+    }
+
+    #[test]
+    fn an_entitlements_attributes_are_found_under_each_name_of_its_schema() {
+        let registry = Registry::standard();
+        for resource_type in [registry.entitlement(), registry.role()] {
+            for urn in resource_type.aliases.iter().copied().chain([resource_type.schema.id.as_str()]) {
+                let path = resource_type.resolve(&format!("{urn}:displayname")).unwrap();
+                assert_eq!(path.as_str(), "displayName");
+                assert!(resource_type.is_core_urn(urn));
+            }
+        }
+        assert!(registry.user().resolve(ENTITLEMENT_ALIASES[0]).is_err());
     }
 
     #[test]

@@ -12,6 +12,15 @@ pub const ENTERPRISE_USER_URN: &str = "urn:ietf:params:scim:schemas:extension:en
 pub const GANGWAY_USER_URN: &str = "urn:gangway:params:scim:schemas:extension:2.0:User";
 /// The URN of Gangway's own extension of Group.
 pub const GANGWAY_GROUP_URN: &str = "urn:gangway:params:scim:schemas:extension:2.0:Group";
+/// The URN of the Entitlement schema: Okta's, which finds the endpoint by it and is the one that is deployed.
+pub const ENTITLEMENT_URN: &str = "urn:okta:scim:schemas:core:1.0:Entitlement";
+/// The URN of the Role schema, by the same rule.
+pub const ROLE_URN: &str = "urn:okta:scim:schemas:core:1.0:Role";
+/// What draft-ietf-scim-roles-entitlements and Salesforce's own SCIM API call the Entitlement schema.
+pub const ENTITLEMENT_ALIASES: [&str; 2] =
+    ["urn:ietf:params:scim:schemas:core:2.0:Entitlement", "urn:salesforce:schemas:extension:1.0:Entitlement"];
+/// What draft-ietf-scim-roles-entitlements calls the Role schema.
+pub const ROLE_ALIASES: [&str; 1] = ["urn:ietf:params:scim:schemas:core:2.0:Role"];
 
 /// One schema, in the form in which it is served at `/Schemas` (RFC 7643 §7).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,7 +33,7 @@ pub(super) async fn answer(
     let sources = sources(call, kind, &search.request).await?;
     let found = match &search.request.page {
         Page::Index { start_index, count } => {
-            let offset = offset(call, *start_index, search.counts_from_one);
+            let offset = call.offset(*start_index, search.counts_from_one);
             by_index(call, &sources, offset, window_size(*count)).await?
         }
         Page::Cursor { cursor, count } => {
@@ -115,15 +115,6 @@ impl Source {
             window,
             with_members: self.projection.names(resource_type(self.kind), "members"),
         }
-    }
-}
-
-/// How many resources come before the page. `startIndex` counts from 1, for some clients from 0 (C-24).
-fn offset(call: &Call<'_>, start_index: u64, counts_from_one: bool) -> u64 {
-    match (call.client.settings.zero_based_index, counts_from_one) {
-        (true, true) => start_index,
-        (true, false) => 0,
-        (false, _) => start_index.saturating_sub(1),
     }
 }
 

@@ -22,6 +22,21 @@ async fn the_service_provider_config_names_the_limits_that_hold() {
     assert_eq!(config["pagination"]["cursorTimeout"], scim_server::limits::CURSOR_SECONDS);
 }
 
+/// No RFC knows the member, so only those see it who ask for it.
+#[tokio::test]
+async fn the_service_provider_config_tells_of_roles_and_entitlements_where_it_is_asked() {
+    let world = World::start();
+    let asked = world.get("/ServiceProviderConfig?attributes=patch,rolesAndEntitlements").await.json();
+    let member = &asked["RolesAndEntitlements"];
+    assert_eq!(
+        (&member["roles"]["supported"], &member["entitlements"]["supported"]),
+        (&true.into(), &true.into())
+    );
+    assert_eq!(member["roles"]["types"], json!(["Role"]));
+    assert!(member["entitlements"]["types"].as_array().unwrap().contains(&json!("PermissionSet")));
+    assert!(world.get("/ServiceProviderConfig").await.json().get("RolesAndEntitlements").is_none());
+}
+
 #[tokio::test]
 async fn c04_resource_types_and_schemas_are_there_singly() {
     let world = World::start();
@@ -39,7 +54,7 @@ async fn c04_resource_types_and_schemas_are_there_singly() {
     let names = world.get("/resourcetypes").await.json();
     let names: Vec<_> =
         names["Resources"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
-    assert_eq!(names, ["User", "Group"]);
+    assert_eq!(names, ["User", "Group", "Entitlement", "Role"]);
 }
 
 #[tokio::test]
