@@ -39,8 +39,8 @@ async fn helloid_generic_scim() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn helloid_salesforce_scim() {
-    replay("helloid-salesforce-scim").await;
+async fn helloid_salesforce() {
+    replay("helloid-salesforce").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,7 +75,7 @@ fn every_example_is_played() {
             "entitlements",
             "entra",
             "helloid-generic-scim",
-            "helloid-salesforce-scim",
+            "helloid-salesforce",
             "leads-and-contacts",
             "okta",
             "pingone",

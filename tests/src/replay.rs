@@ -1,9 +1,12 @@
 //! Plays a sequence of requests as an identity tool sent them, and holds every answer against what it should be.
 //!
 //! A sequence is a TOML file: a title, the token, and `[[request]]`s in order, each with `method`, `path` (below the SCIM
-//! base), `headers`, `body`, `save` (a name for a member of the answer, used later as `{{name}}`) and `expect`: `status`,
-//! `headers` (a part of the value), `body` (see [`crate::expect`]), `salesforce` (which records have which fields) and
-//! `calls` (how many API calls it costs).
+//! base), `headers`, `body`, `save` (a name for a member of the answer, or for what a JSON pointer finds in it, used later
+//! as `{{name}}`) and `expect`: `status`, `headers` (a part of the value), `body` (see [`crate::expect`]), `salesforce`
+//! (which records have which fields) and `calls` (how many API calls it costs).
+//!
+//! A tool that logs in has `token = "{{access_token}}"` and saves that name from the answer of a request with
+//! `login = true`, whose path is below the host and which carries no token.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -20,7 +23,7 @@ pub struct Sequence {
     pub title: String,
     /// The client in the configuration beside it.
     pub client: String,
-    /// Its token.
+    /// Its token; the name of a saved one for a tool that logs in.
     pub token: String,
     /// The SCIM base; the short one unless said.
     #[serde(default = "short_base")]
@@ -34,6 +37,9 @@ struct Request {
     name: String,
     method: String,
     path: String,
+    /// Whether it goes to the token endpoint.
+    #[serde(default)]
+    login: bool,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     body: Option<String>,
@@ -85,9 +91,13 @@ impl Sequence {
     ///
     /// At the first answer that is not as it should be, with the request's name.
     pub async fn play(&self, gateway: &str, org: &Org) {
-        let tool = Tool::new(&format!("{gateway}{}", self.base), &self.token);
         let mut saved = BTreeMap::new();
         for request in &self.request {
+            let tool = if request.login {
+                Tool::new(gateway, "")
+            } else {
+                Tool::new(&format!("{gateway}{}", self.base), &fill(&self.token, &saved))
+            };
             if let Err(wrong) = request.play(&tool, org, &mut saved).await {
                 panic!("{}: {}: {wrong}", self.title, request.name);
             }
@@ -97,8 +107,8 @@ impl Sequence {
 
 impl Request {
     async fn play(&self, tool: &Tool, org: &Org, saved: &mut BTreeMap<String, String>) -> Result<(), String> {
-        let headers: Vec<(&str, &str)> =
-            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let filled: Vec<_> = self.headers.iter().map(|(name, value)| (name, fill(value, saved))).collect();
+        let headers: Vec<_> = filled.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let body = self.body.as_ref().map(|body| fill(body, saved).into_bytes());
         let before = org.calls().await;
         let answer = tool
@@ -119,8 +129,10 @@ impl Request {
             expect::contains(&answer.json(), &expected)?;
         }
         for (name, member) in &self.save {
-            let value = answer.json()[member].as_str().ok_or(format!("no {member} to save"))?.to_owned();
-            saved.insert(name.clone(), value);
+            let answer = answer.json();
+            let value = if member.starts_with('/') { answer.pointer(member) } else { answer.get(member) };
+            let value = value.and_then(Value::as_str).ok_or(format!("no {member} to save"))?;
+            saved.insert(name.clone(), value.to_owned());
         }
         for record in &self.expect.salesforce {
             record.check(org, saved).await?;

@@ -94,7 +94,18 @@ impl Key {
     /// What paging cursors are authenticated with: the same after a restart, and no hint at the master key.
     #[must_use]
     pub fn cursors(&self) -> [u8; 32] {
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]), b"gangway: cursors");
+        self.derived(b"gangway: cursors")
+    }
+
+    /// What access tokens of the token endpoint are signed with: the same after a restart.
+    #[must_use]
+    pub fn access_tokens(&self) -> [u8; 32] {
+        self.derived(b"gangway: access tokens")
+    }
+
+    /// A key for one purpose, which says nothing of the master key or of any other.
+    fn derived(&self, purpose: &[u8]) -> [u8; 32] {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]), purpose);
         let mut key = [0; 32];
         key.copy_from_slice(tag.as_ref());
         key
@@ -319,9 +330,12 @@ mod tests {
     }
 
     #[test]
-    fn cursors_have_a_key_of_their_own() {
+    fn cursors_and_access_tokens_have_keys_of_their_own() {
         let key = Key::new([7; 32]);
         assert_eq!(key.cursors(), Key::new([7; 32]).cursors());
+        assert_eq!(key.access_tokens(), Key::new([7; 32]).access_tokens());
         assert_ne!(key.cursors(), [7; 32]);
+        assert_ne!(key.access_tokens(), [7; 32]);
+        assert_ne!(key.access_tokens(), key.cursors());
     }
 }

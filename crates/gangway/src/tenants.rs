@@ -70,6 +70,7 @@ fn client(client: &ClientSettings) -> DoorClient {
     DoorClient {
         name: client.name.clone(),
         token_sha256: client.token_sha256.clone(),
+        oauth: client.oauth.clone(),
         may: match client.may {
             config::May::Read => May::Read,
             config::May::Write => May::Write,

@@ -177,6 +177,8 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
             simulated: config.simulated(),
             requests_per_second: config.server.requests_per_second,
             cursor_key: key.cursors(),
+            token_key: key.access_tokens(),
+            trusted_proxies: config.server.trusted_proxies.clone(),
         },
         clock.clone(),
     ));

@@ -26,6 +26,8 @@ use crate::{
 /// How often it is looked whether published Groups are as the catalogues have them. That costs no call: catalogues have their own
 /// time.
 const PUBLISH_EVERY: Duration = Duration::from_mins(10);
+/// The id prefixes of User, Contact and Lead: no Group stands for one of them.
+const PEOPLE: [&str; 3] = ["005", "003", "00Q"];
 
 /// Does what doors ask. Cheap to clone.
 #[derive(Clone)]
@@ -262,15 +264,26 @@ impl Provisioner {
         Ok(())
     }
 
-    /// The identity that a Salesforce record id, in either spelling, is linked to.
+    /// The identity that a Salesforce record id, in either spelling, is linked to, or the SCIM Group that stands for the
+    /// record where only one does.
     pub async fn id_of_record(
         &self,
         tenant: &TenantId,
         text: &str,
     ) -> Result<Option<ResourceId>, StoreError> {
-        match RecordId::parse(text) {
-            Ok(record) => self.inner.store.linked_to(tenant, &record).await,
-            Err(_) => Ok(None),
+        let Ok(record) = RecordId::parse(text) else { return Ok(None) };
+        if let Some(identity) = self.inner.store.linked_to(tenant, &record).await? {
+            return Ok(Some(identity));
+        }
+        if PEOPLE.contains(&record.prefix()) {
+            return Ok(None);
+        }
+        let groups = self.inner.store.groups_standing(tenant).await?;
+        let is_meant = |id: &str| RecordId::parse(id).is_ok_and(|id| id == record);
+        let mut meant = groups.into_iter().filter(|(_, _, stands_for)| is_meant(&stands_for.of.id));
+        match (meant.next(), meant.next()) {
+            (Some((group, ..)), None) => Ok(Some(group)),
+            _ => Ok(None),
         }
     }
 

@@ -1,15 +1,17 @@
-//! Who calls: bearer tokens (RFC 6750), known here only by their SHA-256.
+//! Who calls: bearer tokens (RFC 6750), known here only by their SHA-256, and access tokens of the token endpoint.
 
 use std::sync::Arc;
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
 use aws_lc_rs::digest::{SHA256, digest};
+use model::Timestamp;
 use scim_types::Error;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use crate::{
     door::{Client, Tenant},
     error::Failure,
+    oauth::AccessToken,
 };
 
 /// Finds the client whose token a request carries.
@@ -20,20 +22,37 @@ use crate::{
 /// # Errors
 ///
 /// 401 with `WWW-Authenticate` (C-12).
-pub(crate) fn authenticate(tenant: Option<&Tenant>, headers: &HeaderMap) -> Result<Arc<Client>, Failure> {
+pub(crate) fn authenticate(
+    tenant: Option<&Tenant>,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Arc<Client>, Failure> {
     let Some(sent) = headers.get(AUTHORIZATION) else {
         let detail = "this request carries no token: send it as \"Authorization: Bearer <token>\"";
         return Err(refuse(detail, "Bearer realm=\"SCIM\""));
     };
     let token = sent.to_str().ok().and_then(token);
+    if let Some(token) = token.and_then(AccessToken::read) {
+        let client = tenant.and_then(|tenant| bearer(&tenant.clients, &token));
+        return match client {
+            Some(client) if !token.has_ended(now) => Ok(client),
+            Some(_) => {
+                let detail = "the access token has expired: get a new one from the token endpoint";
+                Err(refuse(detail, "Bearer realm=\"SCIM\", error=\"invalid_token\""))
+            }
+            None => Err(unknown()),
+        };
+    }
     // Without a token or a tenant the same work is done, so that the time it takes says nothing.
     let sha256 = digest(&SHA256, token.unwrap_or_default().as_bytes());
     let client = tenant.and_then(|tenant| owner(&tenant.clients, sha256.as_ref()));
-    client.filter(|_| token.is_some()).ok_or_else(|| {
-        let detail = "the token is not known here: check that it is whole, has not been revoked, and belongs to the \
-                      tenant of this URL";
-        refuse(detail, "Bearer realm=\"SCIM\", error=\"invalid_token\"")
-    })
+    client.filter(|_| token.is_some()).ok_or_else(unknown)
+}
+
+fn unknown() -> Failure {
+    let detail = "the token is not known here: check that it is whole, has not been revoked, and belongs to the \
+                  tenant of this URL";
+    refuse(detail, "Bearer realm=\"SCIM\", error=\"invalid_token\"")
 }
 
 fn refuse(detail: &str, challenge: &str) -> Failure {
@@ -50,6 +69,15 @@ fn token(header: &str) -> Option<&str> {
         None => Some(header),
     }
     .filter(|token| !token.is_empty() && !token.eq_ignore_ascii_case("bearer"))
+}
+
+/// The client that this access token was made for. Looks at all of the tenant, whichever it is.
+fn bearer(clients: &[Arc<Client>], token: &AccessToken) -> Option<Arc<Client>> {
+    let mut place = u64::MAX;
+    for (candidate, client) in (0..).zip(clients) {
+        place.conditional_assign(&candidate, client.credentials.made(token));
+    }
+    usize::try_from(place).ok().and_then(|place| clients.get(place)).cloned()
 }
 
 /// The client that has the token with this hash. Looks at all tokens of the tenant, whichever it is.
@@ -75,7 +103,7 @@ mod tests {
         if let Some(header) = header {
             headers.insert(AUTHORIZATION, HeaderValue::from_bytes(header.as_bytes()).unwrap());
         }
-        match authenticate(tenant, &headers) {
+        match authenticate(tenant, &headers, Timestamp::UNIX_EPOCH) {
             Ok(client) => Ok(client.settings.name.to_string()),
             Err(failure) => {
                 let challenge = failure.headers.iter().find(|(name, _)| name == WWW_AUTHENTICATE).unwrap();

@@ -1,4 +1,4 @@
-//! Reading a request body: JSON whatever its content type says (C-5), within limits.
+//! Reading a request body within limits: JSON whatever its content type says (C-5).
 
 use std::time::Duration;
 
@@ -25,14 +25,22 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// 413 when it has more than `limit` bytes; 415 when it is compressed; 408 when it does not arrive; 400 `invalidSyntax` for everything that is not
 /// one JSON value in UTF-8.
 pub(crate) async fn json(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Value, Error> {
-    let arrived = tokio::time::timeout(BODY_TIME, bytes(request, payload, limit)).await;
-    parse(&arrived.unwrap_or_else(|_| {
-        let detail = format!("the body did not arrive within {} seconds: send it again", BODY_TIME.as_secs());
-        Err(Error::new(408, detail))
-    })?)
+    parse(&bytes(request, payload, limit).await?)
 }
 
-async fn bytes(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, Error> {
+/// Reads the body as it is.
+///
+/// # Errors
+///
+/// 413, 415 and 408 as [`json`]; 400 when the connection breaks off.
+pub(crate) async fn bytes(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Bytes, Error> {
+    tokio::time::timeout(BODY_TIME, read(request, payload, limit)).await.unwrap_or_else(|_| {
+        let detail = format!("the body did not arrive within {} seconds: send it again", BODY_TIME.as_secs());
+        Err(Error::new(408, detail))
+    })
+}
+
+async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, Error> {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     if header(CONTENT_ENCODING).is_some_and(|encoding| !encoding.trim().eq_ignore_ascii_case("identity")) {
         return Err(Error::new(415, "compressed bodies are not read: send it without Content-Encoding"));

@@ -10,11 +10,16 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use model::{ClientName, Clock, Ids, TenantId};
 use provisioning::Provisioner;
 use store::Directory;
 
-use crate::{cursor::Cursors, limits::Bucket};
+use crate::{
+    cursor::Cursors,
+    limits::Bucket,
+    oauth::{Credentials, Desk, OAuth, Signer},
+};
 
 /// What holds for every request.
 #[derive(Clone, Debug)]
@@ -28,6 +33,10 @@ pub struct DoorSettings {
     pub requests_per_second: u32,
     /// The key that cursors are authenticated with; the same on every replica.
     pub cursor_key: [u8; 32],
+    /// The key that access tokens are signed with; the same on every replica.
+    pub token_key: [u8; 32],
+    /// The proxies whose word on where a caller is counts.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// A tenant as the door sees it.
@@ -48,6 +57,8 @@ pub struct DoorClient {
     pub name: ClientName,
     /// The SHA-256 of each of its tokens.
     pub token_sha256: Vec<[u8; 32]>,
+    /// What it gets access tokens with.
+    pub oauth: Option<OAuth>,
     /// What it may do.
     pub may: May,
     /// Which product it is, where a request cannot tell.
@@ -96,6 +107,8 @@ impl DoorClient {
 pub(crate) struct Client {
     pub settings: DoorClient,
     pub bucket: Bucket,
+    /// By which its access tokens are recognised.
+    pub credentials: Credentials,
 }
 
 /// A tenant with its clients.
@@ -112,13 +125,13 @@ struct Tenants {
 }
 
 impl Tenants {
-    fn new(tenants: Vec<DoorTenant>, requests_per_second: u32) -> Self {
+    fn new(tenants: Vec<DoorTenant>, requests_per_second: u32, signer: &Signer) -> Self {
         let mut all = Self::default();
         for tenant in tenants {
-            let clients = tenant
-                .clients
-                .into_iter()
-                .map(|settings| Arc::new(Client { settings, bucket: Bucket::new(requests_per_second) }));
+            let clients = tenant.clients.into_iter().map(|settings| {
+                let credentials = signer.credentials(&tenant.id, &settings.name, settings.oauth.as_ref());
+                Arc::new(Client { settings, bucket: Bucket::new(requests_per_second), credentials })
+            });
             let entry = Arc::new(Tenant { id: tenant.id.clone(), clients: clients.collect() });
             if tenant.default {
                 all.default = Some(Arc::clone(&entry));
@@ -136,6 +149,7 @@ pub struct Door {
     pub(crate) settings: DoorSettings,
     pub(crate) clock: Clock,
     pub(crate) cursors: Cursors,
+    pub(crate) desk: Desk,
     tenants: ArcSwap<Tenants>,
     /// Random, so that request ids of two starts or two replicas differ.
     start: String,
@@ -155,15 +169,18 @@ impl Door {
         if let Some(url) = &mut settings.public_url {
             url.truncate(url.trim_end_matches('/').len());
         }
-        let start = Ids::random().token()[..4].iter().fold(String::new(), |mut text, byte| {
+        let ids = Ids::random();
+        let start = ids.token()[..4].iter().fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text
         });
+        let desk = Desk::new(&settings.token_key, ids);
         Self {
             provisioner,
             directory,
             cursors: Cursors::new(&settings.cursor_key),
-            tenants: ArcSwap::from_pointee(Tenants::new(tenants, settings.requests_per_second)),
+            tenants: ArcSwap::from_pointee(Tenants::new(tenants, settings.requests_per_second, &desk.signer)),
+            desk,
             settings,
             clock,
             start,
@@ -173,7 +190,8 @@ impl Door {
 
     /// Replaces who may call: a new configuration. Requests under way end with what they started with.
     pub fn replace_tenants(&self, tenants: Vec<DoorTenant>) {
-        self.tenants.store(Arc::new(Tenants::new(tenants, self.settings.requests_per_second)));
+        let tenants = Tenants::new(tenants, self.settings.requests_per_second, &self.desk.signer);
+        self.tenants.store(Arc::new(tenants));
     }
 
     /// The tenant of this name; without a name, the default one.
@@ -205,6 +223,7 @@ pub(crate) mod tests {
         DoorClient {
             name: name.parse().unwrap(),
             token_sha256: tokens.iter().map(sha256).collect(),
+            oauth: None,
             may: May::Write,
             dialect: None,
             zero_based_index: false,
@@ -216,7 +235,7 @@ pub(crate) mod tests {
     /// A tenant with these clients.
     pub(crate) fn tenant(id: &str, clients: Vec<DoorClient>) -> Tenant {
         let tenant = DoorTenant { id: id.parse().unwrap(), default: false, clients };
-        let tenants = Tenants::new(vec![tenant], 0).by_name;
+        let tenants = Tenants::new(vec![tenant], 0, &Signer::new(&[7; 32])).by_name;
         Arc::into_inner(tenants.into_values().next().unwrap()).unwrap()
     }
 

@@ -3,7 +3,8 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `routes.rs` | which path and method lead where; the way of every request |
-//! | `authenticate.rs` | who calls |
+//! | `authenticate.rs`, `caller_address.rs` | who calls, and from where |
+//! | `oauth/` | the token endpoint of the Salesforce address |
 //! | `body.rs`, `query.rs`, `conditional.rs`, `negotiate.rs` | reading a request |
 //! | `resources/` | Users and Groups, a file for each verb |
 //! | `offers.rs` | Entitlements and Roles: what can be given |
@@ -28,6 +29,7 @@ mod authenticate;
 mod body;
 mod bulk;
 mod call;
+mod caller_address;
 mod conditional;
 mod cursor;
 mod discovery;
@@ -36,6 +38,7 @@ mod error;
 pub mod limits;
 mod me;
 mod negotiate;
+mod oauth;
 mod offers;
 mod percent;
 mod query;
@@ -46,6 +49,7 @@ mod resources;
 mod routes;
 
 pub use door::{Dialect, Door, DoorClient, DoorSettings, DoorTenant, May};
+pub use oauth::{InvalidPasswordHash, OAuth, OAuthUser, PasswordHash};
 
 /// Mounts the door: everything that no other route of the application takes, so that an unknown path is answered with
 /// a SCIM Error too.

@@ -24,6 +24,8 @@ pub const REQUESTS_PER_SECOND: u32 = 200;
 /// Bytes of a bulk request at most, as the `ServiceProviderConfig` announces it.
 pub const BULK_BODY: usize = scim_types::bulk::MAX_BULK_PAYLOAD;
 
+/// Bytes of the body of a token request at most: five parameters, the longest of them a password.
+pub const TOKEN_BODY: usize = 16 * 1024;
 /// Bytes of all request headers at most. The largest legitimate one is a bearer token of a few KiB.
 pub const HEADERS: usize = 16 * 1024;
 

@@ -1,7 +1,7 @@
 //! Record ids in place of SCIM ids, on the Salesforce address alone.
 //!
-//! A connector made for Salesforce's own SCIM API has stored 15- or 18-character record ids of the Users it knows.
-//! There they go on naming the same people: in paths, in filters and in references. Answers carry the SCIM id.
+//! A connector made for Salesforce's own SCIM API has stored 15- or 18-character record ids of the Users and Groups it
+//! knows. There they go on naming the same ones: in paths, in filters and in references. Answers carry the SCIM id.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -72,7 +72,10 @@ fn may_be_record_id(text: &str) -> bool {
 /// Whether an attribute, a PATCH path or a key of a pathless PATCH value refers to resources.
 fn is_reference(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name.starts_with("members") || name.ends_with("manager") || name.ends_with("manager.value")
+    name.starts_with("members")
+        || name.starts_with("groups")
+        || name.ends_with("manager")
+        || name.ends_with("manager.value")
 }
 
 /// Shows each text in a body that is the id of another resource, in every form that PATCH knows. `inside` says that the

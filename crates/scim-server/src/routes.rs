@@ -19,6 +19,7 @@ use crate::{
     door::{Door, May},
     error::Failure,
     limits, me, negotiate,
+    oauth::Endpoint,
     offers::{self, Listing},
     percent,
     reply::Reply,
@@ -43,11 +44,15 @@ async fn enter(
 ) -> Result<Reply, Failure> {
     check_size(request)?;
     let segments = segments(request.path());
+    if let Some(endpoint) = Endpoint::find(&segments) {
+        entry.route = Endpoint::NAME;
+        return Ok(endpoint.answer(door, &origin(door, request), request, payload, &mut entry.caller).await);
+    }
     let root = Root::find(&segments).ok_or_else(|| {
         Error::not_found("there is nothing here: SCIM is served at /{customer}/{environment}/scim/v2")
     })?;
     let tenant = door.tenant(root.tenant);
-    let client = authenticate(tenant.as_deref(), request.headers())?;
+    let client = authenticate(tenant.as_deref(), request.headers(), door.clock.now())?;
     // There is no client without a tenant.
     let Some(tenant) = tenant else { return Err(Error::new(401, "the token is not known here").into()) };
     let caller = Caller { tenant: tenant.id.clone(), client: client.settings.name.clone() };
@@ -330,6 +335,7 @@ fn origin<'d>(door: &'d Door, request: &HttpRequest) -> Cow<'d, str> {
 /// Turns an answer into HTTP.
 fn respond(door: &Door, request: &HttpRequest, reply: Reply, id: &str) -> HttpResponse {
     let mut response = HttpResponse::build(reply.status);
+    let is_labelled = reply.headers.iter().any(|(name, _)| name == header::CONTENT_TYPE);
     for (name, value) in reply.headers {
         response.insert_header((name, value));
     }
@@ -340,7 +346,9 @@ fn respond(door: &Door, request: &HttpRequest, reply: Reply, id: &str) -> HttpRe
     if reply.body.is_empty() {
         return response.finish();
     }
-    response.insert_header((header::CONTENT_TYPE, negotiate::media_type(request.headers())));
+    if !is_labelled {
+        response.insert_header((header::CONTENT_TYPE, negotiate::media_type(request.headers())));
+    }
     response.body(reply.body)
 }
 

@@ -168,10 +168,7 @@ fn execute(line: CommandLine) -> Result<(), Failure> {
         Command::Check(arguments) => wait(check::run(&arguments, output)),
         Command::Preview(arguments) => wait(preview::run(&arguments, output)),
         Command::Connect(arguments) => wait(connect::run(&arguments, output)),
-        Command::Token(command) => {
-            token::run(&command, output);
-            Ok(())
-        }
+        Command::Token(command) => token::run(&command, output),
         Command::Changes(arguments) => wait(changes::run(&arguments, output)),
         Command::Holds(arguments) => wait(holds::run(&arguments, output)),
         Command::Plan(arguments) => wait(plan::run(&arguments, output)),

@@ -1,14 +1,18 @@
-//! `gangway token new`: a bearer token for a client.
+//! `gangway token`: a bearer token for a client, or the hash of a password for the token endpoint.
 
-use std::fmt::Write;
+use std::{
+    fmt::Write,
+    io::{self, IsTerminal},
+};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Subcommand;
 use model::Ids;
+use scim_server::PasswordHash;
 use serde_json::json;
 
-use super::{Output, output};
+use super::{Failure, Output, output};
 
 /// What a token starts with, so that a leaked one is recognised by secret scanners.
 const PREFIX: &str = "gw_";
@@ -17,11 +21,73 @@ const PREFIX: &str = "gw_";
 pub(super) enum Command {
     /// Make a token. It is shown once; the configuration gets its hash.
     New,
+    /// Make a password or client secret for the token endpoint. It is shown once; the configuration gets its hash.
+    Password {
+        /// Hash the first line of the standard input in place of a new password: one that a connector has already.
+        #[arg(long)]
+        stdin: bool,
+    },
 }
 
-/// Makes a token and prints it, once, with the line for the configuration.
-pub(super) fn run(command: &Command, output: Output) {
-    let Command::New = command;
+/// Prints what the configuration keeps, and the secret itself, once, where it was made here.
+pub(super) fn run(command: &Command, output: Output) -> Result<(), Failure> {
+    match command {
+        Command::New => make_token(output),
+        Command::Password { stdin: false } => make_password(output),
+        Command::Password { stdin: true } => hash_password(&read_password()?, output),
+    }
+    Ok(())
+}
+
+fn make_password(output: Output) {
+    let ids = Ids::random();
+    // Letters, digits, `-` and `_`: connectors put it into a URL as it is.
+    let password = URL_SAFE_NO_PAD.encode(ids.token());
+    let hash = PasswordHash::of(&password, &ids);
+    match output {
+        Output::Json => output::document(&json!({ "password": password, "argon2": hash.as_str() })),
+        Output::Table => {
+            output::line(&format!(
+                "The password, shown this once; give it to the connector:\n\n    {password}\n"
+            ));
+            show_hash(&hash);
+        }
+    }
+}
+
+fn hash_password(password: &str, output: Output) {
+    let hash = PasswordHash::of(password, &Ids::random());
+    match output {
+        Output::Json => output::document(&json!({ "argon2": hash.as_str() })),
+        Output::Table => show_hash(&hash),
+    }
+}
+
+fn show_hash(hash: &PasswordHash) {
+    let hash = hash.as_str();
+    output::line(&format!(
+        "For its [[...clients]] in the configuration, as the password of a user or as the client's secret:\n\n    \
+         password-argon2 = [\"{hash}\"]\n    client-secret-argon2 = [\"{hash}\"]"
+    ));
+}
+
+/// The first line without its end. Spaces stay: they may be part of a password.
+fn read_password() -> Result<String, Failure> {
+    if io::stdin().is_terminal() {
+        eprintln!("The password, then Enter:");
+    }
+    let mut line = String::new();
+    io::stdin()
+        .read_line(&mut line)
+        .map_err(|error| Failure::Failed(format!("the standard input cannot be read: {error}")))?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        return Err(Failure::Failed("the standard input holds no password".to_owned()));
+    }
+    Ok(password.to_owned())
+}
+
+fn make_token(output: Output) {
     let token = new(&Ids::random());
     let hash = sha256_hex(&token);
     match output {

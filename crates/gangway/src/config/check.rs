@@ -3,10 +3,11 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::Path,
 };
 
+use ipnet::IpNet;
 use model::{ClientName, OrgName, TenantId};
 use provisioning::{BadGrantPattern, ClientPolicy, GrantList, GrantPattern};
 use salesforce_client::{Flow, PrivateKey};
@@ -29,8 +30,8 @@ use super::{
 };
 use crate::logging;
 
-/// How many tokens of one client may live: the old one and the new one.
-const TOKENS_PER_CLIENT: usize = 2;
+/// How many tokens of one client may live, and how many hashes of one secret: the old one and the new one.
+pub(super) const TOKENS_PER_CLIENT: usize = 2;
 
 /// Checks a whole configuration and resolves what it names. All problems are reported at once.
 pub(super) fn check(document: &Document<'_>, file: ConfigFile) -> Result<Config, ConfigErrors> {
@@ -89,19 +90,24 @@ pub(super) fn outline(document: &Document<'_>, file: ConfigFile) -> Result<Outli
     }
 }
 
-struct Checker<'c, 't> {
+pub(super) struct Checker<'c, 't> {
     document: &'c Document<'t>,
     problems: Vec<Problem>,
 }
 
 impl Checker<'_, '_> {
-    fn refuse(&mut self, place: &Place, message: &str, help: &str) {
+    pub(super) fn refuse(&mut self, place: &Place, message: &str, help: &str) {
         let help = (!help.is_empty()).then(|| help.to_owned());
         self.problems.push(self.document.problem(place, message, help));
     }
 
     /// Keeps a value or notes why there is none.
-    fn keep<T, E: std::fmt::Display>(&mut self, place: &Place, value: Result<T, E>, help: &str) -> Option<T> {
+    pub(super) fn keep<T, E: std::fmt::Display>(
+        &mut self,
+        place: &Place,
+        value: Result<T, E>,
+        help: &str,
+    ) -> Option<T> {
         value.map_err(|error| self.refuse(place, &error.to_string(), help)).ok()
     }
 
@@ -131,13 +137,29 @@ impl Checker<'_, '_> {
             let help = "the default is 25s; identity tools give up after 30 s or more";
             self.refuse(&place!["server", "answer-within"], "nobody can be answered within no time", help);
         }
+        let trusted_proxies = self.trusted_proxies(&section.trusted_proxies);
         Some(ServerSettings {
+            trusted_proxies,
             listen: listen?,
             metrics_listen,
             public_url,
             answer_within: section.answer_within,
             requests_per_second: section.requests_per_second,
         })
+    }
+
+    fn trusted_proxies(&mut self, texts: &[String]) -> Vec<IpNet> {
+        let mut networks = Vec::with_capacity(texts.len());
+        for (index, text) in texts.iter().enumerate() {
+            if let Ok(network) = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
+                networks.push(network);
+                continue;
+            }
+            let message = format!("`{text}` is neither an IP address nor a network");
+            let help = "write it like \"10.0.0.7\" or \"10.0.0.0/8\"";
+            self.refuse(&place!["server", "trusted-proxies", index], &message, help);
+        }
+        networks
     }
 
     fn listen(&mut self, place: &Place, text: &str, example: &str) -> Option<SocketAddr> {
@@ -550,6 +572,7 @@ impl Checker<'_, '_> {
     fn clients(&mut self, root: &Place, sections: Vec<ClientSection>) -> Vec<ClientSettings> {
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut tokens: HashMap<[u8; 32], String> = HashMap::new();
+        let mut client_ids: HashMap<String, String> = HashMap::new();
         let mut clients = Vec::with_capacity(sections.len());
         for (index, section) in sections.into_iter().enumerate() {
             let mut at = below(root, "clients");
@@ -559,7 +582,8 @@ impl Checker<'_, '_> {
                 self.refuse(&below(&at, "name"), &message, "");
             }
             let name = self.keep(&below(&at, "name"), ClientName::new(section.name.as_str()), "");
-            let hashes = self.token_hashes(&below(&at, "token-sha256"), &section.token_sha256);
+            let least = usize::from(section.oauth.is_none());
+            let hashes = self.token_hashes(&below(&at, "token-sha256"), &section.token_sha256, least);
             for hash in &hashes {
                 if let Some(other) = tokens.insert(*hash, section.name.clone()) {
                     let message = format!("the clients `{other}` and `{}` have the same token", section.name);
@@ -571,10 +595,20 @@ impl Checker<'_, '_> {
                 lists: section.entitlements.unwrap_or(ListRuleName::of(section.dialect)).into(),
                 keep_unknown: section.unknown_entitlements == UnknownEntitlements::Keep,
             };
+            let oauth = section.oauth.as_ref().and_then(|oauth| {
+                let at = below(&at, "oauth");
+                if let Some(other) = client_ids.insert(oauth.client_id.clone(), section.name.clone()) {
+                    let message =
+                        format!("the clients `{other}` and `{}` have the same client id", section.name);
+                    self.refuse(&below(&at, "client-id"), &message, "give each its own: any text");
+                }
+                self.oauth(&at, oauth)
+            });
             let Some(name) = name else { continue };
             clients.push(ClientSettings {
                 name,
                 token_sha256: hashes,
+                oauth,
                 may: section.may,
                 dialect: section.dialect,
                 acknowledge: section.acknowledge,
@@ -615,9 +649,10 @@ impl Checker<'_, '_> {
         None
     }
 
-    fn token_hashes(&mut self, place: &Place, texts: &[String]) -> Vec<[u8; 32]> {
+    /// The hashes of a client's tokens: `least` to two of them.
+    fn token_hashes(&mut self, place: &Place, texts: &[String], least: usize) -> Vec<[u8; 32]> {
         const HELP: &str = "`gangway token new` prints a token and the line that belongs here";
-        if texts.is_empty() || texts.len() > TOKENS_PER_CLIENT {
+        if texts.len() < least || texts.len() > TOKENS_PER_CLIENT {
             let message = format!(
                 "a client has one token, or two while one replaces the other; here are {}",
                 texts.len()
@@ -642,7 +677,7 @@ impl Checker<'_, '_> {
     }
 }
 
-fn below(root: &Place, key: &str) -> Place {
+pub(super) fn below(root: &Place, key: &str) -> Place {
     let mut place = root.clone();
     place.push(key.into());
     place

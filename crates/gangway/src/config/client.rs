@@ -3,17 +3,24 @@
 use model::ClientName;
 use provisioning::{ClientPolicy, ListRule};
 use schemars::JsonSchema;
+use scim_server::OAuth;
 use serde::{Deserialize, Serialize};
 
-/// Who may call: an identity tool with its bearer token.
+use super::oauth::OAuthSection;
+
+/// Who may call: an identity tool with its bearer token, or with what it gets access tokens with.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ClientSection {
     /// A name of your choice, as it stands in logs and in the journal.
     pub name: String,
     /// SHA-256 of the client's bearer token, 64 hexadecimal digits; `gangway token new` makes both. Two may live at the same
-    /// time, so that a token can be replaced without an outage.
+    /// time, so that a token can be replaced without an outage. A client with `oauth` needs none.
+    #[serde(default, deserialize_with = "super::secret::hashes")]
     pub token_sha256: Vec<String>,
+    /// What the client gets access tokens with, at `/services/oauth2/token` beside `/services/scim/v2`: for connectors that
+    /// can only log in as they do to Salesforce.
+    pub oauth: Option<OAuthSection>,
     /// What the client may do.
     #[serde(default)]
     pub may: May,
@@ -132,8 +139,10 @@ pub enum GroupPatch {
 pub struct ClientSettings {
     /// Its name.
     pub name: ClientName,
-    /// The hashes of its tokens: one or two.
+    /// The hashes of its tokens: at most two.
     pub token_sha256: Vec<[u8; 32]>,
+    /// What it gets access tokens with.
+    pub oauth: Option<OAuth>,
     /// What it may do.
     pub may: May,
     /// Whose habits it has.

@@ -13,7 +13,7 @@ use super::error::{ConfigErrors, Problem};
 
 /// Keys and values that a later version of Gangway will know, with what they are for. Naming them here makes the error
 /// say so; ignoring them would be an outage later.
-const LATER: [(&str, &str); 22] = [
+const LATER: [(&str, &str); 21] = [
     ("admin", "the admin API"),
     ("authority", "authority per attribute"),
     ("basic", "Basic authentication of clients"),
@@ -27,7 +27,6 @@ const LATER: [(&str, &str); 22] = [
     ("jwt", "JWT authentication of clients"),
     ("metrics", "metrics"),
     ("mtls", "client certificates"),
-    ("oauth", "the token endpoint for clients"),
     ("partial", "entitlements by group membership"),
     ("populations", "populations"),
     ("reconcile", "reconciliation"),

@@ -18,7 +18,7 @@ pub fn json_schema() -> Value {
 }
 
 /// The tables of the configuration file, with the type that describes each.
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 9] = [
     ("[server]", "ServerSection"),
     ("[store]", "StoreSection"),
     ("[log]", "LogSection"),
@@ -27,6 +27,7 @@ const TABLES: [(&str, &str); 8] = [
     ("[customers.<name>.environments.<name>]", "EnvironmentSection"),
     ("[[customers.<name>.environments.<name>.clients]]", "ClientSection"),
     ("[customers.<name>.environments.<name>.clients.grants]", "GrantsSection"),
+    ("[customers.<name>.environments.<name>.clients.oauth]", "OAuthSection"),
 ];
 
 /// The reference page in Markdown: each table, each key, in the order of the source.

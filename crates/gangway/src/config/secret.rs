@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{
     Deserialize, Deserializer,
-    de::{self, MapAccess, Visitor},
+    de::{self, MapAccess, SeqAccess, Visitor},
 };
 
 /// Where a secret is found: `{ env = "NAME" }` or `{ file = "path" }`. Space around it is cut off.
@@ -82,6 +82,41 @@ impl<'de> Visitor<'de> for SecretVisitor {
             }
         }
         found.ok_or_else(|| de::Error::custom("a secret needs a place: `env` or `file`"))
+    }
+}
+
+/// Reads a list of hashes; for serde's `deserialize_with`. Somebody may have written the secret in its place, so what is
+/// no list is refused without being repeated.
+pub(super) fn hashes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    deserializer.deserialize_any(HashesVisitor)
+}
+
+/// What someone who wrote one text is told.
+const NO_LIST: &str = "hashes stand in a list, such as [\"…\"]";
+
+struct HashesVisitor;
+
+impl<'de> Visitor<'de> for HashesVisitor {
+    type Value = Vec<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of hashes")
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Vec<String>, E> {
+        Err(E::custom(NO_LIST))
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Vec<String>, E> {
+        Err(E::custom(NO_LIST))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+        let mut hashes = Vec::new();
+        while let Some(hash) = list.next_element()? {
+            hashes.push(hash);
+        }
+        Ok(hashes)
     }
 }
 

@@ -92,6 +92,7 @@ fn every_key_can_be_set() {
         metrics-listen = "127.0.0.1:9464"
         public-url = "https://scim.acme.example/"
         answer-within = "1m 30s"
+        trusted-proxies = ["10.0.0.0/8", "192.0.2.1"]
         requests-per-second = 25
         [store]
         url = "sqlite:///var/lib/gangway/gangway.db"
@@ -128,6 +129,13 @@ fn every_key_can_be_set() {
         group-patch = "no-content"
         grants = { allow = ["permission-set:Sales_*", "*:GW_*"], deny = ["profile:System Administrator"] }
         entitlements = "exact"
+        [customers.acme.environments.prod.clients.oauth]
+        client-id = "3MVG9"
+        client-secret-argon2 = ["$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"]
+        token-life = "30m"
+        [[customers.acme.environments.prod.clients.oauth.users]]
+        username = "helloid@acme.example"
+        password-argon2 = ["$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"]
         [customers.acme.environments.test]
         org = "b"
     "#;
@@ -148,6 +156,11 @@ fn every_key_can_be_set() {
     assert_eq!(other.org.as_ref().unwrap().as_str(), "b");
     let client = &prod.clients[0];
     assert_eq!(client.token_sha256.iter().map(|hash| hash[31]).collect::<Vec<_>>(), [0xaa, 0xbb]);
+    let oauth = client.oauth.as_ref().unwrap();
+    assert_eq!((oauth.client_id.as_str(), oauth.token_life), ("3MVG9", Duration::from_mins(30)));
+    assert_eq!((oauth.secrets.len(), oauth.users[0].passwords.len()), (1, 1));
+    let proxies: Vec<_> = config.server.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.1/32"]);
     assert_eq!(client.dialect, Some(DialectName::HelloId));
     assert_eq!(client.group_patch, Some(GroupPatch::NoContent));
     assert_eq!(client.policy.lists, ListRule::Exact);
@@ -155,6 +168,79 @@ fn every_key_can_be_set() {
     assert_eq!(shown(&client.policy.may_grant.allow), ["permission-set:Sales_*", "*:GW_*"]);
     assert_eq!(shown(&client.policy.may_grant.deny), ["profile:System Administrator"]);
     assert!(other.clients.is_empty());
+}
+
+/// What gets the client of the shortest configuration its access tokens.
+const OAUTH: &str = r#"
+[customers.acme.environments.prod.clients.oauth]
+client-id = "3MVG9"
+users = [{ username = "helloid@acme.example", password-argon2 = ["$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21l$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"] }]
+"#;
+
+#[test]
+fn a_client_with_oauth_needs_no_token() {
+    let tokens = "token-sha256 = [\"0000000000000000000000000000000000000000000000000000000000000000\"]";
+    let config = accepted(tokens, OAUTH);
+    let client = &config.tenants[0].clients[0];
+    assert!(client.token_sha256.is_empty());
+    let oauth = client.oauth.as_ref().unwrap();
+    assert_eq!((oauth.token_life, oauth.secrets.len()), (Duration::from_hours(2), 0));
+    let words = refusal(tokens, "token-sha256 = []");
+    assert!(words.contains("a client has one token"), "{words}");
+    let words = refusal(tokens, "");
+    assert!(words.contains("a client has one token"), "{words}");
+}
+
+#[test]
+fn what_gets_no_access_token_is_refused_with_its_place() {
+    let oauth = |from: &str, to: &str| {
+        assert!(OAUTH.contains(from), "{from} is not in the text");
+        let words = parse(&format!("{SHORTEST}{}", OAUTH.replacen(from, to, 1))).unwrap_err().to_string();
+        assert!(!words.contains("hunter2"), "a password is not repeated: {words}");
+        words
+    };
+    parse(&format!("{SHORTEST}{OAUTH}")).unwrap();
+    let hash = &OAUTH[OAUTH.find("$argon2id").unwrap()..OAUTH.rfind('"').unwrap()];
+    let user = &OAUTH[OAUTH.find("users").unwrap()..OAUTH.len()];
+    for (from, to, expected) in [
+        ("3MVG9", " ", "19:13: the client id is empty"),
+        (hash, "hunter2", "20:66: this is not an Argon2id hash"),
+        (hash, "$2b$12$hunter2", "20:66: this is not an Argon2id hash"),
+        ("m=19456", "m=64", "20:66: this hash is too cheap to guess"),
+        ("m=19456", "m=999999", "20:66: this hash is too expensive to check"),
+        ("helloid@acme.example", "", "20:23: the username is empty"),
+        (user, "", "nobody can log in"),
+        (user, "users = [{ username = \"x\", password-argon2 = [] }]", "here are 0"),
+        (user, "client-secret-argon2 = \"hunter2\"", "20:24: hashes stand in a list"),
+        ("client-id", "token-life = \"25h\"\nclient-id", "19:14: an access token lives for a day at most"),
+        ("client-id", "token-life = \"0s\"\nclient-id", "19:14: an access token lives for a day at most"),
+        (
+            "client-id",
+            "client-secret = { env = \"X\" }\nclient-id",
+            "unknown key `client-secret`",
+        ),
+    ] {
+        let words = oauth(from, to);
+        assert!(words.contains(expected), "{words}");
+    }
+    let twice = user.replace("}]", "}, { username = \"HELLOID@acme.example\", password-argon2 = [] }]");
+    assert!(oauth(user, &twice).contains("two users have the same username"));
+}
+
+#[test]
+fn a_client_id_is_one_clients() {
+    let second = "[[customers.acme.environments.prod.clients]]\nname = \"other\"";
+    let words = parse(&format!("{SHORTEST}{OAUTH}{second}{OAUTH}")).unwrap_err().to_string();
+    assert!(words.contains("the clients `entra` and `other` have the same client id"), "{words}");
+}
+
+#[test]
+fn a_trusted_proxy_is_an_address_or_a_network() {
+    let listen = "listen = \"127.0.0.1:8080\"";
+    let words = refusal(listen, &format!("{listen}\ntrusted-proxies = [\"::1\", \"proxy.acme.example\"]"));
+    assert!(words.contains("4:27: `proxy.acme.example` is neither an IP address nor a network"), "{words}");
+    let default = parse(SHORTEST).unwrap().server.trusted_proxies;
+    assert!(default.iter().all(|network| network.addr().is_loopback()) && default.len() == 2);
 }
 
 #[test]
@@ -168,7 +254,6 @@ fn an_unknown_key_is_refused_with_its_place_and_its_neighbour() {
 fn what_a_later_version_knows_is_refused_and_says_so() {
     let client = "name = \"entra\"";
     for (key, word) in [
-        ("oauth = true", "token endpoint"),
         ("jwt = {}", "JWT"),
         ("mtls = {}", "client certificates"),
         ("basic = {}", "Basic"),

@@ -1,7 +1,7 @@
 //! The other commands: what they print, and how they end.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     process::{Command, Stdio},
 };
 
@@ -15,6 +15,26 @@ fn a_token_is_printed_once_with_what_the_configuration_keeps() {
     assert_eq!(token["token-sha256"].as_str().unwrap().len(), 64);
     let table = gangway(&["token", "new"]).output().unwrap();
     assert!(String::from_utf8(table.stdout).unwrap().contains("token-sha256 = [\""));
+}
+
+#[test]
+fn a_password_is_made_or_read_and_only_its_hash_is_kept() {
+    let made = json(&gangway(&["token", "password", "--output", "json"]).output().unwrap());
+    assert!(made["password"].as_str().unwrap().len() >= 43);
+    made["argon2"].as_str().unwrap().parse::<scim_server::PasswordHash>().unwrap();
+
+    let hash = |input: &str| {
+        let mut command = gangway(&["token", "password", "--stdin"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let table = String::from_utf8(hash("Winter!2026\r\n").stdout).unwrap();
+    assert!(table.contains("password-argon2 = [\"$argon2id$") && !table.contains("Winter"), "{table}");
+    let empty = hash("\n");
+    assert_eq!(empty.status.code(), Some(1));
+    assert!(complaint(&empty).contains("no password"));
 }
 
 #[tokio::test]

@@ -66,6 +66,8 @@ impl World {
             simulated: false,
             requests_per_second: 0,
             cursor_key: [7; 32],
+            token_key: [8; 32],
+            trusted_proxies: Vec::new(),
         };
         settings(&mut door_settings);
         let mut writes = client("writer", TOKEN);
@@ -145,13 +147,29 @@ impl World {
     pub async fn linked_user(&self, name: &str, more: Value, links: Vec<LinkWrite>) -> String {
         let mut body = json!({"schemas": [schema::USER_URN], "userName": name});
         body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
-        let Value::Object(body) = body else { unreachable!() };
         let id = format!("u-{name}");
+        self.put(ResourceKind::User, &id, body, links).await;
+        id
+    }
+
+    /// Puts a Group into the store that stands for a public group. Its id is `g-` and the name.
+    pub async fn standing_group(&self, name: &str, record_id: &str) -> String {
+        let stands_for = json!({"org": "org", "kind": "public-group", "id": record_id});
+        let body = json!({
+            "schemas": [schema::GROUP_URN], "displayName": name, schema::GANGWAY_GROUP_URN: {"standsFor": stands_for},
+        });
+        let id = format!("g-{name}");
+        self.put(ResourceKind::Group, &id, body, Vec::new()).await;
+        id
+    }
+
+    async fn put(&self, kind: ResourceKind, id: &str, body: Value, links: Vec<LinkWrite>) {
+        let Value::Object(body) = body else { unreachable!() };
         let record = Record {
             change: None,
             tenant: tenant("acme/prod"),
-            kind: ResourceKind::User,
-            resource: ResourceId::from_text(id.clone()),
+            kind,
+            resource: ResourceId::from_text(id),
             write: ResourceWrite::Create(Resource::from_map(body)),
             links,
             grants: vec![],
@@ -171,7 +189,6 @@ impl World {
             at: self.clock.now(),
         };
         self.store.record(record).await.unwrap();
-        id
     }
 
     /// A door on the same store with other clients.
@@ -227,6 +244,7 @@ pub fn client(name: &str, token: &str) -> DoorClient {
     DoorClient {
         name: name_of(name),
         token_sha256: vec![sha256.as_ref().try_into().unwrap()],
+        oauth: None,
         may: May::Write,
         dialect: None,
         zero_based_index: false,

@@ -11,6 +11,7 @@ mod groups;
 mod harness;
 mod limits;
 mod logs;
+mod oauth;
 mod paging;
 mod record_ids;
 mod transport;

@@ -82,3 +82,24 @@ async fn the_record_is_shown_to_who_asks_for_it() {
     assert!(user["schemas"].as_array().unwrap().contains(&urn.into()));
     assert!(world.get(&format!("/Users/{id}")).await.json().get(urn).is_none());
 }
+
+const GROUP_18: &str = "00G000000000009EAA";
+const GROUP_15: &str = "00G000000000009";
+
+#[tokio::test]
+async fn a_record_id_names_the_group_that_stands_for_it_in_paths_and_filters() {
+    let world = World::start();
+    let id = world.standing_group("crew", GROUP_18).await;
+    let base = "/acme/prod/services/scim/v2";
+    for record in [GROUP_15, GROUP_18] {
+        let group = ask(&world, base, "GET", &format!("/Groups/{record}"), Value::Null).await;
+        assert_eq!((group.status, &group.json()["id"]), (200, &id.clone().into()), "{record}");
+        let found =
+            ask(&world, base, "GET", &format!("/Groups?filter=id+eq+%22{record}%22"), Value::Null).await;
+        assert_eq!(found.ids(), [id.as_str()]);
+        ask(&world, base, "GET", &format!("/Users/{record}"), Value::Null).await.refused(404, None);
+    }
+    ask(&world, "/scim/v2", "GET", &format!("/Groups/{GROUP_18}"), Value::Null).await.refused(404, None);
+    world.standing_group("crew again", GROUP_18).await;
+    ask(&world, base, "GET", &format!("/Groups/{GROUP_18}"), Value::Null).await.refused(404, None);
+}
