@@ -152,7 +152,11 @@ impl Crowd {
         let all = (0..joiners).map(|_| self.join(true));
         let mut took = futures::future::try_join_all(all).await?;
         let measured = measured(&mut took, started.elapsed());
-        report.add(&format!("{joiners} queued, {what}"), Some(&measured), self.calls(joiners));
+        report.add(
+            &format!("{joiners} queued, {what}"),
+            Some(&measured),
+            shares(&self.sim.handle().calls(), joiners),
+        );
         Ok(())
     }
 
@@ -179,28 +183,28 @@ impl Crowd {
             let took = futures::future::try_join_all((0..connections).map(|_| one())).await?;
             let mut took: Vec<Duration> = took.into_iter().flatten().collect();
             let measured = measured(&mut took, started.elapsed());
-            let mut extra = self.calls(joiners);
+            let mut extra = shares(&self.sim.handle().calls(), joiners);
             extra["p99_of_lone"] = json!(measured.p99_us as f64 / lone.as_micros() as f64);
             report.add(&format!("{joiners} over {connections}, 5 {grants}, {what}"), Some(&measured), extra);
         }
         Ok(())
     }
+}
 
-    fn calls(&self, joiners: usize) -> Value {
-        let seen = self.sim.handle().calls();
-        let calls = seen["api_calls"].as_f64().unwrap_or_default();
-        let sizes = seen["records_per_write"]["calls_by_size"].as_object().cloned().unwrap_or_default();
-        let records: f64 = sizes
-            .iter()
-            .map(|(size, calls)| size.parse().unwrap_or(0.0) * calls.as_f64().unwrap_or_default())
-            .sum();
-        json!({
-            "calls": calls,
-            "calls_each": calls / joiners as f64,
-            "in_flight": seen["in_flight"]["peak"],
-            "records_each_call": records / calls,
-        })
-    }
+/// What the org has seen (`/_sim/calls`), as shares of so many who joined.
+pub fn shares(seen: &Value, joiners: usize) -> Value {
+    let calls = seen["api_calls"].as_f64().unwrap_or_default();
+    let sizes = seen["records_per_write"]["calls_by_size"].as_object().cloned().unwrap_or_default();
+    let records: f64 = sizes
+        .iter()
+        .map(|(size, calls)| size.parse().unwrap_or(0.0) * calls.as_f64().unwrap_or_default())
+        .sum();
+    json!({
+        "calls": calls,
+        "calls_each": calls / joiners as f64,
+        "in_flight": seen["in_flight"]["peak"],
+        "records_each_call": records / calls,
+    })
 }
 
 /// Permission sets of the default org that every user of the licence Salesforce may have.

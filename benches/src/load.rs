@@ -32,14 +32,33 @@ pub struct Measured {
 /// Makes the n-th request, as it goes over the wire.
 pub type Make = Arc<dyn Fn(u64) -> Vec<u8> + Send + Sync>;
 
-/// Sends requests over `connections` for `time`; every answer must have `status`.
+/// When the last request is sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Until {
+    /// After this time.
+    Time(Duration),
+    /// After so many.
+    Requests(usize),
+}
+
+impl From<Duration> for Until {
+    fn from(time: Duration) -> Self {
+        Self::Time(time)
+    }
+}
+
+/// Sends requests over `connections`; every answer must have `status`.
 pub async fn run(
     address: SocketAddr,
     connections: usize,
-    time: Duration,
+    until: impl Into<Until>,
     status: u16,
     make: Make,
 ) -> Result<Measured, Failure> {
+    let (time, last) = match until.into() {
+        Until::Time(time) => (Some(time), u64::MAX),
+        Until::Requests(requests) => (None, requests as u64),
+    };
     let next = Arc::new(AtomicU64::new(0));
     let stop = Arc::new(AtomicBool::new(false));
     let begun = Instant::now();
@@ -50,7 +69,11 @@ pub async fn run(
             let mut connection = Connection::open(address).await?;
             let mut took = Vec::new();
             while !stop.load(Ordering::Relaxed) {
-                let request = make(next.fetch_add(1, Ordering::Relaxed));
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= last {
+                    break;
+                }
+                let request = make(n);
                 let sent = Instant::now();
                 let (found, body) = connection.send(&request).await?;
                 if found != status {
@@ -65,8 +88,10 @@ pub async fn run(
             Ok::<_, Failure>(took)
         }));
     }
-    tokio::time::sleep(time).await;
-    stop.store(true, Ordering::Relaxed);
+    if let Some(time) = time {
+        tokio::time::sleep(time).await;
+        stop.store(true, Ordering::Relaxed);
+    }
     let mut all = Vec::new();
     for caller in callers {
         all.extend(caller.await??);

@@ -12,6 +12,8 @@
 )]
 
 mod crowd;
+mod entitlements;
+mod grants;
 mod load;
 mod mapping;
 mod org;
@@ -71,6 +73,34 @@ enum What {
         #[arg(long, default_value_t = 10)]
         per_record: u64,
     },
+    /// Joiners with a profile, a role, three permission sets and two public groups over SCIM: alone, over connections that wait,
+    /// and acknowledged before they are done. Then a Group that stands for a permission set, with this many members at once.
+    Entitlements {
+        /// How many join.
+        #[arg(long, default_value_t = 10_000)]
+        joiners: usize,
+        /// How many connections send at once.
+        #[arg(long, default_value_t = 200)]
+        connections: usize,
+        /// How many become members with one PATCH.
+        #[arg(long, default_value_t = 1_000)]
+        members: usize,
+        /// The org's own latency, in milliseconds.
+        #[arg(long, default_value_t = 200)]
+        latency: u64,
+        /// How much longer for each record, in milliseconds.
+        #[arg(long, default_value_t = 10)]
+        per_record: u64,
+    },
+    /// Planning what a joiner is given, with so many entitlements in the org's catalogue.
+    Grants {
+        /// How many.
+        #[arg(long, value_delimiter = ',', default_values_t = [50, 5_000])]
+        entitlements: Vec<usize>,
+        /// How long it is measured in all.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
     /// Translating an identity of forty fields: nanoseconds for each.
     Mapping {
         /// How long it is measured in all.
@@ -103,11 +133,20 @@ fn main() -> ExitCode {
             Duration::from_millis(latency),
             Duration::from_millis(per_record),
         ),
+        What::Entitlements { joiners, connections, members, latency, per_record } => {
+            entitlements::measure(&entitlements::Sizes { joiners, connections, members }, latency, per_record)
+        }
+        What::Grants { entitlements, seconds } => grants::measure(&entitlements, seconds),
         What::Mapping { seconds } => mapping::measure(seconds),
         What::Planning { identities, seconds } => planning::measure(identities, seconds),
         What::All => reads::measure(&[10_000, 100_000, 1_000_000], 5)
             .and_then(|()| writes::measure(&[0, 100], &[1, 16, 200], 5))
             .and_then(|()| crowd::measure(10_000, 200, Duration::from_millis(200), Duration::from_millis(10)))
+            .and_then(|()| {
+                let sizes = entitlements::Sizes { joiners: 10_000, connections: 200, members: 1_000 };
+                entitlements::measure(&sizes, 200, 10)
+            })
+            .and_then(|()| grants::measure(&[50, 5_000], 5))
             .and_then(|()| mapping::measure(5))
             .and_then(|()| planning::measure(10_000, 5)),
     };

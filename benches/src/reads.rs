@@ -13,6 +13,15 @@ use crate::{
 };
 
 const CONNECTIONS: usize = 32;
+/// No org is ever called.
+const NOBODY: &str = r#"
+[targets.nobody]
+object = "User"
+when = 'false'
+
+[targets.nobody.fields]
+LastName = 'user.name.familyName'
+"#;
 
 /// Measures reads with so many identities in the store.
 pub fn measure(identities: &[usize], seconds: u64) -> Result<(), Failure> {
@@ -26,7 +35,7 @@ pub fn measure(identities: &[usize], seconds: u64) -> Result<(), Failure> {
 }
 
 async fn with(count: usize, time: Duration, report: &mut Report) -> Result<(), Failure> {
-    let mut gateway = Gateway::start(None, "when = 'false'")?;
+    let mut gateway = Gateway::start(None, NOBODY)?;
     report.add(
         &format!("start to first connection, empty ({count} to come)"),
         None,

@@ -33,6 +33,8 @@ enum Which {
         listen: SocketAddr,
         #[arg(long)]
         latency: u64,
+        #[arg(long, default_value_t = 0)]
+        per_record: u64,
     },
 }
 
@@ -42,7 +44,9 @@ pub fn serve(serve: Serve) -> ExitCode {
     let served = match serve.which {
         Which::Gateway { config } => return gateway(config),
         Which::Bare { listen, body } => runtime.block_on(bare(listen, body)),
-        Which::Org { listen, latency } => runtime.block_on(org(listen, latency)),
+        Which::Org { listen, latency, per_record } => {
+            runtime.block_on(org(listen, Duration::from_millis(latency), Duration::from_millis(per_record)))
+        }
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -77,13 +81,14 @@ async fn bare(listen: SocketAddr, body: PathBuf) -> Result<(), crate::Failure> {
     Ok(())
 }
 
-async fn org(listen: SocketAddr, latency: u64) -> Result<(), crate::Failure> {
+async fn org(listen: SocketAddr, latency: Duration, per_record: Duration) -> Result<(), crate::Failure> {
     let sim = salesforce_sim::Sim::start(salesforce_sim::SimConfig {
         listen,
         client_id: "bench".into(),
         client_secret: "bench".into(),
         refresh_token: "bench".into(),
-        latency: Duration::from_millis(latency),
+        latency,
+        latency_per_record: per_record,
         ..salesforce_sim::SimConfig::default()
     })
     .await?;

@@ -24,6 +24,8 @@ use crate::{
 
 /// What the load generator authenticates with.
 pub const TOKEN: &str = "bench-token";
+/// The same for a client that is answered once its request is in the journal.
+pub const STORED_TOKEN: &str = "bench-token-stored";
 
 /// Measures writes at these latencies of the org and over so many connections.
 pub fn measure(latencies: &[u64], connections: &[usize], seconds: u64) -> Result<(), Failure> {
@@ -53,7 +55,7 @@ async fn with(latency: u64, connections: usize, time: Duration, report: &mut Rep
         let (p50, p99) = fdatasync(gateway.directory.path())?;
         report.add(&what("fdatasync"), None, json!({"p50_us": p50, "p99_us": p99}));
         let token = org_token(&org).await?;
-        let profile = profile(&org).await?;
+        let profile = record_id(&org, "Profile", "Standard User").await?;
         let direct = Arc::new(move |n| {
             let body = json!({"Username": format!("direct{n}@acme.example"), "LastName": "L", "Email": "d@acme.example",
                 "Alias": "a", "TimeZoneSidKey": "GMT", "LocaleSidKey": "en_US", "EmailEncodingKey": "UTF-8",
@@ -124,8 +126,9 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// In front of this org, or of one that is never called because the target's rule (`when`) never holds.
-    pub fn start(org: Option<&Process>, target: &str) -> Result<Self, Failure> {
+    /// In front of this org, or of one that is never called because no target's rule (`when`) ever holds. Without a mapping it
+    /// has the standard one.
+    pub fn start(org: Option<&Process>, mapping: &str) -> Result<Self, Failure> {
         let directory = tempfile::tempdir()?;
         let listen = free_address()?;
         let org =
@@ -133,18 +136,14 @@ impl Gateway {
         let write = |name: &str, text: &str| fs::write(directory.path().join(name), text);
         write("secret", "bench")?;
         fs::create_dir(directory.path().join("data"))?;
-        let mapping = if target.is_empty() {
+        let mapping = if mapping.is_empty() {
             ""
         } else {
-            write(
-                "mapping.toml",
-                &format!(
-                    "[targets.nobody]\nobject = \"User\"\n{target}\n[targets.nobody.fields]\nLastName = 'user.name.familyName'\n"
-                ),
-            )?;
+            write("mapping.toml", mapping)?;
             "mapping = \"mapping.toml\""
         };
-        let sha256 = hex(digest(&SHA256, TOKEN.as_bytes()).as_ref());
+        let [token, stored] =
+            [TOKEN, STORED_TOKEN].map(|token| hex(digest(&SHA256, token.as_bytes()).as_ref()));
         write(
             "gangway.toml",
             &format!(
@@ -168,8 +167,13 @@ impl Gateway {
                 {mapping}
                 [[customers.acme.environments.prod.clients]]
                 name = "bench"
-                token-sha256 = ["{sha256}"]
+                token-sha256 = ["{token}"]
                 may = "write"
+                [[customers.acme.environments.prod.clients]]
+                name = "bench-stored"
+                token-sha256 = ["{stored}"]
+                may = "write"
+                acknowledge = "stored"
                 "#
             ),
         )?;
@@ -235,7 +239,7 @@ async fn people(gateway: &Gateway, count: usize) -> Result<Vec<Value>, Failure> 
 }
 
 /// What the disk takes for what a journal write asks of it: half and 99 in a hundred, in microseconds.
-fn fdatasync(directory: &std::path::Path) -> Result<(u64, u64), Failure> {
+pub fn fdatasync(directory: &std::path::Path) -> Result<(u64, u64), Failure> {
     let mut file = File::create(directory.join("fdatasync"))?;
     let mut took = Vec::new();
     for _ in 0..200 {
@@ -248,22 +252,27 @@ fn fdatasync(directory: &std::path::Path) -> Result<(u64, u64), Failure> {
     Ok((took[took.len() / 2], took[took.len() * 99 / 100]))
 }
 
-async fn control(org: &Process, path: &str) -> Result<Value, Failure> {
+/// What the org's control page of this name says.
+pub async fn control(org: &Process, path: &str) -> Result<Value, Failure> {
     Ok(reqwest::get(format!("http://{}/_sim/{path}", org.address)).await?.json().await?)
 }
 
-async fn api_calls(org: &Process) -> Result<u64, Failure> {
+/// How many API calls have arrived.
+pub async fn api_calls(org: &Process) -> Result<u64, Failure> {
     control(org, "calls").await?["api_calls"].as_u64().ok_or_else(|| "no api_calls".into())
 }
 
-async fn profile(org: &Process) -> Result<String, Failure> {
-    let records = control(org, "records/Profile").await?;
+/// The id of the org's record of this `Name`.
+pub async fn record_id(org: &Process, object: &str, name: &str) -> Result<String, Failure> {
+    let records = control(org, &format!("records/{object}")).await?;
     let all = records["records"].as_array().ok_or("no records")?;
-    let found = all.iter().find(|profile| profile["Name"] == "Standard User").ok_or("no Standard User")?;
-    Ok(found["Id"].as_str().ok_or("no Id")?.to_owned())
+    let found = all.iter().find(|record| record["Name"] == name);
+    let id = found.and_then(|record| record["Id"].as_str());
+    Ok(id.ok_or_else(|| format!("the simulated org has no {object} `{name}`"))?.to_owned())
 }
 
-async fn org_token(org: &Process) -> Result<String, Failure> {
+/// An access token of the org.
+pub async fn org_token(org: &Process) -> Result<String, Failure> {
     let form = [
         ("grant_type", "refresh_token"),
         ("client_id", "bench"),
