@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::watch;
 
 /// Nobody waits longer for the others: one of them may be held up by something else.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Changes that belong together.
 #[derive(Clone, Debug)]
