@@ -33,22 +33,20 @@ async fn named(tool: &Tool, endpoint: &str, label: &str) -> Value {
 /// `HelloID`: asks for the total, then for pages of 20 until it has exactly that many (C-22). A page that is short, or a total
 /// that moves, and it would never end.
 async fn retrieve_as_helloid(tool: &Tool, endpoint: &str) -> Vec<Value> {
-    let total = tool.get(endpoint).await.expect(200).json()["totalResults"].as_u64().unwrap();
+    let count = |list: &Value, name: &str| usize::try_from(list[name].as_u64().unwrap()).unwrap();
+    let total = count(&tool.get(endpoint).await.expect(200).json(), "totalResults");
     let mut permissions: Vec<Value> = Vec::new();
     let mut pages = 0;
     loop {
         let start = permissions.len() + 1;
         let page = tool.get(&format!("{endpoint}?startIndex={start}&count=20")).await.expect(200).json();
-        assert_eq!(
-            (page["totalResults"].as_u64(), page["startIndex"].as_u64()),
-            (Some(total), Some(start as u64))
-        );
-        let expected = (total as usize - permissions.len()).min(20);
+        assert_eq!((count(&page, "totalResults"), count(&page, "startIndex")), (total, start));
+        let expected = (total - permissions.len()).min(20);
         assert_eq!(resources(&page).len(), expected, "pages are full");
         permissions.extend(resources(&page).iter().cloned());
         pages += 1;
-        if permissions.len() as u64 == total {
-            assert_eq!(pages, (total as usize).div_ceil(20).max(1));
+        if permissions.len() == total {
+            assert_eq!(pages, total.div_ceil(20).max(1));
             return permissions;
         }
     }
