@@ -13,6 +13,7 @@ mod entitlements;
 mod examples;
 mod faults;
 mod guides;
+mod leavers;
 mod lists;
 mod logins;
 mod mapping_laws;

@@ -1,8 +1,9 @@
 //! A gateway and a simulated org on loopback, in this process.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use model::{Clock, Ids};
 use tempfile::TempDir;
 use toml::{Table, Value};
 
@@ -21,6 +22,8 @@ pub struct World {
     /// Orgs beside the first.
     others: Vec<salesforce_sim::Sim>,
     directory: TempDir,
+    /// What the gateway reads the time from, over restarts.
+    clock: Clock,
 }
 
 /// The shortest configuration that works, and one that knows its tools.
@@ -110,9 +113,14 @@ impl World {
         scene.place_mapping(&mut config, directory.path(), &Org::new(&sim.url())).await;
         fs::write(directory.path().join("gangway.toml"), config.to_string())
             .expect("the file can be written");
-        let mut world = Self { gateway: None, sim, others, directory };
+        let mut world = Self { gateway: None, sim, others, directory, clock: Clock::system() };
         world.begin().await;
         world
+    }
+
+    /// So much time passes for the gateway, at once.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
     }
 
     /// Gives the running gateway another mapping, as an operator does with SIGHUP.
@@ -123,7 +131,8 @@ impl World {
 
     async fn begin(&mut self) {
         let config = gangway::Config::load(&self.config_file()).unwrap_or_else(|errors| panic!("{errors:?}"));
-        let gateway = gangway::start(config).await.unwrap_or_else(|error| panic!("{error:?}"));
+        let started = gangway::start_with(config, self.clock.clone(), Ids::random()).await;
+        let gateway = started.unwrap_or_else(|error| panic!("{error:?}"));
         self.gateway = Some(gateway);
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, http::header, web};
 use model::{OrgName, ResourceKind, TenantId};
+use provisioning::Provisioner;
 use salesforce_client::Org;
 use serde::Serialize;
 use store::Directory;
@@ -14,6 +15,7 @@ use store::Directory;
 /// What readiness is judged by.
 pub(crate) struct Health {
     pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) provisioner: Provisioner,
     pub(crate) simulated: bool,
     pub(crate) state: arc_swap::ArcSwap<State>,
 }

@@ -184,6 +184,7 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
     ));
     let health = Arc::new(Health {
         directory,
+        provisioner: provisioner.clone(),
         simulated: config.simulated(),
         state: ArcSwap::from_pointee(state(&config, &orgs, false)),
     });

@@ -10,8 +10,9 @@ use serde_json::Value;
 use translation::{Desired, DuplicatePolicy, FieldRefusal, OnLeave, Target, Translation};
 
 use crate::{
-    Aim, Found, MatchKey, Obstacle, Origin, Place,
+    Aim, Found, Frozen, MatchKey, Obstacle, Origin, Place,
     difference::{agreed, difference, same_value, written},
+    lockout::{Lockout, lockout},
     matching::{actual_fields, choose, keys_of, must_look_first},
 };
 
@@ -30,6 +31,10 @@ pub struct Input<'a> {
     pub translation: Option<&'a Translation>,
     /// Whether the person may work.
     pub active: bool,
+    /// Of a User that is there: whether it is frozen.
+    pub frozen: Frozen,
+    /// Of a User: Salesforce keeps it active for now.
+    pub blocked: bool,
     /// What a look into the org has found.
     pub found: &'a Found,
     /// The profile of a new User, where the mapping sets none.
@@ -60,7 +65,8 @@ pub enum Decision {
 /// Steps to take and what is known once they are done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Steps {
-    /// At most one step writes the record itself; it leads.
+    /// At most one step writes the record itself; it leads. A User is frozen, or let in again, by one more, which leads where it is
+    /// the only one.
     pub plan: Plan,
     /// What becomes of the link.
     pub link: LinkAfter,
@@ -290,21 +296,20 @@ impl Run<'_> {
             let set = self.desired.iter().filter(|(_, desired)| matches!(desired, Desired::Set(_)));
             difference(&set.map(|(field, desired)| (field.clone(), desired.clone())).collect(), known.fields)
         };
-        let (lifecycle, leaves) = self.lifecycle(known);
+        let Lockout { fields: lifecycle, mut freeze, leaves, .. } = self.lifecycle(known);
         let mut left_out = false;
         if !fields.is_empty() && !allow.update {
             left_out = true;
             fields.clear();
         }
-        if !lifecycle.is_empty() {
-            if leaves && self.is_user() && !allow.disable {
-                return Decision::NotAllowed("disable");
-            }
-            if (leaves && self.is_user()) || allow.update {
-                fields.extend(lifecycle);
-            } else {
-                left_out = true;
-            }
+        if leaves && self.is_user() && !allow.disable {
+            return Decision::NotAllowed("disable");
+        }
+        if (leaves && self.is_user()) || allow.update {
+            fields.extend(lifecycle);
+        } else if !lifecycle.is_empty() || freeze.is_some() {
+            left_out = true;
+            freeze = None;
         }
         // A value that the org would refuse stands in nobody's way when it is not about to be written: someone who leaves
         // with a title that is too long is locked out all the same.
@@ -335,35 +340,31 @@ impl Run<'_> {
             fields,
             manner: self.manner(),
         });
-        match self.steps(step, reason, link) {
-            Decision::Steps(steps) => Decision::Steps(Steps { left_out, ..steps }),
-            other => other,
-        }
+        let freeze = freeze.map(|frozen| Step::Freeze { user: known.id.clone(), frozen });
+        let plan = planned(self.input, step.into_iter().chain(freeze), reason);
+        Decision::Steps(Steps { plan, link, left_out })
     }
 
     /// What `active` asks of the record, and whether that takes something away.
-    fn lifecycle(&self, known: &Known<'_>) -> (Fields, bool) {
+    fn lifecycle(&self, known: &Known<'_>) -> Lockout {
         let active = self.input.active;
         if self.is_user() {
             let was_active = known.fields.get("IsActive").and_then(Value::as_bool).unwrap_or(true);
-            let mut fields = Fields::new();
-            if active != was_active {
-                fields.insert("IsActive".to_owned(), Value::Bool(active));
-            }
-            return (fields, was_active && !active);
+            return lockout(self.input, was_active, active);
         }
         if self.target().on_leave != OnLeave::Flag {
-            return (Fields::new(), false);
+            return Lockout::default();
         }
         let has = |(field, value): (&String, &Value)| {
             same_value(field, known.fields.get(field).unwrap_or(&Value::Null), value)
         };
         let flagged = self.target().flag.iter().all(has);
-        match (active, flagged) {
-            (false, false) => (self.target().flag.clone(), true),
-            (true, true) if known.linked => (unflagged(self.target(), &self.desired), false),
-            _ => (Fields::new(), false),
-        }
+        let fields = match (active, flagged) {
+            (false, false) => self.target().flag.clone(),
+            (true, true) if known.linked => unflagged(self.target(), &self.desired),
+            _ => Fields::new(),
+        };
+        Lockout { fields, leaves: !active && !flagged, ..Lockout::default() }
     }
 
     fn is_user(&self) -> bool {
@@ -379,7 +380,7 @@ impl Run<'_> {
     }
 
     fn steps(&self, step: Option<Step>, reason: &str, link: LinkAfter) -> Decision {
-        Decision::Steps(Steps { plan: one(self.input, step, reason), link, left_out: false })
+        Decision::Steps(Steps { plan: planned(self.input, step, reason), link, left_out: false })
     }
 }
 
@@ -415,54 +416,57 @@ fn leave(input: &Input<'_>, link: &Link) -> Decision {
         return Decision::Nothing;
     }
     let target = input.place.target;
-    let after = |fields: &Fields| LinkAfter::There {
+    let after = |fields: &Fields, left: bool| LinkAfter::There {
         record_id: Some(link.record_id.clone()),
         written: written(&link.written, fields),
         adopted: link.adopted,
         key: link.key.clone(),
-        left: true,
+        left,
         became: link.became.clone(),
     };
-    let steps = |step: Option<Step>, link: LinkAfter| {
-        let plan = one(input, step, "the identity has no place in the target any more");
+    let steps = |steps: [Option<Step>; 2], link: LinkAfter| {
+        let reason = "the identity has no place in the target any more";
+        let plan = planned(input, steps.into_iter().flatten(), reason);
         Decision::Steps(Steps { plan, link, left_out: false })
     };
     // Nothing can be written into a lead that was converted.
     if link.became.is_some() {
-        return steps(None, after(&Fields::new()));
+        return steps([None, None], after(&Fields::new(), true));
     }
-    let fields = match target.on_leave {
-        OnLeave::None => Fields::new(),
+    let id = link.record_id.clone();
+    let was_active = link.written.get("IsActive").and_then(Value::as_bool).unwrap_or(true);
+    let access = match target.on_leave {
         OnLeave::Delete => {
             if !target.allow.delete {
                 return Decision::NotAllowed("delete");
             }
-            let delete = Step::Delete { object: target.object.clone(), id: link.record_id.clone() };
-            return steps(Some(delete), LinkAfter::Gone);
+            let delete = Step::Delete { object: target.object.clone(), id };
+            return steps([Some(delete), None], LinkAfter::Gone);
         }
-        OnLeave::Flag => target.flag.clone(),
-        OnLeave::Anonymise => target.anonymised(input.describe),
-        OnLeave::Disable | OnLeave::Freeze | OnLeave::FreezeThenDeactivate => {
-            let active = link.written.get("IsActive").and_then(Value::as_bool).unwrap_or(true);
-            if active && !target.allow.disable {
-                return Decision::NotAllowed("disable");
-            }
-            let deactivated = ("IsActive".to_owned(), Value::Bool(false));
-            active.then_some(deactivated).into_iter().collect()
+        OnLeave::Flag => Lockout { fields: target.flag.clone(), ..Lockout::default() },
+        OnLeave::Anonymise => Lockout { fields: target.anonymised(input.describe), ..Lockout::default() },
+        OnLeave::None | OnLeave::Disable | OnLeave::Freeze | OnLeave::FreezeThenDeactivate => {
+            lockout(input, was_active, false)
         }
     };
-    let (id, object, manner) = (link.record_id.clone(), target.object.clone(), manner(target));
-    let step = (!fields.is_empty()).then(|| Step::Update { object, id, fields: fields.clone(), manner });
-    steps(step, after(&fields))
+    if access.leaves && !target.allow.disable {
+        return Decision::NotAllowed("disable");
+    }
+    let Lockout { fields, freeze, is_blocked, .. } = access;
+    let (object, manner) = (target.object.clone(), manner(target));
+    let freeze = freeze.map(|frozen| Step::Freeze { user: id.clone(), frozen });
+    let update = (!fields.is_empty()).then(|| Step::Update { object, id, fields: fields.clone(), manner });
+    steps([update, freeze], after(&fields, !is_blocked))
 }
 
-fn one(input: &Input<'_>, step: Option<Step>, reason: &str) -> Plan {
-    let planned = |step| PlannedStep {
+/// The steps of one record; the first of them leads.
+fn planned(input: &Input<'_>, steps: impl IntoIterator<Item = Step>, reason: &str) -> Plan {
+    let planned = |(at, step)| PlannedStep {
         target: input.place.target.name.clone(),
         org: input.place.org.clone(),
         step,
-        leading: true,
+        leading: at == 0,
         reason: reason.to_owned(),
     };
-    Plan { steps: step.map(planned).into_iter().collect() }
+    Plan { steps: steps.into_iter().enumerate().map(planned).collect() }
 }

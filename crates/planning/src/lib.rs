@@ -9,6 +9,7 @@
 //! | `courses.rs` | which targets an identity holds, and the moves between Lead, Contact and User |
 //! | `decide.rs` | which of the cases applies to a record, and what `allow` and `on-leave` say to it |
 //! | `difference.rs` | desired fields against written or actual ones |
+//! | `lockout.rs` | how a User is locked out, and let in again |
 //! | `wanted.rs`, `grants.rs` | what an identity is to have in an org, and that against the ledger |
 //! | `matching.rs` | which found record is the identity's |
 
@@ -16,6 +17,7 @@ mod courses;
 mod decide;
 mod difference;
 mod grants;
+mod lockout;
 mod matching;
 mod wanted;
 
@@ -27,6 +29,7 @@ pub use grants::{
     field_rows as granted_by_fields, fields as granted_fields, rows as grant_rows,
 };
 // Whether somebody can have an entitlement at all is told by the catalogue alone.
+pub use lockout::Frozen;
 pub use matching::{Found, FoundRecord, MatchKey, Obstacle, keys_of, must_look_first};
 pub use salesforce_types::{SeatsOf, mismatch, seats_of};
 pub use wanted::{Asks, Unmet, Wanted, wanted};

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use model::{OrgName, ResourceId};
 use planning::{
-    Aim, Decision, Found, FoundRecord, Input, LinkAfter, Obstacle, Origin, Place, Steps, plan,
+    Aim, Decision, Found, FoundRecord, Frozen, Input, LinkAfter, Obstacle, Origin, Place, Steps, plan,
     takes_access_away,
 };
 use proptest::prelude::*;
@@ -73,6 +73,8 @@ impl Case<'_> {
             aim,
             translation,
             active,
+            frozen: if self.link.is_some_and(|link| link.froze) { Frozen::ByGangway } else { Frozen::No },
+            blocked: false,
             found: self.found,
             profile: None,
             conversion: None,
@@ -94,8 +96,12 @@ fn decide(
 /// What Salesforce has after a step, as far as its fields go.
 fn carried_out(decision: Decision, target: &Target) -> Link {
     let Decision::Steps(steps) = decision else { panic!("no steps: {decision:?}") };
+    let froze = steps.plan.steps.iter().find_map(|planned| match planned.step {
+        Step::Freeze { frozen, .. } => Some(frozen),
+        _ => None,
+    });
     let link = steps.link.into_link(target.name.clone(), org(), target.object.clone(), Some(&id(1)));
-    link.expect("a link")
+    Link { froze: froze.unwrap_or_default(), ..link.expect("a link") }
 }
 
 proptest! {

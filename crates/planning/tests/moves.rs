@@ -1,7 +1,7 @@
 //! The moves between Lead, Contact and User: whatever a person was, he ends as what he is to be.
 
 use model::{OrgName, ResourceId};
-use planning::{Aim, Decision, Found, Input, MatchKey, Origin, Place, courses, plan};
+use planning::{Aim, Decision, Found, Frozen, Input, MatchKey, Origin, Place, courses, plan};
 use proptest::prelude::*;
 use salesforce_types::{Conversion, Fields, Link, ObjectDescription, RecordId, Step};
 use scim_types::Resource;
@@ -182,6 +182,8 @@ impl World {
                     aim: &course.aim,
                     translation: translation.as_ref(),
                     active: true,
+                    frozen: Frozen::No,
+                    blocked: false,
                     found,
                     profile: None,
                     conversion: Some(&Conversion::default()),

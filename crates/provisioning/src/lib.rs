@@ -14,6 +14,7 @@
 //! | `catalogue.rs`, `offers.rs` | what an org offers, and what of that a tenant shows |
 //! | `client.rs` | what a client may ask for, and what it means |
 //! | `tasks.rs` | what is owed later |
+//! | `hand_over.rs` | the records of a leaver, given to somebody else |
 //! | `removed.rs` | targets that are not configured any more |
 //! | `resume.rs` | finishing what a crash or an absent org left open |
 //!
@@ -24,6 +25,7 @@ mod client;
 mod error;
 mod fingerprint;
 mod groups;
+mod hand_over;
 mod lookup;
 mod offers;
 mod provisioner;
@@ -42,5 +44,6 @@ pub use offers::Offer;
 pub use provisioner::Provisioner;
 pub use request::{Answer, Caller, Operation, Regroup, Request, Warning, Written};
 pub use salesforce_types::EntitlementKind;
+pub use tasks::Leavers;
 pub use tenant::{ScimDelete, Settings, Tenant};
 pub use users::IdentityPlan;

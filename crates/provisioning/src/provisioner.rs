@@ -19,6 +19,7 @@ use crate::{
     groups::{self, GroupChange},
     offers::{self, Offer},
     removed, resume, tasks,
+    tasks::Leavers,
     turns::Turns,
     users::UserChange,
 };
@@ -252,6 +253,11 @@ impl Provisioner {
         while self.inner.pause(PUBLISH_EVERY).await {
             self.publish_groups().await;
         }
+    }
+
+    /// How many leavers Salesforce still keeps active, of every tenant.
+    pub async fn leavers(&self) -> Result<Vec<Leavers>, StoreError> {
+        tasks::leavers(&self.inner).await
     }
 
     /// Remembers which targets the tenants have, so that it is known later what becomes of the records of one that is

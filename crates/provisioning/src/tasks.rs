@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
-use model::{ResourceKind, Timestamp};
+use model::{ResourceKind, TenantId, Timestamp};
 use store::{StoreError, Task, TaskKind};
 use tokio::sync::Semaphore;
 
-use crate::{Caller, Operation, Request, provisioner::Inner, users::UserChange};
+use crate::{Caller, Operation, Request, Tenant, provisioner::Inner, users::UserChange};
 
 /// How often due tasks are looked for.
 const EVERY: Duration = Duration::from_secs(5);
@@ -22,6 +22,8 @@ const LOOK_ANYWAY: SignedDuration = SignedDuration::from_hours(24);
 const CONFIRMATION: SignedDuration = SignedDuration::from_hours(1);
 /// A seat is looked for with one call for all who wait.
 const SEAT: SignedDuration = SignedDuration::from_mins(1);
+/// A target that is not configured any more has no other.
+const ALARM_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Whose changes these are, in the journal and in the audit.
 pub(crate) const CLIENT: &str = "gangway-tasks";
 
@@ -99,6 +101,9 @@ async fn take_due(inner: &Arc<Inner>, limit: usize) -> Result<Vec<Task>, StoreEr
 async fn attempt(inner: &Arc<Inner>, task: &Task) {
     let Ok(client) = CLIENT.parse() else { return };
     let caller = Caller { tenant: task.tenant.clone(), client };
+    if task.kind == TaskKind::HandOver {
+        return hand_over(inner, &caller, task).await;
+    }
     let request = Request {
         kind: ResourceKind::User,
         id: Some(task.identity.to_string()),
@@ -110,11 +115,76 @@ async fn attempt(inner: &Arc<Inner>, task: &Task) {
         Ok(change) => change.answer().await,
         Err(error) => Err(error),
     };
+    if task.kind == TaskKind::Deactivation {
+        raise_alarm(inner, task).await;
+    }
     match answer {
         Ok(_) => tracing::info!(tenant = %task.tenant, task.id = %task.id, "a task was tried"),
         Err(error) => {
             let reason = crate::users::reason_of(&error);
             tracing::warn!(tenant = %task.tenant, task.id = %task.id, attempts = task.attempts + 1, %reason, "a task was tried and is still open");
+        }
+    }
+}
+
+/// A leaver whom Salesforce has kept active for longer than the target allows: somebody has to see it. Said by each attempt.
+async fn raise_alarm(inner: &Arc<Inner>, task: &Task) {
+    let now = inner.clock.now();
+    let is_late = inner.world().tenant(&task.tenant).is_ok_and(|tenant| is_late(&tenant, task, now));
+    let open = inner.store.tasks_of(&task.tenant, &task.identity).await.unwrap_or_default();
+    let Some(open) = open.into_iter().find(|open| open.id == task.id).filter(|_| is_late) else { return };
+    let days = now.duration_since(task.raised).as_hours() / 24;
+    tracing::error!(tenant = %task.tenant, task.id = %task.id, identity = %task.identity, days, "ALARM: a leaver is still active in Salesforce: `gangway tasks` says what keeps him there");
+    let reason = format!("ALARM, open for {days} days: {}", open.reason);
+    if let Err(error) = inner.store.explain_task(&task.id, &reason).await {
+        tracing::warn!(%error, task.id = %task.id, "an alarm could not be noted");
+    }
+}
+
+/// Whether a deactivation is blocked for longer than its target's `alarm-after`.
+pub(crate) fn is_late(tenant: &Tenant, task: &Task, now: Timestamp) -> bool {
+    let target = tenant.mapping.targets.iter().find(|target| target.name == task.target);
+    let after = target.map_or(ALARM_AFTER, |target| target.alarm_after);
+    task.kind == TaskKind::Deactivation && now.duration_since(task.raised) >= after
+}
+
+/// Leavers whom Salesforce still keeps active, by tenant.
+pub(crate) async fn leavers(inner: &Inner) -> Result<Vec<Leavers>, StoreError> {
+    let now = inner.clock.now();
+    let mut all: Vec<Leavers> = inner.world().tenants.keys().map(Leavers::none).collect();
+    all.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+    for task in inner.store.open_tasks(None).await? {
+        let of_tenant = all.iter_mut().find(|of_tenant| of_tenant.tenant == task.tenant);
+        let Some(of_tenant) = of_tenant.filter(|_| task.kind == TaskKind::Deactivation) else { continue };
+        of_tenant.blocked += 1;
+        of_tenant.alarms +=
+            u64::from(inner.world().tenant(&task.tenant).is_ok_and(|tenant| is_late(&tenant, &task, now)));
+    }
+    Ok(all)
+}
+
+/// How many leavers of a tenant Salesforce still keeps active.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leavers {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Deactivations that are blocked.
+    pub blocked: u64,
+    /// Those that are blocked for longer than the target's `alarm-after`.
+    pub alarms: u64,
+}
+
+impl Leavers {
+    fn none(tenant: &TenantId) -> Self {
+        Self { tenant: tenant.clone(), blocked: 0, alarms: 0 }
+    }
+}
+
+async fn hand_over(inner: &Arc<Inner>, caller: &Caller, task: &Task) {
+    match crate::hand_over::attempt(inner, caller, task).await {
+        Ok(()) => tracing::info!(tenant = %task.tenant, task.id = %task.id, "records were handed over"),
+        Err(error) => {
+            tracing::warn!(tenant = %task.tenant, task.id = %task.id, attempts = task.attempts + 1, %error, "a hand-over was tried and is still open");
         }
     }
 }

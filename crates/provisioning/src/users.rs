@@ -13,6 +13,7 @@
 //! | `journal.rs`, `act.rs`, `crowd.rs` | durable first, then sent, together with what belongs together |
 //! | `settle.rs` | when nothing can be left to decide, so that the change ends without another round |
 //! | `learn.rs`, `read_back.rs`, `see.rs` | what a refusal teaches, what became of a cut call, what Salesforce shows |
+//! | `leaving.rs` | who is frozen, what keeps a User active, and what is owed because of that |
 //! | `hold.rs`, `record.rs` | what a person has to decide; what landed, in one transaction |
 //! | `preview.rs` | what would be done |
 
@@ -25,6 +26,7 @@ mod grants;
 mod hold;
 mod journal;
 mod learn;
+mod leaving;
 mod preview;
 mod progress;
 mod read_back;

@@ -109,4 +109,7 @@ pub trait Tasks: Send + Sync {
     /// Puts a task off because it is attempted now, and counts the attempt. It comes before the attempt, so that
     /// nothing is attempted twice at a time and a link that comes meanwhile is not missed. One that has ended stays so.
     async fn postpone_task(&self, id: &TaskId, reason: &str, due: Timestamp) -> Result<(), StoreError>;
+
+    /// Says why a task is still open, in the middle of an attempt. One that has ended stays so.
+    async fn explain_task(&self, id: &TaskId, reason: &str) -> Result<(), StoreError>;
 }

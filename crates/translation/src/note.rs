@@ -69,6 +69,8 @@ pub enum NoteCode {
     UntilUnknown,
     /// Salesforce keeps a record that was to be deleted.
     DeleteBlocked,
+    /// Salesforce keeps a User active that was to be deactivated; a task tries again.
+    DeactivationBlocked,
     /// Somebody has deleted the record; another is made.
     DeletedByHand,
     /// Something is asked for that the org does not have, or that there can be only one of.
@@ -119,6 +121,7 @@ impl NoteCode {
             Self::RankTied => "rank-tied",
             Self::UntilUnknown => "until-unknown",
             Self::DeleteBlocked => "delete-blocked",
+            Self::DeactivationBlocked => "deactivation-blocked",
             Self::DeletedByHand => "deleted-by-hand",
             Self::GrantUnmet => "grant-unmet",
             Self::LeadConverted => "lead-converted",

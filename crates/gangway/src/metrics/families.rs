@@ -1,12 +1,13 @@
 //! Which metrics there are. `docs/operating.md` has a table of them; a test holds it against this page.
 
+use provisioning::Leavers;
 use salesforce_client::{Cause, Org};
 
 use super::exposition::{Exposition, Kind};
 use crate::health::State;
 
 /// All metrics, as they are now.
-pub(super) fn page(state: &State) -> String {
+pub(super) fn page(state: &State, leavers: &[Leavers]) -> String {
     let mut orgs: Vec<&Org> = state.orgs.iter().map(|(_, org)| org).collect();
     orgs.sort_by_key(|org| org.name());
     let mut page = Exposition::default();
@@ -21,7 +22,22 @@ pub(super) fn page(state: &State) -> String {
     quota(&mut page, &orgs);
     calls(&mut page, &orgs);
     dispatch(&mut page, &orgs);
+    kept_active(&mut page, leavers);
     page.into_text()
+}
+
+/// Leavers whom Salesforce does not let go of.
+fn kept_active(page: &mut Exposition, leavers: &[Leavers]) {
+    let help = "Leavers whom Salesforce keeps active; `gangway tasks` says what stands in the way.";
+    let mut family = page.family("gangway_leavers_blocked", Kind::Gauge, help);
+    for of_tenant in leavers {
+        family.sample(&[("tenant", &of_tenant.tenant.to_string())], of_tenant.blocked);
+    }
+    let help = "Those of them for longer than their target's alarm-after.";
+    let mut family = page.family("gangway_leavers_alarmed", Kind::Gauge, help);
+    for of_tenant in leavers {
+        family.sample(&[("tenant", &of_tenant.tenant.to_string())], of_tenant.alarms);
+    }
 }
 
 /// One sample for each org.

@@ -10,6 +10,7 @@ use translation::{Note, NoteCode, Reference, Translation};
 use super::{
     Progress, Stop, UserChange,
     grants::Granting,
+    leaving::note_freeze,
     round::{Round, Turnover, note},
     scene::Bound,
     settle,
@@ -20,6 +21,8 @@ use crate::ProvisionError;
 #[derive(Debug, Default)]
 pub(super) struct Stage {
     pub(super) chosen: Vec<Chosen>,
+    /// Who is locked out or let in again by another step beside that of the record.
+    pub(super) freezes: Vec<PlannedStep>,
     /// What follows from the records, in the same call.
     pub(super) followers: Vec<Follower>,
     /// What the grants of Users were decided from.
@@ -66,10 +69,10 @@ impl Follower {
         Self { target: bound.name().clone(), planned, grant }
     }
 
-    /// The step, with the place of the User's own among the steps that it is sent with.
-    fn step_after(&self, chosen: &[&Chosen]) -> Step {
+    /// The step, with the place of the User's own among the steps that it is sent with; so many go `before` the chosen ones.
+    fn step_after(&self, chosen: &[&Chosen], before: usize) -> Step {
         let mut step = self.grant.step.clone();
-        let user = chosen.iter().position(|chosen| chosen.target == self.target);
+        let user = chosen.iter().position(|chosen| chosen.target == self.target).map(|at| at + before);
         if let (Step::Create { refers, .. }, Some(user)) = (&mut step, user) {
             refers.values_mut().for_each(|at| *at = user);
         }
@@ -95,6 +98,8 @@ pub(super) struct Chosen {
     /// What waited for a confirmation before, and whether somebody had frozen it.
     pending: Fields,
     frozen: bool,
+    /// Whether Gangway had.
+    froze: bool,
     refused: Fields,
     notes: Vec<Note>,
 }
@@ -130,15 +135,16 @@ impl Stage {
             Aim::Hold(_) => (None, None, true),
             Aim::Leave(_) | Aim::Followed(_) => (None, None, false),
         };
-        let (pending, frozen, refused) = match &course.aim {
+        let (pending, frozen, froze, refused) = match &course.aim {
             Aim::Hold(Origin::Linked(link)) | Aim::Leave(link) => {
-                (link.pending.clone(), link.frozen, link.refused.clone())
+                (link.pending.clone(), link.frozen, link.froze, link.refused.clone())
             }
-            _ => (Fields::new(), false, Fields::new()),
+            _ => (Fields::new(), false, false, Fields::new()),
         };
         let object = bound.target.object.clone();
         let is_last = settle::is_last(course, translation, &steps);
-        let Some(mut planned) = steps.plan.steps.into_iter().next() else {
+        let mut of_record = steps.plan.steps.into_iter();
+        let Some(mut planned) = of_record.next() else {
             let unlinked = notes.into_iter().filter(is_always_said);
             self.notes.extend(unlinked.map(|note| (target.clone(), note)));
             let link = steps.link.into_link(target.clone(), bound.org.name().clone(), object, None);
@@ -152,6 +158,7 @@ impl Stage {
             }
             return;
         };
+        self.freezes.extend(of_record);
         if progress.overruled.contains_key(target) {
             planned.step.allow_duplicates();
         }
@@ -166,20 +173,21 @@ impl Stage {
             is_last,
             pending,
             frozen,
+            froze,
             refused,
             notes,
         });
     }
 
-    /// All that is sent, in the order in which it is journalled: what leads, then what follows.
+    /// All that is sent, in the order in which it is journalled: who is locked out, what leads, then what follows.
     pub(super) fn planned(&self) -> Vec<PlannedStep> {
         let chosen: Vec<&Chosen> = self.chosen.iter().collect();
         let follows = |follower: &Follower| PlannedStep {
-            step: follower.step_after(&chosen),
+            step: follower.step_after(&chosen, self.freezes.len()),
             ..follower.planned.clone()
         };
         let leads = self.chosen.iter().map(|chosen| chosen.planned.clone());
-        leads.chain(self.followers.iter().map(follows)).collect()
+        self.freezes.iter().cloned().chain(leads).chain(self.followers.iter().map(follows)).collect()
     }
 
     /// Whether nothing is to be done for a target in this round.
@@ -210,6 +218,7 @@ impl Progress {
         let link = Link {
             synced: known.synced,
             frozen: known.frozen,
+            froze: known.froze,
             refused: self.refused(&link.target, &known.refused),
             pending: known.pending.clone(),
             ..link
@@ -245,7 +254,9 @@ impl UserChange {
                 stage.chosen.iter().filter(|chosen| chosen.planned.org == *org).collect();
             let followers: Vec<&Follower> =
                 stage.followers.iter().filter(|follower| follower.planned.org == *org).collect();
-            let sent = self.send(round, org, &chosen, &followers, progress).await;
+            let freezes: Vec<&PlannedStep> =
+                stage.freezes.iter().filter(|planned| planned.org == *org).collect();
+            let sent = self.send(round, org, &freezes, &chosen, &followers, progress).await;
             // The others are locked out all the same.
             match sent {
                 Err(stop) if !self.ticket.takes_access_away() => return Err(stop),
@@ -260,6 +271,7 @@ impl UserChange {
         &self,
         round: &Round<'_>,
         org: &OrgName,
+        freezes: &[&PlannedStep],
         chosen: &[&Chosen],
         followers: &[&Follower],
         progress: &mut Progress,
@@ -273,8 +285,9 @@ impl UserChange {
         else {
             return Ok(true);
         };
-        let mut steps: Vec<Step> = chosen.iter().map(|chosen| chosen.planned.step.clone()).collect();
-        steps.extend(followers.iter().map(|follower| follower.step_after(chosen)));
+        let mut steps: Vec<Step> = freezes.iter().map(|planned| planned.step.clone()).collect();
+        steps.extend(chosen.iter().map(|chosen| chosen.planned.step.clone()));
+        steps.extend(followers.iter().map(|follower| follower.step_after(chosen, freezes.len())));
         if let Some(place) = self.place.get() {
             place.gather().await;
         }
@@ -287,12 +300,17 @@ impl UserChange {
         }
         let is_done =
             |outcome: &StepOutcome| matches!(outcome, StepOutcome::Done { .. } | StepOutcome::There);
-        let of_followers = outcomes.split_off(chosen.len());
+        let of_followers = outcomes.split_off(freezes.len() + chosen.len());
+        let of_records = outcomes.split_off(freezes.len());
+        let unfrozen = self.after_freezes(round, freezes, outcomes, progress);
         let (done, rest): (Vec<_>, Vec<_>) =
-            chosen.iter().zip(outcomes).partition(|(_, outcome)| is_done(outcome));
+            chosen.iter().zip(of_records).partition(|(_, outcome)| is_done(outcome));
         for (chosen, outcome) in done {
-            if let StepOutcome::Done { id } = outcome {
-                self.landed(chosen, &id, progress);
+            note_freeze(&chosen.planned, &outcome, progress);
+            match (&chosen.planned.step, outcome) {
+                (_, StepOutcome::Done { id }) => self.landed(chosen, &id, progress),
+                (Step::Freeze { user, .. }, _) => self.landed(chosen, user, progress),
+                _ => {}
             }
         }
         let unsure: Vec<PlannedStep> =
@@ -304,9 +322,10 @@ impl UserChange {
         }
         let alone: Vec<&TargetName> = rest.iter().map(|(chosen, _)| &chosen.target).collect();
         let mut ended = self.followed(round, followers, of_followers, &alone, progress).await;
-        if !rest.is_empty() {
+        if !rest.is_empty() || !freezes.is_empty() {
             ended = ended.map(|_| false);
         }
+        ended = ended.and_then(|all_done| unfrozen.map(|()| all_done));
         for (chosen, outcome) in rest {
             let stop = match outcome {
                 StepOutcome::Refused(refusal) => {
@@ -409,7 +428,8 @@ impl UserChange {
                 let mut pending = chosen.pending.clone();
                 pending.extend(unconfirmed(&chosen.planned.step));
                 let refused = progress.refused(&chosen.target, &chosen.refused);
-                progress.land(Link { synced: now, pending, frozen: chosen.frozen, refused, ..link });
+                let (frozen, froze) = (chosen.frozen, chosen.froze);
+                progress.land(Link { synced: now, pending, frozen, froze, refused, ..link });
             }
             None => progress.unlink(&chosen.target),
         }

@@ -16,8 +16,8 @@ use super::{
     grants::Granting,
     progress::Failure,
     round::{
-        Round, Turnover, call_failed, check_place, hold_subject, is_removal, no_match, note, own_record,
-        refusal, waits,
+        Round, Turnover, call_failed, check_place, hold_subject, is_back, is_removal, no_match, note,
+        own_record, refusal, waits,
     },
     scene::Bound,
     shown::with_asks,
@@ -262,6 +262,10 @@ impl UserChange {
         progress: &mut Progress,
     ) -> Result<Translated, Stop> {
         let describe = bound.org.describe(&bound.target.object).await.map_err(call_failed)?;
+        if is_back(round, course) {
+            // Salesforce may have dropped by itself what the ledger says is there.
+            progress.look_at_grants.insert(bound.name().clone());
+        }
         let (Some(wanted), Aim::Hold(origin)) = (&round.turnover.seen, &course.aim) else {
             let granting = self.granting(round, bound, course, None, progress).await?;
             return Ok(Translated { describe, translation: None, granting });
@@ -335,6 +339,7 @@ impl UserChange {
             _ => None,
         };
         let active = self.may_work(round, bound, course, made, profile.as_ref(), progress).await?;
+        self.see_login(bound, &aim, active, progress).await?;
         let found = match &aim {
             Aim::Hold(Origin::Named(id)) if !progress.knows(bound.name(), id) => &planning::Found::NotLooked,
             _ => progress.found(bound.name()),
@@ -346,6 +351,8 @@ impl UserChange {
             aim: &aim,
             translation,
             active,
+            frozen: progress.frozen_of(bound.name(), &aim),
+            blocked: progress.blocked.contains_key(bound.name()),
             found,
             profile: profile.as_ref(),
             conversion: conversion.as_ref(),

@@ -206,7 +206,10 @@ impl UserChange {
             && EntitlementKind::ALL.iter().any(|kind| policy.ownership(*kind) == Ownership::Authoritative);
         let is_asked = matches!(self.request.operation, Operation::Resync | Operation::Adopt(_))
             && self.caller.client.as_str() != crate::tasks::CLIENT;
-        let was_there = matches!(progress.landed.get(bound.name()), Some(Some(link)) if link.adopted);
+        // Adopted by this change: it was looked for, or named.
+        let is_new = progress.sights.contains_key(bound.name()) || progress.named.contains_key(bound.name());
+        let was_there =
+            is_new && matches!(progress.landed.get(bound.name()), Some(Some(link)) if link.adopted);
         if !(is_authority || is_asked || was_there || progress.look_at_grants.contains(bound.name())) {
             return Ok(None);
         }

@@ -39,6 +39,9 @@ impl UserChange {
         refusal: &Refusal,
         progress: &mut Progress,
     ) -> Result<bool, Stop> {
+        if let Some(learnt) = self.learn_of_lockout(chosen, refusal, progress) {
+            return Ok(learnt);
+        }
         match refusal.code.as_str() {
             "DUPLICATE_USERNAME" | "DUPLICATE_VALUE" | "CONFLICTING_SSO_USER_MAPPING" => {
                 if self.free_names(round, bound, chosen, progress).await? {

@@ -3,12 +3,13 @@
 use std::{collections::HashSet, sync::Arc};
 
 use model::{ResourceId, TargetName, TenantId, Version};
-use salesforce_types::{Link, PlannedStep, RecordId, Step};
+use salesforce_types::{Link, PlannedStep, RecordId, Step, StepOutcome};
 use serde::{Deserialize, Serialize};
 use translation::Note;
 
 use super::{
     MAX_ROUNDS, Progress, Stop, UserChange,
+    leaving::note_freeze,
     record::notes,
     scene::{Bound, Scene},
 };
@@ -154,7 +155,12 @@ impl UserChange {
                     nobody(describe.key_prefix.as_deref().unwrap_or("000"))
                 }
             };
+            note_freeze(&chosen.planned, &StepOutcome::Done { id: id.clone() }, progress);
             self.landed(chosen, &id, progress);
+        }
+        for freeze in &stage.freezes {
+            let Step::Freeze { user, .. } = &freeze.step else { continue };
+            note_freeze(freeze, &StepOutcome::Done { id: user.clone() }, progress);
         }
         let before = plan.steps.len();
         plan.steps.extend(stage.planned());

@@ -7,8 +7,8 @@ use std::{
 
 use indexmap::IndexMap;
 use model::{OrgName, TargetName};
-use planning::Found;
-use salesforce_types::{Assigned, EntitlementRef, Fields, Link, Plan, RecordId};
+use planning::{Found, Frozen};
+use salesforce_types::{Assigned, Blocker, EntitlementRef, Fields, Link, Plan, RecordId};
 use store::{GrantWrite, LinkWrite};
 use translation::Note;
 
@@ -41,6 +41,10 @@ pub(super) struct Progress {
     pub(super) dropped: HashMap<TargetName, Fields>,
     /// Targets whose record only duplicates others of the identity itself: it is saved all the same. How often that was said.
     pub(super) overruled: HashMap<TargetName, u32>,
+    /// Whether Users are frozen, as far as this change has learnt it.
+    pub(super) frozen: HashMap<TargetName, Frozen>,
+    /// What keeps Users active that are to be deactivated.
+    pub(super) blocked: IndexMap<TargetName, Vec<Blocker>>,
     /// Records that Salesforce has named as the identity's.
     pub(super) named: HashMap<TargetName, RecordId>,
     /// Targets whose org does not have the record that an operator has named.
@@ -104,6 +108,8 @@ impl Progress {
             said: Vec::new(),
             dropped: HashMap::new(),
             overruled: HashMap::new(),
+            frozen: HashMap::new(),
+            blocked: IndexMap::new(),
             named: HashMap::new(),
             not_here: HashSet::new(),
             own_records: Vec::new(),
@@ -156,6 +162,7 @@ impl Progress {
 
     /// The link of a target as it is now.
     pub(super) fn land(&mut self, link: Link) {
+        let link = self.with_access(link);
         self.landed.insert(link.target.clone(), Some(link));
     }
 
@@ -183,6 +190,7 @@ impl Progress {
         self.sights.clear();
         self.actual.clear();
         self.failed.clear();
+        self.blocked.clear();
         if let Some(scene) = scene {
             self.scene = scene;
         }

@@ -143,8 +143,9 @@ impl UserChange {
                 }
                 Ok(())
             }
-            // Whether it landed makes no difference: freezing twice is freezing once, and deciding anew does it again.
-            Step::Freeze { .. } => Ok(()),
+            Step::Freeze { user, frozen } => {
+                self.read_back_freeze(bound, user, *frozen, &known, progress).await
+            }
             Step::Convert { lead, .. } => {
                 self.read_back_conversion(bound, linked(lead), lead, progress).await
             }

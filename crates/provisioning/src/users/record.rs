@@ -5,7 +5,7 @@ use salesforce_types::{AskedBy, Fields, Grant};
 use scim_types::Resource;
 use store::{
     AuditEntry, ChangeOutcome, GrantWrite, LinkWrite, MembershipWrite, NewTask, Record, Recorded,
-    ResourceWrite, StoredResource, TaskKind,
+    ResourceWrite, StoredResource, Task, TaskKind,
 };
 use translation::{Note, NoteCode};
 
@@ -53,7 +53,10 @@ impl UserChange {
             progress.said.push(note(&target, NoteCode::ChoiceKept, detail));
         }
         let links = progress.link_writes(&turnover.links);
-        let tasks = self.tasks_after(&stage, turnover, progress);
+        let mut tasks = self.tasks_after(&stage, turnover, progress);
+        let open = self.open_hand_overs(turnover, progress).await?;
+        tasks.extend(self.leaver_tasks(turnover, &open, progress));
+        self.say_blocked(turnover, progress);
         let notes = notes(stage, progress);
         let grants = self.grants_after(turnover, progress)?;
         let membership = self.membership(turnover, progress);
@@ -77,6 +80,7 @@ impl UserChange {
         let linked = newly_linked(turnover, progress);
         let landed = Landed { links, tasks, grants, membership };
         let answer = self.record(turnover, landed, &notes, progress).await?;
+        self.end_sessions(turnover, progress).await;
         for target in &linked {
             self.close_hold(turnover, target).await;
         }
@@ -238,6 +242,15 @@ impl UserChange {
         again.chain(waits).chain(unconfirmed).chain(self.grant_tasks(turnover, progress)).collect()
     }
 
+    /// The tasks that there are, where the records of leavers are handed over.
+    async fn open_hand_overs(&self, turnover: &Turnover, progress: &Progress) -> Result<Vec<Task>, Stop> {
+        let asks = |target: &translation::Target| target.hand_over.is_some();
+        if turnover.stored.is_none() || !progress.scene.tenant.mapping.targets.iter().any(asks) {
+            return Ok(Vec::new());
+        }
+        Ok(self.inner.store.tasks_of(&self.caller.tenant, &self.id).await?)
+    }
+
     /// What is owed of grants: seats that are not there yet, and ends that are to come.
     fn grant_tasks(&self, turnover: &Turnover, progress: &Progress) -> Vec<NewTask> {
         let now = self.inner.clock.now();
@@ -286,8 +299,9 @@ impl UserChange {
             Some(body)
         });
         let Shown { body, asked } = shown(&resource.unwrap_or_default(), &grants, several_orgs);
-        let (becomes, result, status) =
-            resource_write(turnover, progress.failed.is_empty(), &body, asked.as_ref())?;
+        let is_owed = |task: &NewTask| task.kind == TaskKind::Removal;
+        let all_left = progress.failed.is_empty() && !tasks.iter().any(is_owed);
+        let (becomes, result, status) = resource_write(turnover, all_left, &body, asked.as_ref())?;
         let links = match &becomes {
             ResourceWrite::Delete { .. } => Vec::new(),
             _ => links,
@@ -503,6 +517,10 @@ fn resource_write(
         }
         (None, Some(stored)) if all_left => {
             (ResourceWrite::Delete { expected: stored.version }, "deleted", 204)
+        }
+        // What was said before, and is still not done.
+        (None, Some(stored)) if stored.asked.as_ref() == asked && body_of(stored)? == *body => {
+            (ResourceWrite::Keep, "updated", 200)
         }
         (_, Some(stored)) => {
             let body = body.clone();

@@ -2,11 +2,11 @@
 
 use planning::{Aim, Course, Origin};
 use salesforce_client::CallError;
-use salesforce_types::{Grant, Link, RecordId};
+use salesforce_types::{Given, Grant, Link, RecordId};
 use scim_types::Resource;
 use serde_json::Value;
 use store::{GroupRef, StoredResource};
-use translation::{FieldRefusal, Note, NoteCode, Reference, RefusalKind, Translation};
+use translation::{FieldRefusal, Note, NoteCode, OnLeave, Reference, RefusalKind, Translation};
 
 use super::{
     Progress, Stop,
@@ -71,7 +71,8 @@ impl<'a> Round<'a> {
             let stays = matches!(course.aim, Aim::Hold(_))
                 && self.turnover.wanted.as_ref().is_none_or(|wanted| is_active(wanted, course));
             let was_active = link.written.get("IsActive").and_then(Value::as_bool).unwrap_or(true);
-            link.object == "User" && !link.left && was_active && !stays
+            let is_frozen = link.froze && course.place.target.on_leave == OnLeave::Freeze;
+            link.object == "User" && !link.left && was_active && !is_frozen && !stays
         })
     }
 
@@ -187,9 +188,21 @@ pub(super) fn live(links: &[Link], target: &model::TargetName) -> Option<RecordI
 pub(super) fn is_active(wanted: &Resource, course: &Course<'_>) -> bool {
     let Aim::Hold(Origin::Linked(link)) = &course.aim else { return wanted.active() };
     match (wanted.get("active"), link.written.get("IsActive")) {
-        (None, Some(written)) if !link.left => written.as_bool().unwrap_or(true),
+        (None, Some(written)) if !link.left => written.as_bool().unwrap_or(true) && !link.froze,
         _ => wanted.active(),
     }
+}
+
+/// Whether a User that has grants was deactivated and is to work again.
+pub(super) fn is_back(round: &Round<'_>, course: &Course<'_>) -> bool {
+    let Aim::Hold(Origin::Linked(link)) = &course.aim else { return false };
+    link.written.get("IsActive") == Some(&Value::Bool(false))
+        && round.turnover.wanted.as_ref().is_some_and(|wanted| is_active(wanted, course))
+        && round
+            .turnover
+            .grants
+            .iter()
+            .any(|grant| grant.org == link.org && matches!(grant.of.kind.given(), Given::Row(_)))
 }
 
 pub(super) fn note(target: &model::TargetName, code: NoteCode, detail: &str) -> (model::TargetName, Note) {

@@ -35,7 +35,7 @@ impl Scene {
     }
 
     /// The tenant's targets with their orgs, in the order of the mapping. None: a tenant that writes nowhere.
-    pub(super) fn bind(&self) -> Result<Vec<Bound<'_>>, ProvisionError> {
+    pub(crate) fn bind(&self) -> Result<Vec<Bound<'_>>, ProvisionError> {
         let configured = self.tenant.mapping.targets.iter().map(|target| self.bind_one(target, false));
         // Of one whose org is gone as well nobody can say anything.
         let removed = self.removed.iter().filter_map(|target| self.bind_one(target, true).ok());
@@ -75,7 +75,7 @@ pub(crate) struct Bound<'a> {
 }
 
 impl<'a> Bound<'a> {
-    pub(super) fn name(&self) -> &'a TargetName {
+    pub(crate) fn name(&self) -> &'a TargetName {
         &self.target.name
     }
 

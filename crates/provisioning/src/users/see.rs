@@ -79,7 +79,10 @@ impl UserChange {
             }
         }
         if is_user && !is_task {
-            seen.frozen = self.is_frozen(bound, link).await?;
+            let is_frozen = self.is_frozen(bound, link).await?;
+            // Somebody has let in whom Gangway had frozen.
+            seen.froze &= is_frozen;
+            seen.frozen = is_frozen && !seen.froze;
         }
         let differs = seen != *link;
         seen.synced = Some(self.inner.clock.now());

@@ -32,7 +32,8 @@ pub(super) fn finding<'u>(
     reference: &str,
 ) -> Value {
     let query = || -> Result<Query, NotAName> {
-        Ok(Query::select("UserLogin", &["Id", "UserId"])?.where_(Condition::is_in("UserId", users)?))
+        Ok(Query::select("UserLogin", &["Id", "UserId", "IsFrozen"])?
+            .where_(Condition::is_in("UserId", users)?))
     };
     let query = query().expect("these are names").to_string();
     let soql: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
@@ -41,13 +42,17 @@ pub(super) fn finding<'u>(
 
 /// What the answer to such a query says of the record of a step. `None`: nothing.
 pub(super) fn found(step: &Step, answer: &CompositeItem) -> Option<Landing> {
-    let Step::Freeze { user, .. } = step else { return None };
+    let Step::Freeze { user, frozen } = step else { return None };
     if !(200..300).contains(&answer.http_status_code) {
         return Some(failed(step, answer.http_status_code, &answer.body));
     }
     let id = |row: &Value, field: &str| RecordId::parse(row.get(field)?.as_str()?).ok();
     let mut rows = answer.body.get("records")?.as_array()?.iter();
     match rows.find(|row| id(row, "UserId").as_ref() == Some(user)) {
+        // Somebody has done it before: nothing changes, and it is not ours to take back.
+        Some(row) if row.get("IsFrozen") == Some(&Value::Bool(*frozen)) => {
+            Some(Landing::Ended(StepOutcome::There))
+        }
         Some(row) => id(row, "Id").map(Landing::Found),
         // On a later page, perhaps.
         None if answer.body.get("done") != Some(&Value::Bool(true)) => None,

@@ -19,6 +19,7 @@ suite![
     tasks_come_in_the_order_in_which_they_were_raised,
     only_due_tasks_are_due_and_the_longest_due_comes_first,
     a_postponed_task_counts_its_attempts,
+    what_a_task_waits_for_is_said_without_an_attempt,
     a_task_is_due_when_the_link_it_waits_for_is_made,
     a_link_wakes_only_who_waits_for_it,
     a_link_that_landed_before_the_end_of_its_change_wakes_too,
@@ -137,6 +138,18 @@ async fn recording_other_tasks_ends_the_rest(world: &World<'_>) {
     owes(world, ADA, Some(Vec::new()), 3).await;
     assert!(tasks_of(world, ADA).await.is_empty());
     assert_eq!(tasks_of(world, BOSS).await.len(), 1, "another identity's are not touched");
+}
+
+async fn what_a_task_waits_for_is_said_without_an_attempt(world: &World<'_>) {
+    world.user("ada").await;
+    let task = owed("t1", "staff", 60);
+    owes(world, ADA, Some(vec![task.clone()]), 1).await;
+    ok(world.store.explain_task(&task.id, "three are left").await);
+    let expected = raised(ADA, NewTask { reason: "three are left".to_owned(), ..task }, 0, 1);
+    assert_eq!(tasks_of(world, ADA).await, [expected]);
+    owes(world, ADA, Some(Vec::new()), 2).await;
+    ok(world.store.explain_task(&TaskId::from_text("t1"), "too late").await);
+    assert!(tasks_of(world, ADA).await.is_empty(), "one that has ended stays so");
 }
 
 async fn a_task_that_is_raised_again_stays_the_same(world: &World<'_>) {

@@ -72,6 +72,18 @@ impl Tasks for SqliteStore {
         })
         .await
     }
+
+    async fn explain_task(&self, id: &TaskId, reason: &str) -> Result<(), StoreError> {
+        let (id, reason) = (id.clone(), reason.to_owned());
+        self.write(Durability::Process, move |connection| {
+            connection
+                .prepare_cached("UPDATE tasks SET reason = ?2 WHERE id = ?1")
+                .and_then(|mut update| update.execute(params![id.as_str(), reason]))
+                .map(|_| ())
+                .doing(WRITE)
+        })
+        .await
+    }
 }
 
 /// Gives a resource these tasks and no others.

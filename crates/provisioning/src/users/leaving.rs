@@ -1,0 +1,308 @@
+//! Somebody leaves, or is back: what came of freezing him, what keeps his User active, and what is owed because of that.
+
+use model::TargetName;
+use planning::{Aim, Found, Frozen, Origin};
+use salesforce_client::{Purpose, soql};
+use salesforce_types::{Blocker, Fields, Link, PlannedStep, RecordId, Refusal, Step, StepOutcome, blockers};
+use serde_json::Value;
+use store::{NewTask, Task, TaskKind};
+use translation::NoteCode;
+
+use super::{
+    Progress, Stop, UserChange,
+    act::Chosen,
+    round::{Round, Turnover, call_failed, note},
+    scene::Bound,
+};
+use crate::{ProvisionError, tasks};
+
+/// There is no login record (REST API Developer Guide, "Status Codes and Error Responses"; the client says it so too).
+const NO_LOGIN: &str = "NOT_FOUND";
+
+impl Progress {
+    /// Whether the User of a target is frozen, as far as is known now.
+    pub(super) fn frozen_of(&self, target: &TargetName, aim: &Aim<'_>) -> Frozen {
+        if let Some(known) = self.frozen.get(target) {
+            return *known;
+        }
+        match aim {
+            Aim::Hold(Origin::Linked(link)) | Aim::Leave(link) => match link {
+                Link { froze: true, .. } => Frozen::ByGangway,
+                Link { frozen: true, .. } => Frozen::BySomebody,
+                _ => Frozen::No,
+            },
+            _ => Frozen::No,
+        }
+    }
+
+    /// The link with what this change has learnt of its access.
+    pub(super) fn with_access(&self, mut link: Link) -> Link {
+        if let Some(known) = self.frozen.get(&link.target) {
+            link.froze = *known == Frozen::ByGangway;
+            link.frozen = *known == Frozen::BySomebody;
+        }
+        link
+    }
+}
+
+impl UserChange {
+    /// What came of the freezes that go with another step.
+    pub(super) fn after_freezes(
+        &self,
+        round: &Round<'_>,
+        freezes: &[&PlannedStep],
+        outcomes: Vec<StepOutcome>,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        let mut ended = Ok(());
+        for (planned, outcome) in freezes.iter().zip(outcomes) {
+            match outcome {
+                StepOutcome::Refused(refusal) => {
+                    if !learn_of_freeze(planned, &refusal, progress) {
+                        let bound = round.bounds.iter().find(|bound| *bound.name() == planned.target);
+                        let bound = bound.expect("steps are of these targets");
+                        let (org, refusal) = (planned.org.clone(), Box::new(refusal));
+                        let error = ProvisionError::Refused { org, refusal, attributes: Vec::new() };
+                        ended = ended.and(self.target_failed(bound, error.into(), progress));
+                    }
+                }
+                StepOutcome::Unknown { .. } => {
+                    progress.unsure.get_or_insert_default().steps.push((*planned).clone());
+                    progress.was_unsure = true;
+                    self.ticket.commit();
+                }
+                // Who is deactivated needs no freeze any more; else the next round sends it again.
+                StepOutcome::NotSent { .. } => {}
+                StepOutcome::Done { .. } | StepOutcome::There => note_freeze(planned, &outcome, progress),
+            }
+            // Also where the step that leads is refused: what is frozen is known to be so.
+            let links = progress.links(&round.turnover.links);
+            if let Some(link) = links.into_iter().find(|link| link.target == planned.target) {
+                progress.land(link);
+            }
+        }
+        ended
+    }
+
+    /// What a refusal says of locking somebody out. `None`: the step was about something else.
+    pub(super) fn learn_of_lockout(
+        &self,
+        chosen: &Chosen,
+        refusal: &Refusal,
+        progress: &mut Progress,
+    ) -> Option<bool> {
+        match &chosen.planned.step {
+            Step::Freeze { .. } if refusal.code == NO_LOGIN => {
+                Some(learn_of_freeze(&chosen.planned, refusal, progress))
+            }
+            Step::Update { object, fields, .. }
+                if object == "User" && fields.get("IsActive") == Some(&Value::Bool(false)) =>
+            {
+                let found = blockers(refusal, fields.len() == 1);
+                if found.is_empty() {
+                    return None;
+                }
+                let names: Vec<&str> = found.iter().map(|blocker| blocker.what).collect();
+                tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, mapping.target = %chosen.target, blockers = names.join(" "), "Salesforce keeps a User active for now");
+                progress.blocked.insert(chosen.target.clone(), found);
+                Some(true)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a freeze of unknown end has landed. It is ours where the integration user was the last to touch the login
+    /// record.
+    pub(super) async fn read_back_freeze(
+        &self,
+        bound: &Bound<'_>,
+        user: &RecordId,
+        frozen: bool,
+        links: &[Link],
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        let known = self.login_of(bound, user).await?;
+        if (known == Frozen::No) == frozen {
+            return Ok(());
+        }
+        progress.frozen.insert(bound.name().clone(), known);
+        progress.note_written(bound.name(), &Fields::new());
+        if let Some(link) = links.iter().find(|link| link.target == *bound.name()) {
+            progress.land(link.clone());
+        }
+        Ok(())
+    }
+
+    /// A User that is adopted for somebody who may work, and was inactive: an identity that is gone may have been locked out by
+    /// Gangway, which lets in again whom it has frozen.
+    pub(super) async fn see_login(
+        &self,
+        bound: &Bound<'_>,
+        aim: &Aim<'_>,
+        active: bool,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        if bound.target.object != "User" || !active || progress.frozen.contains_key(bound.name()) {
+            return Ok(());
+        }
+        let (Aim::Hold(Origin::Unknown(_) | Origin::Named(_)), Found::Records(found)) =
+            (aim, progress.found(bound.name()))
+        else {
+            return Ok(());
+        };
+        if let [one] = found.as_slice()
+            && one.actual.get("IsActive") == Some(&Value::Bool(false))
+        {
+            let user = one.id.clone();
+            let known = self.login_of(bound, &user).await?;
+            progress.frozen.insert(bound.name().clone(), known);
+        }
+        Ok(())
+    }
+
+    /// Whether a User is frozen. By Gangway, where the integration user was the last to touch its login record.
+    async fn login_of(&self, bound: &Bound<'_>, user: &RecordId) -> Result<Frozen, Stop> {
+        let of_user = soql::Condition::eq("UserId", user).expect("this is a name");
+        let query = soql::Query::select("UserLogin", &["IsFrozen", "LastModifiedById"]);
+        let query = query.expect("these are names").where_(of_user);
+        let rows = bound.org.query(&query, Purpose::read_back(&self.ticket)).await.map_err(call_failed)?;
+        let Some(row) = rows.first().filter(|row| row.get("IsFrozen") == Some(&Value::Bool(true))) else {
+            return Ok(Frozen::No);
+        };
+        let by = row.get("LastModifiedById").and_then(Value::as_str).and_then(|id| RecordId::parse(id).ok());
+        let us = bound.org.identity().await.map_err(call_failed)?.user_id;
+        Ok(if by == Some(us) { Frozen::ByGangway } else { Frozen::BySomebody })
+    }
+
+    /// Whoever is frozen and still active goes on with the sessions that he has: they are ended, as far as the integration user
+    /// may. Deactivating a User ends them too.
+    pub(super) async fn end_sessions(&self, turnover: &Turnover, progress: &Progress) {
+        let Ok(bounds) = progress.scene.bind() else { return };
+        for link in progress.links(&turnover.links) {
+            let is_frozen_now = progress.frozen.get(&link.target) == Some(&Frozen::ByGangway);
+            let is_active = link.written.get("IsActive") != Some(&Value::Bool(false));
+            let bound = bounds.iter().find(|bound| *bound.name() == link.target);
+            let Some(bound) = bound.filter(|_| link.froze && is_frozen_now && is_active) else { continue };
+            let purpose = Purpose::read_back(&self.ticket);
+            if let Err(error) = bound.org.end_sessions(&link.record_id, purpose).await {
+                tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, mapping.target = %link.target, %error, "the sessions of a frozen User could not be ended");
+            }
+        }
+    }
+
+    /// What the caller is to know of Users that Salesforce keeps active.
+    pub(super) fn say_blocked(&self, turnover: &Turnover, progress: &mut Progress) {
+        let links = progress.links(&turnover.links);
+        for (target, found) in &progress.blocked {
+            let link = links.iter().find(|link| link.target == *target);
+            let state = match link {
+                Some(link) if link.froze || link.frozen => "he is frozen, and",
+                _ => "he could not be frozen either; he",
+            };
+            let detail = format!(
+                "Salesforce keeps the User active: {}; {state} is deactivated by himself when that is changed: see `gangway tasks`",
+                in_words(found)
+            );
+            progress.said.push(note(target, NoteCode::DeactivationBlocked, &detail));
+        }
+    }
+
+    /// What is owed of leavers: deactivations that Salesforce does not take yet, and records that go to somebody else. `open`
+    /// are the tasks that there are.
+    pub(super) fn leaver_tasks(
+        &self,
+        turnover: &Turnover,
+        open: &[Task],
+        progress: &Progress,
+    ) -> Vec<NewTask> {
+        let now = self.inner.clock.now();
+        let task = |target: &TargetName, kind, reason: String, due| NewTask {
+            id: self.inner.ids.task(),
+            target: target.clone(),
+            kind,
+            reason,
+            due,
+        };
+        let mut tasks: Vec<NewTask> = Vec::new();
+        for (target, found) in &progress.blocked {
+            tasks.push(task(target, TaskKind::Deactivation, in_words(found), tasks::first_try(now)));
+            if turnover.wanted.is_none() {
+                // Each attempt at the deactivation is the DELETE.
+                let reason = "the User is still active".to_owned();
+                tasks.push(task(target, TaskKind::Removal, reason, tasks::look_anyway(now)));
+            }
+        }
+        for target in self.handed_over(turnover, open, progress) {
+            let known = open.iter().find(|open| open.kind == TaskKind::HandOver && open.target == target);
+            let reason = known.map_or_else(
+                || "what he owns goes to somebody else".to_owned(),
+                |known| known.reason.clone(),
+            );
+            tasks.push(task(&target, TaskKind::HandOver, reason, now));
+            if turnover.wanted.is_none() && !progress.blocked.contains_key(&target) {
+                let reason = "his records are handed over first".to_owned();
+                tasks.push(task(&target, TaskKind::Removal, reason, tasks::first_try(now)));
+            }
+        }
+        tasks
+    }
+
+    /// The targets whose records somebody else gets now, or is getting.
+    pub(super) fn handed_over(
+        &self,
+        turnover: &Turnover,
+        open: &[Task],
+        progress: &Progress,
+    ) -> Vec<TargetName> {
+        let targets = &progress.scene.tenant.mapping.targets;
+        let links = progress.links(&turnover.links);
+        let is_due = |link: &&Link| {
+            let asks = targets.iter().any(|target| target.name == link.target && target.hand_over.is_some());
+            let is_out = link.left || link.froze || link.written.get("IsActive") == Some(&Value::Bool(false));
+            let wrote = progress.wrote.get(&link.target).and_then(|fields| fields.get("IsActive"));
+            let is_new = wrote == Some(&Value::Bool(false))
+                || progress.frozen.get(&link.target) == Some(&Frozen::ByGangway);
+            let is_open =
+                open.iter().any(|open| open.kind == TaskKind::HandOver && open.target == link.target);
+            asks && is_out && (is_new || is_open)
+        };
+        links
+            .iter()
+            .filter(|link| link.object == "User")
+            .filter(is_due)
+            .map(|link| link.target.clone())
+            .collect()
+    }
+}
+
+/// A step that freezes or lets in again has an end.
+pub(super) fn note_freeze(planned: &PlannedStep, outcome: &StepOutcome, progress: &mut Progress) {
+    let Step::Freeze { frozen, .. } = planned.step else { return };
+    let known = match (frozen, outcome) {
+        (true, StepOutcome::Done { .. }) => Frozen::ByGangway,
+        (true, _) => Frozen::BySomebody,
+        (false, _) => Frozen::No,
+    };
+    progress.frozen.insert(planned.target.clone(), known);
+    progress.note_written(&planned.target, &Fields::new());
+}
+
+/// A freeze that is refused keeps nobody from being deactivated. `false`: somebody is to be let in, and is not.
+fn learn_of_freeze(planned: &PlannedStep, refusal: &Refusal, progress: &mut Progress) -> bool {
+    let Step::Freeze { frozen, .. } = planned.step else { return false };
+    if !frozen && refusal.code != NO_LOGIN {
+        return false;
+    }
+    let known = if frozen { Frozen::Never } else { Frozen::No };
+    progress.frozen.insert(planned.target.clone(), known);
+    true
+}
+
+/// What stands in the way and where it is changed. Salesforce's own words only where they are all that there is.
+fn in_words(found: &[Blocker]) -> String {
+    let words = found.iter().map(|blocker| match blocker.place {
+        "" => format!("{}: \"{}\" ({})", blocker.what, blocker.words, blocker.remedy),
+        place => format!("{}: {place} ({})", blocker.what, blocker.remedy),
+    });
+    words.collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,126 @@
+//! What a leaver owned is somebody else's.
+
+use e2e::{Org, Scene, World, tool::person};
+use serde_json::{Value, json};
+
+use super::{A_WHILE, ADA, active};
+use crate::faults::{listed, until};
+
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+const BOSS: &str = "boss@acme.example";
+
+/// The rules of the staff, whose records go to `to`.
+fn staff(to: &str) -> String {
+    format!(
+        r#"
+[targets.staff]
+object = "User"
+
+[targets.staff.hand-over]
+to = "{to}"
+objects = ["Lead", "Contact", "Account", "Opportunity", "Task", "queues"]
+
+[targets.staff.fields]
+Username          = 'username(user.userName)'
+Email             = {{ from = 'emails[primary eq true].value' }}
+LastName          = 'user.name.familyName'
+Alias             = {{ value = 'alias(user)', on = "create" }}
+TimeZoneSidKey    = {{ default = "GMT" }}
+LocaleSidKey      = {{ default = "en_US" }}
+LanguageLocaleKey = {{ default = "en_US" }}
+EmailEncodingKey  = {{ default = "UTF-8" }}
+"#
+    )
+}
+
+/// Ada and her manager, with what she owns: account, contact, leads, deals, tasks and a place in a queue.
+async fn people(world: &World) -> (String, Vec<(&'static str, String)>, Vec<(&'static str, String)>) {
+    let (tool, org) = (world.tool(), world.org());
+    let boss = tool.create(BOSS).await.expect(201).id();
+    let mut body = person(ADA);
+    body[ENTERPRISE] = json!({ "manager": { "value": boss } });
+    let ada = tool.post("/Users", &body).await.expect(201).id();
+    let owner = org.user(ADA).await["Id"].clone();
+    let made = async |object: &'static str, mut fields: Value| {
+        fields["OwnerId"] = owner.clone();
+        (object, org.make(object, &fields).await)
+    };
+    let account = made("Account", json!({"Name": "Engines"})).await;
+    let deal = json!({"Name": "Deal", "CloseDate": "2030-01-01", "AccountId": account.1});
+    let with_stage = |stage: &str| {
+        let mut deal = deal.clone();
+        deal["StageName"] = json!(stage);
+        deal
+    };
+    let going = vec![
+        made("Contact", json!({"LastName": "Customer", "AccountId": account.1})).await,
+        made("Lead", json!({"LastName": "Prospect", "Company": "Looms"})).await,
+        made("Lead", json!({"LastName": "Another", "Company": "Mills"})).await,
+        made("Opportunity", with_stage("Prospecting")).await,
+        made("Task", json!({"Subject": "Call"})).await,
+        account,
+    ];
+    let staying = vec![
+        made("Opportunity", with_stage("Closed Won")).await,
+        made("Task", json!({"Subject": "Called", "Status": "Completed"})).await,
+    ];
+    (ada, going, staying)
+}
+
+async fn owner(org: &Org, record: &(&'static str, String)) -> Value {
+    org.one(record.0, "Id", &record.1).await["OwnerId"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_manager_gets_what_is_open_once_the_person_is_locked_out() {
+    let org_file = "[[queues]]\nname = \"Dock Requests\"\nobjects = [\"Lead\"]\n";
+    let world = World::of_scene(&Scene::new(&staff("manager"), org_file), |_| ()).await;
+    let (tool, org, config) = (world.tool(), world.org(), world.config_file());
+    let (ada, going, staying) = people(&world).await;
+    let (hers, boss) = (org.user(ADA).await["Id"].clone(), org.user(BOSS).await["Id"].clone());
+    let queue = org.one("Group", "Name", "Dock Requests").await["Id"].clone();
+    let place = json!({"GroupId": queue, "UserOrGroupId": hers});
+    let _ = org.make("GroupMember", &place).await;
+    for record in &going {
+        assert_eq!(owner(&org, record).await, hers, "nobody has left yet");
+    }
+    let _ = tool.patch(&format!("/Users/{ada}"), active(false)).await.expect(200);
+    until("nothing is owed", async || listed(&config, "tasks").await.is_empty()).await;
+    for record in &going {
+        assert_eq!(owner(&org, record).await, boss, "{record:?}");
+    }
+    for record in &staying {
+        assert_eq!(owner(&org, record).await, hers, "{record:?} is done with");
+    }
+    let members = org.find("GroupMember", "GroupId", queue.as_str().unwrap()).await;
+    assert!(members.iter().any(|member| member["UserOrGroupId"] == boss), "{members:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_handed_over_to_somebody_who_is_not_there_and_the_task_says_so() {
+    let world = World::of_scene(&Scene::new(&staff("heir@acme.example"), ""), |_| ()).await;
+    let (tool, org, config) = (world.tool(), world.org(), world.config_file());
+    let (ada, going, _) = people(&world).await;
+    let hers = org.user(ADA).await["Id"].clone();
+    let _ = tool.delete(&format!("/Users/{ada}")).await.expect(204);
+    until("the task says what is wrong", async || {
+        let owed = listed(&config, "tasks").await;
+        owed.iter().any(|task| task["reason"].as_str().unwrap().contains("no User with this Username"))
+    })
+    .await;
+    assert_eq!(org.user(ADA).await["IsActive"], false);
+    assert_eq!(tool.get(&format!("/Users/{ada}")).await.expect(200).json()["active"], false);
+    for record in &going {
+        assert_eq!(owner(&org, record).await, hers);
+    }
+    // He comes: the records are his, and the identity goes.
+    let _ = tool.create("heir@acme.example").await.expect(201);
+    let heir = org.user("heir@acme.example").await["Id"].clone();
+    world.advance(A_WHILE);
+    until("the records are his", async || owner(&org, &going[0]).await == heir).await;
+    world.advance(A_WHILE * 60);
+    until("the identity is gone", async || tool.get(&format!("/Users/{ada}")).await.status == 404).await;
+    for record in &going {
+        assert_eq!(owner(&org, record).await, heir, "{record:?}");
+    }
+}
