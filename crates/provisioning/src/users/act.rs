@@ -81,6 +81,7 @@ impl Follower {
 }
 
 /// One record's step, and what is known once it is done.
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 #[derive(Debug)]
 pub(super) struct Chosen {
     pub(super) target: TargetName,

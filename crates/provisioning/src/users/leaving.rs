@@ -43,6 +43,45 @@ impl Progress {
         }
         link
     }
+
+    /// What the caller is to know of Users that Salesforce keeps active.
+    pub(super) fn say_blocked(&mut self, turnover: &Turnover) {
+        let links = self.links(&turnover.links);
+        for (target, found) in &self.blocked {
+            let link = links.iter().find(|link| link.target == *target);
+            let state = match link {
+                Some(link) if link.froze || link.frozen => "he is frozen, and",
+                _ => "he could not be frozen either; he",
+            };
+            let detail = format!(
+                "Salesforce keeps the User active: {}; {state} is deactivated by himself when that is changed: see `gangway tasks`",
+                in_words(found)
+            );
+            self.said.push(note(target, NoteCode::DeactivationBlocked, &detail));
+        }
+    }
+
+    /// The targets whose records somebody else gets now, or is getting.
+    pub(super) fn handed_over(&self, turnover: &Turnover, open: &[Task]) -> Vec<TargetName> {
+        let targets = &self.scene.tenant.mapping.targets;
+        let links = self.links(&turnover.links);
+        let is_due = |link: &&Link| {
+            let asks = targets.iter().any(|target| target.name == link.target && target.hand_over.is_some());
+            let is_out = link.left || link.froze || link.written.get("IsActive") == Some(&Value::Bool(false));
+            let wrote = self.wrote.get(&link.target).and_then(|fields| fields.get("IsActive"));
+            let is_new = wrote == Some(&Value::Bool(false))
+                || self.frozen.get(&link.target) == Some(&Frozen::ByGangway);
+            let is_open =
+                open.iter().any(|open| open.kind == TaskKind::HandOver && open.target == link.target);
+            asks && is_out && (is_new || is_open)
+        };
+        links
+            .iter()
+            .filter(|link| link.object == "User")
+            .filter(is_due)
+            .map(|link| link.target.clone())
+            .collect()
+    }
 }
 
 impl UserChange {
@@ -190,23 +229,6 @@ impl UserChange {
         }
     }
 
-    /// What the caller is to know of Users that Salesforce keeps active.
-    pub(super) fn say_blocked(&self, turnover: &Turnover, progress: &mut Progress) {
-        let links = progress.links(&turnover.links);
-        for (target, found) in &progress.blocked {
-            let link = links.iter().find(|link| link.target == *target);
-            let state = match link {
-                Some(link) if link.froze || link.frozen => "he is frozen, and",
-                _ => "he could not be frozen either; he",
-            };
-            let detail = format!(
-                "Salesforce keeps the User active: {}; {state} is deactivated by himself when that is changed: see `gangway tasks`",
-                in_words(found)
-            );
-            progress.said.push(note(target, NoteCode::DeactivationBlocked, &detail));
-        }
-    }
-
     /// What is owed of leavers: deactivations that Salesforce does not take yet, and records that go to somebody else. `open`
     /// are the tasks that there are.
     pub(super) fn leaver_tasks(
@@ -232,7 +254,7 @@ impl UserChange {
                 tasks.push(task(target, TaskKind::Removal, reason, tasks::look_anyway(now)));
             }
         }
-        for target in self.handed_over(turnover, open, progress) {
+        for target in progress.handed_over(turnover, open) {
             let known = open.iter().find(|open| open.kind == TaskKind::HandOver && open.target == target);
             let reason = known.map_or_else(
                 || "what he owns goes to somebody else".to_owned(),
@@ -245,33 +267,6 @@ impl UserChange {
             }
         }
         tasks
-    }
-
-    /// The targets whose records somebody else gets now, or is getting.
-    pub(super) fn handed_over(
-        &self,
-        turnover: &Turnover,
-        open: &[Task],
-        progress: &Progress,
-    ) -> Vec<TargetName> {
-        let targets = &progress.scene.tenant.mapping.targets;
-        let links = progress.links(&turnover.links);
-        let is_due = |link: &&Link| {
-            let asks = targets.iter().any(|target| target.name == link.target && target.hand_over.is_some());
-            let is_out = link.left || link.froze || link.written.get("IsActive") == Some(&Value::Bool(false));
-            let wrote = progress.wrote.get(&link.target).and_then(|fields| fields.get("IsActive"));
-            let is_new = wrote == Some(&Value::Bool(false))
-                || progress.frozen.get(&link.target) == Some(&Frozen::ByGangway);
-            let is_open =
-                open.iter().any(|open| open.kind == TaskKind::HandOver && open.target == link.target);
-            asks && is_out && (is_new || is_open)
-        };
-        links
-            .iter()
-            .filter(|link| link.object == "User")
-            .filter(is_due)
-            .map(|link| link.target.clone())
-            .collect()
     }
 }
 

@@ -56,7 +56,7 @@ impl UserChange {
         let mut tasks = self.tasks_after(&stage, turnover, progress);
         let open = self.open_hand_overs(turnover, progress).await?;
         tasks.extend(self.leaver_tasks(turnover, &open, progress));
-        self.say_blocked(turnover, progress);
+        progress.say_blocked(turnover);
         let notes = notes(stage, progress);
         let grants = self.grants_after(turnover, progress)?;
         let membership = self.membership(turnover, progress);
