@@ -2,6 +2,7 @@
 
 mod groups;
 mod kinds;
+mod storm;
 mod surface;
 
 use e2e::{Answered, Org, Tool};

@@ -291,7 +291,12 @@ impl UserChange {
                 planning::granted_by_fields(input, &link.written, &granting.catalogue)
             }));
         }
-        for change in ledger {
+        for mut change in ledger {
+            if let LedgerChange::Set(row) = &mut change
+                && let Some(one) = granting.catalogue.get(&row.of)
+            {
+                row.name.clone_from(&one.label);
+            }
             self.note_grant(bound, &granting.ledger, change, progress);
         }
         Ok(steps)
