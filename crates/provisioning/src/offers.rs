@@ -30,8 +30,11 @@ pub(crate) async fn of_tenant(inner: &Inner, tenant: &TenantId) -> Result<Arc<Ve
     let several = orgs.len() > 1;
     let mut offers = Vec::new();
     for org in orgs {
-        let catalogue =
-            inner.catalogue.of(&*inner.store, org, inner.clock.now()).await.map_err(cannot_ask)?;
+        let catalogue = inner
+            .catalogue
+            .of(&*inner.store, org, inner.clock.now())
+            .await
+            .map_err(|error| cannot_ask(&error))?;
         let given = catalogue.entitlements().iter().filter(|one| can_be_given(one));
         offers.extend(given.map(|one| Offer {
             org: org.name().clone(),
@@ -42,8 +45,8 @@ pub(crate) async fn of_tenant(inner: &Inner, tenant: &TenantId) -> Result<Arc<Ve
     Ok(Arc::new(offers))
 }
 
-fn cannot_ask(error: CallError) -> ProvisionError {
-    let retry_after = match &error {
+fn cannot_ask(error: &CallError) -> ProvisionError {
+    let retry_after = match error {
         CallError::NotSent { retry_after, .. } => *retry_after,
         _ => None,
     };

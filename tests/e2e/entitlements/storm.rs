@@ -44,7 +44,9 @@ fn whim(chance: &mut Chance) -> Value {
         0 | 1 => json!([{"op": "add", "path": "entitlements", "value": [{"value": one}]}]),
         2 => json!([{"op": "remove", "path": format!("entitlements[display eq \"{one}\"]")}]),
         3 => json!([{"op": "replace", "path": "entitlements", "value": [{"value": one}]}]),
-        4 => json!([{"op": "replace", "path": "title", "value": if chance.below(2) == 0 { "Docker" } else { "Countess" }}]),
+        4 => {
+            json!([{"op": "replace", "path": "title", "value": if chance.below(2) == 0 { "Docker" } else { "Countess" }}])
+        }
         5 => json!([{"op": "replace", "path": "active", "value": false}]),
         _ => json!([{"op": "replace", "path": "active", "value": true}]),
     }
@@ -128,7 +130,8 @@ async fn story(seed: u64) {
     let program = Path::new(env!("CARGO_BIN_EXE_gangway-under-test"));
     let sim = SimConfig { seed, latency: Duration::from_millis(2), ..SimConfig::default() };
     let org_file = ORG.replace("name = \"Dock Workers\"", "name = \"Dock_Workers\"");
-    let mut process = Process::of_scene(program, &Scene::new(&format!("{RULE}\n{STAFF}"), &org_file), sim).await;
+    let mut process =
+        Process::of_scene(program, &Scene::new(&format!("{RULE}\n{STAFF}"), &org_file), sim).await;
     let mut chance = Chance::new(seed);
     let mut people = Vec::new();
     for n in 0..PEOPLE {

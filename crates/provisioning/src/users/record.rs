@@ -58,7 +58,7 @@ impl UserChange {
         tasks.extend(self.leaver_tasks(turnover, &open, progress));
         progress.say_blocked(turnover);
         let notes = notes(stage, progress);
-        let grants = self.grants_after(turnover, progress)?;
+        let grants = grants_after(turnover, progress);
         let membership = self.membership(turnover, progress);
         let unchanged = turnover.wanted.is_some()
             && progress.ledger.is_empty()
@@ -123,7 +123,9 @@ impl UserChange {
             (Operation::Replace(_) | Operation::Patch(_), Some(current), Some(wanted)) => {
                 let apart = |resource: &Resource| {
                     let mut map = resource.as_map().clone();
-                    LISTS.iter().for_each(|list| drop(map.shift_remove(*list)));
+                    for list in LISTS {
+                        map.shift_remove(list);
+                    }
                     map
                 };
                 apart(current) == apart(wanted)
@@ -160,18 +162,6 @@ impl UserChange {
             (1, 0) => refused.pop().map(|(_, error)| *error),
             _ => Some(ProvisionError::NotAllGranted { granted, refused }),
         })
-    }
-
-    /// Every row of the identity's ledger, as it is from now on.
-    fn grants_after(&self, turnover: &Turnover, progress: &Progress) -> Result<Vec<Grant>, Stop> {
-        let mut orgs: Vec<&model::OrgName> = turnover.grants.iter().map(|grant| &grant.org).collect();
-        orgs.extend(progress.ledger.keys().map(|(org, _)| org));
-        orgs.sort_unstable();
-        orgs.dedup();
-        let mut grants: Vec<Grant> =
-            orgs.into_iter().flat_map(|org| progress.ledger_of(&turnover.grants, org)).collect();
-        grants.sort_by(|a, b| (&a.of, &a.org).cmp(&(&b.of, &b.org)));
-        Ok(grants)
     }
 
     /// The membership that this change is about, unless it is as it should be.
@@ -268,7 +258,7 @@ impl UserChange {
             .seats_awaited
             .iter()
             .map(|(target, of, why)| task(target, TaskKind::Seat { of: of.clone() }, why, tasks::seat(now)));
-        let ends = self.grants_after(turnover, progress).unwrap_or_default();
+        let ends = grants_after(turnover, progress);
         let ends = ends.iter().filter(|grant| grant.state.is_held()).filter_map(|grant| {
             let at = grant.until?;
             Some(task(&grant.target, TaskKind::Expiry { at }, "a grant ends", at))
@@ -326,7 +316,7 @@ impl UserChange {
                 action: action(&self.request.operation).to_owned(),
                 fields: fields.collect(),
                 notes: notes.iter().map(|note| note.code.to_string()).collect(),
-                grants: progress.ledger.values().filter_map(audited_grant).collect(),
+                grants: progress.ledger.values().map(audited_grant).collect(),
                 mapping: Some(progress.scene.tenant.mapping.fingerprint().to_owned()),
             },
             outcome: ChangeOutcome {
@@ -390,19 +380,31 @@ struct Landed {
     membership: Option<MembershipWrite>,
 }
 
+/// Every row of the identity's ledger, as it is from now on.
+fn grants_after(turnover: &Turnover, progress: &Progress) -> Vec<Grant> {
+    let mut orgs: Vec<&model::OrgName> = turnover.grants.iter().map(|grant| &grant.org).collect();
+    orgs.extend(progress.ledger.keys().map(|(org, _)| org));
+    orgs.sort_unstable();
+    orgs.dedup();
+    let mut grants: Vec<Grant> =
+        orgs.into_iter().flat_map(|org| progress.ledger_of(&turnover.grants, org)).collect();
+    grants.sort_by(|a, b| (&a.of, &a.org).cmp(&(&b.of, &b.org)));
+    grants
+}
+
 fn is_granted(write: &GrantWrite) -> bool {
     matches!(write, GrantWrite::Set(grant) if grant.state.is_held() && grant.asked.iter().any(|ask| ask.by != AskedBy::Default))
 }
 
 /// A row of the ledger, as the audit has it.
-fn audited_grant(write: &GrantWrite) -> Option<String> {
+fn audited_grant(write: &GrantWrite) -> String {
     match write {
         GrantWrite::Set(grant) => {
             let asked: Vec<String> = grant.asked.iter().map(|ask| ask.by.to_string()).collect();
             let by = if asked.is_empty() { String::new() } else { format!(" ({})", asked.join("; ")) };
-            Some(format!("{} {} {}{by}", grant.state.as_str(), grant.target, grant.of))
+            format!("{} {} {}{by}", grant.state.as_str(), grant.target, grant.of)
         }
-        GrantWrite::End { of, why, .. } => Some(format!("ended {of} ({why})")),
+        GrantWrite::End { of, why, .. } => format!("ended {of} ({why})"),
     }
 }
 

@@ -103,7 +103,7 @@ impl UserChange {
         steps: Vec<GrantStep>,
         progress: &mut Progress,
     ) -> Result<(bool, Vec<GrantStep>), Stop> {
-        let (mut given, mut go) = (false, Vec::new());
+        let (mut anything, mut go) = (false, Vec::new());
         for step in steps {
             let gives = matches!(step.step, Step::Create { .. });
             let full = if gives && full(&granting.catalogue, &step.of).is_some() {
@@ -111,25 +111,21 @@ impl UserChange {
             } else {
                 None
             };
-            match (full, &step.after) {
-                (Some(full), LedgerChange::Set(row)) => {
-                    let error = full.error(bound);
-                    if bound.tenant.mapping.entitlements.waiting_list {
-                        let reason = Some(error.to_string());
-                        let waiting =
-                            LedgerRow { state: GrantState::Waiting, reason, row: None, ..row.clone() };
-                        self.waits_for_seat(bound, granting, waiting, error.to_string(), progress);
-                    } else {
-                        self.cannot_grant(bound, granting, &step, error, progress);
-                    }
-                }
-                _ => {
-                    given |= gives;
-                    go.push(step);
-                }
+            let (Some(full), LedgerChange::Set(row)) = (full, &step.after) else {
+                anything |= gives;
+                go.push(step);
+                continue;
+            };
+            let error = full.error(bound);
+            if bound.tenant.mapping.entitlements.waiting_list {
+                let reason = Some(error.to_string());
+                let waiting = LedgerRow { state: GrantState::Waiting, reason, row: None, ..row.clone() };
+                self.waits_for_seat(bound, granting, waiting, error.to_string(), progress);
+            } else {
+                self.cannot_grant(bound, granting, &step, error, progress);
             }
         }
-        Ok((given, go))
+        Ok((anything, go))
     }
 
     /// Salesforce has found no seat although one was thought to be free: the numbers as they are.
