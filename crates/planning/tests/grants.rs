@@ -31,11 +31,14 @@ impl OwnershipOf for By {
 
 fn entitlement(number: u8) -> EntitlementRef {
     let kind = KINDS[usize::from(number) % KINDS.len()];
-    EntitlementRef { kind, id: RecordId::parse(&format!("0PS5f00000000{number:02}")).unwrap().to_string() }
+    EntitlementRef {
+        kind,
+        id: RecordId::parse(&format!("0PS5f00000000{number:02}")).expect("a valid text").to_string(),
+    }
 }
 
 fn row_id(number: u32) -> RecordId {
-    RecordId::parse(&format!("0Pa5f0000{number:06}")).unwrap()
+    RecordId::parse(&format!("0Pa5f0000{number:06}")).expect("a valid text")
 }
 
 /// What happens to one person.
@@ -100,8 +103,9 @@ impl World {
     }
 
     fn decide(&self, look: bool) -> GrantPlan {
-        let (target, org): (TargetName, OrgName) = ("staff".parse().unwrap(), "acme".parse().unwrap());
-        let user = RecordId::parse("0055f000000abcd").unwrap();
+        let (target, org): (TargetName, OrgName) =
+            ("staff".parse().expect("a valid text"), "acme".parse().expect("a valid text"));
+        let user = RecordId::parse("0055f000000abcd").expect("a valid text");
         let wanted = self.wanted();
         let actual: Vec<Assigned> = self
             .org
@@ -143,13 +147,13 @@ impl World {
     fn grant(&self, set: LedgerRow, row: Option<RecordId>) -> Grant {
         let ask = |by| Ask {
             by,
-            client: "tool".parse::<ClientName>().unwrap(),
+            client: "tool".parse::<ClientName>().expect("a valid text"),
             change: ChangeId::from_text("c".to_owned()),
             since: self.now,
         };
         Grant {
-            org: "acme".parse().unwrap(),
-            target: "staff".parse().unwrap(),
+            org: "acme".parse().expect("a valid text"),
+            target: "staff".parse().expect("a valid text"),
             of: set.of,
             name: set.name,
             state: set.state,
@@ -274,7 +278,7 @@ proptest! {
 
 #[test]
 fn a_profile_that_is_not_asked_for_any_more_is_replaced_and_never_taken() {
-    let profile = |id: &str| RecordId::parse(id).unwrap();
+    let profile = |id: &str| RecordId::parse(id).expect("a valid text");
     let (sales, least) = (profile("00e5f0000001aaa"), profile("00e5f0000001bbb"));
     let of = EntitlementRef { kind: EntitlementKind::Profile, id: sales.to_string() };
     let mut world = World::new(Ownership::Managed, Vec::new());
@@ -288,8 +292,9 @@ fn a_profile_that_is_not_asked_for_any_more_is_replaced_and_never_taken() {
         reason: None,
     };
     world.note(LedgerChange::Set(set), None);
-    let (target, org): (TargetName, OrgName) = ("staff".parse().unwrap(), "acme".parse().unwrap());
-    let user = RecordId::parse("0055f000000abcd").unwrap();
+    let (target, org): (TargetName, OrgName) =
+        ("staff".parse().expect("a valid text"), "acme".parse().expect("a valid text"));
+    let user = RecordId::parse("0055f000000abcd").expect("a valid text");
     let input = GrantInput {
         target: &target,
         org: &org,
