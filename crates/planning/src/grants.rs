@@ -149,6 +149,8 @@ pub fn fields(input: &GrantInput<'_>, fallback: Option<&RecordId>) -> IndexMap<S
                     fields.insert("ProfileId".to_owned(), Desired::Set(Value::from(profile.as_str())));
                 }
             }
+            // What the mapping itself writes is not asked for, and its own to change.
+            _ if grant.asked.iter().all(|by| by.by == AskedBy::Default) => {}
             Given::Field(field) => {
                 fields.entry(field.to_owned()).or_insert(Desired::Clear);
             }
@@ -181,7 +183,11 @@ pub fn field_rows(input: &GrantInput<'_>, written: &Fields, catalogue: &Catalogu
     }
     let mut changes = Vec::new();
     for grant in input.ledger.iter().filter(|grant| !matches!(grant.of.kind.given(), Given::Row(_))) {
-        let stays = rows.iter().any(|(of, ..)| *of == grant.of)
+        let is_set = grant.of.kind == EntitlementKind::FeatureLicense
+            && grant.state.is_held()
+            && written.get(&grant.of.id) == Some(&Value::Bool(true));
+        let stays = is_set
+            || rows.iter().any(|(of, ..)| *of == grant.of)
             || (grant.state == GrantState::Found && asks(&grant.of).is_none());
         if !stays {
             let stripped = input.presence == Presence::Away && asks(&grant.of).is_some();
@@ -268,6 +274,10 @@ fn want(input: &GrantInput<'_>, wanted: &Wanted, plan: &mut GrantPlan, gives: &m
             return;
         }
         let ends_otherwise = known.is_some_and(|grant| grant.until != wanted.until);
+        if ends_otherwise && record.is_none() && expires(wanted.of.kind) && input.actual.is_none() {
+            plan.look = true;
+            return;
+        }
         if let (true, Some(id), true) = (ends_otherwise, &record, expires(wanted.of.kind)) {
             let fields = Fields::from_iter([(EXPIRATION.to_owned(), moment(wanted.until))]);
             let (object, id, manner) =
@@ -299,6 +309,10 @@ fn want(input: &GrantInput<'_>, wanted: &Wanted, plan: &mut GrantPlan, gives: &m
 
 /// The ledger has what nobody asks for (any more).
 fn unwanted(input: &GrantInput<'_>, grant: &Grant, plan: &mut GrantPlan, takes: &mut Vec<GrantStep>) {
+    // What Salesforce does not let go of in this change is not asked for again and again.
+    if input.set_aside.contains(&grant.of) {
+        return;
+    }
     let ownership = input.ownership.of(grant.of.kind);
     let actual = input.actual.map(|actual| actual.iter().find(|assigned| assigned.of == grant.of));
     if !grant.state.is_held() {
@@ -330,6 +344,9 @@ fn unwanted(input: &GrantInput<'_>, grant: &Grant, plan: &mut GrantPlan, takes: 
 
 /// The org has what neither the ledger knows nor anybody asks for.
 fn found(input: &GrantInput<'_>, assigned: &Assigned, plan: &mut GrantPlan, takes: &mut Vec<GrantStep>) {
+    if input.set_aside.contains(&assigned.of) {
+        return;
+    }
     let (of, row) = (assigned.of.clone(), assigned.row.clone());
     if input.ownership.of(of.kind) == Ownership::Authoritative {
         let after = LedgerChange::End { of: of.clone(), why: NOBODY_ASKED.to_owned() };

@@ -1,6 +1,6 @@
 //! A request, read: what it wants the resource to become, whatever the resource is when its turn has come.
 
-use scim_types::{Patch, Resource, ResourceType, ScimType};
+use scim_types::{Op, Operation as PatchOperation, Patch, Resource, ResourceType, ScimType};
 use serde_json::Value;
 
 use crate::{Operation, ProvisionError, Request};
@@ -36,7 +36,9 @@ impl Wish {
                 read(body).map(Self::Replace)
             }
             Operation::Patch(body) => {
-                Patch::parse(kind, body.clone()).map(Self::Patch).map_err(ProvisionError::Invalid)
+                let mut patch = Patch::parse(kind, body.clone()).map_err(ProvisionError::Invalid)?;
+                also_among_roles(&mut patch);
+                Ok(Self::Patch(patch))
             }
             Operation::Delete => Ok(Self::Delete),
             Operation::Resync
@@ -74,6 +76,16 @@ impl Wish {
             Self::Delete => true,
         }
     }
+}
+
+/// A role that was asked for among the `entitlements` is kept among the `roles`, and can be taken away where it was asked for.
+fn also_among_roles(patch: &mut Patch) {
+    let removes = patch.operations.iter().filter_map(|operation| {
+        let filter = operation.path.strip_prefix("entitlements[").filter(|_| operation.op == Op::Remove)?;
+        Some(PatchOperation { path: format!("roles[{filter}"), ..operation.clone() })
+    });
+    let removes: Vec<PatchOperation> = removes.collect();
+    patch.operations.extend(removes);
 }
 
 /// A required attribute that is missing (RFC 7643 §2.2, `required`).

@@ -24,7 +24,7 @@ pub use error::{ERROR_URN, Error, ScimType};
 pub use filter::{Filter, FilterError};
 pub use fold::{fold, fold_eq};
 pub use list::{LIST_RESPONSE_SCHEMA, ListResponse};
-pub use patch::{Op, Patch};
+pub use patch::{Op, Operation, Patch};
 pub use patch_path::{PatchPath, PatchPathError};
 pub use path::{AttrPath, PathError};
 pub use projection::Projection;

@@ -373,7 +373,13 @@ impl UserChange {
                 StepOutcome::Refused(refusal) => {
                     let of = &follower.grant.of;
                     let error = match self.no_seat(&bound, Some(of), &refusal).await {
-                        Some(error) => error,
+                        Some(error) => {
+                            if self.waits_instead(&bound, &follower.grant, &error, grants, progress) {
+                                ended = ended.map(|_| false);
+                                continue;
+                            }
+                            error
+                        }
                         None => ProvisionError::Refused {
                             org: bound.org.name().clone(),
                             refusal: Box::new(refusal),

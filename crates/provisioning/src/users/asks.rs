@@ -37,7 +37,15 @@ struct List {
 impl UserChange {
     /// Puts what is asked for into one form: `{"value": id, "display": label, "type": kind}`. Elements that were there before stay
     /// as they are, and what comes back as it was shown asks for nothing.
-    pub(super) async fn resolve_asks(&self, scene: &Scene, turnover: &mut Turnover) -> Result<(), Stop> {
+    ///
+    /// `begun`: something of the change has reached an org, so that it cannot be refused any more: what does not resolve (any
+    /// more) is left out.
+    pub(super) async fn resolve_asks(
+        &self,
+        scene: &Scene,
+        turnover: &mut Turnover,
+        begun: bool,
+    ) -> Result<(), Stop> {
         let Some(wanted) = &turnover.wanted else { return Ok(()) };
         let before = turnover.current.as_ref();
         if LISTS.iter().all(|list| wanted.get(list) == before.and_then(|before| before.get(list))) {
@@ -56,24 +64,33 @@ impl UserChange {
             let List { mut asked, mut plain } = List::default();
             for element in elements(Some(wanted), list) {
                 let text = text_of(element);
-                if let Some(known) = was.iter().find(|known| text_of(known) == text && !text.is_empty()) {
-                    match as_known(known, &orgs) {
-                        Some(known) => asked.push(known),
-                        None => plain.push(element.clone()),
-                    }
+                let known = was.iter().find(|known| text_of(known) == text && !text.is_empty());
+                if let Some(known) = known.and_then(|known| as_known(known, &orgs)) {
+                    asked.push(known);
+                } else if known == Some(element) {
+                    plain.push(element.clone());
                 } else if !(echoes.contains(text) && turnover.shows(list, text)) {
-                    match self.resolve_ask(&orgs, list, element).await? {
-                        Some(one) => asked.push(one),
-                        None if keeps => plain.push(element.clone()),
-                        None => return Err(invalid(unknown(list, text, &orgs))),
+                    match self.resolve_ask(&orgs, list, element).await {
+                        Ok(Some(one)) => asked.push(one),
+                        Ok(None) if keeps => plain.push(plainly(element)),
+                        Ok(None) | Err(Stop::Fail(_)) if begun => {}
+                        Ok(None) => return Err(invalid(unknown(list, text, &orgs))),
+                        Err(stop) => return Err(stop),
                     }
                 }
+            }
+            if matches!(self.request.operation, Operation::Replace(_)) && !echoes.is_empty() {
+                // A client that sends back what it has read cannot know of what reads do not show.
+                let hidden =
+                    was.iter().filter(|known| LISTS.iter().all(|list| !turnover.shows(list, text_of(known))));
+                asked.extend(hidden.filter_map(|known| as_known(known, &orgs)));
             }
             let asked = without_repeats(self.as_the_client_means(list, asked, was, &orgs));
             let asked = self.keep_what_is_not_the_clients(scene, asked, was, &orgs).await?;
             resolved.push((list, List { asked, plain }));
         }
         check_single(&resolved)?;
+        in_their_lists(&mut resolved);
         let Some(wanted) = &mut turnover.wanted else { return Ok(()) };
         let map = wanted.as_map_mut();
         for (list, List { asked, plain }) in resolved {
@@ -174,7 +191,7 @@ impl UserChange {
         orgs: &[&Org],
     ) -> Vec<Asked> {
         let adds = self.client_policy().is_some_and(|policy| policy.lists == ListRule::Add);
-        let (Wish::Patch(patch), [new], true) = (&self.wish, asked.as_slice(), adds) else { return asked };
+        let (Wish::Patch(patch), true) = (&self.wish, adds) else { return asked };
         let replaces = patch.operations.iter().any(|operation| {
             operation.op == Op::Replace
                 && operation.path == list
@@ -183,9 +200,12 @@ impl UserChange {
         if !replaces {
             return asked;
         }
-        let (of, org) = (new.of.clone(), new.org.clone());
         let gives_way = |other: &Asked| {
-            other.org == org && (other.of == of || (of.kind.is_single() && other.of.kind == of.kind))
+            let to = |new: &Asked| {
+                let single = new.of.kind.is_single() && other.of.kind == new.of.kind;
+                other.org == new.org && (other.of == new.of || single)
+            };
+            asked.iter().any(to)
         };
         let kept = was.iter().filter_map(|known| as_known(known, orgs)).filter(|other| !gives_way(other));
         let mut all: Vec<Asked> = kept.collect();
@@ -314,6 +334,30 @@ fn echo(members: &Map<String, Value>) -> Option<String> {
     let address = members.get("$ref")?.as_str()?;
     let is_ours = address.contains("/Entitlements/") || address.contains("/Roles/");
     members.get("value").and_then(Value::as_str).filter(|_| is_ours).map(str::to_owned)
+}
+
+/// Each in the list that shows it: roles among the roles, whichever list they came in.
+fn in_their_lists(resolved: &mut [(&str, List)]) {
+    let all: Vec<Asked> = resolved.iter_mut().flat_map(|(_, list)| std::mem::take(&mut list.asked)).collect();
+    for one in all {
+        let home = if one.of.kind == EntitlementKind::Role { "roles" } else { "entitlements" };
+        if let Some((_, list)) = resolved.iter_mut().find(|(list, _)| *list == home)
+            && !list.asked.iter().any(|other| other.of == one.of && other.org == one.org)
+        {
+            list.asked.push(one);
+        }
+    }
+}
+
+/// An element that is nothing in Salesforce, and is never taken for something there.
+fn plainly(element: &Value) -> Value {
+    let mut plain = element.clone();
+    if let Some(members) = plain.as_object_mut()
+        && !is_plain(element)
+    {
+        members.shift_remove("type");
+    }
+    plain
 }
 
 /// One that is named in two ways is asked for once.

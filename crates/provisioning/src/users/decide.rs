@@ -158,7 +158,8 @@ impl UserChange {
         let grants = self.inner.store.grants(&self.caller.tenant, &self.id).await?;
         let groups = self.groups_after(stored.as_ref());
         let mut turnover = Turnover { stored, current, wanted, seen: None, links, grants, groups };
-        self.resolve_asks(&progress.scene, &mut turnover).await?;
+        let begun = progress.was_unsure || progress.has_landed;
+        self.resolve_asks(&progress.scene, &mut turnover, begun).await?;
         turnover.see_groups();
         Ok(turnover)
     }
@@ -404,7 +405,8 @@ impl UserChange {
             progress.said.push(note(bound.name(), NoteCode::MadeBesideLead, detail));
         }
         stage.take(bound, course, translation, steps, self.inner.clock.now(), progress);
-        if let Some(granting) = &made.granting {
+        // Where a person has chosen another record, what follows comes once that is the identity's.
+        if let (Some(granting), true) = (&made.granting, aim == course.aim) {
             self.give(bound, course, granting, stage, progress).await?;
         }
         Ok(())
@@ -432,7 +434,19 @@ impl UserChange {
         if is_there && !bound.target.allow.update {
             return Ok(());
         }
-        let steps = self.decide_grants(bound, granting, link, progress)?;
+        // Who is made or kept inactive, because he waits for a seat, is given nothing yet.
+        let active = match chosen {
+            Some(chosen) => chosen.planned.step.fields().get("IsActive"),
+            None => link.and_then(|link| link.written.get("IsActive")),
+        };
+        let works = active.is_none_or(|active| *active != serde_json::Value::Bool(false));
+        let steps = self.decide_grants(bound, granting, link, works, progress)?;
+        if let (Aim::Hold(Origin::Linked(link)) | Aim::Leave(link), false) = (&course.aim, steps.is_empty())
+            && lookup::is_named(bound.tenant, link)
+        {
+            let what = "change a user who is protected";
+            return Err(ProvisionError::NotAllowed { target: bound.name().clone(), what }.into());
+        }
         let (given, steps) = self.with_seats(bound, granting, steps, progress).await?;
         if !given && steps.iter().any(|step| matches!(step.step, Step::Delete { .. })) && chosen.is_none() {
             // Whoever only loses something loses it for sure.

@@ -10,7 +10,8 @@ use planning::{
 };
 use salesforce_client::Purpose;
 use salesforce_types::{
-    Ask, Assigned, Catalogue, EntitlementKind, EntitlementRef, Fields, Grant, GrantState, Link, RecordId,
+    Ask, AskedBy, Assigned, Catalogue, EntitlementKind, EntitlementRef, Fields, Grant, GrantState, Link,
+    RecordId, Step,
 };
 use store::GrantWrite;
 use translation::{Desired, EntitlementPolicy, NoteCode, Ownership, Translation};
@@ -59,6 +60,12 @@ pub(super) struct NotGranted {
 }
 
 impl Granting {
+    /// Whether he has it.
+    pub(super) fn holds(&self, of: &EntitlementRef) -> bool {
+        let ledger = self.ledger.iter().any(|grant| grant.of == *of && grant.state.is_held());
+        ledger || self.actual.iter().flatten().any(|assigned| assigned.of == *of)
+    }
+
     fn decide<T>(
         &self,
         bound: &Bound<'_>,
@@ -109,6 +116,11 @@ impl UserChange {
             _ => bound.name(),
         };
         ledger.retain(|grant| grant.target == *bound.name() || grant.target == *taken_over);
+        for grant in ledger.iter_mut().filter(|grant| grant.target != *bound.name()) {
+            grant.target = bound.name().clone();
+            let write = GrantWrite::Set(grant.clone());
+            progress.ledger.insert((org.clone(), grant.of.clone()), write);
+        }
         if user.is_none() || is_another_record(round, bound, user.as_ref(), progress) {
             // What a record had that is not the identity's any more says nothing of the next one.
             for grant in ledger.drain(..) {
@@ -120,16 +132,24 @@ impl UserChange {
         if leaves && ledger.is_empty() {
             return Ok(None);
         }
-        let catalogue = self.catalogue_of(bound).await?;
         let is_here =
             !leaves && round.turnover.wanted.as_ref().is_some_and(|wanted| is_active(wanted, course));
+        let mut catalogue = match self.catalogue_of(bound).await {
+            Ok(catalogue) => catalogue,
+            // Nobody stays active because an org does not say what it offers.
+            Err(stop) if user.is_some() && !is_here => {
+                tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, ?stop, "what the org offers is not known; grants stay as they are");
+                return Ok(None);
+            }
+            Err(stop) => return Err(stop),
+        };
         let wanted = if leaves {
             // What he has stays his, but for what is stripped: he may come back.
             ledger.iter().filter(|grant| grant.state == GrantState::Granted).map(as_wanted).collect()
         } else {
-            self.wanted(round, bound, &catalogue, progress)?
+            self.wanted(round, bound, &mut catalogue, &ledger, progress).await?
         };
-        let actual = self.actual(bound, user.as_ref(), leaves, progress).await?;
+        let actual = self.actual(bound, user.as_ref(), is_here, progress).await?;
         let fallback = match translation {
             Some(translation) if !translation.fields.contains_key("ProfileId") => {
                 self.fallback_profile(bound, &ledger, &wanted, &catalogue).await?
@@ -157,11 +177,12 @@ impl UserChange {
     }
 
     /// What attributes, groups and rules ask for.
-    fn wanted(
+    async fn wanted(
         &self,
         round: &Round<'_>,
         bound: &Bound<'_>,
-        catalogue: &Catalogue,
+        catalogue: &mut Arc<Catalogue>,
+        ledger: &[Grant],
         progress: &mut Progress,
     ) -> Result<Vec<Wanted>, Stop> {
         let Some(wanted) = &round.turnover.wanted else { return Ok(Vec::new()) };
@@ -177,7 +198,19 @@ impl UserChange {
         let (mut rules, notes) = bound.tenant.mapping.ruled(seen, self.inner.clock.now());
         rules.retain(|ruled| ruled.target.as_ref().is_none_or(|target| target == bound.name()));
         let asks = planning::Asks { attributes: &attributes, groups: &groups, rules: &rules };
-        let (wanted, unmet) = planning::wanted(&asks, catalogue);
+        let (mut wanted, mut unmet) = planning::wanted(&asks, catalogue);
+        if unmet.iter().any(|unmet| matches!(unmet, Unmet::Unknown { .. })) {
+            // It may have been made since.
+            let (store, now) = (&*self.inner.store, self.inner.clock.now());
+            *catalogue =
+                self.inner.catalogue.after_a_miss(store, bound.org, now).await.map_err(call_failed)?;
+            (wanted, unmet) = planning::wanted(&asks, catalogue);
+        }
+        for kept in ledger.iter().filter(|grant| unmet.iter().any(|unmet| keeps(unmet, grant))) {
+            if !wanted.iter().any(|wanted| wanted.of == kept.of) {
+                wanted.push(as_wanted(kept));
+            }
+        }
         let said = unmet.iter().map(|unmet| note(bound.name(), NoteCode::GrantUnmet, &words(unmet)));
         let said = said.chain(notes.into_iter().map(|note| (bound.name().clone(), note)));
         for said in said {
@@ -194,15 +227,15 @@ impl UserChange {
         &self,
         bound: &Bound<'_>,
         user: Option<&RecordId>,
-        leaves: bool,
+        is_here: bool,
         progress: &mut Progress,
     ) -> Result<Option<Vec<Assigned>>, Stop> {
         let Some(user) = user else { return Ok(None) };
-        if let Some(known) = progress.actual.get(bound.name()) {
+        if let Some((_, known)) = progress.actual.get(bound.name()).filter(|(other, _)| other == user) {
             return Ok(Some(known.clone()));
         }
         let policy = &bound.tenant.mapping.entitlements;
-        let is_authority = !leaves
+        let is_authority = is_here
             && EntitlementKind::ALL.iter().any(|kind| policy.ownership(*kind) == Ownership::Authoritative);
         let is_asked = matches!(self.request.operation, Operation::Resync | Operation::Adopt(_))
             && self.caller.client.as_str() != crate::tasks::CLIENT;
@@ -219,7 +252,7 @@ impl UserChange {
             .assigned(std::slice::from_ref(user), &EntitlementKind::ALL, purpose)
             .await
             .map_err(call_failed)?;
-        progress.actual.insert(bound.name().clone(), actual.clone());
+        progress.actual.insert(bound.name().clone(), (user.clone(), actual.clone()));
         Ok(Some(actual))
     }
 
@@ -232,7 +265,11 @@ impl UserChange {
         catalogue: &Catalogue,
     ) -> Result<Option<RecordId>, Stop> {
         let is_profile = |of: &EntitlementRef| of.kind == EntitlementKind::Profile;
-        let held = ledger.iter().find(|grant| is_profile(&grant.of) && grant.state == GrantState::Granted);
+        let was_asked = |grant: &&Grant| {
+            let asked = grant.asked.iter().any(|ask| ask.by != AskedBy::Default);
+            is_profile(&grant.of) && grant.state == GrantState::Granted && asked
+        };
+        let held = ledger.iter().find(was_asked);
         let Some(held) = held.filter(|_| !wanted.iter().any(|wanted| is_profile(&wanted.of))) else {
             return Ok(None);
         };
@@ -266,6 +303,11 @@ impl UserChange {
             planning::granted_fields(input, granting.fallback.as_ref())
         });
         for (field, desired) in fields {
+            // What is taken is not taken from the mapping, which has a value of its own.
+            let takes = matches!(desired, Desired::Clear | Desired::Set(serde_json::Value::Bool(false)));
+            if takes && matches!(translation.fields.get(&field), Some(Desired::Set(_))) {
+                continue;
+            }
             translation.refusals.retain(|refusal| refusal.field != field);
             translation.fields.insert(field, desired);
         }
@@ -277,10 +319,14 @@ impl UserChange {
         bound: &Bound<'_>,
         granting: &Granting,
         link: Option<&Link>,
+        works: bool,
         progress: &mut Progress,
     ) -> Result<Vec<GrantStep>, Stop> {
         let now = self.inner.clock.now();
-        let GrantPlan { steps, mut ledger, look } = granting.decide(bound, now, planning::grant_rows);
+        let GrantPlan { steps, mut ledger, look } = granting.decide(bound, now, |input| {
+            let presence = if works { input.presence } else { Presence::Away };
+            planning::grant_rows(&GrantInput { presence, ..*input })
+        });
         if look {
             progress.look_at_grants.insert(bound.name().clone());
             progress.actual.shift_remove(bound.name());
@@ -369,7 +415,7 @@ impl UserChange {
     ) {
         progress.note_written(bound.name(), &Fields::new());
         let known = progress.ledger_of(turnover_grants, bound.org.name());
-        if let Some(actual) = progress.actual.get_mut(bound.name()) {
+        if let Some((_, actual)) = progress.actual.get_mut(bound.name()) {
             actual.retain(|assigned| assigned.of != step.of);
         }
         let mut after = step.after.clone();
@@ -377,10 +423,9 @@ impl UserChange {
             && set.state.is_held()
         {
             set.row = row.or(set.row.take());
-            if let (Some(actual), Some(user)) =
-                (progress.actual.get_mut(bound.name()), user_of(progress.landed.get(bound.name())))
-            {
-                actual.push(Assigned { user, of: step.of.clone(), row: set.row.clone(), expires: set.until });
+            if let Some((user, actual)) = progress.actual.get_mut(bound.name()) {
+                let (user, row) = (user.clone(), set.row.clone());
+                actual.push(Assigned { user, of: step.of.clone(), row, expires: set.until });
             }
         }
         self.note_grant(bound, &known, after, progress);
@@ -399,7 +444,7 @@ impl UserChange {
         let mut name = step.of.id.clone();
         if let LedgerChange::Set(row) = &step.after {
             name.clone_from(&row.name);
-            if row.state == GrantState::Granted {
+            if row.state == GrantState::Granted && matches!(step.step, Step::Create { .. }) {
                 let reason = Some(super::reason_of(&error));
                 let refused = LedgerRow { state: GrantState::Refused, reason, row: None, ..row.clone() };
                 self.note_grant(bound, &known, LedgerChange::Set(refused), progress);
@@ -421,6 +466,27 @@ impl UserChange {
         progress: &mut Progress,
     ) {
         self.not_granted(bound, step, error, &granting.ledger, progress);
+    }
+
+    /// Salesforce has found no seat: whether the tenant lets the grant wait for one.
+    pub(super) fn waits_instead(
+        &self,
+        bound: &Bound<'_>,
+        step: &GrantStep,
+        error: &ProvisionError,
+        turnover_grants: &[Grant],
+        progress: &mut Progress,
+    ) -> bool {
+        let LedgerChange::Set(row) = &step.after else { return false };
+        if !bound.tenant.mapping.entitlements.waiting_list {
+            return false;
+        }
+        let known = progress.ledger_of(turnover_grants, bound.org.name());
+        let (why, state) = (error.to_string(), GrantState::Waiting);
+        progress.awaits_seat(bound, row.of.clone(), why.clone());
+        let waiting = LedgerRow { state, reason: Some(why), row: None, ..row.clone() };
+        self.note_grant(bound, &known, LedgerChange::Set(waiting), progress);
+        true
     }
 
     /// It is given when a seat is free.
@@ -449,8 +515,15 @@ fn is_another_record(
     moved && progress.forgotten.insert(bound.name().clone())
 }
 
-fn user_of(link: Option<&Option<Link>>) -> Option<RecordId> {
-    link.and_then(Option::as_ref).map(|link| link.record_id.clone())
+/// Whether a grant stays although the ask for it comes to nothing: the org has renamed what is asked for, has two of the name
+/// now, or does not show it for a while. Nobody has asked to take it away.
+fn keeps(unmet: &Unmet, grant: &Grant) -> bool {
+    let (by, kind, name) = match unmet {
+        Unmet::Unknown { by, kind, name } | Unmet::Ambiguous { by, kind, name, .. } => (by, kind, name),
+        Unmet::Outranked { .. } => return false,
+    };
+    let is_it = matches!(by, AskedBy::Rule(_)) || grant.of.id == *name;
+    grant.of.kind == *kind && is_it && grant.asked.iter().any(|ask| ask.by == *by)
 }
 
 /// What somebody has, as if it were asked for.

@@ -56,7 +56,7 @@ pub(super) struct Progress {
     /// What this change has made of the ledger.
     pub(super) ledger: IndexMap<(OrgName, EntitlementRef), GrantWrite>,
     /// What a User was seen to have in its org, by target.
-    pub(super) actual: IndexMap<TargetName, Vec<Assigned>>,
+    pub(super) actual: IndexMap<TargetName, (RecordId, Vec<Assigned>)>,
     /// Users of whom it must be seen what they have.
     pub(super) look_at_grants: HashSet<TargetName>,
     /// Targets whose record has become another, so that the ledger's rows of the old one are over.

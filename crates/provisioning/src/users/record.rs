@@ -144,8 +144,11 @@ impl UserChange {
                     stands_for.is_some_and(|stands_for| stands_for.org == *org && stands_for.of == *of)
                 }
                 _ => {
-                    turnover.current == turnover.wanted
-                        || before.is_none_or(|before| !asks_in(before, org, &orgs).contains(of))
+                    let asks = |resource: Option<&Resource>| {
+                        resource.is_some_and(|resource| asks_in(resource, org, &orgs).contains(of))
+                    };
+                    let (was, is) = (asks(before), asks(turnover.wanted.as_ref()));
+                    was != is || (is && turnover.current == turnover.wanted && self.names_entitlements())
                 }
             }
         };
@@ -162,6 +165,18 @@ impl UserChange {
             (1, 0) => refused.pop().map(|(_, error)| *error),
             _ => Some(ProvisionError::NotAllGranted { granted, refused }),
         })
+    }
+
+    /// Whether the request is about entitlements or roles at all.
+    fn names_entitlements(&self) -> bool {
+        match &self.wish {
+            Wish::Patch(patch) => {
+                let about = |path: &str| LISTS.iter().any(|list| path.starts_with(list));
+                patch.operations.iter().any(|operation| about(&operation.path))
+            }
+            Wish::Replace(sent) => LISTS.iter().any(|list| sent.get(list).is_some()),
+            Wish::Create(_) | Wish::Delete | Wish::Keep => false,
+        }
     }
 
     /// The membership that this change is about, unless it is as it should be.

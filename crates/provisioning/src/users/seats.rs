@@ -106,8 +106,9 @@ impl UserChange {
         let (mut anything, mut go) = (false, Vec::new());
         for step in steps {
             let gives = matches!(step.step, Step::Create { .. });
-            let full = if gives && full(&granting.catalogue, &step.of).is_some() {
-                full(&*self.catalogue_with_seats(bound).await?, &step.of)
+            let holds = |of: &EntitlementRef| granting.holds(of);
+            let full = if gives && full(&granting.catalogue, &step.of, holds).is_some() {
+                full(&*self.catalogue_with_seats(bound).await?, &step.of, holds)
             } else {
                 None
             };
@@ -139,10 +140,10 @@ impl UserChange {
             return None;
         }
         let (of, now) = (of?, self.inner.clock.now());
-        let explains = |catalogue: &Catalogue| full(catalogue, of).is_some();
+        let explains = |catalogue: &Catalogue| full(catalogue, of, |_| false).is_some();
         let catalogue =
             self.inner.catalogue.after_a_refusal(&*self.inner.store, bound.org, now, explains).await;
-        full(&*catalogue.ok()?, of).map(|full| full.error(bound))
+        full(&*catalogue.ok()?, of, |_| false).map(|full| full.error(bound))
     }
 
     async fn catalogue_with_seats(&self, bound: &Bound<'_>) -> Result<Arc<Catalogue>, Stop> {
@@ -152,7 +153,7 @@ impl UserChange {
 }
 
 /// What has no seat left for whoever gets this: the thing itself, or the licence that it needs.
-fn full(catalogue: &Catalogue, of: &EntitlementRef) -> Option<Full> {
+fn full(catalogue: &Catalogue, of: &EntitlementRef, holds: impl Fn(&EntitlementRef) -> bool) -> Option<Full> {
     let one = catalogue.get(of)?;
     let seats_of = |one: &salesforce_types::Entitlement| {
         let seats = one.seats.filter(|seats| seats.free() == Some(0))?;
@@ -167,7 +168,9 @@ fn full(catalogue: &Catalogue, of: &EntitlementRef) -> Option<Full> {
                 .then(|| Full { what: format!("the user licence {}", license.name), seats: license.seats });
         }
         let kind = EntitlementKind::PermissionSetLicense;
-        seats_of(catalogue.get(&EntitlementRef { kind, id: license.as_str().to_owned() })?)
+        let license = EntitlementRef { kind, id: license.as_str().to_owned() };
+        // Whoever has a seat already needs no other.
+        seats_of(catalogue.get(&license)?).filter(|_| !holds(&license))
     };
     seats_of(one).or_else(of_license)
 }

@@ -20,7 +20,9 @@ pub(super) fn is_last(course: &Course<'_>, translation: Option<&Translation>, st
         (Aim::Hold(Origin::Linked(link)), Step::Update { .. }) => link.target == target.name,
         // What is written into a record that is there already comes next.
         (Aim::Hold(Origin::Unknown(_)), Step::Create { .. } | Step::Upsert { .. }) => {
-            !target.has_rules_for_updates()
+            // What follows from a record that is made by its external id comes when its id is known.
+            let follows = target.object == "User" && matches!(planned.step, Step::Upsert { .. });
+            !follows && !target.has_rules_for_updates()
         }
         _ => false,
     };
