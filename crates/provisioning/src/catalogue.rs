@@ -17,8 +17,6 @@ use store::Store;
 const FRESH_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// A name that is not there is looked for again, but not by every request that has it.
 const MISS_PAUSE: SignedDuration = SignedDuration::from_mins(1);
-/// Somebody who is told that there is no seat has heard of the seats as they are now; a crowd is not asked for one by one.
-const SEATS_FRESH_FOR: SignedDuration = SignedDuration::from_secs(5);
 /// How long to wait where a profile is missing: somebody has to make it.
 pub(crate) const PROFILE_PAUSE: Duration = Duration::from_mins(1);
 
@@ -43,8 +41,9 @@ enum Age {
     Usual,
     /// A name was not found in it.
     Missed,
-    /// Its seats are about to refuse somebody.
-    Seats,
+    /// Its seats are about to refuse somebody who has asked then: they were read later. A crowd that asks at once is told by one
+    /// reading.
+    Seats(Timestamp),
 }
 
 impl Age {
@@ -52,7 +51,7 @@ impl Age {
         match self {
             Self::Usual => now.duration_since(known.read) < FRESH_FOR,
             Self::Missed => now.duration_since(known.read) < MISS_PAUSE,
-            Self::Seats => now.duration_since(known.seats_read) < SEATS_FRESH_FOR,
+            Self::Seats(asked) => known.seats_read >= asked,
         }
     }
 }
@@ -78,14 +77,15 @@ impl Catalogues {
         self.not_older(store, org, now, Age::Missed).await
     }
 
-    /// The same with its seats as they are now.
+    /// The same with its seats as they are now, for somebody who has asked at `asked`.
     pub(crate) async fn with_seats(
         &self,
         store: &(dyn Store + '_),
         org: &Org,
         now: Timestamp,
+        asked: Timestamp,
     ) -> Result<Arc<Catalogue>, CallError> {
-        self.not_older(store, org, now, Age::Seats).await
+        self.not_older(store, org, now, Age::Seats(asked)).await
     }
 
     /// The same with its seats as they are now that Salesforce has refused somebody: read again, unless what is known
@@ -102,7 +102,7 @@ impl Catalogues {
         let known = self.lock().get(org.name()).cloned();
         match known {
             Some(known) if explains(&known.catalogue) => Ok(known.catalogue),
-            known => self.read(store, org, known.as_ref(), now, Age::Seats).await,
+            known => self.read(store, org, known.as_ref(), now, Age::Seats(now)).await,
         }
     }
 
@@ -172,7 +172,7 @@ impl Catalogues {
         let older = self.lock().get(org.name()).cloned();
         match (self.read(store, org, older.as_ref(), now, age).await, older) {
             (Ok(catalogue), _) => Ok(catalogue),
-            (Err(error), Some(older)) if age != Age::Seats => {
+            (Err(error), Some(older)) if !matches!(age, Age::Seats(_)) => {
                 tracing::warn!(org = %org.name(), %error, "what the org offers could not be read; what is known of it is older");
                 Ok(older.catalogue)
             }
@@ -189,7 +189,7 @@ impl Catalogues {
         age: Age,
     ) -> Result<Arc<Catalogue>, CallError> {
         let (catalogue, read) = match older {
-            Some(older) if age == Age::Seats => {
+            Some(older) if matches!(age, Age::Seats(_)) => {
                 (org.seats(&older.catalogue, Purpose::catalogue()).await?, older.read)
             }
             _ => {

@@ -144,7 +144,7 @@ impl GroupChange {
         let catalogue = self
             .inner
             .catalogue
-            .with_seats(&*self.inner.store, gate.org, now)
+            .with_seats(&*self.inner.store, gate.org, now, now)
             .await
             .map_err(|error| not_read(&error))?;
         let Some(free) = free(&catalogue).filter(|free| lacks(Some(*free))) else { return Ok(()) };
