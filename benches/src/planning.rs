@@ -108,6 +108,8 @@ impl Planner<'_> {
             aim: &course.aim,
             translation: Some(translation),
             active: true,
+            frozen: planning::Frozen::default(),
+            blocked: false,
             found,
             profile: None,
             conversion: None,

@@ -214,11 +214,7 @@ fn what_gets_no_access_token_is_refused_with_its_place() {
         (user, "client-secret-argon2 = \"hunter2\"", "20:24: hashes stand in a list"),
         ("client-id", "token-life = \"25h\"\nclient-id", "19:14: an access token lives for a day at most"),
         ("client-id", "token-life = \"0s\"\nclient-id", "19:14: an access token lives for a day at most"),
-        (
-            "client-id",
-            "client-secret = { env = \"X\" }\nclient-id",
-            "unknown key `client-secret`",
-        ),
+        ("client-id", "client-secret = { env = \"X\" }\nclient-id", "unknown key `client-secret`"),
     ] {
         let words = oauth(from, to);
         assert!(words.contains(expected), "{words}");

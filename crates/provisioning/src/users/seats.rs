@@ -148,7 +148,11 @@ impl UserChange {
 
     async fn catalogue_with_seats(&self, bound: &Bound<'_>) -> Result<Arc<Catalogue>, Stop> {
         let now = self.inner.clock.now();
-        self.inner.catalogue.with_seats(&*self.inner.store, bound.org, now, self.accepted).await.map_err(call_failed)
+        self.inner
+            .catalogue
+            .with_seats(&*self.inner.store, bound.org, now, self.accepted)
+            .await
+            .map_err(call_failed)
     }
 }
 
