@@ -1,6 +1,7 @@
 //! What people are given beside their records: how tools find it, ask for it and see it.
 
 mod groups;
+mod killed;
 mod kinds;
 mod storm;
 mod surface;

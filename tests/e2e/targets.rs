@@ -5,7 +5,7 @@ mod conversions;
 mod leads_and_contacts;
 mod managers;
 mod moves;
-mod moves_killed;
+pub(crate) mod moves_killed;
 mod several;
 mod storm;
 mod update_only;

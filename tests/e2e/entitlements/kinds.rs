@@ -5,6 +5,7 @@ use e2e::{Answered, Org, Scene, Tool, World, tool::person};
 use serde_json::{Value, json};
 
 use super::{ORG, STAFF, held, patch, shown};
+use crate::faults::{listed, until};
 
 /// A kind with one of its entitlements, and where the org's control page lists it.
 const KINDS: [(&str, &str, &str); 8] = [
@@ -259,4 +260,77 @@ async fn by_hand(org: &Org, username: &str, set: &str) -> String {
     let (user, set) = (id(&org.user(username).await), id(&org.one("PermissionSet", "Name", set).await));
     org.make("PermissionSetAssignment", &json!({"AssigneeId": user, "PermissionSetId": set})).await;
     set
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_until_a_moment_ends_by_itself() {
+    let ends = model::Clock::system().now() + jiff::SignedDuration::from_hours(2);
+    let rule = format!(
+        "[[grants]]\nname = \"visitors\"\nuntil = {ends}\npermission-sets = [\"Dock_Reports\"]\npublic-groups = [\"Dock Workers\"]\n"
+    );
+    let world = world(&rule).await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, ["Dock_Reports"]);
+    assert_eq!(held(&org, "ada@acme.example", "groups").await, ["Dock Workers"]);
+    let rows = org.records("PermissionSetAssignment").await;
+    assert!(rows.iter().any(|row| row["ExpirationDate"].is_string()), "Salesforce ends it by itself, too");
+    let owed = listed(&world.config_file(), "tasks").await;
+    assert_eq!(owed.len(), 1, "{owed:?}");
+    world.advance(std::time::Duration::from_secs(3 * 3600));
+    until("it has ended", async || held(&org, "ada@acme.example", "groups").await.is_empty()).await;
+    assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, [""; 0]);
+    until("reads show it", async || {
+        let read = tool.get(&path).await.expect(200).json();
+        let of = |kind| shown(&read, "entitlements", kind);
+        of("PermissionSet").is_none() && of("PublicGroup").is_none()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_seat_is_served_when_one_comes_free() {
+    let world = world("[entitlements]\nwaiting-list = true\n").await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    org.seats(json!({"dock": 0})).await;
+    let answer = give(&tool, &path, "PackageLicense", "dock").await.expect(200);
+    assert!(answer.header("x-gangway-warnings").unwrap_or_default().contains("seat-awaited"));
+    assert_eq!(shown(&answer.json(), "entitlements", "PackageLicense"), None, "reads show what has landed");
+    org.set_seats(3).await;
+    let grace = tool.post("/Users", &person("grace@acme.example")).await.expect(201);
+    assert!(grace.header("x-gangway-warnings").unwrap_or_default().contains("seat-awaited"));
+    assert_eq!(org.user("grace@acme.example").await["IsActive"], false, "he has no seat yet");
+
+    org.seats(json!({"dock": 1})).await;
+    org.set_seats(20).await;
+    world.advance(std::time::Duration::from_secs(120));
+    let served = async || {
+        let works = org.user("grace@acme.example").await["IsActive"] == true;
+        works && held(&org, "ada@acme.example", "packages").await == ["dock"]
+    };
+    until("who waited is served", served).await;
+    until("nothing is owed", async || listed(&world.config_file(), "tasks").await.is_empty()).await;
+    let read = tool.get(&path).await.expect(200).json();
+    assert!(shown(&read, "entitlements", "PackageLicense").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_salesforce_takes_with_a_deactivation_comes_back_with_the_person() {
+    let world = world("").await;
+    let (tool, org) = (world.tool(), world.org());
+    org.switch(json!({"deactivation-ends-memberships": true})).await;
+    let path = ada(&tool).await;
+    let _ = give(&tool, &path, "PublicGroup", "Dock Workers").await.expect(200);
+    let _ = give(&tool, &path, "Queue", "Dock Requests").await.expect(200);
+    let _ =
+        patch(&tool, &path, json!([{"op": "replace", "path": "active", "value": false}])).await.expect(200);
+    assert_eq!(held(&org, "ada@acme.example", "groups").await, [""; 0]);
+    let back = patch(&tool, &path, json!([{"op": "replace", "path": "active", "value": true}]))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(held(&org, "ada@acme.example", "groups").await, ["Dock Workers"]);
+    assert_eq!(held(&org, "ada@acme.example", "queues").await, ["Dock Requests"]);
+    assert!(shown(&back, "entitlements", "Queue").is_some());
 }

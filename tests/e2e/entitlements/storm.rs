@@ -72,12 +72,11 @@ async fn by_hand(org: &Org, username: &str, chance: &mut Chance) {
     let set = org.one("PermissionSet", "Name", ASKED[usize::try_from(chance.below(2)).unwrap()]).await;
     let user = org.user(username).await;
     let rows = org.find("PermissionSetAssignment", "PermissionSetId", set["Id"].as_str().unwrap()).await;
-    match rows.iter().find(|row| row["AssigneeId"] == user["Id"]) {
-        Some(row) => org.delete("PermissionSetAssignment", row["Id"].as_str().unwrap()).await,
-        None => {
-            let row = json!({"AssigneeId": user["Id"], "PermissionSetId": set["Id"]});
-            org.make("PermissionSetAssignment", &row).await;
-        }
+    if let Some(row) = rows.iter().find(|row| row["AssigneeId"] == user["Id"]) {
+        org.delete("PermissionSetAssignment", row["Id"].as_str().unwrap()).await;
+    } else {
+        let row = json!({"AssigneeId": user["Id"], "PermissionSetId": set["Id"]});
+        org.make("PermissionSetAssignment", &row).await;
     }
 }
 

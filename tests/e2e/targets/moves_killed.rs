@@ -14,7 +14,7 @@ use super::{
 use crate::faults::{listed, until};
 
 /// More calls than any move takes.
-const MOST_CALLS: u32 = 40;
+pub(crate) const MOST_CALLS: u32 = 40;
 
 async fn process() -> Process {
     let program = Path::new(env!("CARGO_BIN_EXE_gangway-under-test"));
@@ -23,7 +23,7 @@ async fn process() -> Process {
 
 /// Sends a request whose `nth` call to the org is held. When it is, the gateway is killed and started again, and what it
 /// had accepted has ended. Answers the answer, if there was one.
-async fn sent(process: &mut Process, nth: u32, side: Side, request: Request) -> Option<Answered> {
+pub(crate) async fn sent(process: &mut Process, nth: u32, side: Side, request: Request) -> Option<Answered> {
     process.gate().hold(nth, side);
     let mut sending = tokio::spawn(request.send(process.tool()));
     let answer = tokio::select! {
@@ -44,10 +44,10 @@ async fn sent(process: &mut Process, nth: u32, side: Side, request: Request) -> 
 }
 
 /// A request that may find nobody to answer it.
-struct Request {
-    method: &'static str,
-    path: String,
-    body: Value,
+pub(crate) struct Request {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) body: Value,
 }
 
 impl Request {

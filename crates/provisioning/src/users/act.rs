@@ -454,9 +454,11 @@ impl UserChange {
         if self.learn(round, bound, chosen, &refusal, progress).await? {
             return Ok(());
         }
-        let profile = profile_of(&chosen.planned.step);
+        let profile = profile_of(chosen);
         if let Some(error) = self.no_seat(bound, profile.as_ref(), &refusal).await {
-            return Err(error.into());
+            // The numbers are known now: the next round lets him wait, where the tenant does.
+            let waits = bound.tenant.mapping.entitlements.waiting_list;
+            return if waits { Ok(()) } else { Err(error.into()) };
         }
         let attributes = refusal
             .fields
@@ -468,9 +470,13 @@ impl UserChange {
     }
 }
 
-/// The profile that a step gives.
-fn profile_of(step: &Step) -> Option<EntitlementRef> {
-    let id = step.fields().get("ProfileId")?.as_str()?;
+/// The profile that a User has once its step is done.
+fn profile_of(chosen: &Chosen) -> Option<EntitlementRef> {
+    let known = match &chosen.after {
+        LinkAfter::There { written, .. } => written.get("ProfileId"),
+        LinkAfter::Gone => None,
+    };
+    let id = chosen.planned.step.fields().get("ProfileId").or(known)?.as_str()?;
     Some(EntitlementRef { kind: EntitlementKind::Profile, id: RecordId::parse(id).ok()?.as_str().to_owned() })
 }
 

@@ -138,19 +138,15 @@ impl UserChange {
         let orgs = progress.scene.orgs_with_users()?;
         let is_asked_now = |(org, of): &(model::OrgName, salesforce_types::EntitlementRef)| {
             let before = turnover.current.as_ref();
-            match &self.request.operation {
-                Operation::Regroup(change) => {
-                    let stands_for = change.stands_for.as_ref();
-                    stands_for.is_some_and(|stands_for| stands_for.org == *org && stands_for.of == *of)
-                }
-                _ => {
-                    let asks = |resource: Option<&Resource>| {
-                        resource.is_some_and(|resource| asks_in(resource, org, &orgs).contains(of))
-                    };
-                    let (was, is) = (asks(before), asks(turnover.wanted.as_ref()));
-                    was != is || (is && turnover.current == turnover.wanted && self.names_entitlements())
-                }
+            if let Operation::Regroup(change) = &self.request.operation {
+                let stands_for = change.stands_for.as_ref();
+                return stands_for.is_some_and(|stands_for| stands_for.org == *org && stands_for.of == *of);
             }
+            let asks = |resource: Option<&Resource>| {
+                resource.is_some_and(|resource| asks_in(resource, org, &orgs).contains(of))
+            };
+            let (was, is) = (asks(before), asks(turnover.wanted.as_ref()));
+            was != is || (is && turnover.current == turnover.wanted && self.names_entitlements())
         };
         let keys: Vec<_> = progress.not_granted.keys().filter(|key| is_asked_now(key)).cloned().collect();
         let mut refused: Vec<(String, Box<ProvisionError>)> = Vec::new();

@@ -53,6 +53,10 @@ impl UserChange {
         } else {
             bound.target.mapped_fields().filter(known).collect()
         };
+        // What grants have written is looked at as what the mapping writes: a profile or a role may have been changed by hand.
+        let granted = ["ProfileId", "UserRoleId"].into_iter();
+        let granted = granted.filter(|name| is_user && !is_task && link.written.contains_key(*name));
+        fields.extend(granted.filter(|name| !fields.contains(name)).collect::<Vec<_>>());
         fields.extend((is_user && !is_task).then_some("IsActive").filter(|name| !fields.contains(name)));
         fields.extend((link.object == "Lead").then_some("IsConverted"));
         let purpose = Purpose::read_back(&self.ticket);

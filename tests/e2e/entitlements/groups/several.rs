@@ -95,7 +95,7 @@ async fn a_new_group_that_nobody_could_join_is_not_there() {
     }
 }
 
-/// SailPoint sends one request per member, all at once, and repeats none of them.
+/// `SailPoint` sends one request per member, all at once, and repeats none of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_request_per_member_in_parallel_loses_nobody() {
     let world = World::of_scene(&scene(), |_| ()).await;
