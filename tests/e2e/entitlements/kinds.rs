@@ -277,7 +277,7 @@ async fn what_is_given_until_a_moment_ends_by_itself() {
     assert!(rows.iter().any(|row| row["ExpirationDate"].is_string()), "Salesforce ends it by itself, too");
     let owed = listed(&world.config_file(), "tasks").await;
     assert_eq!(owed.len(), 1, "{owed:?}");
-    world.advance(std::time::Duration::from_secs(3 * 3600));
+    world.advance(std::time::Duration::from_hours(3));
     until("it has ended", async || held(&org, "ada@acme.example", "groups").await.is_empty()).await;
     assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, [""; 0]);
     until("reads show it", async || {
@@ -304,7 +304,7 @@ async fn who_waits_for_a_seat_is_served_when_one_comes_free() {
 
     org.seats(json!({"dock": 1})).await;
     org.set_seats(20).await;
-    world.advance(std::time::Duration::from_secs(120));
+    world.advance(std::time::Duration::from_mins(2));
     let served = async || {
         let works = org.user("grace@acme.example").await["IsActive"] == true;
         works && held(&org, "ada@acme.example", "packages").await == ["dock"]
