@@ -72,6 +72,8 @@ pub struct Steps {
     pub link: LinkAfter,
     /// Changes that the target does not allow, and that are left out.
     pub left_out: bool,
+    /// More is to be written, once these are done: whoever leaves is locked out first, by a step that nothing else can spoil.
+    pub more: bool,
 }
 
 /// The link once the steps are done.
@@ -305,6 +307,11 @@ impl Run<'_> {
         if leaves && self.is_user() && !allow.disable {
             return Decision::NotAllowed("disable");
         }
+        let locks_out = leaves && self.is_user() && (!lifecycle.is_empty() || freeze.is_some());
+        let more = locks_out && !fields.is_empty();
+        if locks_out {
+            fields.clear();
+        }
         if (leaves && self.is_user()) || allow.update {
             fields.extend(lifecycle);
         } else if !lifecycle.is_empty() || freeze.is_some() {
@@ -342,7 +349,7 @@ impl Run<'_> {
         });
         let freeze = freeze.map(|frozen| Step::Freeze { user: known.id.clone(), frozen });
         let plan = planned(self.input, step.into_iter().chain(freeze), reason);
-        Decision::Steps(Steps { plan, link, left_out })
+        Decision::Steps(Steps { plan, link, left_out, more })
     }
 
     /// What `active` asks of the record, and whether that takes something away.
@@ -380,7 +387,7 @@ impl Run<'_> {
     }
 
     fn steps(&self, step: Option<Step>, reason: &str, link: LinkAfter) -> Decision {
-        Decision::Steps(Steps { plan: planned(self.input, step, reason), link, left_out: false })
+        Decision::Steps(Steps { plan: planned(self.input, step, reason), link, left_out: false, more: false })
     }
 }
 
@@ -427,7 +434,7 @@ fn leave(input: &Input<'_>, link: &Link) -> Decision {
     let steps = |steps: [Option<Step>; 2], link: LinkAfter| {
         let reason = "the identity has no place in the target any more";
         let plan = planned(input, steps.into_iter().flatten(), reason);
-        Decision::Steps(Steps { plan, link, left_out: false })
+        Decision::Steps(Steps { plan, link, left_out: false, more: false })
     };
     // Nothing can be written into a lead that was converted.
     if link.became.is_some() {

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use model::{ResourceId, ResourceKind};
 use salesforce_client::{Asker, CallError, Org, Purpose, Ticket, soql};
 use salesforce_types::{
-    Duplicates, EntitlementKind, Fields, Link, Manner, RecordId, References, Step, StepOutcome,
+    Duplicates, EntitlementKind, Fields, GrantState, Link, Manner, RecordId, References, Step, StepOutcome,
 };
 use scim_types::Registry;
 use serde_json::Value;
@@ -320,7 +320,8 @@ impl Run<'_> {
         let ledger = self.inner.store.grants(&self.task.tenant, &self.task.identity).await?;
         let of_ledger = ledger
             .iter()
-            .filter(|grant| grant.org == self.link.org && grant.of.kind == EntitlementKind::Queue);
+            .filter(|grant| grant.org == self.link.org && grant.of.kind == EntitlementKind::Queue)
+            .filter(|grant| grant.state.is_held() || grant.state == GrantState::Stripped);
         queues.extend(of_ledger.map(|grant| grant.of.id.clone()));
         queues.sort_unstable();
         queues.dedup();

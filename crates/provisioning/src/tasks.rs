@@ -107,7 +107,8 @@ async fn attempt(inner: &Arc<Inner>, task: &Task) {
     let request = Request {
         kind: ResourceKind::User,
         id: Some(task.identity.to_string()),
-        operation: if task.kind == TaskKind::Removal { Operation::Delete } else { Operation::Resync },
+        // Of a removal too: it is one as long as it is owed, and nothing once the person is back.
+        operation: Operation::Resync,
         if_match: None,
         respond_async: false,
     };

@@ -195,7 +195,9 @@ impl UserChange {
         };
         let asker =
             Asker { tenant: caller.tenant.clone(), client: caller.client.clone(), identity: id.clone() };
-        let ticket = Ticket::new(asker, wish.may_take_access_away());
+        // Whoever leaves a group loses what it stands for, whatever the org says.
+        let leaves_a_group = matches!(&request.operation, Operation::Regroup(change) if !change.member);
+        let ticket = Ticket::new(asker, wish.may_take_access_away() || leaves_a_group);
         Ok(Self {
             scene: Scene::now(inner, &caller.tenant)?,
             inner: Arc::clone(inner),

@@ -107,6 +107,9 @@ async fn where_gangway_is_the_authority_what_nobody_asked_for_goes() {
         .expect(200);
     assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, [""; 0]);
     assert_eq!(held(&org, "ada@acme.example", "groups").await, ["Dock Workers"], "other kinds are managed");
+    let id = path.trim_start_matches("/Users/");
+    let why = audited(&world, &["audit", "why", id, "permission-set:Dock_Reports"]).await;
+    assert!(why.contains("nobody has asked for it"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -252,6 +255,19 @@ async fn a_leaver_keeps_what_he_had_and_has_it_when_he_is_back_and_what_is_strip
         .json();
     assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, ["Dock_Reports"]);
     assert!(shown(&back, "entitlements", "PermissionSet").is_some());
+}
+
+/// What an auditor is told.
+async fn audited(world: &World, arguments: &[&str]) -> String {
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_gangway-under-test"))
+        .args(arguments)
+        .args(["--output", "json", "--config"])
+        .arg(world.config_file())
+        .output()
+        .await
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// An administrator gives ada a permission set, past Gangway. Answers the set's id.

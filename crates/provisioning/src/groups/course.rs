@@ -92,6 +92,10 @@ impl GroupChange {
             self.check(&course, &children, &mut offenders).await?;
             std::mem::take(&mut offenders).refuse()?;
         } else if let Err(error) = self.check(&course, &children, &mut offenders).await {
+            // Who may not give it gives it to nobody else, however far it has come.
+            if matches!(error, ProvisionError::MayNotGrant { .. }) {
+                return Err(error.into());
+            }
             // It was checked before it began, and goes on: Salesforce has the last word.
             tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, %error, "a change of a group goes on without a check");
         }
@@ -178,6 +182,10 @@ impl GroupChange {
                     warnings.extend(said.into_iter().map(|warning| of_member(&child, warning)));
                     done.push(child);
                 }
+                // A member who stays is neither taken out nor left behind because the org is away: it is done again.
+                Err(error @ ProvisionError::Busy { .. }) if child.role == Role::Stays => {
+                    return Err(Stop::Fail(error));
+                }
                 Err(error) => {
                     refused.push((child.identity.clone(), error));
                     stays_refused.extend(Some(child).filter(|child| child.role == Role::Stays));
@@ -251,8 +259,14 @@ impl GroupChange {
         let (was, is) = (back.sense_before(&name_now), back.sense(&name_now));
         let undone = self.carry_out_children(children, was, is).await.ok_or(Stop::LeftOpen)?;
         let wanted = refused.len();
-        refused
-            .extend(undone.into_iter().filter_map(|ended| Some((ended.child.identity, ended.result.err()?))));
+        for ended in undone {
+            match ended.result {
+                // Nobody is left out because the org is away just now.
+                Err(error @ ProvisionError::Busy { .. }) => return Err(Stop::Fail(error)),
+                Err(error) => refused.push((ended.child.identity, error)),
+                Ok(_) => {}
+            }
+        }
         let left = refused.len() - wanted;
         if is_new && left == 0 {
             return self.forget(refused).await;

@@ -59,8 +59,14 @@ async fn publish_tenant(inner: &Arc<Inner>, tenant: &TenantId) -> Result<usize, 
             inner.catalogue.of(&*inner.store, org, now).await.map_err(|error| not_read(&error))?;
         let wanted = scene.tenant.mapping.groups.published(org.name(), &catalogue);
         let of_org: Vec<&Made> = made.iter().filter(|made| made.stands_for.org == *org.name()).collect();
-        // What goes makes room for names.
-        for gone in of_org.iter().filter(|made| catalogue.get(&made.stands_for.of).is_none()) {
+        // What goes makes room for names. A kind that is gone as a whole is hidden from the integration user, more likely than
+        // deleted: nobody loses anything by that.
+        let is_gone = |made: &&&Made| {
+            let of = &made.stands_for.of;
+            let has_kind = catalogue.entitlements().iter().any(|one| one.of.kind == of.kind);
+            has_kind && catalogue.get(of).is_none()
+        };
+        for gone in of_org.iter().filter(is_gone) {
             touched += usize::from(submit(inner, tenant, Some(&gone.id), Operation::Delete).await);
         }
         touched += bring_up_to_date(inner, tenant, org.name(), &wanted, &of_org).await?;

@@ -131,9 +131,11 @@ impl UserChange {
         if !self.is_create() && stored.is_none() {
             return Err(self.not_found().into());
         }
+        // Something of it is in an org, or somebody was told that he is locked out: it cannot be refused any more.
+        let is_promised = self.ticket.takes_access_away() && !self.is_awaited() && !self.is_create();
+        let begun = progress.was_unsure || progress.has_landed || is_promised;
         if let (Some(tags), Some(stored)) = (&self.request.if_match, &stored)
-            && !progress.was_unsure
-            && !progress.has_landed
+            && !begun
             && !tags.iter().any(|tag| stored.version.matches(tag))
         {
             return Err(ProvisionError::VersionMismatch { kind: ResourceKind::User }.into());
@@ -145,6 +147,13 @@ impl UserChange {
             if let Some(wanted) = &mut wanted {
                 wanted.set_active(false);
             }
+        }
+        // Removing `active` from somebody who has left does not let him in.
+        if let (Some(wanted), Some(current)) = (&mut wanted, &current)
+            && wanted.get("active").is_none()
+            && !current.active()
+        {
+            wanted.set_active(false);
         }
         if wanted.as_ref().is_some_and(|wanted| wanted.user_name().is_none()) {
             return Err(missing("userName").into());
@@ -158,7 +167,6 @@ impl UserChange {
         let grants = self.inner.store.grants(&self.caller.tenant, &self.id).await?;
         let groups = self.groups_after(stored.as_ref());
         let mut turnover = Turnover { stored, current, wanted, seen: None, links, grants, groups };
-        let begun = progress.was_unsure || progress.has_landed;
         self.resolve_asks(&progress.scene, &mut turnover, begun).await?;
         turnover.see_groups();
         Ok(turnover)
@@ -432,6 +440,12 @@ impl UserChange {
         };
         let is_there = matches!(course.aim, Aim::Hold(Origin::Linked(_)));
         if is_there && !bound.target.allow.update {
+            let stands_here = matches!(&self.request.operation, Operation::Regroup(change)
+                if change.stands_for.as_ref().is_some_and(|stands_for| stands_for.org == *bound.org.name()));
+            if stands_here {
+                let what = "update";
+                return Err(ProvisionError::NotAllowed { target: bound.name().clone(), what }.into());
+            }
             return Ok(());
         }
         // Who is made or kept inactive, because he waits for a seat, is given nothing yet.

@@ -415,6 +415,7 @@ impl UserChange {
     ) {
         progress.note_written(bound.name(), &Fields::new());
         let known = progress.ledger_of(turnover_grants, bound.org.name());
+        self.note_intruder(bound, step, &known, progress);
         if let Some((_, actual)) = progress.actual.get_mut(bound.name()) {
             actual.retain(|assigned| assigned.of != step.of);
         }
@@ -429,6 +430,29 @@ impl UserChange {
             }
         }
         self.note_grant(bound, &known, after, progress);
+    }
+
+    /// What nobody asked for and the ledger did not know has been taken: it is told that it was there.
+    fn note_intruder(&self, bound: &Bound<'_>, step: &GrantStep, known: &[Grant], progress: &mut Progress) {
+        let is_known = known.iter().any(|grant| grant.of == step.of);
+        let (false, LedgerChange::End { of, .. }, Step::Delete { id, .. }) =
+            (is_known, &step.after, &step.step)
+        else {
+            return;
+        };
+        let catalogue = self.inner.catalogue.known(bound.org.name());
+        let label = catalogue.and_then(|catalogue| Some(catalogue.get(of)?.label.clone()));
+        let found = LedgerRow {
+            of: of.clone(),
+            name: label.unwrap_or_else(|| of.id.clone()),
+            state: GrantState::Found,
+            asked: Vec::new(),
+            row: Some(id.clone()),
+            until: None,
+            reason: None,
+        };
+        let found = self.grant(bound, None, found);
+        progress.intruders.push(found);
     }
 
     /// Salesforce does not give it.

@@ -26,11 +26,8 @@ impl Progress {
             return *known;
         }
         match aim {
-            Aim::Hold(Origin::Linked(link)) | Aim::Leave(link) => match link {
-                Link { froze: true, .. } => Frozen::ByGangway,
-                Link { frozen: true, .. } => Frozen::BySomebody,
-                _ => Frozen::No,
-            },
+            // What somebody else has frozen may be let in again since it was looked at: that is learnt by freezing it.
+            Aim::Hold(Origin::Linked(link)) | Aim::Leave(link) if link.froze => Frozen::ByGangway,
             _ => Frozen::No,
         }
     }

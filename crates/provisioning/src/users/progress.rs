@@ -8,7 +8,7 @@ use std::{
 use indexmap::IndexMap;
 use model::{OrgName, TargetName};
 use planning::{Found, Frozen};
-use salesforce_types::{Assigned, Blocker, EntitlementRef, Fields, Link, Plan, RecordId};
+use salesforce_types::{Assigned, Blocker, EntitlementRef, Fields, Grant, Link, Plan, RecordId};
 use store::{GrantWrite, LinkWrite};
 use translation::Note;
 
@@ -55,6 +55,8 @@ pub(super) struct Progress {
     pub(super) owns_conversions: bool,
     /// What this change has made of the ledger.
     pub(super) ledger: IndexMap<(OrgName, EntitlementRef), GrantWrite>,
+    /// What the ledger did not know and was taken away: it begins and ends with this change.
+    pub(super) intruders: Vec<Grant>,
     /// What a User was seen to have in its org, by target.
     pub(super) actual: IndexMap<TargetName, (RecordId, Vec<Assigned>)>,
     /// Users of whom it must be seen what they have.
@@ -115,6 +117,7 @@ impl Progress {
             own_records: Vec::new(),
             owns_conversions: false,
             ledger: IndexMap::new(),
+            intruders: Vec::new(),
             actual: IndexMap::new(),
             look_at_grants: HashSet::new(),
             forgotten: HashSet::new(),

@@ -309,6 +309,7 @@ impl UserChange {
         };
         let failed = progress.failed.values().find(|failure| failure.required);
         let fields = progress.wrote.iter().flat_map(|(target, fields)| audited(target, fields));
+        let intruders = progress.intruders.iter().cloned().map(GrantWrite::Set);
         // Held until it is recorded: nobody may open the change again meanwhile.
         let mut entry = self.entry.lock().await;
         let record = Record {
@@ -318,7 +319,7 @@ impl UserChange {
             resource: self.id.clone(),
             write: becomes,
             links,
-            grants: progress.ledger.values().cloned().collect(),
+            grants: intruders.chain(progress.ledger.values().cloned()).collect(),
             memberships: membership.into_iter().collect(),
             asked: asked.clone(),
             tasks: Some(tasks),

@@ -28,7 +28,7 @@ pub(super) fn is_last(course: &Course<'_>, translation: Option<&Translation>, st
     };
     let is_whole =
         |translation: &Translation| translation.awaited.is_empty() && translation.refusals.is_empty();
-    is_end && !steps.left_out && translation.is_none_or(is_whole)
+    is_end && !steps.left_out && !steps.more && translation.is_none_or(is_whole)
 }
 
 impl UserChange {
