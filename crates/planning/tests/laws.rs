@@ -116,7 +116,13 @@ proptest! {
         let link = carried_out(created, &target);
         prop_assert_eq!(again(&target, &org, &first, active, &link), 0);
         let changed = decide(&target, &org, &second, then, Some(&link), &Found::NotLooked);
-        let link = carried_out(changed, &target);
+        let is_first = matches!(&changed, Decision::Steps(steps) if steps.more);
+        let mut link = carried_out(changed, &target);
+        if is_first {
+            // Who leaves is locked out first, and the rest follows.
+            prop_assert!(!then && link.written.get("IsActive") == Some(&json!(false)));
+            link = carried_out(decide(&target, &org, &second, then, Some(&link), &Found::NotLooked), &target);
+        }
         prop_assert_eq!(again(&target, &org, &second, then, &link), 0);
     }
 
