@@ -13,8 +13,8 @@ use reqwest::redirect::Policy;
 use salesforce_sim::SimConfig;
 use serde_json::json;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    process::Command,
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    process::{Child, ChildStderr, Command},
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gangway-under-test");
@@ -64,23 +64,14 @@ async fn problem(process: &Process) -> Option<String> {
     findings.iter().find(|finding| finding["verdict"] == "problem").map(ToString::to_string)
 }
 
-/// Gets a new token as a person would: `gangway connect`, a browser, and the address pasted.
+/// Gets a new token as a person would: `gangway connect`, a browser, and the address pasted. The port is the app's, so
+/// whoever else has it for a moment is waited for.
 async fn connect(process: &Process, port: u16) {
-    let mut connect = Command::new(PROGRAM)
-        .args(["connect", "acme", "--no-browser", "--port", &port.to_string(), "--config"])
-        .arg(process.config_file())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(connect.stderr.take().unwrap()).lines();
-    let address = loop {
-        let line = lines.next_line().await.unwrap().expect("it names an address");
-        let address = line.trim().parse::<url::Url>().ok().filter(|url| url.path().ends_with("/authorize"));
-        if let Some(address) = address {
-            break address;
+    // What it goes on to say has to be heard, or it ends.
+    let (mut connect, _says, address) = loop {
+        match asked(process, port).await {
+            Ok(asked) => break asked,
+            Err(said) => assert!(said.contains(&port.to_string()), "{said}"),
         }
     };
     let mut form: Vec<(String, String)> = address.query_pairs().into_owned().collect();
@@ -94,6 +85,32 @@ async fn connect(process: &Process, port: u16) {
     connect.stdin.take().unwrap().write_all(format!("{location}\n").as_bytes()).await.unwrap();
     let output = connect.wait_with_output().await.unwrap();
     assert!(output.status.success(), "{output:?}");
+}
+
+/// The command, and the address that it asks a person to open; or what it says instead.
+async fn asked(
+    process: &Process,
+    port: u16,
+) -> Result<(Child, Lines<BufReader<ChildStderr>>, url::Url), String> {
+    let mut connect = Command::new(PROGRAM)
+        .args(["connect", "acme", "--no-browser", "--port", &port.to_string(), "--config"])
+        .arg(process.config_file())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(connect.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        let address = line.trim().parse::<url::Url>().ok().filter(|url| url.path().ends_with("/authorize"));
+        if let Some(address) = address {
+            return Ok((connect, lines, address));
+        }
+        said.push_str(&line);
+    }
+    Err(said)
 }
 
 /// When the gateway is killed.

@@ -148,13 +148,6 @@ impl UserChange {
                 wanted.set_active(false);
             }
         }
-        // Removing `active` from somebody who has left does not let him in.
-        if let (Some(wanted), Some(current)) = (&mut wanted, &current)
-            && wanted.get("active").is_none()
-            && !current.active()
-        {
-            wanted.set_active(false);
-        }
         if wanted.as_ref().is_some_and(|wanted| wanted.user_name().is_none()) {
             return Err(missing("userName").into());
         }
