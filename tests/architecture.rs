@@ -13,7 +13,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 /// Who may use whom. What is not listed may not.
 ///
 /// `gangway` may use all; `tests` and `benches` only what they drive and the words to say it in; `xtask` nothing.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("scim-types", &[]),
     ("salesforce-types", &["model"]),
@@ -27,6 +27,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
         &["model", "scim-types", "salesforce-types", "translation", "planning", "salesforce-client", "store"],
     ),
     ("scim-server", &["model", "scim-types", "provisioning", "store"]),
+    ("intake", &["model", "scim-types", "provisioning", "store"]),
     (
         "gangway",
         &[
@@ -40,6 +41,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "store",
             "provisioning",
             "scim-server",
+            "intake",
         ],
     ),
     ("e2e", &["gangway", "salesforce-sim", "scim-types", "model"]),
@@ -47,6 +49,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
         "benches",
         &[
             "gangway",
+            "intake",
             "planning",
             "salesforce-client",
             "salesforce-sim",

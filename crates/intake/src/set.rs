@@ -1,0 +1,1 @@
+//! Security event tokens (RFC 8417).
