@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, http::header, web};
+use intake::Intake;
 use model::{OrgName, ResourceKind, TenantId};
 use provisioning::Provisioner;
 use salesforce_client::Org;
@@ -16,6 +17,7 @@ use store::Directory;
 pub(crate) struct Health {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) provisioner: Provisioner,
+    pub(crate) intake: Arc<Intake>,
     pub(crate) simulated: bool,
     pub(crate) state: arc_swap::ArcSwap<State>,
 }

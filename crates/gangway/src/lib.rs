@@ -20,6 +20,7 @@ mod key;
 mod logging;
 mod metrics;
 mod operations;
+mod sources;
 mod tenants;
 mod trial;
 mod vault;

@@ -56,8 +56,9 @@ pub(crate) fn provisioned(tenants: &[TenantSettings]) -> Vec<Tenant> {
 
 /// What the door is told.
 pub(crate) fn served(tenants: &[TenantSettings]) -> Vec<DoorTenant> {
-    tenants
-        .iter()
+    // Clients of a population come to the address of its environment.
+    let homes = tenants.iter().filter(|tenant| tenant.id.population().is_none());
+    homes
         .map(|tenant| DoorTenant {
             id: tenant.id.clone(),
             default: tenant.default,
@@ -85,5 +86,6 @@ fn client(client: &ClientSettings) -> DoorClient {
         zero_based_index: client.zero_based_index,
         group_patch_204: client.group_patch.map(|patch| patch == GroupPatch::NoContent),
         acknowledge_stored: client.acknowledge == Acknowledge::Stored,
+        population: client.population.clone(),
     }
 }

@@ -10,6 +10,7 @@ use std::{
 
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use arc_swap::ArcSwap;
+use intake::{Intake, IntakeSettings};
 use model::{Clock, Ids, OrgName};
 use provisioning::{Provisioner, Settings};
 use salesforce_client::{Org, TokenVault};
@@ -23,7 +24,7 @@ use crate::{
     key::{self, Key, KeyError},
     metrics::Metrics,
     operations::{Operations, OperationsSocket},
-    tenants,
+    sources, tenants,
     vault::StoreVault,
 };
 
@@ -73,6 +74,7 @@ pub struct Gateway {
     store: SqliteStore,
     provisioner: Provisioner,
     door: Arc<Door>,
+    intake: Arc<Intake>,
     health: Arc<Health>,
     vault: Arc<dyn TokenVault>,
     clock: Clock,
@@ -83,6 +85,7 @@ pub struct Gateway {
     operations: Option<OperationsSocket>,
     caretaker: JoinHandle<()>,
     tasks: JoinHandle<()>,
+    events: JoinHandle<()>,
 }
 
 /// What does the work: a gateway without its doors.
@@ -166,7 +169,8 @@ pub async fn start(config: Config) -> Result<Gateway, StartError> {
 ///
 /// Outside a tokio runtime.
 pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gateway, StartError> {
-    let Engine { store, provisioner, key, vault, orgs, .. } = Engine::open(&config, clock.clone(), ids)?;
+    let Engine { store, provisioner, key, vault, orgs, .. } =
+        Engine::open(&config, clock.clone(), ids.clone())?;
     let directory: Arc<dyn Directory> = provisioner.directory();
     let door = Arc::new(Door::new(
         provisioner.clone(),
@@ -182,14 +186,27 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
         },
         clock.clone(),
     ));
+    let shared: Arc<dyn Store> = Arc::new(store.clone());
+    let intake = Intake::new(
+        provisioner.clone(),
+        &shared,
+        sources::told(&config.tenants),
+        IntakeSettings {
+            trusted_proxies: config.server.trusted_proxies.clone(),
+            simulated: config.simulated(),
+        },
+        clock.clone(),
+        ids,
+    );
     let health = Arc::new(Health {
         directory,
+        intake: Arc::clone(&intake),
         provisioner: provisioner.clone(),
         simulated: config.simulated(),
         state: ArcSwap::from_pointee(state(&config, &orgs, false)),
     });
     let metrics = metrics_socket(&config)?;
-    let (addr, server, serving) = serve(&config, &provisioner, &door, &health).await?;
+    let (addr, server, serving, events) = serve(&config, &provisioner, &door, &intake, &health).await?;
     let metrics = match metrics.map(|(listen, socket)| (listen, Metrics::serve(socket, &health))) {
         None => None,
         Some((_, Ok(metrics))) => Some(metrics),
@@ -212,6 +229,7 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
         store,
         provisioner,
         door,
+        intake,
         health,
         vault,
         clock,
@@ -222,6 +240,7 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
         operations,
         caretaker,
         tasks,
+        events,
     })
 }
 
@@ -256,21 +275,26 @@ fn metrics_socket(config: &Config) -> Result<Option<(SocketAddr, TcpListener)>, 
     }
 }
 
+/// Where it listens, how it is stopped, what ends with it, and who applies stored events.
+type Serving = (SocketAddr, ServerHandle, JoinHandle<io::Result<()>>, JoinHandle<()>);
+
 /// Binds the listener, takes up open changes and lets the workers run.
 async fn serve(
     config: &Config,
     provisioner: &Provisioner,
     door: &Arc<Door>,
+    intake: &Arc<Intake>,
     health: &Arc<Health>,
-) -> Result<(SocketAddr, ServerHandle, JoinHandle<io::Result<()>>), StartError> {
+) -> Result<Serving, StartError> {
     let listen = config.server.listen;
     let fail = |source| StartError::Listen { listen, source };
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    let (door, health) = (Arc::clone(door), Arc::clone(health));
+    let (door, doors, health) = (Arc::clone(door), Arc::clone(intake), Arc::clone(health));
     let server = HttpServer::new(move || {
         // The door's default service answers everything that nobody else does, so it comes last.
         App::new()
             .configure(health::configure(Arc::clone(&health)))
+            .configure(intake::configure(Arc::clone(&doors)))
             .configure(scim_server::configure(Arc::clone(&door)))
     })
     .workers(workers)
@@ -285,9 +309,18 @@ async fn serve(
     let addr = server.addrs().first().copied().unwrap_or(listen);
     // Before the first request: what was accepted earlier has its turn earlier.
     take_up(provisioner).await;
+    let events = start_events(intake).await;
     let server = server.run();
     let handle = server.handle();
-    Ok((addr, handle, tokio::spawn(server)))
+    Ok((addr, handle, tokio::spawn(server), events))
+}
+
+/// Begins to apply stored events. Without it what was in flight at the last stop stays so, and is 503 when it comes again.
+async fn start_events(intake: &Arc<Intake>) -> JoinHandle<()> {
+    intake.start().await.unwrap_or_else(|error| {
+        tracing::error!(%error, "stored events cannot be read; they wait for the next start");
+        tokio::spawn(async {})
+    })
 }
 
 /// actix counts connections per worker; all of them together have [`CONNECTIONS`].
@@ -374,6 +407,7 @@ impl Gateway {
             provisioner.publish_groups().await;
         });
         self.door.replace_tenants(tenants::served(&config.tenants));
+        self.intake.replace_sources(sources::told(&config.tenants));
         self.health.state.store(Arc::new(state(&config, &orgs, false)));
         let before = std::mem::replace(&mut *current, Current { config, orgs }).orgs;
         for (name, org) in before {
@@ -411,7 +445,10 @@ impl Gateway {
         }
         self.server.stop(true).await;
         let _ = self.serving.await;
+        self.intake.stop();
         self.provisioner.drain(within).await;
+        // What it had begun is begun again by the next start.
+        self.events.abort();
         // It stops with the provisioner; a task that was under way has ended by now, or is tried again later.
         self.tasks.abort();
         // A login may outlive the change that asked for it, and the refresh token it brings must be stored.

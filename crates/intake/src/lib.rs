@@ -2,8 +2,31 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `door.rs` | everything the doors need, and what runs beside them |
+//! | `source.rs` | a source as data, and what tells one kind from another |
+//! | `routes.rs`, `answer.rs` | where events are sent to, and what is answered |
+//! | `pipeline.rs`, `turns.rs`, `worker.rs` | the way of one event, at once or later |
+//! | `identity.rs` | identities that come by events |
+//! | `counts.rs` | what came of events, for metrics |
 //! | `set.rs`, `set/` | security event tokens (RFC 8417): parse, verify, key sets, issue |
 //!
 //! This crate knows no SQL and no Salesforce: what an event asks for is a call of `provisioning`.
 
+mod answer;
+mod counts;
+mod door;
+mod identity;
+mod pipeline;
+mod routes;
 pub mod set;
+mod source;
+mod turns;
+mod worker;
+
+pub use answer::Refusal;
+pub use counts::Count;
+pub use door::{Intake, IntakeSettings};
+pub use identity::{Population, outcome, refused};
+pub use routes::{BODY, configure};
+pub use source::{ANSWER_WITHIN, Acknowledge, Delivery, Event, Kind, Order, Outcome, Source};
+pub use worker::{KEEP_EVENTS, KEEP_TOMBSTONES};

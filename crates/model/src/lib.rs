@@ -3,6 +3,7 @@
 //! Nothing here does anything. A word is in this crate when at least two others need it and
 //! neither SCIM nor Salesforce has it; the words themselves are explained in the README.
 
+mod caller_address;
 mod change;
 mod clock;
 mod ids;
@@ -10,10 +11,11 @@ mod name;
 mod resource;
 mod tenant;
 
+pub use caller_address::caller_address;
 pub use change::ChangeState;
 pub use clock::Clock;
 pub use ids::{ChangeId, HoldId, Ids, ResourceId, TaskId};
 pub use jiff::Timestamp;
-pub use name::{ClientName, InvalidName, OrgName, TargetName};
+pub use name::{ClientName, InvalidName, OrgName, SourceName, TargetName};
 pub use resource::{ResourceKind, Version};
 pub use tenant::{InvalidTenant, TenantId};

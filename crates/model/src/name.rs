@@ -78,6 +78,10 @@ name!(
     /// The configuration's name of a client: who calls.
     ClientName
 );
+name!(
+    /// The configuration's name of an event source: who sends. It stands in the URL of its door.
+    SourceName
+);
 
 #[cfg(test)]
 mod tests {

@@ -1,72 +1,14 @@
-//! Where a request comes from, also behind proxies.
+//! Where a request comes from.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
-use actix_web::{HttpRequest, http::header::HeaderMap};
+use actix_web::HttpRequest;
 use ipnet::IpNet;
 
-/// The address of the caller: the nearest one that is not a proxy of ours. Only what our own proxies wrote into
-/// `X-Forwarded-For` is believed; anybody may send that header.
+/// The address of the caller, also behind our own proxies.
 pub(crate) fn of(request: &HttpRequest, proxies: &[IpNet]) -> IpAddr {
     // A connection without an address is none of the network.
     let peer = request.peer_addr().map_or(Ipv4Addr::LOCALHOST.into(), |peer| peer.ip());
-    behind(peer, request.headers(), proxies)
-}
-
-fn behind(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
-    let is_ours = |address: IpAddr| proxies.iter().any(|network| network.contains(&address));
-    let forwarded: Vec<&str> = headers
-        .get_all("x-forwarded-for")
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .collect();
-    let mut caller = peer.to_canonical();
-    // Each proxy adds who it heard from at the end.
-    for text in forwarded.into_iter().rev() {
-        match address(text.trim()) {
-            Some(before) if is_ours(caller) => caller = before.to_canonical(),
-            _ => break,
-        }
-    }
-    caller
-}
-
-/// An address, with a port or without.
-fn address(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use actix_web::http::header::{HeaderName, HeaderValue};
-
-    fn caller(peer: &str, forwarded: &[&str]) -> String {
-        let mut headers = HeaderMap::new();
-        for value in forwarded {
-            let name = HeaderName::from_static("x-forwarded-for");
-            headers.append(name, HeaderValue::from_str(value).unwrap());
-        }
-        let proxies = ["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
-        behind(peer.parse().unwrap(), &headers, &proxies).to_string()
-    }
-
-    #[test]
-    fn behind_a_proxy_of_ours_the_caller_is_who_the_proxy_heard_from() {
-        assert_eq!(caller("127.0.0.1", &["192.0.2.1"]), "192.0.2.1");
-        assert_eq!(caller("127.0.0.1", &["192.0.2.1, 10.1.2.3"]), "192.0.2.1");
-        assert_eq!(caller("127.0.0.1", &["192.0.2.1", "10.1.2.3"]), "192.0.2.1");
-        assert_eq!(caller("::ffff:127.0.0.1", &["192.0.2.1:4711"]), "192.0.2.1");
-        assert_eq!(caller("127.0.0.1", &["[2001:db8::1]:443"]), "2001:db8::1");
-        assert_eq!(caller("127.0.0.1", &["[2001:db8::1]"]), "2001:db8::1");
-    }
-
-    #[test]
-    fn what_a_stranger_says_of_itself_is_not_believed() {
-        assert_eq!(caller("192.0.2.9", &["192.0.2.1"]), "192.0.2.9");
-        assert_eq!(caller("127.0.0.1", &["198.51.100.7, 192.0.2.1"]), "192.0.2.1");
-        assert_eq!(caller("127.0.0.1", &["192.0.2.1, unknown"]), "127.0.0.1");
-        assert_eq!(caller("127.0.0.1", &[]), "127.0.0.1");
-    }
+    let forwarded = request.headers().get_all("x-forwarded-for");
+    model::caller_address(peer, forwarded.filter_map(|value| value.to_str().ok()), proxies)
 }

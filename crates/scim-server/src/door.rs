@@ -69,6 +69,8 @@ pub struct DoorClient {
     pub group_patch_204: Option<bool>,
     /// Whether its requests are answered once they are stored, without waiting for Salesforce.
     pub acknowledge_stored: bool,
+    /// Whom it sees and changes; none: those of the tenant that come by SCIM.
+    pub population: Option<TenantId>,
 }
 
 /// What a client may do.
@@ -229,6 +231,7 @@ pub(crate) mod tests {
             zero_based_index: false,
             group_patch_204: None,
             acknowledge_stored: false,
+            population: None,
         }
     }
 

@@ -55,7 +55,8 @@ async fn enter(
     let client = authenticate(tenant.as_deref(), request.headers(), door.clock.now())?;
     // There is no client without a tenant.
     let Some(tenant) = tenant else { return Err(Error::new(401, "the token is not known here").into()) };
-    let caller = Caller { tenant: tenant.id.clone(), client: client.settings.name.clone() };
+    let whose = client.settings.population.as_ref().unwrap_or(&tenant.id);
+    let caller = Caller { tenant: whose.clone(), client: client.settings.name.clone() };
     entry.caller = Some(caller.clone());
     client.bucket.take(door.clock.now()).map_err(Failure::too_many_requests)?;
 

@@ -15,6 +15,7 @@ pub mod conformance;
 mod directory;
 mod error;
 mod holds;
+mod inbox;
 mod journal;
 mod lease;
 mod ledger;
@@ -31,6 +32,9 @@ pub use directory::{
 };
 pub use error::StoreError;
 pub use holds::{Hold, HoldKind, Holds};
+pub use inbox::{
+    EventFilter, EventKey, EventState, Inbox, NewEvent, Received, Settled, StoredEvent, SubjectClock,
+};
 pub use journal::{
     Change, ChangeOutcome, Journal, LinkWrite, MembershipWrite, NewChange, OpenChange, Opened, Record,
     Recorded, ResourceWrite,
@@ -43,10 +47,10 @@ pub use vault::{MasterKey, Secret, Vault};
 
 /// Everything that is remembered. Cheap to share: `Arc<dyn Store>`.
 pub trait Store:
-    Directory + Journal + Ledger + Audit + Holds + Tasks + Targets + Catalogues + Vault + Leases
+    Directory + Journal + Ledger + Audit + Holds + Tasks + Targets + Catalogues + Vault + Leases + Inbox
 {
 }
 impl<T> Store for T where
-    T: Directory + Journal + Ledger + Audit + Holds + Tasks + Targets + Catalogues + Vault + Leases
+    T: Directory + Journal + Ledger + Audit + Holds + Tasks + Targets + Catalogues + Vault + Leases + Inbox
 {
 }

@@ -30,6 +30,8 @@ use super::{
 };
 use crate::logging;
 
+/// What stands first in the URL of an event source.
+const EVENTS: &str = "events";
 /// How many tokens of one client may live, and how many hashes of one secret: the old one and the new one.
 pub(super) const TOKENS_PER_CLIENT: usize = 2;
 
@@ -63,7 +65,7 @@ pub(super) fn store(document: &Document<'_>, section: &StoreSection) -> Result<S
 }
 
 /// What tenants are told of an org.
-struct KnownOrg {
+pub(super) struct KnownOrg {
     name: OrgName,
     url: Option<Url>,
 }
@@ -91,7 +93,7 @@ pub(super) fn outline(document: &Document<'_>, file: ConfigFile) -> Result<Outli
 }
 
 pub(super) struct Checker<'c, 't> {
-    document: &'c Document<'t>,
+    pub(super) document: &'c Document<'t>,
     problems: Vec<Problem>,
 }
 
@@ -384,6 +386,10 @@ impl Checker<'_, '_> {
         let mut tenants = Vec::with_capacity(count);
         let mut default: Option<String> = None;
         for (customer, section) in customers {
+            if customer == EVENTS {
+                let help = "it stands at the beginning of every event source's URL: choose another name";
+                self.refuse(&place!["customers", EVENTS], "a customer cannot be called `events`", help);
+            }
             for (environment, section) in section.environments {
                 let root = place!["customers", customer.as_str(), "environments", environment.as_str()];
                 let is_default = section.default.unwrap_or(count == 1);
@@ -397,8 +403,12 @@ impl Checker<'_, '_> {
                     default = Some(format!("{customer}/{environment}"));
                 }
                 let id = self.keep(&root, TenantId::new(&customer, &environment), "");
-                if let Some(tenant) = self.tenant(&root, id, is_default, section, orgs) {
+                let sources = self.sources(&root, &section);
+                if let Some(mut tenant) = self.tenant(&root, id, is_default, section, orgs) {
+                    let populations = self.populations(&tenant, &sources.populations, orgs);
+                    tenant.sources = sources.sources;
                     tenants.push(tenant);
+                    tenants.extend(populations);
                 }
             }
         }
@@ -446,7 +456,7 @@ impl Checker<'_, '_> {
         if let (Some(mapping), None) = (&mapping, &default_profile) {
             self.profile_for_all(&below(root, "default-profile"), mapping);
         }
-        let clients = self.clients(root, section.clients);
+        let clients = self.clients(root, id.as_ref(), section.clients);
         Some(TenantSettings {
             id: id?,
             default,
@@ -458,6 +468,7 @@ impl Checker<'_, '_> {
             default_profile,
             protected: section.protected,
             clients,
+            sources: Vec::new(),
         })
     }
 
@@ -476,7 +487,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn mapping(
+    pub(super) fn mapping(
         &mut self,
         place: &Place,
         path: &Path,
@@ -528,7 +539,13 @@ impl Checker<'_, '_> {
     }
 
     /// Every target has an org, and it exists.
-    fn target_orgs(&mut self, place: &Place, mapping: &Mapping, org: Option<&OrgName>, orgs: &[KnownOrg]) {
+    pub(super) fn target_orgs(
+        &mut self,
+        place: &Place,
+        mapping: &Mapping,
+        org: Option<&OrgName>,
+        orgs: &[KnownOrg],
+    ) {
         for target in &mapping.targets {
             match target.org.as_ref().or(org) {
                 None => {
@@ -569,7 +586,12 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn clients(&mut self, root: &Place, sections: Vec<ClientSection>) -> Vec<ClientSettings> {
+    fn clients(
+        &mut self,
+        root: &Place,
+        tenant: Option<&TenantId>,
+        sections: Vec<ClientSection>,
+    ) -> Vec<ClientSettings> {
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut tokens: HashMap<[u8; 32], String> = HashMap::new();
         let mut client_ids: HashMap<String, String> = HashMap::new();
@@ -604,6 +626,9 @@ impl Checker<'_, '_> {
                 }
                 self.oauth(&at, oauth)
             });
+            let population = section.population.as_ref().zip(tenant).and_then(|(population, tenant)| {
+                self.keep(&below(&at, "population"), tenant.with_population(population), "")
+            });
             let Some(name) = name else { continue };
             clients.push(ClientSettings {
                 name,
@@ -615,6 +640,7 @@ impl Checker<'_, '_> {
                 zero_based_index: section.zero_based_index,
                 group_patch: section.group_patch,
                 policy,
+                population,
             });
         }
         clients

@@ -1,6 +1,6 @@
 //! `[[customers.<name>.environments.<name>.clients]]`: who may call.
 
-use model::ClientName;
+use model::{ClientName, TenantId};
 use provisioning::{ClientPolicy, ListRule};
 use schemars::JsonSchema;
 use scim_server::OAuth;
@@ -44,6 +44,9 @@ pub struct ClientSection {
     /// What becomes of elements of `entitlements` and `roles` that are nothing in Salesforce.
     #[serde(default)]
     pub unknown_entitlements: UnknownEntitlements,
+    /// The population of an event source: the client sees and changes the identities that come by those events, and nobody
+    /// else. Without it: those that come by SCIM.
+    pub population: Option<String>,
 }
 
 /// What becomes of elements of `entitlements` and `roles` that are nothing in Salesforce.
@@ -155,6 +158,8 @@ pub struct ClientSettings {
     pub group_patch: Option<GroupPatch>,
     /// What it may ask for, and what it means by it.
     pub policy: ClientPolicy,
+    /// Whom it sees; none: those that come by SCIM.
+    pub population: Option<TenantId>,
 }
 
 impl ListRuleName {

@@ -15,6 +15,7 @@ mod org;
 pub mod schema;
 mod secret;
 mod server;
+mod source;
 mod store;
 mod tenant;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use oauth::{OAuthSection, OAuthUserSection};
 pub use org::{FlowName, OrgSection, OrgSettings};
 pub use secret::Secret;
 pub use server::{ServerSection, ServerSettings};
+pub use source::{AcknowledgeEvent, SourceKind, SourceSettings};
 pub use store::{StoreSection, StoreSettings};
 pub use tenant::{CustomerSection, EnvironmentSection, ScimDeleteName, TenantSettings};
 

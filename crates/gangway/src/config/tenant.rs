@@ -7,7 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use translation::Mapping;
 
-use super::client::{ClientSection, ClientSettings};
+use super::{
+    client::{ClientSection, ClientSettings},
+    source::SourceSettings,
+};
 
 /// The profile that a new User gets where nothing else is said; every org has it.
 const DEFAULT_PROFILE: &str = "Standard User";
@@ -98,4 +101,6 @@ pub struct TenantSettings {
     pub protected: Vec<String>,
     /// Who may call.
     pub clients: Vec<ClientSettings>,
+    /// Who sends events.
+    pub sources: Vec<SourceSettings>,
 }

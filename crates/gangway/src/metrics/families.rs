@@ -1,5 +1,6 @@
 //! Which metrics there are. `docs/operating.md` has a table of them; a test holds it against this page.
 
+use intake::Count;
 use provisioning::Leavers;
 use salesforce_client::{Cause, Org};
 
@@ -7,7 +8,7 @@ use super::exposition::{Exposition, Kind};
 use crate::health::State;
 
 /// All metrics, as they are now.
-pub(super) fn page(state: &State, leavers: &[Leavers]) -> String {
+pub(super) fn page(state: &State, leavers: &[Leavers], events: &[Count]) -> String {
     let mut orgs: Vec<&Org> = state.orgs.iter().map(|(_, org)| org).collect();
     orgs.sort_by_key(|org| org.name());
     let mut page = Exposition::default();
@@ -23,6 +24,7 @@ pub(super) fn page(state: &State, leavers: &[Leavers]) -> String {
     calls(&mut page, &orgs);
     dispatch(&mut page, &orgs);
     kept_active(&mut page, leavers);
+    came_of(&mut page, events);
     page.into_text()
 }
 
@@ -37,6 +39,21 @@ fn kept_active(page: &mut Exposition, leavers: &[Leavers]) {
     let mut family = page.family("gangway_leavers_alarmed", Kind::Gauge, help);
     for of_tenant in leavers {
         family.sample(&[("tenant", &of_tenant.tenant.to_string())], of_tenant.alarms);
+    }
+}
+
+/// What came of events.
+fn came_of(page: &mut Exposition, events: &[Count]) {
+    let help = "What came of the events of a source: applied, ignored, held, dead, later, duplicate, stored or rejected, and why.";
+    let mut family = page.family("gangway_events_total", Kind::Counter, help);
+    for count in events {
+        let labels = [
+            ("tenant", count.tenant.as_str()),
+            ("source", count.source.as_str()),
+            ("outcome", count.outcome),
+            ("reason", count.reason),
+        ];
+        family.sample(&labels, count.number);
     }
 }
 

@@ -250,6 +250,7 @@ pub fn client(name: &str, token: &str) -> DoorClient {
         zero_based_index: false,
         group_patch_204: None,
         acknowledge_stored: false,
+        population: None,
     }
 }
 

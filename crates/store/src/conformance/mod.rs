@@ -11,6 +11,7 @@ mod audit;
 mod find;
 mod groups;
 mod holds;
+mod inbox;
 mod isolation;
 mod journal;
 mod ledger;
@@ -92,6 +93,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         paging::CASES,
         isolation::CASES,
         holds::CASES,
+        inbox::CASES,
         tasks::CASES,
         ledger::CASES,
         targets::CASES,

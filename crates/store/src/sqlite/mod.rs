@@ -14,6 +14,7 @@ mod filter_sql;
 mod find;
 mod grants;
 mod holds;
+mod inbox;
 mod journal;
 mod lease;
 mod links;

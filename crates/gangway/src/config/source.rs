@@ -1,0 +1,161 @@
+//! Event sources of an environment: what is the same for every kind of them. Each kind has a file of its own beside this one.
+
+use std::{path::PathBuf, time::Duration};
+
+use model::{SourceName, TenantId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    TenantSettings,
+    check::{Checker, KnownOrg, below},
+    document::Place,
+    tenant::EnvironmentSection,
+};
+
+/// When an event is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AcknowledgeEvent {
+    /// When Salesforce has accepted what it asks for; until then its source keeps it and sends it again.
+    Sync,
+    /// When it is durable; Gangway tries until it is applied.
+    Stored,
+}
+
+impl From<AcknowledgeEvent> for intake::Acknowledge {
+    fn from(name: AcknowledgeEvent) -> Self {
+        match name {
+            AcknowledgeEvent::Sync => Self::Sync,
+            AcknowledgeEvent::Stored => Self::Stored,
+        }
+    }
+}
+
+/// A source, checked.
+#[derive(Clone, Debug)]
+pub struct SourceSettings {
+    /// Its name, which is in its URL.
+    pub name: SourceName,
+    /// When its events are answered.
+    pub acknowledge: AcknowledgeEvent,
+    /// How long its caller waits at most.
+    pub answer_within: Duration,
+    /// What it is.
+    pub kind: SourceKind,
+}
+
+/// What a source is.
+#[derive(Clone, Debug)]
+pub enum SourceKind {}
+
+/// Where the identities of a source live, apart from those of all others.
+#[derive(Clone, Debug)]
+pub(super) struct Population {
+    /// Its name.
+    pub(super) name: String,
+    /// The file with its targets; none: the built-in mapping.
+    pub(super) mapping: Option<PathBuf>,
+    /// Where it is said.
+    pub(super) place: Place,
+}
+
+/// What the event sources of an environment come to.
+#[derive(Default)]
+pub(super) struct Sources {
+    pub(super) sources: Vec<SourceSettings>,
+    pub(super) populations: Vec<Population>,
+}
+
+impl Checker<'_, '_> {
+    /// Checks the event sources of an environment.
+    pub(super) fn sources(&mut self, _root: &Place, _section: &EnvironmentSection) -> Sources {
+        let found = Sources::default();
+        let mut names: Vec<&SourceName> = Vec::new();
+        for source in &found.sources {
+            if names.contains(&&source.name) {
+                let message = format!("two event sources have the name `{}`", source.name);
+                self.refuse(_root, &message, "the name stands in their URL: give one of them another `name`");
+            }
+            names.push(&source.name);
+        }
+        found
+    }
+
+    /// The populations as tenants of their own: with their own mapping, and what else the environment says.
+    pub(super) fn populations(
+        &mut self,
+        home: &TenantSettings,
+        populations: &[Population],
+        orgs: &[KnownOrg],
+    ) -> Vec<TenantSettings> {
+        let mut tenants: Vec<TenantSettings> = Vec::new();
+        for population in populations {
+            let Some(id) = self.keep(&population.place, home.id.with_population(&population.name), "") else {
+                continue;
+            };
+            let file = population.mapping.as_ref().map(|path| self.document.directory().join(path));
+            if let Some(other) = tenants.iter().find(|other| other.id == id) {
+                if other.mapping_file != file {
+                    let message = format!("the population `{}` has two mappings", population.name);
+                    let help = "sources that share a population share its mapping too: name the same file";
+                    self.refuse(&population.place, &message, help);
+                }
+                continue;
+            }
+            let mapping = match &file {
+                None => home.org.as_ref().map(translation::Mapping::default_for),
+                Some(path) => {
+                    self.mapping(&below(&population.place, "mapping"), path, home.org.as_ref(), orgs)
+                }
+            };
+            let Some(mapping) = mapping else { continue };
+            self.target_orgs(&below(&population.place, "mapping"), &mapping, home.org.as_ref(), orgs);
+            tenants.push(TenantSettings {
+                clients: home
+                    .clients
+                    .iter()
+                    .filter(|client| client.population.as_ref() == Some(&id))
+                    .cloned()
+                    .collect(),
+                id,
+                default: false,
+                mapping,
+                mapping_file: file,
+                sources: Vec::new(),
+                ..home.clone()
+            });
+        }
+        for (index, client) in home.clients.iter().enumerate() {
+            let Some(population) = &client.population else { continue };
+            if !tenants.iter().any(|tenant| tenant.id == *population) {
+                self.refuse_population(index, home, population, &tenants);
+            }
+        }
+        tenants
+    }
+
+    fn refuse_population(
+        &mut self,
+        client: usize,
+        home: &TenantSettings,
+        population: &TenantId,
+        known: &[TenantSettings],
+    ) {
+        let mut place = super::document::place![
+            "customers",
+            home.id.customer(),
+            "environments",
+            home.id.environment(),
+            "clients"
+        ];
+        place.push(client.into());
+        let names: Vec<&str> = known.iter().filter_map(|tenant| tenant.id.population()).collect();
+        let message = format!("there is no population `{}`", population.population().unwrap_or_default());
+        let help = match names.as_slice() {
+            [] => "no event source of this environment has one".to_owned(),
+            names => format!("its event sources have: {}", names.join(", ")),
+        };
+        self.refuse(&below(&place, "population"), &message, &help);
+    }
+}

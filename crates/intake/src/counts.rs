@@ -1,0 +1,54 @@
+//! What came of events, counted since the start.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use model::{SourceName, TenantId};
+
+/// How often something came of the events of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Of which source.
+    pub source: SourceName,
+    /// `applied`, `ignored`, `held`, `dead`, `later`, `duplicate`, `stored` or `rejected`.
+    pub outcome: &'static str,
+    /// Of what is rejected or ignored, where it is one of a few: which.
+    pub reason: &'static str,
+    /// How often.
+    pub number: u64,
+}
+
+type Key = (TenantId, SourceName, &'static str, &'static str);
+
+/// Counts by source, outcome and reason.
+#[derive(Debug, Default)]
+pub(crate) struct Counts(Mutex<BTreeMap<Key, u64>>);
+
+impl Counts {
+    pub(crate) fn add(
+        &self,
+        tenant: &TenantId,
+        source: &SourceName,
+        outcome: &'static str,
+        reason: &'static str,
+    ) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry((tenant.clone(), source.clone(), outcome, reason)).or_default() += 1;
+    }
+
+    pub(crate) fn all(&self) -> Vec<Count> {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = |((tenant, source, outcome, reason), number): (&Key, &u64)| Count {
+            tenant: tenant.clone(),
+            source: source.clone(),
+            outcome,
+            reason,
+            number: *number,
+        };
+        counts.iter().map(count).collect()
+    }
+}

@@ -1,0 +1,154 @@
+//! Everything the event doors need, and what runs beside them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use ipnet::IpNet;
+use model::{Clock, Ids, SourceName, TenantId};
+use provisioning::Provisioner;
+use store::{Directory, Inbox, Store, StoreError};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::JoinHandle,
+};
+
+use crate::{Count, Source, counts::Counts, turns::Turns, worker::Running};
+
+/// How many deliveries are read and applied at once, of all sources. What is beyond is 503: its source sends it again. One
+/// costs about 300 KiB at most while it is read.
+const AT_ONCE: usize = 512;
+
+/// What holds for every delivery.
+#[derive(Clone, Debug, Default)]
+pub struct IntakeSettings {
+    /// The proxies whose word on where a caller is counts.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether an org is a simulated one.
+    pub simulated: bool,
+}
+
+/// The event doors. One for all workers of the server.
+pub struct Intake {
+    /// What is done in Salesforce and remembered of identities.
+    pub provisioner: Provisioner,
+    /// What is known of identities.
+    pub directory: Arc<dyn Directory>,
+    /// What is known of events.
+    pub inbox: Arc<dyn Inbox>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where new names come from.
+    pub ids: Ids,
+    /// What holds for every delivery.
+    pub settings: IntakeSettings,
+    pub(crate) stored: Notify,
+    pub(crate) turns: Turns,
+    pub(crate) running: Running,
+    pub(crate) places: Semaphore,
+    counts: Counts,
+    sources: ArcSwap<Sources>,
+    /// What the sources do of themselves; replaced with them.
+    beside: Mutex<Vec<JoinHandle<()>>>,
+}
+
+type Sources = HashMap<(TenantId, SourceName), Arc<Source>>;
+
+impl Intake {
+    /// Puts the doors together. Nothing runs before [`Intake::start`].
+    #[must_use]
+    pub fn new(
+        provisioner: Provisioner,
+        store: &Arc<dyn Store>,
+        sources: Vec<Source>,
+        settings: IntakeSettings,
+        clock: Clock,
+        ids: Ids,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            provisioner,
+            directory: Arc::clone(store) as Arc<dyn Directory>,
+            inbox: Arc::clone(store) as Arc<dyn Inbox>,
+            clock,
+            ids,
+            settings,
+            stored: Notify::new(),
+            turns: Turns::default(),
+            running: Running::default(),
+            places: Semaphore::new(AT_ONCE),
+            counts: Counts::default(),
+            sources: ArcSwap::from_pointee(by_name(sources)),
+            beside: Mutex::default(),
+        })
+    }
+
+    /// Begins to apply what is stored, and what the sources do of themselves. Call it once, before the first delivery.
+    ///
+    /// # Errors
+    ///
+    /// What the store says.
+    pub async fn start(self: &Arc<Self>) -> Result<JoinHandle<()>, StoreError> {
+        let forgotten = self.inbox.forget_in_flight(self.clock.now()).await?;
+        if forgotten > 0 {
+            tracing::info!(
+                events = forgotten,
+                "events were in flight when Gangway stopped: their sources send them again"
+            );
+        }
+        self.run_sources();
+        Ok(tokio::spawn(Arc::clone(self).work()))
+    }
+
+    /// Takes other sources: a new configuration. Deliveries under way end with what they began with.
+    pub fn replace_sources(self: &Arc<Self>, sources: Vec<Source>) {
+        self.sources.store(Arc::new(by_name(sources)));
+        self.run_sources();
+        self.stored.notify_one();
+    }
+
+    /// Ends what the sources do of themselves.
+    pub fn stop(&self) {
+        for task in self.beside.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+    }
+
+    /// What came of events since the start.
+    #[must_use]
+    pub fn counts(&self) -> Vec<Count> {
+        self.counts.all()
+    }
+
+    /// Counts something that came of a source's events.
+    pub fn count(&self, source: &Source, outcome: &'static str, reason: &'static str) {
+        self.counts.add(&source.tenant, &source.name, outcome, reason);
+    }
+
+    /// The source of this name.
+    #[must_use]
+    pub fn source(&self, tenant: &TenantId, name: &SourceName) -> Option<Arc<Source>> {
+        self.sources.load().get(&(tenant.clone(), name.clone())).cloned()
+    }
+
+    /// All sources.
+    #[must_use]
+    pub fn sources(&self) -> Vec<Arc<Source>> {
+        self.sources.load().values().cloned().collect()
+    }
+
+    fn run_sources(self: &Arc<Self>) {
+        self.stop();
+        let mut beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        for source in self.sources() {
+            let intake = Arc::clone(self);
+            beside.push(tokio::spawn(async move { source.kind.run(&intake, &source).await }));
+        }
+    }
+}
+
+fn by_name(sources: Vec<Source>) -> Sources {
+    let named = |source: Source| ((source.tenant.clone(), source.name.clone()), Arc::new(source));
+    sources.into_iter().map(named).collect()
+}

@@ -1,0 +1,155 @@
+//! Identities that come by events: each is one of the source's population, and its `externalId` is what the source calls it.
+
+use std::time::Duration;
+
+use model::{ClientName, ResourceId, ResourceKind, TenantId};
+use provisioning::{Answer, Caller, Operation, ProvisionError, Request, Warning};
+use scim_types::{Filter, Registry};
+use serde_json::Value;
+use store::{Query, StoreError, Window};
+
+use crate::{Intake, Outcome, Source};
+
+/// Salesforce's own statuses of what may work later: its limit, and everything that is not there.
+const PASSING: [u16; 2] = [429, 503];
+
+/// The population of a source, with what is done in it in the source's name.
+pub struct Population<'i> {
+    intake: &'i Intake,
+    tenant: TenantId,
+    client: ClientName,
+}
+
+impl<'i> Population<'i> {
+    /// `tenant` is where the identities are: the source's own population, or its tenant.
+    #[must_use]
+    pub fn new(intake: &'i Intake, source: &Source, tenant: &TenantId) -> Self {
+        let client = ClientName::new(source.name.as_str()).expect("a source's name is a name");
+        Self { intake, tenant: tenant.clone(), client }
+    }
+
+    /// The identity that the source calls so.
+    ///
+    /// # Errors
+    ///
+    /// What the store says.
+    pub async fn find(&self, external_id: &str) -> Result<Option<ResourceId>, StoreError> {
+        self.find_by("externalId", external_id).await
+    }
+
+    async fn find_by(&self, attribute: &str, value: &str) -> Result<Option<ResourceId>, StoreError> {
+        let text = format!("{attribute} eq {}", Value::from(value));
+        let Ok(filter) = Filter::parse(&text, Registry::standard().user()) else { return Ok(None) };
+        let query = Query {
+            kind: ResourceKind::User,
+            filter: Some(filter),
+            sort: None,
+            window: Window::Index { offset: 0, count: 1 },
+            with_members: false,
+        };
+        let page = self.intake.directory.find(&self.tenant, &query).await?;
+        Ok(page.resources.into_iter().next().map(|resource| resource.id))
+    }
+
+    /// The identity is this from now on: `body` is the whole SCIM User, with its `externalId` and a `userName` that only it has.
+    /// It is made where it is not there, unless it may not be.
+    pub async fn put(&self, external_id: &str, body: Value, may_create: bool) -> Outcome {
+        // Twice: it may come to be there between looking and making.
+        for _ in 0..2 {
+            let found = match self.find(external_id).await {
+                Ok(found) => found,
+                Err(error) => return Outcome::later(error.to_string()),
+            };
+            let Some(id) = found else {
+                if !may_create {
+                    return Outcome::Ignored("not-created");
+                }
+                match self.submit(None, Operation::Create(body.clone())).await {
+                    Err(ProvisionError::Taken { .. }) => {
+                        // One that is not recorded yet is found by its name alone.
+                        let name = body.get("userName").and_then(Value::as_str).unwrap_or_default();
+                        match self.find_by("userName", name).await {
+                            Ok(Some(id)) => return self.replace(id, body).await,
+                            Ok(None) => continue,
+                            Err(error) => return Outcome::later(error.to_string()),
+                        }
+                    }
+                    ended => return outcome(ended),
+                }
+            };
+            return self.replace(id, body).await;
+        }
+        Outcome::later("the identity is being made by another request")
+    }
+
+    /// The identity is gone at its source. `None`: nobody knows it here.
+    pub async fn delete(&self, external_id: &str) -> Option<Outcome> {
+        match self.find(external_id).await {
+            Ok(None) => None,
+            Ok(Some(id)) => match self.submit(Some(id), Operation::Delete).await {
+                Err(ProvisionError::NotFound { .. }) => None,
+                ended => Some(outcome(ended)),
+            },
+            Err(error) => Some(Outcome::later(error.to_string())),
+        }
+    }
+
+    /// Changes an identity by a SCIM `PatchOp`.
+    pub async fn patch(&self, id: ResourceId, body: Value) -> Outcome {
+        outcome(self.submit(Some(id), Operation::Patch(body)).await)
+    }
+
+    async fn replace(&self, id: ResourceId, body: Value) -> Outcome {
+        outcome(self.submit(Some(id), Operation::Replace(body)).await)
+    }
+
+    async fn submit(&self, id: Option<ResourceId>, operation: Operation) -> Result<Answer, ProvisionError> {
+        let caller = Caller { tenant: self.tenant.clone(), client: self.client.clone() };
+        let request = Request {
+            kind: ResourceKind::User,
+            id: id.map(|id| id.to_string()),
+            operation,
+            if_match: None,
+            respond_async: false,
+        };
+        self.intake.provisioner.submit(&caller, request).await
+    }
+}
+
+/// What an answer of provisioning means to an event: whether it may work later, or never will as it is.
+pub fn outcome(ended: Result<Answer, ProvisionError>) -> Outcome {
+    match ended {
+        Ok(Answer::Created(written) | Answer::Updated(written)) => applied_with(&written.warnings),
+        Ok(Answer::Deleted | Answer::Accepted { .. }) => Outcome::applied(),
+        Err(error) => refused(&error),
+    }
+}
+
+fn applied_with(warnings: &[Warning]) -> Outcome {
+    let codes: Vec<&str> = warnings.iter().map(|warning| warning.code.as_str()).collect();
+    if codes.is_empty() { Outcome::applied() } else { Outcome::noted(codes.join(", ")) }
+}
+
+/// What an error of provisioning means to an event.
+pub fn refused(error: &ProvisionError) -> Outcome {
+    let later = |retry_after: &Duration| Outcome::Later { why: error.to_string(), retry_after: *retry_after };
+    match error {
+        ProvisionError::Busy { retry_after, .. }
+        | ProvisionError::RollingForward { retry_after, .. }
+        | ProvisionError::WillBeDone { retry_after, .. } => later(retry_after),
+        // A person will correct these, and then the event is still good.
+        ProvisionError::Store(_)
+        | ProvisionError::Misconfigured(_)
+        | ProvisionError::VersionMismatch { .. } => later(&Duration::from_secs(60)),
+        // What is kept is tried again by itself.
+        ProvisionError::Partly { .. } | ProvisionError::NotAllGranted { .. } => {
+            Outcome::noted(error.to_string())
+        }
+        ProvisionError::Refused { .. }
+            if error.refusal_rule().is_some_and(|(status, ..)| PASSING.contains(&status)) =>
+        {
+            later(&Duration::from_secs(30))
+        }
+        _ => Outcome::Dead(error.to_string()),
+    }
+}

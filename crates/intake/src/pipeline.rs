@@ -1,0 +1,211 @@
+//! The way of one event: received, in its order, applied, settled.
+//!
+//! ```text
+//! receive ─► known: acknowledged, nothing done
+//!    │
+//!    ├─ sync ───► turn of its subject ─► out of date? ─► apply ─► settle ──► acknowledged
+//!    │                                                      └──► release ─► 503: its source sends it again
+//!    └─ stored ─► acknowledged ─► worker.rs: the same, until it is settled
+//! ```
+//!
+//! Never is an event acknowledged that is neither applied nor durable, and never is one refused that can never be applied: its
+//! source would send it for a day, and then it would be lost. Such a one is settled as dead, where a person finds it.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use model::Timestamp;
+use store::{EventKey, EventState, NewEvent, Received, Settled, StoreError, SubjectClock};
+
+use crate::{Acknowledge, Event, Intake, Order, Outcome, Refusal, Source};
+
+/// When a source that is not told otherwise may send again.
+const AGAIN: Duration = Duration::from_secs(3);
+
+/// What was learnt of an event before it was applied.
+enum Standing {
+    Current,
+    OutOfDate(&'static str),
+}
+
+impl Intake {
+    /// Takes an event of a source in: when this is `Ok`, it may be acknowledged.
+    pub(crate) async fn take(self: &Arc<Self>, source: &Arc<Source>, event: Event) -> Result<(), Refusal> {
+        let stored = source.acknowledge == Acknowledge::Stored;
+        let new = NewEvent {
+            key: key(source, &event),
+            same_as: event.same_as.clone(),
+            subject: event.subject.clone(),
+            kind: event.kind.clone(),
+            happened: event.happened,
+            payload: serde_json::to_value(&event)
+                .map_err(|error| Refusal::InvalidRequest(format!("the event cannot be kept: {error}")))?,
+            stored,
+            at: self.clock.now(),
+        };
+        match self.inbox.receive(new).await {
+            Err(error) => Err(unavailable(&error)),
+            Ok(Received::Known(_)) => {
+                self.count(source, "duplicate", "");
+                Ok(())
+            }
+            Ok(Received::InFlight) => Err(Refusal::InFlight),
+            Ok(Received::New) if stored => {
+                self.count(source, "stored", "");
+                self.stored.notify_one();
+                Ok(())
+            }
+            Ok(Received::New) => self.apply_now(source, event).await,
+        }
+    }
+
+    /// Applies an event whose source waits. A source that hangs up, or for which it takes too long, stops nothing.
+    async fn apply_now(self: &Arc<Self>, source: &Arc<Source>, event: Event) -> Result<(), Refusal> {
+        let key = key(source, &event);
+        let work = tokio::spawn({
+            let (intake, source) = (Arc::clone(self), Arc::clone(source));
+            async move { intake.apply(&source, &event, false).await }
+        });
+        let (done, heard) = tokio::sync::oneshot::channel();
+        let intake = Arc::clone(self);
+        tokio::spawn(async move {
+            let outcome = work.await.unwrap_or_else(|error| {
+                tracing::error!(%error, "an event could not be applied");
+                Outcome::later("Gangway failed at it")
+            });
+            let ended = intake.end(&key, outcome).await;
+            // Nobody may be there any more to hear it.
+            let _ = done.send(ended);
+        });
+        match tokio::time::timeout(source.answer_within, heard).await {
+            Ok(Ok(ended)) => ended,
+            _ => Err(Refusal::Unavailable { why: "it takes longer than usual".into(), retry_after: AGAIN }),
+        }
+    }
+
+    /// Ends an event in flight.
+    async fn end(&self, key: &EventKey, outcome: Outcome) -> Result<(), Refusal> {
+        if let Outcome::Later { why, retry_after } = outcome {
+            if let Err(error) = self.inbox.release(key, &why, self.clock.now()).await {
+                tracing::error!(%error, "an event that was not applied could not be given back");
+            }
+            return Err(Refusal::Unavailable { why, retry_after });
+        }
+        Ok(())
+    }
+
+    /// Applies an event at its turn and settles it, unless it cannot be applied now.
+    pub(crate) async fn apply(
+        self: &Arc<Self>,
+        source: &Arc<Source>,
+        event: &Event,
+        approved: bool,
+    ) -> Outcome {
+        let started = self.clock.now();
+        let turn = self.turns.of(&(source.tenant.clone(), source.name.clone(), event.subject.clone()));
+        let _turn = turn.lock().await;
+        let outcome = match self.standing(source, event).await {
+            Err(error) => Outcome::later(error.to_string()),
+            Ok(Standing::OutOfDate(why)) => Outcome::Ignored(why),
+            Ok(Standing::Current) => source.kind.apply(self, source, event, approved).await,
+        };
+        let outcome = match self.settle(source, event, &outcome).await {
+            Ok(()) => outcome,
+            // It was done and is not known to be: doing it again comes to the same.
+            Err(error) => Outcome::later(error.to_string()),
+        };
+        self.tell(source, event, &outcome, started);
+        outcome
+    }
+
+    /// Whether an event is out of date by what is known of its subject.
+    async fn standing(&self, source: &Source, event: &Event) -> Result<Standing, StoreError> {
+        if event.order == Order::Alone {
+            return Ok(Standing::Current);
+        }
+        let Some(known) = self.inbox.subject(&source.tenant, &source.name, &event.subject).await? else {
+            return Ok(Standing::Current);
+        };
+        let older = match (event.version, known.version) {
+            (Some(version), Some(newest)) => version < newest,
+            _ => event.happened < known.happened,
+        };
+        Ok(match event.order {
+            _ if known.deleted.is_some_and(|deleted| event.happened <= deleted) => {
+                Standing::OutOfDate("stale-after-delete")
+            }
+            Order::Values if older => Standing::OutOfDate("stale"),
+            _ => Standing::Current,
+        })
+    }
+
+    async fn settle(&self, source: &Source, event: &Event, outcome: &Outcome) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let clock = |deleted| SubjectClock {
+            subject: event.subject.clone(),
+            happened: event.happened,
+            version: event.version,
+            deleted,
+        };
+        let own = |deleted| if event.order == Order::Alone { Vec::new() } else { vec![clock(deleted)] };
+        let (state, reason, clocks) = match outcome {
+            Outcome::Later { .. } => return Ok(()),
+            Outcome::Applied { note, clocks } => {
+                let deleted = (event.order == Order::Delete).then_some(event.happened);
+                let clocks = clocks.iter().cloned().chain(own(deleted)).collect();
+                (EventState::Applied, note.clone(), clocks)
+            }
+            Outcome::Gone(what) => (EventState::Ignored, Some(what.clone()), own(Some(event.happened))),
+            Outcome::Ignored(why) => (EventState::Ignored, Some((*why).to_owned()), Vec::new()),
+            Outcome::Held(why) => (EventState::Held, Some(why.clone()), Vec::new()),
+            Outcome::Dead(why) => (EventState::Dead, Some(why.clone()), Vec::new()),
+        };
+        self.inbox.settle(&key(source, event), Settled { state, reason, clocks, at: now }).await
+    }
+
+    /// Counts an outcome, and writes it to the log without what the event says of anybody.
+    fn tell(&self, source: &Source, event: &Event, outcome: &Outcome, started: Timestamp) {
+        let (word, reason) = match outcome {
+            Outcome::Applied { .. } => ("applied", ""),
+            Outcome::Ignored(why) => ("ignored", *why),
+            Outcome::Gone(_) => ("ignored", "gone"),
+            Outcome::Held(_) => ("held", ""),
+            Outcome::Dead(_) => ("dead", ""),
+            Outcome::Later { .. } => ("later", ""),
+        };
+        self.count(source, word, reason);
+        let took = self.clock.now().duration_since(started).as_millis();
+        let subject = subject_hash(&event.subject);
+        let (tenant, name) = (&source.tenant, &source.name);
+        match outcome {
+            // Salesforce's words may quote a value: they are in the list of events, not in the log.
+            Outcome::Dead(_) | Outcome::Held(_) => tracing::warn!(
+                %tenant, source = %name, jti = event.jti, event = event.kind, subject, outcome = word, took,
+                "an event needs a person: see `gangway events list`"
+            ),
+            _ => tracing::info!(
+                %tenant, source = %name, jti = event.jti, event = event.kind, subject, outcome = word, reason, took,
+                "event"
+            ),
+        }
+    }
+}
+
+fn key(source: &Source, event: &Event) -> EventKey {
+    EventKey { tenant: source.tenant.clone(), source: source.name.clone(), jti: event.jti.clone() }
+}
+
+fn unavailable(error: &StoreError) -> Refusal {
+    tracing::error!(%error, "an event could not be taken in");
+    Refusal::Unavailable { why: "Gangway's store cannot be written".into(), retry_after: AGAIN }
+}
+
+/// Tells subjects apart in the log without saying who they are.
+fn subject_hash(subject: &str) -> String {
+    let hash = digest(&SHA256, subject.as_bytes());
+    hash.as_ref()[..6].iter().fold(String::new(), |mut text, byte| {
+        use std::fmt::Write;
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

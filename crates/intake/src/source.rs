@@ -1,0 +1,192 @@
+//! A source as data, and what tells one kind of source from another.
+
+use std::{fmt, net::IpAddr, time::Duration};
+
+use actix_web::{HttpRequest, HttpResponse, http::header::HeaderMap};
+use async_trait::async_trait;
+use model::{SourceName, TenantId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::SubjectClock;
+
+use crate::{Intake, Refusal};
+
+/// How long a source waits for an answer when its events are applied before they are acknowledged. Akamai's own time-out is
+/// not documented; this leaves room below the 10 s that senders commonly have.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+
+/// A source of events, as configured.
+#[derive(Debug)]
+pub struct Source {
+    /// Whose door it comes through. Its identities may be in a population of their own.
+    pub tenant: TenantId,
+    /// What it is called, also in its URL.
+    pub name: SourceName,
+    /// When an event is acknowledged.
+    pub acknowledge: Acknowledge,
+    /// How long its caller waits at most, where events are applied first.
+    pub answer_within: Duration,
+    /// What it is.
+    pub kind: Box<dyn Kind>,
+}
+
+/// When an event is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Acknowledge {
+    /// When Salesforce has accepted what it asks for; until then its source keeps it and sends it again.
+    #[default]
+    Sync,
+    /// When it is durable here; Gangway tries until it is applied.
+    Stored,
+}
+
+/// What is different from one kind of source to another.
+#[async_trait]
+pub trait Kind: Send + Sync + fmt::Debug {
+    /// The media types of its deliveries, in lower case.
+    fn media_types(&self) -> &[&str];
+
+    /// Authenticates a delivery and reads the events in it. Nothing is written here, and what has to be asked of the source
+    /// about an event is asked when that is applied.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]; nothing of the delivery is kept.
+    async fn read(
+        &self,
+        intake: &Intake,
+        source: &Source,
+        delivery: &Delivery<'_>,
+    ) -> Result<Vec<Event>, Refusal>;
+
+    /// Does what an event asks for. Its subject's other events wait meanwhile, and it is known not to be out of date. It may be
+    /// called again for the same event, after a crash or [`Outcome::Later`]: doing it twice comes to the same.
+    async fn apply(&self, intake: &Intake, source: &Source, event: &Event, approved: bool) -> Outcome;
+
+    /// Answers other requests below the source's address, such as one for an access token. `None`: there is nothing there.
+    async fn serve(
+        &self,
+        _intake: &Intake,
+        _rest: &[&str],
+        _request: &HttpRequest,
+        _body: &[u8],
+    ) -> Option<HttpResponse> {
+        None
+    }
+
+    /// What it does of itself, such as polling. It is stopped by dropping it.
+    async fn run(&self, _intake: &Intake, _source: &Source) {}
+}
+
+/// What came to a source's address.
+pub struct Delivery<'d> {
+    /// Its headers.
+    pub headers: &'d HeaderMap,
+    /// Where it comes from: the nearest address that is no proxy of ours.
+    pub address: IpAddr,
+    /// The body.
+    pub body: &'d [u8],
+    /// When.
+    pub now: Timestamp,
+}
+
+impl Delivery<'_> {
+    /// The token of `Authorization: Bearer`.
+    #[must_use]
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.authorization()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// `Authorization`, as it was sent.
+    #[must_use]
+    pub fn authorization(&self) -> Option<&str> {
+        self.headers.get("authorization")?.to_str().ok()
+    }
+}
+
+/// One thing that has happened, in the words of its source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// What the source calls it. Where one delivery has several events, each has its own.
+    pub jti: String,
+    /// What else tells that it is the same event, though it comes under another `jti`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<String>,
+    /// What it is about. Events of one subject are applied one after the other.
+    pub subject: String,
+    /// What has happened, such as `entityUpdated`; for lists and counts.
+    pub kind: String,
+    /// When it happened, by the source's clock.
+    pub happened: Timestamp,
+    /// The subject's version after it, where the source counts them. It then counts instead of the time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
+    /// How it stands to other events of its subject.
+    pub order: Order,
+    /// The rest of it, as its kind of source reads it.
+    pub body: Value,
+}
+
+/// How an event stands to other events of its subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// It carries values: after a newer one, and after the subject was deleted, it is out of date.
+    Values,
+    /// It only says that something is new, and what is current is fetched: it is out of date only when the subject was deleted
+    /// since.
+    Notice,
+    /// The subject is deleted: what happened before is out of date.
+    Delete,
+    /// It stands for itself, whatever else has happened.
+    Alone,
+}
+
+/// What came of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done, or was already.
+    Applied {
+        /// What is worth knowing about it. No personal data.
+        note: Option<String>,
+        /// What is known of parts of its subject from now on; the subject itself is seen to.
+        clocks: Vec<SubjectClock>,
+    },
+    /// There is nothing to do. Why, as one of few words, such as `unmapped`: they are counted.
+    Ignored(&'static str),
+    /// The source does not have the subject any more: what happened before now is out of date. What was done about it.
+    Gone(String),
+    /// A person has to approve it. Why.
+    Held(String),
+    /// It can never be applied as it is. Why, in Salesforce's words where they are its own.
+    Dead(String),
+    /// Not now.
+    Later {
+        /// Why.
+        why: String,
+        /// When it may work.
+        retry_after: Duration,
+    },
+}
+
+impl Outcome {
+    /// It is done, and there is nothing to say about it.
+    #[must_use]
+    pub fn applied() -> Self {
+        Self::Applied { note: None, clocks: Vec::new() }
+    }
+
+    /// It is done, with a note.
+    #[must_use]
+    pub fn noted(note: impl Into<String>) -> Self {
+        Self::Applied { note: Some(note.into()), clocks: Vec::new() }
+    }
+
+    /// Not now, but soon.
+    #[must_use]
+    pub fn later(why: impl Into<String>) -> Self {
+        Self::Later { why: why.into(), retry_after: Duration::from_secs(3) }
+    }
+}

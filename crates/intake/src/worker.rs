@@ -1,0 +1,146 @@
+//! Applies what is stored, and tries again what could not be applied.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::SignedDuration;
+use model::Timestamp;
+use store::{EventKey, EventState, Settled, StoredEvent};
+use tokio::sync::Semaphore;
+
+use crate::{Event, Intake, Outcome};
+
+/// How often it is looked for what is due, when nothing new comes in.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many events are applied at once. Each waits for a call most of the time, and the dispatcher puts them together.
+const AT_ONCE: u32 = 64;
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(10);
+/// An event that could not be applied for so long is dead: Salesforce has been away for longer than any outage, or something
+/// is wrong that nobody has seen.
+const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How often old events are forgotten.
+const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// How long the outcome of an event is kept: Akamai may send one again for 10 days.
+pub const KEEP_EVENTS: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long it is remembered that a subject was deleted.
+pub const KEEP_TOMBSTONES: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// What is being applied here.
+#[derive(Debug, Default)]
+pub(crate) struct Running(Mutex<HashSet<EventKey>>);
+
+impl Running {
+    fn begin(&self, key: &EventKey) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone())
+    }
+
+    fn end(&self, key: &EventKey) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+impl Intake {
+    /// Applies stored events when they are due, for ever.
+    pub(crate) async fn work(self: Arc<Self>) {
+        let places = Arc::new(Semaphore::new(AT_ONCE as usize));
+        let mut pruned = Timestamp::UNIX_EPOCH;
+        loop {
+            // Those that are being applied are among them, and there are never more of those.
+            match self.inbox.due_events(self.clock.now(), 2 * AT_ONCE).await {
+                Ok(due) => {
+                    for event in due {
+                        self.begin(event, &places).await;
+                    }
+                }
+                Err(error) => tracing::error!(%error, "stored events could not be read"),
+            }
+            let now = self.clock.now();
+            if now.duration_since(pruned) >= PRUNE_EVERY {
+                pruned = now;
+                self.prune(now).await;
+            }
+            let _ = tokio::time::timeout(LOOK_EVERY, self.stored.notified()).await;
+        }
+    }
+
+    async fn begin(self: &Arc<Self>, event: StoredEvent, places: &Arc<Semaphore>) {
+        if !self.running.begin(&event.key) {
+            return;
+        }
+        let place = Arc::clone(places).acquire_owned().await;
+        let intake = Arc::clone(self);
+        tokio::spawn(async move {
+            let key = event.key.clone();
+            let work = tokio::spawn({
+                let intake = Arc::clone(&intake);
+                async move { intake.attempt(event).await }
+            });
+            if let Err(error) = work.await {
+                tracing::error!(%error, "an event could not be applied");
+                let due = intake.clock.now() + LONGEST_PAUSE;
+                intake.put_off(&key, "Gangway failed at it", due).await;
+            }
+            intake.running.end(&key);
+            drop(place);
+            // There may be another of its subject.
+            intake.stored.notify_one();
+        });
+    }
+
+    /// Tries a stored event once.
+    async fn attempt(self: &Arc<Self>, stored: StoredEvent) {
+        let Some(source) = self.source(&stored.key.tenant, &stored.key.source) else {
+            let due = self.clock.now() + LONGEST_PAUSE;
+            return self.put_off(&stored.key, "its source is not configured any more", due).await;
+        };
+        let read = stored.payload.clone().map(serde_json::from_value::<Event>);
+        let Some(Ok(event)) = read else {
+            let why = "it was stored by another version of Gangway and cannot be read";
+            return self.give_up(&stored.key, why).await;
+        };
+        if let Outcome::Later { why, .. } = self.apply(&source, &event, stored.approved).await {
+            let now = self.clock.now();
+            if now.duration_since(stored.received) >= GIVE_UP_AFTER && !stored.approved {
+                return self.give_up(&stored.key, &why).await;
+            }
+            self.put_off(&stored.key, &why, now + self.pause(stored.attempts)).await;
+        }
+    }
+
+    /// The pause after so many attempts in vain: doubled each time, with full jitter in its second half.
+    fn pause(&self, attempts: u32) -> SignedDuration {
+        let longest = SignedDuration::from_secs(1 << attempts.min(12)).min(LONGEST_PAUSE);
+        longest / 2 + SignedDuration::from_secs_f64(longest.as_secs_f64() / 2.0 * self.ids.jitter())
+    }
+
+    async fn put_off(&self, key: &EventKey, why: &str, due: Timestamp) {
+        if let Err(error) = self.inbox.postpone(key, why, due).await {
+            tracing::error!(%error, "a stored event could not be put off");
+        }
+    }
+
+    async fn give_up(&self, key: &EventKey, why: &str) {
+        let settled = Settled {
+            state: EventState::Dead,
+            reason: Some(why.to_owned()),
+            clocks: Vec::new(),
+            at: self.clock.now(),
+        };
+        match self.inbox.settle(key, settled).await {
+            Ok(()) => {
+                tracing::warn!(jti = key.jti, source = %key.source, "an event is given up: see `gangway events list`")
+            }
+            Err(error) => tracing::error!(%error, "a stored event could not be given up"),
+        }
+    }
+
+    async fn prune(&self, now: Timestamp) {
+        if let Err(error) = self.inbox.prune_events(now - KEEP_EVENTS, now - KEEP_TOMBSTONES).await {
+            tracing::error!(%error, "old events could not be forgotten");
+        }
+    }
+}

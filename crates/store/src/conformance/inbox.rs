@@ -1,0 +1,182 @@
+//! The Inbox.
+
+use model::SourceName;
+
+use super::*;
+use crate::{EventFilter, EventKey, EventState, NewEvent, Received, Settled, StoredEvent, SubjectClock};
+
+suite![
+    an_event_is_applied_once,
+    an_event_under_another_name_is_the_same,
+    what_is_refused_may_come_again,
+    what_was_in_flight_at_a_crash_may_come_again,
+    stored_events_of_a_subject_come_one_after_the_other,
+    what_is_known_of_a_subject_only_moves_forward,
+    the_dead_are_tried_again_or_dismissed,
+    old_events_are_forgotten_and_dead_ones_are_not,
+    events_of_other_tenants_and_sources_are_others,
+];
+
+fn key(world: &World<'_>, jti: &str) -> EventKey {
+    let source = SourceName::new("akamai").expect("a source");
+    EventKey { tenant: world.tenant.clone(), source, jti: jti.to_owned() }
+}
+
+fn event(world: &World<'_>, jti: &str) -> NewEvent {
+    NewEvent {
+        key: key(world, jti),
+        same_as: None,
+        subject: "noor".to_owned(),
+        kind: "entityUpdated".to_owned(),
+        happened: at(0),
+        payload: json!({ "sub": "noor" }),
+        stored: false,
+        at: at(1),
+    }
+}
+
+fn stored(world: &World<'_>, jti: &str, subject: &str) -> NewEvent {
+    NewEvent { stored: true, subject: subject.to_owned(), ..event(world, jti) }
+}
+
+fn end(state: EventState) -> Settled {
+    Settled { state, reason: Some("why".to_owned()), clocks: Vec::new(), at: at(5) }
+}
+
+async fn found(world: &World<'_>, jti: &str) -> Option<StoredEvent> {
+    let filter = EventFilter { jti: Some(jti.to_owned()), limit: 2, ..EventFilter::default() };
+    let mut events = ok(world.store.events(&filter).await);
+    assert!(events.len() < 2, "{events:?}");
+    events.pop()
+}
+
+async fn due(world: &World<'_>, second: i64) -> Vec<String> {
+    let events = ok(world.store.due_events(at(second), 10).await);
+    events.into_iter().map(|event| event.key.jti).collect()
+}
+
+async fn an_event_is_applied_once(world: &World<'_>) {
+    let receive = async || ok(world.store.receive(event(world, "a")).await);
+    assert_eq!(receive().await, Received::New);
+    assert_eq!(receive().await, Received::InFlight);
+    ok(world.store.settle(&key(world, "a"), end(EventState::Applied)).await);
+    assert_eq!(receive().await, Received::Known(EventState::Applied));
+    let event = found(world, "a").await.expect("it can be looked up");
+    assert_eq!((event.state, event.reason.as_deref()), (EventState::Applied, Some("why")));
+    assert_eq!((event.payload, event.settled), (None, Some(at(5))), "what was applied is not kept");
+    // An outcome is for good.
+    ok(world.store.settle(&key(world, "a"), end(EventState::Dead)).await);
+    assert_eq!(receive().await, Received::Known(EventState::Applied));
+}
+
+async fn an_event_under_another_name_is_the_same(world: &World<'_>) {
+    let named = |jti: &str| NewEvent { same_as: Some("e1".to_owned()), ..event(world, jti) };
+    assert_eq!(ok(world.store.receive(named("a")).await), Received::New);
+    assert_eq!(ok(world.store.receive(named("b")).await), Received::InFlight);
+    ok(world.store.settle(&key(world, "a"), end(EventState::Ignored)).await);
+    assert_eq!(ok(world.store.receive(named("b")).await), Received::Known(EventState::Ignored));
+    assert_eq!(found(world, "b").await, None);
+}
+
+async fn what_is_refused_may_come_again(world: &World<'_>) {
+    let receive = async || ok(world.store.receive(event(world, "a")).await);
+    receive().await;
+    ok(world.store.release(&key(world, "a"), "the org is away", at(2)).await);
+    let refused = found(world, "a").await.expect("its refusal can be looked up");
+    assert_eq!((refused.state, refused.attempts), (EventState::Refused, 1));
+    assert_eq!(receive().await, Received::New);
+    ok(world.store.settle(&key(world, "a"), end(EventState::Applied)).await);
+    ok(world.store.release(&key(world, "a"), "too late", at(3)).await);
+    assert_eq!(receive().await, Received::Known(EventState::Applied));
+}
+
+async fn what_was_in_flight_at_a_crash_may_come_again(world: &World<'_>) {
+    ok(world.store.receive(event(world, "a")).await);
+    ok(world.store.receive(stored(world, "b", "ada")).await);
+    assert_eq!(ok(world.store.forget_in_flight(at(2)).await), 1);
+    assert_eq!(ok(world.store.receive(event(world, "a")).await), Received::New);
+    assert_eq!(ok(world.store.receive(stored(world, "b", "ada")).await), Received::Known(EventState::Stored));
+}
+
+async fn stored_events_of_a_subject_come_one_after_the_other(world: &World<'_>) {
+    for (jti, subject) in [("a", "noor"), ("b", "noor"), ("c", "ada")] {
+        ok(world.store.receive(stored(world, jti, subject)).await);
+    }
+    assert_eq!(due(world, 0).await, [""; 0], "none is due before it came");
+    assert_eq!(due(world, 1).await, ["a", "c"]);
+    ok(world.store.postpone(&key(world, "a"), "the org is away", at(60)).await);
+    assert_eq!(due(world, 2).await, ["c"], "the second of a subject waits for the first");
+    assert_eq!(found(world, "a").await.map(|event| (event.attempts, event.due)), Some((1, Some(at(60)))));
+    ok(world.store.settle(&key(world, "a"), end(EventState::Applied)).await);
+    assert_eq!(due(world, 2).await, ["b", "c"]);
+    let payload = ok(world.store.due_events(at(2), 1).await).remove(0).payload;
+    assert_eq!(payload, Some(json!({ "sub": "noor" })));
+}
+
+async fn what_is_known_of_a_subject_only_moves_forward(world: &World<'_>) {
+    let clock = |second, version, deleted: Option<i64>| SubjectClock {
+        subject: "noor".to_owned(),
+        happened: at(second),
+        version,
+        deleted: deleted.map(at),
+    };
+    let steps = [
+        (clock(10, None, None), clock(10, None, None)),
+        (clock(5, Some(3), None), clock(10, Some(3), None)),
+        (clock(20, Some(2), Some(20)), clock(20, Some(3), Some(20))),
+        (clock(30, None, None), clock(30, Some(3), Some(20))),
+    ];
+    for (index, (told, known)) in steps.into_iter().enumerate() {
+        let jti = index.to_string();
+        ok(world.store.receive(event(world, &jti)).await);
+        let settled = Settled { clocks: vec![told], ..end(EventState::Applied) };
+        ok(world.store.settle(&key(world, &jti), settled).await);
+        let source = key(world, "").source;
+        assert_eq!(ok(world.store.subject(&world.tenant, &source, "noor").await), Some(known));
+    }
+}
+
+async fn the_dead_are_tried_again_or_dismissed(world: &World<'_>) {
+    for (jti, state) in [("a", EventState::Dead), ("b", EventState::Held), ("c", EventState::Applied)] {
+        ok(world.store.receive(event(world, jti)).await);
+        ok(world.store.settle(&key(world, jti), end(state)).await);
+    }
+    assert!(ok(world.store.retry_event(&key(world, "a"), at(9)).await));
+    assert_eq!(due(world, 9).await, ["a"]);
+    assert!(ok(world.store.dismiss_event(&key(world, "b"), "known", at(9)).await));
+    assert_eq!(
+        found(world, "b").await.map(|event| (event.state, event.payload)),
+        Some((EventState::Dismissed, None))
+    );
+    for jti in ["b", "c", "d"] {
+        assert!(!ok(world.store.retry_event(&key(world, jti), at(9)).await), "{jti}");
+        assert!(!ok(world.store.dismiss_event(&key(world, jti), "known", at(9)).await), "{jti}");
+    }
+}
+
+async fn old_events_are_forgotten_and_dead_ones_are_not(world: &World<'_>) {
+    for (jti, state) in [("a", EventState::Applied), ("b", EventState::Dead)] {
+        ok(world.store.receive(event(world, jti)).await);
+        ok(world.store.settle(&key(world, jti), end(state)).await);
+    }
+    ok(world.store.receive(stored(world, "c", "ada")).await);
+    assert_eq!(ok(world.store.prune_events(at(5), at(5)).await), 0, "they were settled at 5");
+    assert_eq!(ok(world.store.prune_events(at(6), at(6)).await), 1);
+    assert_eq!(ok(world.store.receive(event(world, "a")).await), Received::New);
+    assert!(found(world, "b").await.is_some() && found(world, "c").await.is_some());
+}
+
+async fn events_of_other_tenants_and_sources_are_others(world: &World<'_>) {
+    ok(world.store.receive(event(world, "a")).await);
+    let tenant = tenant("other/prod");
+    let elsewhere = [
+        EventKey { tenant: tenant.clone(), ..key(world, "a") },
+        EventKey { source: SourceName::new("didomi").expect("a source"), ..key(world, "a") },
+    ];
+    for key in elsewhere {
+        let event = NewEvent { key, ..event(world, "a") };
+        assert_eq!(ok(world.store.receive(event).await), Received::New);
+    }
+    let filter = EventFilter { tenant: Some(tenant), limit: 9, ..EventFilter::default() };
+    assert_eq!(ok(world.store.events(&filter).await).len(), 1);
+}

@@ -1,0 +1,39 @@
+-- Events, and what is known of their subjects. An addition: version 4 can use the file.
+
+CREATE TABLE events (
+    number      INTEGER PRIMARY KEY,    -- the order in which they came
+    tenant      INTEGER NOT NULL REFERENCES tenants (tenant),
+    source      TEXT NOT NULL,
+    jti         TEXT NOT NULL,
+    same_as     TEXT,                   -- another name by which the same event is known
+    subject     TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    happened_ms INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    state       TEXT NOT NULL,          -- store::EventState
+    reason      TEXT,
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    due_ms      INTEGER,
+    settled_ms  INTEGER,
+    payload     TEXT,                   -- JSON, while somebody may need it
+    approved    INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE UNIQUE INDEX events_by_jti ON events (tenant, source, jti);
+CREATE INDEX events_same ON events (tenant, source, same_as) WHERE same_as IS NOT NULL;
+CREATE INDEX events_due ON events (due_ms) WHERE state = 'stored';
+CREATE INDEX events_waiting ON events (tenant, source, subject, number) WHERE state = 'stored';
+CREATE INDEX events_owed ON events (tenant, state, number) WHERE state NOT IN ('applied', 'ignored');
+CREATE INDEX events_settled ON events (settled_ms) WHERE settled_ms IS NOT NULL;
+
+CREATE TABLE subjects (
+    tenant      INTEGER NOT NULL REFERENCES tenants (tenant),
+    source      TEXT NOT NULL,
+    subject     TEXT NOT NULL,
+    happened_ms INTEGER NOT NULL,
+    version     INTEGER,
+    deleted_ms  INTEGER,
+    PRIMARY KEY (tenant, source, subject)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX subjects_deleted ON subjects (deleted_ms) WHERE deleted_ms IS NOT NULL;
