@@ -92,6 +92,7 @@ pub struct Gateway {
 pub(crate) struct Engine {
     store: SqliteStore,
     pub(crate) provisioner: Provisioner,
+    pub(crate) intake: Arc<Intake>,
     key: Key,
     vault: Arc<dyn TokenVault>,
     orgs: HashMap<OrgName, Org>,
@@ -114,15 +115,26 @@ impl Engine {
         let orgs = tenants::orgs(&config.orgs, &[], &HashMap::new(), &vault, &clock);
         let answer_within = config.server.answer_within;
         let provisioner = Provisioner::new(
-            shared,
+            Arc::clone(&shared),
             orgs.clone(),
             tenants::provisioned(&config.tenants),
             Settings { answer_within },
-            clock,
-            ids,
+            clock.clone(),
+            ids.clone(),
             Handle::current(),
         );
-        Ok(Self { store, provisioner, key, vault, orgs, answer_within })
+        let intake = Intake::new(
+            provisioner.clone(),
+            &shared,
+            sources::told(&config.tenants),
+            IntakeSettings {
+                trusted_proxies: config.server.trusted_proxies.clone(),
+                simulated: config.simulated(),
+            },
+            clock,
+            ids,
+        );
+        Ok(Self { store, provisioner, intake, key, vault, orgs, answer_within })
     }
 
     /// Takes up what the last run has left open: what was accepted earlier has its turn earlier.
@@ -169,8 +181,8 @@ pub async fn start(config: Config) -> Result<Gateway, StartError> {
 ///
 /// Outside a tokio runtime.
 pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gateway, StartError> {
-    let Engine { store, provisioner, key, vault, orgs, .. } =
-        Engine::open(&config, clock.clone(), ids.clone())?;
+    let Engine { store, provisioner, intake, key, vault, orgs, .. } =
+        Engine::open(&config, clock.clone(), ids)?;
     let directory: Arc<dyn Directory> = provisioner.directory();
     let door = Arc::new(Door::new(
         provisioner.clone(),
@@ -186,18 +198,6 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
         },
         clock.clone(),
     ));
-    let shared: Arc<dyn Store> = Arc::new(store.clone());
-    let intake = Intake::new(
-        provisioner.clone(),
-        &shared,
-        sources::told(&config.tenants),
-        IntakeSettings {
-            trusted_proxies: config.server.trusted_proxies.clone(),
-            simulated: config.simulated(),
-        },
-        clock.clone(),
-        ids,
-    );
     let health = Arc::new(Health {
         directory,
         intake: Arc::clone(&intake),
@@ -215,7 +215,7 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
             return Err(StartError::Listen { listen, source });
         }
     };
-    let operations = listen_to_operators(&config, &provisioner);
+    let operations = listen_to_operators(&config, &provisioner, &intake);
     let current = Mutex::new(Current { config, orgs });
     let caretaker = tokio::spawn(look_after(Arc::clone(&health)));
     let tasks = tokio::spawn({
@@ -255,8 +255,12 @@ async fn look_after(health: Arc<Health>) {
 }
 
 /// Lets commands reach this gateway. Without it they cannot, and say so; identity tools are served all the same.
-fn listen_to_operators(config: &Config, provisioner: &Provisioner) -> Option<OperationsSocket> {
-    let operations = Operations::new(provisioner.clone());
+fn listen_to_operators(
+    config: &Config,
+    provisioner: &Provisioner,
+    intake: &Arc<Intake>,
+) -> Option<OperationsSocket> {
+    let operations = Operations::new(provisioner.clone(), Arc::clone(intake));
     match OperationsSocket::serve(&config.store.database, operations) {
         Ok(socket) => Some(socket),
         Err(error) => {

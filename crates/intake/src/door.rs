@@ -7,15 +7,15 @@ use std::{
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
-use model::{Clock, Ids, SourceName, TenantId};
+use model::{Clock, Ids, SourceName, TenantId, Timestamp};
 use provisioning::Provisioner;
-use store::{Directory, Inbox, Store, StoreError};
+use store::{Directory, EventKey, Inbox, Store, StoreError};
 use tokio::{
     sync::{Notify, Semaphore},
     task::JoinHandle,
 };
 
-use crate::{Count, Source, counts::Counts, turns::Turns, worker::Running};
+use crate::{CaughtUp, Count, Source, counts::Counts, turns::Turns, worker::Running};
 
 /// How many deliveries are read and applied at once, of all sources. What is beyond is 503: its source sends it again. One
 /// costs about 300 KiB at most while it is read.
@@ -113,6 +113,43 @@ impl Intake {
         for task in self.beside.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }
+    }
+
+    /// A person has looked: a dead or held event is applied once more. `false`: it is neither.
+    ///
+    /// # Errors
+    ///
+    /// What the store says.
+    pub async fn retry(&self, key: &EventKey) -> Result<bool, StoreError> {
+        let was_owed = self.inbox.retry_event(key, self.clock.now()).await?;
+        self.stored.notify_one();
+        Ok(was_owed)
+    }
+
+    /// A person has looked: nothing is to be done for a dead or held event. `false`: it is neither.
+    ///
+    /// # Errors
+    ///
+    /// What the store says.
+    pub async fn dismiss(&self, key: &EventKey, reason: &str) -> Result<bool, StoreError> {
+        self.inbox.dismiss_event(key, reason, self.clock.now()).await
+    }
+
+    /// Asks a source for everything that is new since then, and applies it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence: why the source cannot be asked.
+    pub async fn catch_up(
+        &self,
+        tenant: &TenantId,
+        name: &SourceName,
+        since: Timestamp,
+    ) -> Result<CaughtUp, String> {
+        let source = self
+            .source(tenant, name)
+            .ok_or_else(|| format!("there is no event source {name} in {tenant}"))?;
+        source.kind.catch_up(self, &source, since).await
     }
 
     /// What came of events since the start.

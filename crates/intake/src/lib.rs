@@ -28,5 +28,5 @@ pub use counts::Count;
 pub use door::{Intake, IntakeSettings};
 pub use identity::{Population, outcome, refused};
 pub use routes::{BODY, configure};
-pub use source::{ANSWER_WITHIN, Acknowledge, Delivery, Event, Kind, Order, Outcome, Source};
+pub use source::{ANSWER_WITHIN, Acknowledge, CaughtUp, Delivery, Event, Kind, Order, Outcome, Source};
 pub use worker::{KEEP_EVENTS, KEEP_TOMBSTONES};

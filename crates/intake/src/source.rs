@@ -74,8 +74,35 @@ pub trait Kind: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Asks the source for everything that is new since then, and applies it: what was lost while Gangway was away for longer
+    /// than the source sends again, and the first load.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, also where this kind of source cannot be asked.
+    async fn catch_up(
+        &self,
+        _intake: &Intake,
+        _source: &Source,
+        _since: Timestamp,
+    ) -> Result<CaughtUp, String> {
+        Err("a source of this kind cannot be asked for what is new: let it send again".to_owned())
+    }
+
     /// What it does of itself, such as polling. It is stopped by dropping it.
     async fn run(&self, _intake: &Intake, _source: &Source) {}
+}
+
+/// What came of asking a source for what is new.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CaughtUp {
+    /// How many subjects the source named.
+    pub seen: u64,
+    /// How many of them were applied, those that were as they should be included.
+    pub applied: u64,
+    /// How many can never be applied as they are, or not now.
+    pub failed: u64,
 }
 
 /// What came to a source's address.

@@ -6,6 +6,7 @@ mod changes;
 mod check;
 mod connect;
 mod demo;
+mod events;
 mod explain;
 mod holds;
 mod identity;
@@ -73,6 +74,9 @@ enum Command {
     Resync(resync::Arguments),
     /// List what is owed later, also while a gateway runs.
     Tasks(tasks::Arguments),
+    /// What came of events, and what is to be done about them. Also while a gateway runs.
+    #[command(subcommand)]
+    Events(events::Command),
     /// Say where the value of a field comes from: rule, attribute, request. Also while a gateway runs.
     Explain(explain::Arguments),
     /// Who has what and why, and whether the trail of it is whole. Also while a gateway runs.
@@ -176,6 +180,7 @@ fn execute(line: CommandLine) -> Result<(), Failure> {
         Command::Adopt(arguments) => wait(resync::adopt(&arguments, output)),
         Command::Resync(arguments) => wait(resync::resync(&arguments, output)),
         Command::Tasks(arguments) => wait(tasks::run(&arguments, output)),
+        Command::Events(command) => wait(events::run(&command, output)),
         Command::Explain(arguments) => wait(explain::run(&arguments, output)),
         Command::Audit(command) => wait(audit::run(&command, output)),
         Command::Schema(arguments) => {

@@ -13,9 +13,13 @@ mod reach;
 mod request;
 mod socket;
 
+use std::sync::Arc;
+
 use futures::{StreamExt, stream};
+use intake::Intake;
 use model::{ClientName, HoldId, ResourceId, TenantId};
 use provisioning::{Answer, Caller, ProvisionError, Provisioner};
+use store::{EventKey, StoreError};
 
 pub(crate) use reach::{Reach, ReachError};
 pub(crate) use request::{Done, Planned, Refused, Reply, Request};
@@ -30,11 +34,12 @@ const PLANNED_AT_ONCE: usize = 16;
 #[derive(Clone)]
 pub(crate) struct Operations {
     provisioner: Provisioner,
+    intake: Arc<Intake>,
 }
 
 impl Operations {
-    pub(crate) fn new(provisioner: Provisioner) -> Self {
-        Self { provisioner }
+    pub(crate) fn new(provisioner: Provisioner, intake: Arc<Intake>) -> Self {
+        Self { provisioner, intake }
     }
 
     /// Does what is asked.
@@ -55,6 +60,14 @@ impl Operations {
                 decided(&hold, self.provisioner.decide_hold(&hold, &record).await)
             }
             Request::Dismiss { hold } => decided(&hold, self.provisioner.dismiss_hold(&hold).await),
+            Request::RetryEvent { event } => of_event(&event, self.intake.retry(&event).await),
+            Request::DismissEvent { event, reason } => {
+                of_event(&event, self.intake.dismiss(&event, &reason).await)
+            }
+            Request::CatchUp { tenant, source, since } => {
+                let caught_up = self.intake.catch_up(&tenant, &source, since).await;
+                caught_up.map(Reply::CaughtUp).map_err(Refused::failed)
+            }
         }
     }
 
@@ -81,6 +94,15 @@ fn decided(hold: &HoldId, was_open: Result<bool, ProvisionError>) -> Result<Repl
         Ok(true) => Ok(Reply::Decided),
         Ok(false) => Err(Refused::failed(format!("the hold {hold} is not open any more"))),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a dead or held event was there to be decided.
+fn of_event(event: &EventKey, was_owed: Result<bool, StoreError>) -> Result<Reply, Refused> {
+    match was_owed {
+        Ok(true) => Ok(Reply::Decided),
+        Ok(false) => Err(Refused::failed(format!("the event {} is neither dead nor held", event.jti))),
+        Err(error) => Err(Refused::failed(error.to_string())),
     }
 }
 

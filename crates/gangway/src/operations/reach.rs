@@ -4,6 +4,7 @@ use std::{
     io,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use model::{Clock, Ids};
@@ -104,7 +105,7 @@ impl Reach {
                 }
             }
             Self::Own(engine) => {
-                let operations = Operations::new(engine.provisioner.clone());
+                let operations = Operations::new(engine.provisioner.clone(), Arc::clone(&engine.intake));
                 Ok(operations.carry_out(request.clone()).await?)
             }
         }

@@ -1,9 +1,11 @@
 //! What is asked of a gateway and what it answers, as it goes through the socket.
 
-use model::{ChangeId, HoldId, ResourceId, TenantId};
+use intake::CaughtUp;
+use model::{ChangeId, HoldId, ResourceId, SourceName, TenantId, Timestamp};
 use provisioning::{IdentityPlan, ProvisionError, Warning};
 use salesforce_types::RecordId;
 use serde::{Deserialize, Serialize};
+use store::EventKey;
 
 /// What an operator asks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,6 +46,27 @@ pub(crate) enum Request {
         /// Which record.
         record: RecordId,
     },
+    /// Apply a dead or held event once more.
+    RetryEvent {
+        /// Which.
+        event: EventKey,
+    },
+    /// Nothing is to be done for a dead or held event.
+    DismissEvent {
+        /// Which.
+        event: EventKey,
+        /// Why.
+        reason: String,
+    },
+    /// Ask a source for everything that is new since then, and apply it.
+    CatchUp {
+        /// Whose.
+        tenant: TenantId,
+        /// Which.
+        source: SourceName,
+        /// Since when.
+        since: Timestamp,
+    },
     /// A person has looked, and there is nothing to choose: the identity tool may repeat its request.
     Dismiss {
         /// Which hold.
@@ -59,8 +82,10 @@ pub(crate) enum Reply {
     Plans(Vec<Planned>),
     /// To what changes an identity.
     Done(Done),
-    /// To [`Request::Decide`] and [`Request::Dismiss`].
+    /// To [`Request::Decide`] and [`Request::Dismiss`], and to those about events.
     Decided,
+    /// To [`Request::CatchUp`].
+    CaughtUp(CaughtUp),
 }
 
 /// What came of planning one identity.

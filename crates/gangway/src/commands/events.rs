@@ -1,0 +1,244 @@
+//! `gangway events`: what came of events, and what only a person can decide about them.
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use jiff::{Span, SpanRelativeTo, Timestamp};
+use model::{SourceName, TenantId};
+use serde_json::json;
+use store::{EventFilter, EventKey, EventState, Inbox, StoredEvent, sqlite::SqliteStore};
+
+use super::{ConfigFile, Failure, Output, output, resync::unexpected};
+use crate::{
+    config::Config,
+    operations::{Reach, Reply, Request},
+};
+
+/// How many events are listed where nothing else is said.
+const LISTED: u32 = 100;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List events, the newest first, also while a gateway runs.
+    List(List),
+    /// Apply a dead or held event once more. Also while a gateway runs.
+    Retry(Retry),
+    /// Say that nothing is to be done for a dead or held event. Also while a gateway runs.
+    Dismiss(Dismiss),
+    /// Ask a source for everything that is new since a time, and apply it. Also while a gateway runs.
+    CatchUp(CatchUp),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Only this event.
+    jti: Option<String>,
+    /// Only those of this tenant, written as customer/environment.
+    #[arg(long)]
+    tenant: Option<TenantId>,
+    /// Only those of this source.
+    #[arg(long)]
+    source: Option<SourceName>,
+    /// Only those in this state: in-flight, refused, stored, applied, ignored, held, dead or dismissed. May be repeated.
+    #[arg(long = "state", value_parser = state)]
+    states: Vec<EventState>,
+    /// At most so many.
+    #[arg(long, default_value_t = LISTED)]
+    limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Retry {
+    #[command(flatten)]
+    which: Which,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Dismiss {
+    #[command(flatten)]
+    which: Which,
+    /// Why; it is kept with the event.
+    #[arg(long)]
+    reason: String,
+}
+
+/// Which event.
+#[derive(Debug, Args)]
+struct Which {
+    /// What its source calls it, as in `gangway events list`.
+    jti: String,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Its tenant, where several sources know the name.
+    #[arg(long)]
+    tenant: Option<TenantId>,
+    /// Its source, where several sources know the name.
+    #[arg(long)]
+    source: Option<SourceName>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CatchUp {
+    /// The event source.
+    source: SourceName,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Since when: a time such as 2026-08-05T08:00:00Z, or a duration such as 26h or 3d.
+    #[arg(long, value_parser = since)]
+    since: Timestamp,
+    /// The source's tenant, where several have one of this name.
+    #[arg(long)]
+    tenant: Option<TenantId>,
+}
+
+pub(super) async fn run(command: &Command, output: Output) -> Result<(), Failure> {
+    match command {
+        Command::List(arguments) => list(arguments, output).await,
+        Command::Retry(Retry { which }) => {
+            let event = which.find().await?;
+            decide(&which.config.path, &Request::RetryEvent { event }, output).await
+        }
+        Command::Dismiss(Dismiss { which, reason }) => {
+            let event = which.find().await?;
+            let request = Request::DismissEvent { event, reason: reason.clone() };
+            decide(&which.config.path, &request, output).await
+        }
+        Command::CatchUp(arguments) => catch_up(arguments, output).await,
+    }
+}
+
+async fn list(arguments: &List, output: Output) -> Result<(), Failure> {
+    let store = look(&arguments.config.path)?;
+    let filter = EventFilter {
+        tenant: arguments.tenant.clone(),
+        source: arguments.source.clone(),
+        states: arguments.states.clone(),
+        jti: arguments.jti.clone(),
+        limit: arguments.limit,
+    };
+    let events = store.events(&filter).await?;
+    match output {
+        Output::Json => output::document(&json!({ "events": events })),
+        Output::Table if events.is_empty() => output::line("There are no such events."),
+        Output::Table => output::table(
+            ["event", "tenant", "source", "what", "happened", "state", "why", "tries", "next try"],
+            events.iter().map(row),
+        ),
+    }
+    Ok(())
+}
+
+fn row(event: &StoredEvent) -> [String; 9] {
+    [
+        event.key.jti.clone(),
+        event.key.tenant.to_string(),
+        event.key.source.to_string(),
+        event.kind.clone(),
+        event.happened.to_string(),
+        event.state.as_str().to_owned(),
+        event.reason.clone().unwrap_or_default(),
+        event.attempts.to_string(),
+        event.due.map(|due| due.to_string()).unwrap_or_default(),
+    ]
+}
+
+impl Which {
+    /// The one event that is meant.
+    async fn find(&self) -> Result<EventKey, Failure> {
+        let filter = EventFilter {
+            tenant: self.tenant.clone(),
+            source: self.source.clone(),
+            jti: Some(self.jti.clone()),
+            limit: 2,
+            ..EventFilter::default()
+        };
+        let mut events = look(&self.config.path)?.events(&filter).await?;
+        match (events.pop(), events.pop()) {
+            (Some(event), None) => Ok(event.key),
+            (None, _) => Err(Failure::Failed(format!("there is no event {}", self.jti))),
+            (Some(one), Some(other)) => Err(Failure::Failed(format!(
+                "several sources have an event {}: say --source and --tenant, such as {} of {} and {} of {}",
+                self.jti, one.key.source, one.key.tenant, other.key.source, other.key.tenant
+            ))),
+        }
+    }
+}
+
+async fn decide(config: &Path, request: &Request, output: Output) -> Result<(), Failure> {
+    match ask(config, request).await? {
+        Reply::Decided => {}
+        _ => return Err(unexpected()),
+    }
+    match (output, request) {
+        (Output::Json, _) => output::document(&json!({ "decided": true })),
+        (Output::Table, Request::RetryEvent { .. }) => {
+            output::line("It is applied by the running gateway; `gangway events list` shows how it ends.");
+        }
+        (Output::Table, _) => output::line("Dismissed."),
+    }
+    Ok(())
+}
+
+async fn catch_up(arguments: &CatchUp, output: Output) -> Result<(), Failure> {
+    let config = &arguments.config.path;
+    let tenant = tenant_of(config, &arguments.source, arguments.tenant.as_ref())?;
+    let request = Request::CatchUp { tenant, source: arguments.source.clone(), since: arguments.since };
+    let Reply::CaughtUp(caught_up) = ask(config, &request).await? else { return Err(unexpected()) };
+    match output {
+        Output::Json => output::document(&json!(caught_up)),
+        Output::Table => output::line(&format!(
+            "{} subjects are new since {}: {} are as they should be, {} failed.",
+            caught_up.seen, arguments.since, caught_up.applied, caught_up.failed
+        )),
+    }
+    if caught_up.failed > 0 { Err(Failure::Findings) } else { Ok(()) }
+}
+
+/// The tenant that has this source.
+fn tenant_of(config: &Path, source: &SourceName, named: Option<&TenantId>) -> Result<TenantId, Failure> {
+    let outline = crate::config::Outline::load(config)?;
+    let has_it = |tenant: &&crate::config::TenantSettings| {
+        named.is_none_or(|named| *named == tenant.id)
+            && tenant.sources.iter().any(|other| other.name == *source)
+    };
+    let mut found = outline.tenants.iter().filter(has_it).map(|tenant| tenant.id.clone());
+    match (found.next(), found.next()) {
+        (Some(tenant), None) => Ok(tenant),
+        (None, _) => Err(Failure::Failed(format!("no event source is called {source}"))),
+        (Some(one), Some(other)) => Err(Failure::Failed(format!(
+            "several tenants have a source {source}: say --tenant {one}, or --tenant {other}"
+        ))),
+    }
+}
+
+async fn ask(config: &Path, request: &Request) -> Result<Reply, Failure> {
+    let reach = Reach::open(config).await?;
+    let answer = reach.ask(request).await;
+    reach.close().await;
+    Ok(answer?)
+}
+
+fn look(config: &Path) -> Result<SqliteStore, Failure> {
+    let settings = Config::store(config)?;
+    Ok(SqliteStore::open_read_only(&settings.database)?)
+}
+
+fn state(text: &str) -> Result<EventState, String> {
+    let found = EventState::ALL.into_iter().find(|state| state.as_str() == text);
+    found.ok_or_else(|| {
+        format!("there is no such state; there are {}", EventState::ALL.map(EventState::as_str).join(", "))
+    })
+}
+
+/// A time, or how long ago it was.
+fn since(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let ago: Span =
+        text.parse().map_err(|_| "write a time such as 2026-08-05T08:00:00Z, or a duration such as 26h")?;
+    let ago = ago.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|error| error.to_string())?;
+    Timestamp::now().checked_sub(ago).map_err(|error| error.to_string())
+}
