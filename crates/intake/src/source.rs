@@ -1,6 +1,6 @@
 //! A source as data, and what tells one kind of source from another.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, http::header::HeaderMap};
 use async_trait::async_trait;
@@ -90,7 +90,7 @@ pub trait Kind: Send + Sync + fmt::Debug {
     }
 
     /// What it does of itself, such as polling. It is stopped by dropping it.
-    async fn run(&self, _intake: &Intake, _source: &Source) {}
+    async fn run(&self, _intake: &Arc<Intake>, _source: &Arc<Source>) {}
 }
 
 /// What came of asking a source for what is new.
