@@ -27,10 +27,7 @@ pub(crate) use admit::NAMED;
 pub(crate) use publish::{CLIENT as PUBLISHER, publish};
 
 use std::{
-    sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -40,9 +37,9 @@ use journal::Before;
 use members::{as_wanted, with_members};
 use model::{ChangeId, ResourceId, ResourceKind, Timestamp};
 use scim_types::{Filter, Registry, Resource, ResourceType};
-use serde_json::Value;
+use serde_json::{Value, json};
 use standing::Standing;
-use store::{OpenChange, Query, StoreError, StoredResource, Window};
+use store::{Change, OpenChange, Query, StoreError, StoredResource, Window};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -81,9 +78,8 @@ pub(crate) struct GroupChange {
     entry: tokio::sync::Mutex<Entry>,
     /// Where the caller waits, while it does.
     reply: Mutex<Option<oneshot::Sender<Reply>>>,
-    /// Whether some of its children may have landed: it was checked before, and goes on to its end.
-    has_begun: AtomicBool,
-    /// The Group as it was before it began.
+    /// The Group as it was before the change began. What has begun was checked before, and goes on to its end: some of its
+    /// children may have landed.
     before: OnceLock<Before>,
 }
 
@@ -135,7 +131,6 @@ impl GroupChange {
         let OpenChange { change, request: journalled, .. } = open;
         let resumed = Self::new(inner, caller, request, change.resource, change.id, change.accepted)?;
         *resumed.entry.try_lock().expect("nobody else has it yet") = Entry::Open;
-        resumed.has_begun.store(true, Ordering::Relaxed);
         if let Some(before) = Before::journalled(&journalled) {
             let _ = resumed.before.set(before);
         }
@@ -153,6 +148,9 @@ impl GroupChange {
     ) -> Result<Self, ProvisionError> {
         let wish = Wish::read(kind(), &request)?;
         let fingerprint = match &wish {
+            Wish::Create(resource) if resource.display_name().is_none() => {
+                return Err(missing("displayName"));
+            }
             Wish::Create(resource) => Some(fingerprint::of(resource)),
             _ => None,
         };
@@ -168,19 +166,53 @@ impl GroupChange {
             fingerprint,
             entry: tokio::sync::Mutex::new(Entry::None),
             reply: Mutex::new(None),
-            has_begun: AtomicBool::new(false),
             before: OnceLock::new(),
         })
     }
 
     /// Does it, and waits for its end as long as a caller may. A caller that stops waiting cancels nothing.
     pub(crate) async fn answer(self: Arc<Self>) -> Reply {
+        if let Some(earlier) = self.done_in_part().await? {
+            return Box::pin(self.complete(&earlier)).await;
+        }
+        if self.request.respond_async {
+            return self.acknowledge().await;
+        }
         let (tell, mut told) = oneshot::channel();
         Arc::clone(&self).start(Some(tell));
         match tokio::time::timeout(self.inner.settings.answer_within, &mut told).await {
             Ok(answer) => self.heard(answer.ok()).await,
             Err(_) => self.out_of_time(told).await,
         }
+    }
+
+    /// `Prefer: respond-async`: durable first, then answered, then done.
+    async fn acknowledge(self: Arc<Self>) -> Reply {
+        let accepted = |id: &ResourceId, change: &ChangeId| {
+            Ok(Answer::Accepted { id: id.clone(), change: change.clone() })
+        };
+        if let Wish::Create(resource) = &self.wish {
+            let name = resource.display_name().unwrap_or_default();
+            let (earlier, other) = (self.earlier().await?, self.another(name).await?);
+            if let Some(earlier) = earlier {
+                let is_there = other.as_ref().is_some_and(|other| other.id == earlier.resource);
+                if earlier.state.is_open() || (is_there && !earlier.answered) {
+                    return accepted(&earlier.resource, &earlier.id);
+                }
+            }
+            if other.is_some() {
+                return Err(name_taken());
+            }
+        } else {
+            let (store, tenant) = (&self.inner.store, &self.caller.tenant);
+            // One that is pending still is there when the turn has come.
+            if store.get(tenant, ResourceKind::Group, self.id.as_str()).await?.is_none() {
+                return Err(self.not_found());
+            }
+        }
+        self.open().await?;
+        Arc::clone(&self).start(None);
+        accepted(&self.id, &self.change)
     }
 
     /// The answer; or the work has ended without a word: Gangway is stopping. An open change is taken up at the next start.
@@ -205,8 +237,12 @@ impl GroupChange {
         if let Ok(answer) = told.try_recv() {
             return answer;
         }
-        self.open(self.may_take_access_away(), None).await?;
-        Err(self.goes_on())
+        self.open().await?;
+        match *self.entry.lock().await {
+            Entry::Open => Err(self.goes_on()),
+            // It has just come to an end that nobody heard: a repeat finds it.
+            Entry::None | Entry::Ended => Err(busy("the caller's time was up")),
+        }
     }
 
     fn start(self: Arc<Self>, reply: Option<oneshot::Sender<Reply>>) {
@@ -244,7 +280,8 @@ impl GroupChange {
                 error,
                 ProvisionError::Store(_) | ProvisionError::Misconfigured(_) | ProvisionError::Busy { .. }
             );
-            if !(passes && self.has_begun()) {
+            // What is in the journal was promised, or has begun.
+            if !(passes && *self.entry.lock().await == Entry::Open) {
                 return Some(Err(self.give_up(error).await));
             }
             tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, %error, "a change of a group cannot come to its end now");
@@ -259,8 +296,7 @@ impl GroupChange {
     async fn decide(&self) -> Result<Answer, Stop> {
         let stored = self.stored().await?;
         if stored.is_none() && !matches!(self.wish, Wish::Create(_)) {
-            let id = self.id.to_string();
-            return Err(ProvisionError::NotFound { kind: ResourceKind::Group, id }.into());
+            return Err(self.not_found().into());
         }
         if let (Some(tags), Some(stored), false) = (&self.request.if_match, &stored, self.has_begun())
             && !tags.iter().any(|tag| stored.version.matches(tag))
@@ -268,33 +304,36 @@ impl GroupChange {
             return Err(ProvisionError::VersionMismatch { kind: ResourceKind::Group }.into());
         }
         let current = stored.as_ref().map(as_requests_see_it).transpose()?;
-        let before = current.as_ref().map(Standing::of).transpose()?.unwrap_or_default();
+        let former = match self.before.get() {
+            Some(before) => before.former()?,
+            None => Before::of(stored.as_ref())?.former()?,
+        };
+        let before = &former.standing;
         let Some(wanted) = self.wish.apply(kind(), current.as_ref())? else {
-            if before.published && !self.is_publishing() && self.is_still_published(&before).await? {
+            if before.published && !self.is_publishing() && self.is_still_published(before).await? {
                 return Err(ProvisionError::Published.into());
             }
-            return self.follow(Course { stored, before, after: None }, Offenders::default()).await;
+            return self.follow(Course { stored, former, after: None }, Offenders::default()).await;
         };
         let mut offenders = Offenders::default();
         let members = self.members(&wanted, stored.as_ref(), &mut offenders).await?;
         let name = wanted.display_name().ok_or_else(|| missing("displayName"))?.to_owned();
-        let was = current.as_ref().and_then(Resource::display_name).map(str::to_owned);
-        let standing = self.standing(&name, &before, was.as_deref()).await?;
+        let standing = self.standing(&name, before, former.name.as_deref()).await?;
         if let (Some(stored), Some(current), false) = (&stored, &current, self.has_begun()) {
             let as_it_is = Standing { refused: before.refused.clone(), ..standing.clone() };
             if offenders.is_empty() && with_members(as_it_is.written(&wanted)?, &members) == *current {
+                self.end_unchanged().await?;
                 return Ok(self.success(stored.clone(), Vec::new(), false));
             }
         }
         let body = standing.written(&with_members(wanted, []))?;
-        let after =
-            After { is_renamed: was.as_deref() != Some(name.as_str()), name, standing, body, members };
-        self.follow(Course { stored, before, after: Some(after) }, offenders).await
+        let after = Some(After { name, standing, body, members });
+        self.follow(Course { stored, former, after }, offenders).await
     }
 
     /// Two groups must not take one name at once: the turn is kept until the name is recorded.
     async fn name(&self, course: &Course) -> Result<Named, Stop> {
-        let Some(after) = course.after.as_ref().filter(|after| after.is_renamed) else {
+        let Some(after) = course.after.as_ref().filter(|_| course.is_renamed()) else {
             return Ok(Named::Free(None));
         };
         let was = course.stored.as_ref().map(body_of).transpose()?;
@@ -303,7 +342,15 @@ impl GroupChange {
             return Ok(Named::Free(None));
         }
         let turn = self.inner.turns.enter(format!("{}/group-name/{folded}", self.scene.tenant.id)).await;
-        let filter = Filter::parse(&format!("displayName eq {}", Value::from(after.name.as_str())), kind())
+        match self.another(&after.name).await? {
+            Some(other) => self.joined(&other).await,
+            None => Ok(Named::Free(Some(turn))),
+        }
+    }
+
+    /// The other Group of this name.
+    async fn another(&self, name: &str) -> Result<Option<StoredResource>, ProvisionError> {
+        let filter = Filter::parse(&format!("displayName eq {}", Value::from(name)), kind())
             .map_err(|error| ProvisionError::Invalid(error.into()))?;
         let query = Query {
             kind: ResourceKind::Group,
@@ -313,36 +360,75 @@ impl GroupChange {
             with_members: false,
         };
         let page = self.inner.store.find(&self.scene.tenant.id, &query).await?;
-        match page.resources.into_iter().find(|other| other.id != self.id) {
-            Some(other) => self.joined(&other).await.map(|answer| Named::Repeat(Box::new(answer))),
-            None => Ok(Named::Free(Some(turn))),
-        }
+        Ok(page.resources.into_iter().find(|other| other.id != self.id))
     }
 
     /// Another has the name. It may be ourselves: the same request, repeated, finds the end of the first one if nobody has heard
     /// it yet.
-    async fn joined(&self, other: &StoredResource) -> Result<Answer, Stop> {
-        let taken = ProvisionError::Taken { kind: ResourceKind::Group, attribute: "displayName" };
-        let Some(fingerprint) = &self.fingerprint else { return Err(taken.into()) };
-        let since = self.inner.clock.now().saturating_sub(REPEAT_WITHIN).unwrap_or(self.accepted);
-        let tenant = &self.caller.tenant;
-        let earlier = self.inner.store.find_repeat(tenant, &self.caller.client, fingerprint, since).await?;
-        match earlier.filter(|earlier| earlier.resource == other.id) {
+    async fn joined(&self, other: &StoredResource) -> Result<Named, Stop> {
+        let earlier = self.earlier().await?.filter(|earlier| earlier.resource == other.id);
+        Ok(match earlier {
             Some(earlier) if earlier.state.is_open() => {
-                Err(ProvisionError::RollingForward { change: earlier.id, retry_after: RETRY_AFTER }.into())
+                Named::Taken(ProvisionError::RollingForward { change: earlier.id, retry_after: RETRY_AFTER })
+            }
+            Some(earlier) if is_in_part(&earlier) => {
+                Named::Taken(busy("the group has just been made, and some of its members are missing"))
             }
             Some(earlier) if !earlier.answered => {
                 self.inner.store.mark_answered(&earlier.id).await?;
+                let tenant = &self.caller.tenant;
                 let kept = self.inner.store.get(tenant, ResourceKind::Group, other.id.as_str()).await?;
                 let kept = kept.ok_or(Stop::Again)?;
-                Ok(self.success(kept, Vec::new(), true))
+                Named::Repeat(Box::new(self.success(kept, Vec::new(), true)))
             }
-            _ => Err(taken.into()),
+            _ => Named::Taken(name_taken()),
+        })
+    }
+
+    /// The last equal POST of this client, if this is one.
+    async fn earlier(&self) -> Result<Option<Change>, StoreError> {
+        let Some(fingerprint) = &self.fingerprint else { return Ok(None) };
+        let since = self.inner.clock.now().saturating_sub(REPEAT_WITHIN).unwrap_or(self.accepted);
+        self.inner.store.find_repeat(&self.caller.tenant, &self.caller.client, fingerprint, since).await
+    }
+
+    /// The last equal POST, where the Group that it made is still there without some of its members, and this one is to
+    /// try them again.
+    async fn done_in_part(&self) -> Result<Option<Change>, ProvisionError> {
+        let Wish::Create(resource) = &self.wish else { return Ok(None) };
+        let Some(earlier) = self.earlier().await?.filter(is_in_part) else { return Ok(None) };
+        let named = self.another(resource.display_name().unwrap_or_default()).await?;
+        Ok(named.filter(|group| group.id == earlier.resource).map(|_| earlier))
+    }
+
+    /// Tries who is missing in the Group that an equal POST has made.
+    async fn complete(&self, earlier: &Change) -> Reply {
+        let members = match &self.wish {
+            Wish::Create(resource) => resource.get("members"),
+            _ => None,
+        };
+        let request = Request {
+            id: Some(earlier.resource.to_string()),
+            operation: Operation::Patch(json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+                "Operations": [{ "op": "add", "path": "members", "value": members }],
+            })),
+            ..self.request.clone()
+        };
+        match Self::accept(&self.inner, &self.caller, request)?.answer().await? {
+            Answer::Updated(written) => {
+                self.inner.store.mark_answered(&earlier.id).await?;
+                Ok(Answer::Created(written))
+            }
+            other => Ok(other),
         }
     }
 
+    /// As recorded.
     async fn stored(&self) -> Result<Option<StoredResource>, StoreError> {
-        self.inner.store.get(&self.scene.tenant.id, ResourceKind::Group, self.id.as_str()).await
+        let stored =
+            self.inner.store.get(&self.scene.tenant.id, ResourceKind::Group, self.id.as_str()).await?;
+        Ok(stored.filter(|stored| !stored.pending))
     }
 
     fn success(&self, resource: StoredResource, warnings: Vec<crate::Warning>, changed: bool) -> Answer {
@@ -360,7 +446,7 @@ impl GroupChange {
     }
 
     fn has_begun(&self) -> bool {
-        self.has_begun.load(Ordering::Relaxed)
+        self.before.get().is_some()
     }
 
     /// Whether somebody may lose something by it, as far as the request alone tells.
@@ -377,6 +463,10 @@ impl GroupChange {
         self.reply.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn not_found(&self) -> ProvisionError {
+        ProvisionError::NotFound { kind: ResourceKind::Group, id: self.id.to_string() }
+    }
+
     fn goes_on(&self) -> ProvisionError {
         ProvisionError::RollingForward { change: self.change.clone(), retry_after: RETRY_AFTER }
     }
@@ -388,6 +478,18 @@ enum Named {
     Free(Option<Turn>),
     /// The request has been done already.
     Repeat(Box<Answer>),
+    /// No, and this is why.
+    Taken(ProvisionError),
+}
+
+/// Whether a change has made a Group without some of its members, and nobody has come again for them.
+fn is_in_part(change: &Change) -> bool {
+    let lacks = change.outcome.as_ref().is_some_and(|outcome| outcome.reason.is_some());
+    !change.state.is_open() && !change.answered && lacks
+}
+
+fn name_taken() -> ProvisionError {
+    ProvisionError::Taken { kind: ResourceKind::Group, attribute: "displayName" }
 }
 
 fn busy(why: &str) -> ProvisionError {

@@ -28,6 +28,7 @@ use std::{
 };
 
 use salesforce_types::{Step, StepOutcome};
+use tokio::sync::oneshot;
 
 pub(crate) use self::call::Paths;
 pub use self::tally::CallSizes;
@@ -77,6 +78,28 @@ struct State {
     /// No call in flight carries group, role or territory steps.
     sharing: bool,
     size: Size,
+}
+
+/// The steps of a change, ready to be sent.
+#[derive(Debug)]
+pub struct Ready(Change);
+
+/// Where the outcomes of steps are told.
+#[derive(Debug)]
+pub struct Told {
+    outcomes: oneshot::Receiver<Vec<StepOutcome>>,
+    steps: usize,
+}
+
+impl Told {
+    /// What came of each step, in their order.
+    pub async fn outcomes(self) -> Vec<StepOutcome> {
+        let Self { outcomes, steps } = self;
+        outcomes.await.unwrap_or_else(|_| {
+            // The task that carried it is gone: the process is going down.
+            vec![StepOutcome::Unknown { why: "Gangway is stopping".to_owned() }; steps]
+        })
+    }
 }
 
 /// The slot of a call in flight.
@@ -179,35 +202,44 @@ impl Org {
     /// Dropping the future before anything is sent withdraws the change; afterwards its outcome stays unknown. A ticket is for
     /// one act after the other, not for two at once: one that had no effect would let the caller withdraw the other.
     pub async fn act(&self, steps: &[Step], ticket: &Ticket) -> Vec<StepOutcome> {
+        let (ready, told) = self.prepare(steps, ticket).await;
+        self.send_together([ready]);
+        told.outcomes().await
+    }
+
+    /// The first half of [`Org::act`]: the steps, ready to be sent, and where their outcomes are told.
+    pub async fn prepare(&self, steps: &[Step], ticket: &Ticket) -> (Ready, Told) {
         let mut completed = steps.to_vec();
         let lacking = self.complete_conversions(&mut completed).await;
         let (mut change, outcomes) = Change::new(completed, ticket);
         if let Err(error) = &lacking {
             change.end_conversions(error);
         }
-        if !change.goes_on() {
-            change.answer();
-        } else if let Err(mut change) = self.enqueue(change) {
-            change.end_waiting("queue full: too many changes wait for this org", Some(QUEUE_FOR));
-            change.answer();
-        }
-        outcomes.await.unwrap_or_else(|_| {
-            // The task that carried it is gone: the process is going down.
-            vec![StepOutcome::Unknown { why: "Gangway is stopping".to_owned() }; steps.len()]
-        })
+        (Ready(change), Told { outcomes, steps: steps.len() })
     }
 
-    /// Puts a change in line and sends what can be sent.
-    fn enqueue(&self, change: Change) -> Result<(), Change> {
-        {
-            let mut state = self.0.dispatcher.state();
-            let class = state.class(change.leaver);
-            if class.is_full_for(change.asker()) {
-                return Err(change);
+    /// The second half of [`Org::act`], for several at once: none leaves before all are in line, so that a crowd is in calls as
+    /// full as they may be, whatever the org's pace.
+    pub fn send_together(&self, ready: impl IntoIterator<Item = Ready>) {
+        for Ready(mut change) in ready {
+            if !change.goes_on() {
+                change.answer();
+            } else if let Err(mut change) = self.enqueue(change) {
+                change.end_waiting("queue full: too many changes wait for this org", Some(QUEUE_FOR));
+                change.answer();
             }
-            class.put(change);
         }
         self.pump();
+    }
+
+    /// Puts a change in line.
+    fn enqueue(&self, change: Change) -> Result<(), Change> {
+        let mut state = self.0.dispatcher.state();
+        let class = state.class(change.leaver);
+        if class.is_full_for(change.asker()) {
+            return Err(change);
+        }
+        class.put(change);
         Ok(())
     }
 

@@ -28,7 +28,7 @@ mod token;
 mod transport;
 mod vault;
 
-pub use dispatch::CallSizes;
+pub use dispatch::{CallSizes, Ready, Told};
 pub use error::CallError;
 pub use identity::{Checkup, OrgIdentity};
 pub use limits::{Account, ApiUsage, Calls, Cause, LimitError};

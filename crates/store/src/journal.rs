@@ -218,6 +218,13 @@ pub trait Journal: Send + Sync {
     /// Makes a request (and its plan) durable: synced before it returns.
     async fn open(&self, change: NewChange) -> Result<Opened, StoreError>;
 
+    /// Replaces the request of an open change by one that knows more of it, synced.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotOpen`].
+    async fn amend(&self, change: &ChangeId, request: &Value) -> Result<(), StoreError>;
+
     /// Replaces the plan of an open change, synced; state becomes [`ChangeState::Planned`]. `rename` is what
     /// [`NewChange::rename`] is: it takes the place of an earlier one. `landed` are the links that earlier steps of
     /// the change have made, so that none of their records is made again; a pending resource can have links too.
@@ -256,7 +263,7 @@ pub trait Journal: Send + Sync {
     async fn change(&self, tenant: &TenantId, id: &ChangeId) -> Result<Option<Change>, StoreError>;
 
     /// The newest change of this client with this fingerprint that was accepted at or after `since`: what a
-    /// repeated POST joins.
+    /// repeated POST joins. Of a withdrawn one there is nothing to join.
     async fn find_repeat(
         &self,
         tenant: &TenantId,

@@ -1,5 +1,6 @@
 //! Groups that stand for an entitlement: whoever is a member has it, and nobody else by that.
 
+mod acknowledged;
 mod killed;
 mod published;
 mod pushed;

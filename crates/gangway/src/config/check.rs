@@ -32,6 +32,8 @@ use crate::logging;
 
 /// What stands first in the URL of an event source.
 const EVENTS: &str = "events";
+/// Tasks, operators and published groups are called so, in the journal and in the audit.
+const OWN_CLIENTS: &str = "gangway-";
 /// How many tokens of one client may live, and how many hashes of one secret: the old one and the new one.
 pub(super) const TOKENS_PER_CLIENT: usize = 2;
 
@@ -602,6 +604,11 @@ impl Checker<'_, '_> {
             if names.insert(section.name.clone(), index).is_some() {
                 let message = format!("two clients are called `{}`", section.name);
                 self.refuse(&below(&at, "name"), &message, "");
+            }
+            if section.name.starts_with(OWN_CLIENTS) {
+                let message = format!("`{}` is the name of something that Gangway itself does", section.name);
+                let help = "choose a name that does not begin with `gangway-`";
+                self.refuse(&below(&at, "name"), &message, help);
             }
             let name = self.keep(&below(&at, "name"), ClientName::new(section.name.as_str()), "");
             let least = usize::from(section.oauth.is_none());

@@ -350,6 +350,12 @@ fn several_orgs_have_to_be_told_apart() {
 }
 
 #[test]
+fn no_client_has_a_name_of_gangways_own() {
+    let words = refusal("name = \"entra\"", "name = \"gangway-catalogue\"");
+    assert!(words.contains("does not begin with `gangway-`"), "{words}");
+}
+
+#[test]
 fn clients_have_one_name_and_one_token_each() {
     let client = "[[customers.acme.environments.prod.clients]]\nname = \"entra\"\ntoken-sha256 = [\"0000000000000000000000000000000000000000000000000000000000000000\"]\n";
     let words = parse(&format!("{SHORTEST}{client}")).unwrap_err().to_string();

@@ -52,8 +52,8 @@ impl Child {
 }
 
 impl Course {
-    /// Who joins, who leaves, and to whom staying is a change. `again`: what was begun before is looked at once more.
-    pub(super) fn children(&self, looks_at_groups: bool, again: bool) -> Vec<Child> {
+    /// Who joins, who leaves, and to whom staying is a change.
+    pub(super) fn children(&self, looks_at_groups: bool) -> Vec<Child> {
         let is_user = |member: &&Wanted| member.kind == ResourceKind::User;
         let was = self.members_before();
         let was_in: HashSet<&ResourceId> = was.iter().map(|member| &member.id).collect();
@@ -61,9 +61,7 @@ impl Course {
             return was.iter().filter(is_user).map(|member| Child::new(member, Role::Leaves)).collect();
         };
         let is_in: HashSet<&ResourceId> = after.members.iter().map(|member| &member.id).collect();
-        let stays_otherwise = again
-            || after.standing.stands_for != self.before.stands_for
-            || (looks_at_groups && after.is_renamed);
+        let stays_otherwise = self.stands_otherwise() || (looks_at_groups && self.is_renamed());
         let leaves = was.iter().filter(|member| !is_in.contains(&member.id));
         let leaves = leaves.filter(is_user).map(|member| Child::new(member, Role::Leaves));
         let others = after.members.iter().filter(is_user).filter_map(|member| {
@@ -92,7 +90,7 @@ impl GroupChange {
         was: Sense<'_>,
         is: Sense<'_>,
     ) -> Option<Vec<Ended>> {
-        let crowd = Crowd::new();
+        let crowd = Crowd::default();
         let running = children.into_iter().map(|child| {
             let sense = if child.role == Role::Leaves { was } else { is };
             self.carry_out_child(child, sense, crowd.clone())
@@ -146,7 +144,7 @@ mod tests {
     use store::{Member, StoredResource};
 
     use super::*;
-    use crate::groups::{course::After, standing::Standing};
+    use crate::groups::{course::After, journal::Former, standing::Standing};
 
     fn wanted(id: &str, kind: ResourceKind) -> Wanted {
         Wanted { id: ResourceId::from_text(id), kind, display: None }
@@ -179,19 +177,20 @@ mod tests {
         Standing { stands_for: serde_json::from_value(stands_for).unwrap(), ..Standing::default() }
     }
 
-    fn course(before: &[&str], after: Option<Vec<Wanted>>, stands_for: &str, is_renamed: bool) -> Course {
+    /// A group that stood for `0PS1`, called `was` until then.
+    fn course(before: &[&str], after: Option<Vec<Wanted>>, stands_for: &str, was: &str) -> Course {
         let after = after.map(|members| After {
             name: "G".to_owned(),
-            is_renamed,
             standing: standing(stands_for),
             body: Resource::default(),
             members,
         });
-        Course { stored: Some(stored(before)), before: standing("0PS1"), after }
+        let former = Former { name: Some(was.to_owned()), standing: standing("0PS1") };
+        Course { stored: Some(stored(before)), former, after }
     }
 
-    fn roles(course: &Course, looks_at_groups: bool, again: bool) -> Vec<(String, Role)> {
-        let children = course.children(looks_at_groups, again);
+    fn roles(course: &Course, looks_at_groups: bool) -> Vec<(String, Role)> {
+        let children = course.children(looks_at_groups);
         children.into_iter().map(|child| (child.identity.to_string(), child.role)).collect()
     }
 
@@ -201,27 +200,26 @@ mod tests {
 
     #[test]
     fn only_those_are_concerned_who_join_or_leave() {
-        let change = course(&["a", "b"], Some(users(&["b", "c"])), "0PS1", true);
+        let change = course(&["a", "b"], Some(users(&["b", "c"])), "0PS1", "H");
         let expected = [("a".to_owned(), Role::Leaves), ("c".to_owned(), Role::Joins)];
-        assert_eq!(roles(&change, false, false), expected);
-        let deleted = course(&["a"], None, "0PS1", false);
-        assert_eq!(roles(&deleted, false, false), [("a".to_owned(), Role::Leaves)]);
+        assert_eq!(roles(&change, false), expected);
+        let deleted = course(&["a"], None, "0PS1", "G");
+        assert_eq!(roles(&deleted, false), [("a".to_owned(), Role::Leaves)]);
     }
 
     #[test]
     fn who_stays_is_concerned_where_the_group_is_something_else_from_now_on() {
         let stays = [("a".to_owned(), Role::Stays)];
-        let other = course(&["a"], Some(users(&["a"])), "0PS2", false);
-        assert_eq!(roles(&other, false, false), stays);
-        let renamed = course(&["a"], Some(users(&["a"])), "0PS1", true);
-        assert_eq!(roles(&renamed, true, false), stays);
-        assert_eq!(roles(&renamed, false, false), []);
-        assert_eq!(roles(&renamed, false, true), stays, "what was begun is looked at again");
+        let other = course(&["a"], Some(users(&["a"])), "0PS2", "G");
+        assert_eq!(roles(&other, false), stays);
+        let renamed = course(&["a"], Some(users(&["a"])), "0PS1", "H");
+        assert_eq!(roles(&renamed, true), stays);
+        assert_eq!(roles(&renamed, false), []);
     }
 
     #[test]
     fn a_group_within_a_group_is_nobody_who_gets_something() {
         let nested = vec![wanted("g2", ResourceKind::Group)];
-        assert_eq!(roles(&course(&[], Some(nested), "0PS1", false), true, false), []);
+        assert_eq!(roles(&course(&[], Some(nested), "0PS1", "G"), true), []);
     }
 }

@@ -2,8 +2,6 @@
 //! standing are written before the children, so that whoever else decides about a member meanwhile decides by them; the end is
 //! written when all children have theirs.
 
-use std::sync::atomic::Ordering;
-
 use model::{ResourceId, ResourceKind};
 use scim_types::Resource;
 use store::{ResourceWrite, StoredResource};
@@ -13,21 +11,23 @@ use super::{
     GroupChange, Named, Stop,
     admit::{NAMED, Offenders},
     children::{Child, Ended, Role, Sense},
-    journal::{Before, Outcome, Snapshot},
+    journal::{Before, Former, Outcome, Snapshot},
     members::{Wanted, as_wanted, with_members},
     standing::{RefusedMember, Standing},
 };
 use crate::{
     Answer, ProvisionError, Warning,
+    turns::Turn,
     users::{body_of, outcome_of},
     wish::Wish,
 };
 
 /// A Group before and after.
 pub(super) struct Course {
-    /// As recorded; of a create nothing.
+    /// As recorded now; of a create nothing, until it is announced.
     pub(super) stored: Option<StoredResource>,
-    pub(super) before: Standing,
+    /// What it was before the change began, in whichever life of Gangway that was.
+    pub(super) former: Former,
     /// What it becomes; `None`: it goes.
     pub(super) after: Option<After>,
 }
@@ -35,8 +35,6 @@ pub(super) struct Course {
 /// What a Group becomes.
 pub(super) struct After {
     pub(super) name: String,
-    /// Whether it was called otherwise, or is new.
-    pub(super) is_renamed: bool,
     pub(super) standing: Standing,
     /// Without members.
     pub(super) body: Resource,
@@ -51,31 +49,34 @@ impl Course {
         self.stored.iter().flat_map(|stored| &stored.members).map(as_wanted).collect()
     }
 
-    fn name_before(&self) -> Result<String, ProvisionError> {
-        let body = self.stored.as_ref().map(body_of).transpose()?;
-        Ok(body.as_ref().and_then(Resource::display_name).unwrap_or_default().to_owned())
-    }
-
     /// What it is from now on to those who stay.
-    fn sense<'a>(&'a self, name_before: &'a str) -> Sense<'a> {
+    fn sense(&self) -> Sense<'_> {
         match &self.after {
             Some(after) => Sense { name: &after.name, stands_for: after.standing.stands_for.as_ref() },
-            None => self.sense_before(name_before),
+            None => self.sense_before(),
         }
     }
 
-    fn sense_before<'a>(&'a self, name: &'a str) -> Sense<'a> {
-        Sense { name, stands_for: self.before.stands_for.as_ref() }
+    fn sense_before(&self) -> Sense<'_> {
+        let Former { name, standing } = &self.former;
+        Sense { name: name.as_deref().unwrap_or_default(), stands_for: standing.stands_for.as_ref() }
     }
 
-    fn stands_otherwise(&self) -> bool {
-        self.after.as_ref().is_some_and(|after| after.standing.stands_for != self.before.stands_for)
+    /// Whether it was called otherwise, or is new.
+    pub(super) fn is_renamed(&self) -> bool {
+        self.after.as_ref().is_some_and(|after| self.former.name.as_ref() != Some(&after.name))
+    }
+
+    /// Whether it stood for something else, or nothing.
+    pub(super) fn stands_otherwise(&self) -> bool {
+        let before = &self.former.standing.stands_for;
+        self.after.as_ref().is_some_and(|after| after.standing.stands_for != *before)
     }
 
     /// Whether what members have depends on it.
     fn gives_something(&self) -> bool {
         let after = self.after.as_ref().and_then(|after| after.standing.stands_for.as_ref());
-        self.before.stands_for.is_some() || after.is_some()
+        self.former.standing.stands_for.is_some() || after.is_some()
     }
 }
 
@@ -84,7 +85,7 @@ impl GroupChange {
     pub(super) async fn follow(&self, mut course: Course, mut offenders: Offenders) -> Result<Answer, Stop> {
         let looks_at_groups = self.scene.tenant.mapping.looks_at_groups();
         let mut children = if course.gives_something() || looks_at_groups {
-            course.children(looks_at_groups, self.has_begun())
+            course.children(looks_at_groups)
         } else {
             Vec::new()
         };
@@ -105,22 +106,21 @@ impl GroupChange {
         }
         let name = match self.name(&course).await? {
             Named::Free(turn) => turn,
-            Named::Repeat(answer) => return Ok(*answer),
+            Named::Repeat(answer) => {
+                self.end_unchanged().await?;
+                return Ok(*answer);
+            }
+            Named::Taken(error) => return Err(error.into()),
         };
         if children.is_empty() && !self.has_begun() {
             return self.conclude(&course, &[], Vec::new()).await;
         }
-        let before = Before::of(course.stored.as_ref())?;
-        let before = self.before.get_or_init(|| before);
-        let undoes = self.scene.tenant.mapping.groups.partial == Partial::Rollback;
         let takes_access_away =
             course.after.is_none() || children.iter().any(|child| child.role == Role::Leaves);
-        self.open(takes_access_away, Some(before).filter(|_| undoes)).await?;
+        self.begin(takes_access_away, course.stored.as_ref()).await?;
         self.announce(&course).await?;
         drop(name);
-        self.has_begun.store(true, Ordering::Relaxed);
-        let name_before = course.name_before()?;
-        let (was, is) = (course.sense_before(&name_before), course.sense(&name_before));
+        let (was, is) = (course.sense_before(), course.sense());
         let ended = self.carry_out_children(children, was, is).await.ok_or(Stop::LeftOpen)?;
         self.take_stock(&course, ended, offenders).await
     }
@@ -133,7 +133,7 @@ impl GroupChange {
         offenders: &mut Offenders,
     ) -> Result<(), ProvisionError> {
         let after = course.after.as_ref().and_then(|after| after.standing.stands_for.as_ref());
-        let standings = [course.before.stands_for.as_ref(), after];
+        let standings = [course.former.standing.stands_for.as_ref(), after];
         if !children.is_empty() || course.stands_otherwise() {
             for stands_for in standings.into_iter().flatten() {
                 self.check_may_grant(stands_for).await?;
@@ -160,7 +160,10 @@ impl GroupChange {
             let groups = after.members.iter().filter(|member| member.kind == ResourceKind::Group);
             return self.write(ResourceWrite::Create(with_members(after.body.clone(), groups))).await;
         };
-        if !after.is_renamed && !course.stands_otherwise() {
+        let body = body_of(stored)?;
+        let is_written = body.display_name() == Some(after.name.as_str())
+            && Standing::of(&body)?.stands_for == after.standing.stands_for;
+        if is_written {
             return Ok(());
         }
         self.write(ResourceWrite::Revise { expected: stored.version, body: after.body.clone() }).await
@@ -182,8 +185,11 @@ impl GroupChange {
                     warnings.extend(said.into_iter().map(|warning| of_member(&child, warning)));
                     done.push(child);
                 }
-                // A member who stays is neither taken out nor left behind because the org is away: it is done again.
-                Err(error @ ProvisionError::Busy { .. }) if child.role == Role::Stays => {
+                // A member who stays is neither taken out nor left behind because the org is away, and who was told that the
+                // change goes on is told of no part of it: it is done again.
+                Err(error @ ProvisionError::Busy { .. })
+                    if child.role == Role::Stays || !self.is_awaited() =>
+                {
                     return Err(Stop::Fail(error));
                 }
                 Err(error) => {
@@ -199,10 +205,19 @@ impl GroupChange {
             tenant = %self.caller.tenant, change.id = %self.change, done = done.len(), refused = refused.len(),
             "a group's change did not get to all of its members"
         );
-        match self.scene.tenant.mapping.groups.partial {
-            Partial::Keep => self.keep(course, &done, &stays_refused, refused).await,
-            Partial::Rollback => self.roll_back(refused).await,
+        if self.scene.tenant.mapping.groups.partial == Partial::Rollback {
+            let back = self.way_back().await?;
+            match self.name(&back).await? {
+                Named::Free(name) => return self.roll_back(back, name, refused).await,
+                Named::Repeat(_) | Named::Taken(_) => {
+                    tracing::warn!(
+                        tenant = %self.caller.tenant, change.id = %self.change,
+                        "a group's change is not undone: another group has its former name by now"
+                    );
+                }
+            }
         }
+        self.keep(course, &done, &stays_refused, refused).await
     }
 
     /// Those done stay, and the Group shows exactly them.
@@ -216,11 +231,10 @@ impl GroupChange {
         // Whoever cannot have what the Group stands for from now on is no member any more.
         let go: Vec<Child> =
             stays_refused.iter().filter(|_| course.stands_otherwise()).map(Child::goes).collect();
-        let name = course.name_before()?;
-        let sense = course.sense(&name);
+        let sense = course.sense();
         let left = self.carry_out_children(go, sense, sense).await.ok_or(Stop::LeftOpen)?;
         let undone = left.iter().filter(|ended| ended.result.is_err()).count();
-        let is_new = course.stored.is_none() || matches!(self.wish, Wish::Create(_));
+        let is_new = matches!(self.wish, Wish::Create(_));
         let has_members = done.iter().any(|child| child.role != Role::Leaves)
             || course
                 .after
@@ -232,7 +246,8 @@ impl GroupChange {
         }
         let nothing_was_decided =
             refused.iter().all(|(_, error)| matches!(error, ProvisionError::Busy { .. }));
-        if done.is_empty() && left.is_empty() && !course.is_announced() && nothing_was_decided {
+        let is_announced = course.is_renamed() || course.stands_otherwise();
+        if done.is_empty() && left.is_empty() && !is_announced && nothing_was_decided {
             return Err(not_all(0, false, refused).into());
         }
         let write = self.after_children(course, &refused).await?;
@@ -240,23 +255,31 @@ impl GroupChange {
         Err(not_all(done.len(), false, refused).into())
     }
 
-    /// It is as if it had not been asked for, as far as Salesforce lets that be: a change back to what was before.
-    async fn roll_back(&self, mut refused: Vec<Refused>) -> Result<Answer, Stop> {
+    /// From what the Group is now to what it was before.
+    async fn way_back(&self) -> Result<Course, Stop> {
         let now = self.stored().await?.ok_or(Stop::Again)?;
-        let before = self.before.get().and_then(|before| before.0.clone());
-        let is_new = before.is_none();
-        let mut back = Course { before: Standing::of(&body_of(&now)?)?, stored: Some(now), after: None };
-        let name_now = back.name_before()?;
-        if let Some(Snapshot { body, members }) = before {
+        let former = Before::of(Some(&now))?.former()?;
+        let mut back = Course { stored: Some(now), former, after: None };
+        if let Some(Snapshot { body, members }) = self.before.get().and_then(|before| before.0.clone()) {
             let name = body.display_name().unwrap_or_default().to_owned();
-            let standing = Standing::of(&body)?;
-            back.after = Some(After { is_renamed: name != name_now, name, standing, body, members });
+            back.after = Some(After { name, standing: Standing::of(&body)?, body, members });
         }
-        let was_renamed = back.after.as_ref().is_some_and(|after| after.is_renamed);
-        let has_changed = was_renamed || back.stands_otherwise();
+        Ok(back)
+    }
+
+    /// It is as if it had not been asked for, as far as Salesforce lets that be: a change back to what was before.
+    async fn roll_back(
+        &self,
+        back: Course,
+        name: Option<Turn>,
+        mut refused: Vec<Refused>,
+    ) -> Result<Answer, Stop> {
+        let is_new = back.after.is_none();
+        let has_changed = back.is_renamed() || back.stands_otherwise();
         self.announce(&back).await?;
-        let children = back.children(self.scene.tenant.mapping.looks_at_groups(), has_changed);
-        let (was, is) = (back.sense_before(&name_now), back.sense(&name_now));
+        drop(name);
+        let children = back.children(self.scene.tenant.mapping.looks_at_groups());
+        let (was, is) = (back.sense_before(), back.sense());
         let undone = self.carry_out_children(children, was, is).await.ok_or(Stop::LeftOpen)?;
         let wanted = refused.len();
         for ended in undone {
@@ -305,9 +328,7 @@ impl GroupChange {
             return Ok(Answer::Deleted);
         }
         // Read again for the members' display names.
-        let id = self.id.to_string();
-        let gone = || ProvisionError::NotFound { kind: ResourceKind::Group, id };
-        let resource = self.stored().await?.ok_or_else(gone)?;
+        let resource = self.stored().await?.ok_or_else(|| self.not_found())?;
         Ok(self.success(resource, few(warnings), true))
     }
 
@@ -330,7 +351,7 @@ impl GroupChange {
             if refused.is_empty() {
                 return Ok(ResourceWrite::Delete { expected });
             }
-            let body = Standing { refused, ..course.before.clone() }.written(&body_of(&now)?)?;
+            let body = Standing { refused, ..course.former.standing.clone() }.written(&body_of(&now)?)?;
             return Ok(ResourceWrite::Revise { expected, body });
         };
         let body = Standing { refused, ..after.standing.clone() }.written(&after.body)?;
@@ -341,14 +362,6 @@ impl GroupChange {
         } else {
             ResourceWrite::Replace { expected, body: with_members(body, &members) }
         })
-    }
-}
-
-impl Course {
-    /// Whether something was written before the children that is there whatever becomes of them.
-    fn is_announced(&self) -> bool {
-        let is_renamed = self.after.as_ref().is_some_and(|after| after.is_renamed);
-        self.stored.is_some() && (is_renamed || self.stands_otherwise())
     }
 }
 

@@ -3,15 +3,19 @@
 use scim_types::Resource;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::{AuditEntry, ChangeOutcome, NewChange, Opened, Record, Recorded, ResourceWrite, StoredResource};
+use store::{
+    AuditEntry, ChangeOutcome, NewChange, Opened, Record, Recorded, ResourceWrite, StoreError, StoredResource,
+};
 
 use super::{
     GroupChange, Stop,
     members::{Wanted, as_wanted},
+    standing::Standing,
 };
 use crate::{
     ProvisionError,
     users::{Entry, action, body_of, outcome_of},
+    wish::Wish,
 };
 
 /// Where the journal has what a Group was before.
@@ -29,6 +33,13 @@ pub(super) struct Snapshot {
     pub(super) members: Vec<Wanted>,
 }
 
+/// What a Group was called and stood for before a change; a new one nothing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Former {
+    pub(super) name: Option<String>,
+    pub(super) standing: Standing,
+}
+
 impl Before {
     pub(super) fn of(stored: Option<&StoredResource>) -> Result<Self, ProvisionError> {
         let snapshot = |stored: &StoredResource| {
@@ -36,6 +47,11 @@ impl Before {
             Ok(Snapshot { body: body_of(stored)?, members })
         };
         stored.map(snapshot).transpose().map(Self)
+    }
+
+    pub(super) fn former(&self) -> Result<Former, ProvisionError> {
+        let Some(Snapshot { body, .. }) = &self.0 else { return Ok(Former::default()) };
+        Ok(Former { name: body.display_name().map(str::to_owned), standing: Standing::of(body)? })
     }
 
     /// As the journal has it, if it does.
@@ -53,21 +69,46 @@ pub(super) struct Outcome {
 }
 
 impl GroupChange {
-    /// Puts the request into the journal, once. With what the Group was before, where that is needed to undo the change.
-    pub(super) async fn open(
+    /// The change has been checked, and goes on to its end from now on, whatever happens: the journal says so, with what the
+    /// Group was before.
+    pub(super) async fn begin(
+        &self,
+        takes_access_away: bool,
+        stored: Option<&StoredResource>,
+    ) -> Result<(), ProvisionError> {
+        if !self.has_begun() {
+            let before = Before::of(stored)?;
+            self.write_down(takes_access_away, Some(&before)).await?;
+            let _ = self.before.set(before);
+        }
+        Ok(())
+    }
+
+    /// Puts the request into the journal, if it is not there. A new Group is pending from then on.
+    pub(super) async fn open(&self) -> Result<(), ProvisionError> {
+        self.write_down(self.may_take_access_away(), None).await
+    }
+
+    async fn write_down(
         &self,
         takes_access_away: bool,
         before: Option<&Before>,
     ) -> Result<(), ProvisionError> {
         let mut entry = self.entry.lock().await;
-        if *entry != Entry::None {
-            return Ok(());
-        }
         let unwritable = |error: serde_json::Error| ProvisionError::Misconfigured(error.to_string());
         let mut request = serde_json::to_value(&self.request).map_err(unwritable)?;
         if let Some(before) = before {
             request[BEFORE] = serde_json::to_value(before).map_err(unwritable)?;
         }
+        match (*entry, before) {
+            (Entry::None, _) => {}
+            (Entry::Open, Some(_)) => return Ok(self.inner.store.amend(&self.change, &request).await?),
+            (Entry::Open, None) | (Entry::Ended, _) => return Ok(()),
+        }
+        let reserve = match (&self.wish, before) {
+            (Wish::Create(resource), None) => Some(resource.clone()),
+            _ => None,
+        };
         let opened = self
             .inner
             .store
@@ -81,7 +122,7 @@ impl GroupChange {
                 fingerprint: self.fingerprint,
                 takes_access_away,
                 plan: None,
-                reserve: None,
+                reserve,
                 rename: None,
                 at: self.accepted,
             })
@@ -155,14 +196,22 @@ impl GroupChange {
 
     /// Nothing more is done: takes the change out of the journal, if it is there and open, and says why.
     pub(super) async fn give_up(&self, error: ProvisionError) -> ProvisionError {
-        let mut entry = self.entry.lock().await;
-        if std::mem::replace(&mut *entry, Entry::Ended) != Entry::Open {
-            return error;
-        }
-        let (outcome, awaited) = (outcome_of(&error), self.is_awaited());
-        match self.inner.store.withdraw(&self.change, outcome, awaited, self.inner.clock.now()).await {
+        match self.withdraw(outcome_of(&error)).await {
             Ok(()) => error,
             Err(store) => store.into(),
         }
+    }
+
+    /// There was nothing to do.
+    pub(super) async fn end_unchanged(&self) -> Result<(), StoreError> {
+        self.withdraw(ChangeOutcome { result: "unchanged".to_owned(), status: 200, reason: None }).await
+    }
+
+    async fn withdraw(&self, outcome: ChangeOutcome) -> Result<(), StoreError> {
+        let mut entry = self.entry.lock().await;
+        if std::mem::replace(&mut *entry, Entry::Ended) != Entry::Open {
+            return Ok(());
+        }
+        self.inner.store.withdraw(&self.change, outcome, self.is_awaited(), self.inner.clock.now()).await
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use model::{ResourceId, ResourceKind};
-use salesforce_types::RecordId;
 use scim_types::Resource;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,8 +21,7 @@ pub(super) struct Wanted {
 }
 
 impl GroupChange {
-    /// Who the members are that `wanted` names, each once. Salesforce ids of linked records are taken for the identities they
-    /// belong to; whoever is nobody is an offender (C-52).
+    /// Who the members are that `wanted` names, each once; whoever is nobody is an offender (C-52).
     pub(super) async fn members(
         &self,
         wanted: &Resource,
@@ -36,12 +34,10 @@ impl GroupChange {
         let new: Vec<&str> =
             members_of(wanted).map(|(id, _)| id).filter(|id| !known.contains_key(id)).collect();
         let kinds = self.inner.store.kinds(&self.scene.tenant.id, &new).await?;
-        let mut named: HashMap<&str, (String, ResourceKind)> = HashMap::new();
+        let mut named: HashMap<&str, ResourceKind> = HashMap::new();
         for (id, kind) in new.iter().zip(kinds) {
             if let Some(kind) = kind {
-                named.insert(id, ((*id).to_owned(), kind));
-            } else if let Some(identity) = self.identity_of_record(id).await? {
-                named.insert(id, (identity.to_string(), ResourceKind::User));
+                named.insert(id, kind);
             } else {
                 offenders
                     .add(ResourceId::from_text((*id).to_owned()), "there is no User or Group with this id");
@@ -50,11 +46,8 @@ impl GroupChange {
         let mut seen = HashSet::new();
         let mut checked = Vec::new();
         for (id, display) in members_of(wanted) {
-            let (id, kind) = match (known.get(id), named.get(id)) {
-                (Some(member), _) => (id, member.kind),
-                (None, Some((id, kind))) => (id.as_str(), *kind),
-                (None, None) => continue,
-            };
+            let kind = known.get(id).map(|member| member.kind).or_else(|| named.get(id).copied());
+            let Some(kind) = kind else { continue };
             if id == self.id.as_str() {
                 return Err(invalid(format!("the group {id} cannot be a member of itself")));
             }
@@ -64,13 +57,6 @@ impl GroupChange {
             }
         }
         Ok(checked)
-    }
-
-    async fn identity_of_record(&self, id: &str) -> Result<Option<ResourceId>, ProvisionError> {
-        match RecordId::parse(id) {
-            Ok(record) => Ok(self.inner.store.linked_to(&self.scene.tenant.id, &record).await?),
-            Err(_) => Ok(None),
-        }
     }
 }
 

@@ -1,18 +1,18 @@
 //! Groups that are made from what the orgs offer. One is known again by what it stands for, so that it keeps its id whatever it
 //! is called.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use model::{OrgName, ResourceId, ResourceKind, TenantId};
-use salesforce_types::{EntitlementRef, StandsFor};
-use scim_types::schema::GANGWAY_GROUP_URN;
+use model::{ResourceId, ResourceKind, TenantId};
+use salesforce_types::{Catalogue, EntitlementRef, StandsFor};
+use scim_types::{fold, schema::GANGWAY_GROUP_URN};
 use serde_json::{Value, json};
 use store::{Query, Window};
 
-use super::{
-    GroupChange,
-    standing::{Standing, not_read},
-};
+use super::{GroupChange, standing::Standing};
 use crate::{
     Caller, Operation, ProvisionError, Request,
     provisioner::Inner,
@@ -30,6 +30,14 @@ struct Made {
     id: ResourceId,
     name: String,
     stands_for: StandsFor,
+}
+
+/// A Group that is called otherwise from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Renaming {
+    id: ResourceId,
+    from: String,
+    to: String,
 }
 
 /// Makes, renames and takes away the published Groups of every tenant. Answers how many were touched; what fails is said in the
@@ -50,52 +58,79 @@ pub(crate) async fn publish(inner: &Arc<Inner>) -> usize {
 
 async fn publish_tenant(inner: &Arc<Inner>, tenant: &TenantId) -> Result<usize, ProvisionError> {
     let scene = Scene::now(inner, tenant)?;
-    let orgs = scene.orgs_with_users()?;
     let made = made(inner, tenant).await?;
-    let mut touched = 0;
-    for org in orgs {
-        let now = inner.clock.now();
-        let catalogue =
-            inner.catalogue.of(&*inner.store, org, now).await.map_err(|error| not_read(&error))?;
-        let wanted = scene.tenant.mapping.groups.published(org.name(), &catalogue);
-        let of_org: Vec<&Made> = made.iter().filter(|made| made.stands_for.org == *org.name()).collect();
-        // What goes makes room for names. A kind that is gone as a whole is hidden from the integration user, more likely than
-        // deleted: nobody loses anything by that.
-        let is_gone = |made: &&&Made| {
-            let of = &made.stands_for.of;
-            let has_kind = catalogue.entitlements().iter().any(|one| one.of.kind == of.kind);
-            has_kind && catalogue.get(of).is_none()
+    let known: HashMap<&StandsFor, &Made> = made.iter().map(|made| (&made.stands_for, made)).collect();
+    let (mut gone, mut called_otherwise, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    for org in scene.orgs_with_users()? {
+        let catalogue = match inner.catalogue.of(&*inner.store, org, inner.clock.now()).await {
+            Ok(catalogue) => catalogue,
+            Err(error) => {
+                tracing::warn!(%tenant, org = %org.name(), %error, "the groups that the org's catalogue makes stay as they are");
+                continue;
+            }
         };
-        for gone in of_org.iter().filter(is_gone) {
-            touched += usize::from(submit(inner, tenant, Some(&gone.id), Operation::Delete).await);
+        let of_org = made.iter().filter(|made| made.stands_for.org == *org.name());
+        gone.extend(of_org.filter(|made| is_gone(&catalogue, &made.stands_for.of)));
+        for (name, of) in scene.tenant.mapping.groups.published(org.name(), &catalogue) {
+            let stands_for = StandsFor { org: org.name().clone(), of };
+            match known.get(&stands_for) {
+                Some(made) if made.name == name => {}
+                Some(made) => {
+                    called_otherwise.push(Renaming {
+                        id: made.id.clone(),
+                        from: made.name.clone(),
+                        to: name,
+                    });
+                }
+                None => missing.push((name, stands_for)),
+            }
         }
-        touched += bring_up_to_date(inner, tenant, org.name(), &wanted, &of_org).await?;
+    }
+    // What goes and what is called otherwise makes room for names.
+    let mut touched = 0;
+    for made in gone {
+        touched += usize::from(submit(inner, tenant, Some(&made.id), Operation::Delete).await);
+    }
+    for Renaming { id, to, .. } in one_after_the_other(called_otherwise) {
+        touched += usize::from(submit(inner, tenant, Some(&id), renaming(&to)).await);
+    }
+    for (name, stands_for) in missing {
+        touched += usize::from(submit(inner, tenant, None, making(&name, stands_for)?).await);
     }
     Ok(touched)
 }
 
-/// Makes what is missing and renames what is called otherwise.
-async fn bring_up_to_date(
-    inner: &Arc<Inner>,
-    tenant: &TenantId,
-    org: &OrgName,
-    wanted: &[(String, EntitlementRef)],
-    made: &[&Made],
-) -> Result<usize, ProvisionError> {
-    let known: HashMap<&EntitlementRef, &Made> =
-        made.iter().map(|made| (&made.stands_for.of, *made)).collect();
-    let mut touched = 0;
-    for (name, of) in wanted {
-        touched += usize::from(match known.get(of) {
-            Some(made) if made.name == *name => false,
-            Some(made) => submit(inner, tenant, Some(&made.id), renaming(name)).await,
-            None => {
-                let stands_for = StandsFor { org: org.clone(), of: of.clone() };
-                submit(inner, tenant, None, making(name, stands_for)?).await
-            }
-        });
+/// A kind that is gone as a whole is hidden from the integration user, more likely than deleted: nobody loses anything by that.
+fn is_gone(catalogue: &Catalogue, of: &EntitlementRef) -> bool {
+    let has_kind = catalogue.entitlements().iter().any(|one| one.of.kind == of.kind);
+    has_kind && catalogue.get(of).is_none()
+}
+
+/// In an order in which no name is taken before it is free. Where names go round in a circle, one of its Groups has another
+/// name for a moment.
+fn one_after_the_other(mut left: Vec<Renaming>) -> Vec<Renaming> {
+    let mut ordered = Vec::new();
+    while !left.is_empty() {
+        let held: HashSet<(String, ResourceId)> =
+            left.iter().map(|one| (fold(&one.from), one.id.clone())).collect();
+        let is_free = |one: &Renaming| {
+            let to = fold(&one.to);
+            !held.iter().any(|(name, by)| *name == to && *by != one.id)
+        };
+        let (free, waiting): (Vec<_>, Vec<_>) = left.into_iter().partition(is_free);
+        left = waiting;
+        if free.is_empty() {
+            let Renaming { id, from, .. } = &mut left[0];
+            let aside = format!("{from} ({id})");
+            ordered.push(Renaming {
+                id: id.clone(),
+                from: std::mem::replace(from, aside.clone()),
+                to: aside,
+            });
+        }
+        ordered.extend(free);
     }
-    Ok(touched)
+    ordered
 }
 
 fn making(name: &str, stands_for: StandsFor) -> Result<Operation, ProvisionError> {
@@ -163,6 +198,56 @@ async fn made(inner: &Arc<Inner>, tenant: &TenantId) -> Result<Vec<Made>, Provis
         after = page.next;
         if after.is_none() {
             return Ok(made);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn renaming(id: &str, from: &str, to: &str) -> Renaming {
+        Renaming { id: ResourceId::from_text(id), from: from.to_owned(), to: to.to_owned() }
+    }
+
+    /// The names afterwards, by id. Panics where one is taken before it is free.
+    fn carried_out(renamings: &[Renaming]) -> HashMap<ResourceId, String> {
+        let mut names: HashMap<ResourceId, String> =
+            renamings.iter().map(|one| (one.id.clone(), one.from.clone())).collect();
+        for one in one_after_the_other(renamings.to_vec()) {
+            let taken = names.iter().any(|(id, name)| *id != one.id && fold(name) == fold(&one.to));
+            assert!(!taken, "{} is taken", one.to);
+            assert_eq!(names.insert(one.id, one.to), Some(one.from));
+        }
+        names
+    }
+
+    #[test]
+    fn names_that_are_swapped_go_by_another_one() {
+        let names = carried_out(&[renaming("1", "a", "B"), renaming("2", "b", "A")]);
+        assert_eq!(names[&ResourceId::from_text("1")], "B");
+        assert_eq!(names[&ResourceId::from_text("2")], "A");
+        assert_eq!(one_after_the_other(vec![renaming("1", "a", "A")]), [renaming("1", "a", "A")]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_names_can_be_given_anew_in_any_way(
+            (from, to) in Just(["a", "b", "c", "d", "e", "f", "g", "h"]).prop_flat_map(|names| {
+                let names = names.to_vec();
+                (Just(names.clone()).prop_shuffle(), Just(names).prop_shuffle())
+            }),
+            count in 0_usize..=6,
+        ) {
+            let renamings: Vec<Renaming> = (from.iter().zip(&to).take(count).enumerate())
+                .map(|(id, (from, to))| renaming(&id.to_string(), from, to))
+                .collect();
+            let names = carried_out(&renamings);
+            for one in &renamings {
+                prop_assert_eq!(&names[&one.id], &one.to);
+            }
         }
     }
 }

@@ -289,10 +289,11 @@ impl UserChange {
         let mut steps: Vec<Step> = freezes.iter().map(|planned| planned.step.clone()).collect();
         steps.extend(chosen.iter().map(|chosen| chosen.planned.step.clone()));
         steps.extend(followers.iter().map(|follower| follower.step_after(chosen, freezes.len())));
-        if let Some(place) = self.place.get() {
-            place.gather().await;
-        }
-        let mut outcomes = bound_of(first).org.act(&steps, &self.ticket).await;
+        let org_of_all = bound_of(first).org;
+        let mut outcomes = match self.place.get() {
+            Some(place) => place.act(org_of_all, &steps, &self.ticket).await,
+            None => org_of_all.act(&steps, &self.ticket).await,
+        };
         if outcomes.len() != steps.len() {
             return Err(ProvisionError::Misconfigured(format!(
                 "the org {org} did not answer for every step"

@@ -8,6 +8,7 @@ suite![
     an_open_change_is_found_with_what_it_needs,
     an_open_change_survives_the_process,
     a_deeply_nested_request_is_read_back,
+    a_request_can_be_amended_while_its_change_is_open,
     a_plan_can_be_replaced,
     a_name_can_be_reserved_when_the_turn_has_come,
     what_has_landed_is_kept_with_the_next_plan,
@@ -104,6 +105,17 @@ async fn a_deeply_nested_request_is_read_back(world: &World<'_>) {
     let request = (0..200).fold(json!("x"), |inner, _| json!([inner]));
     world.open(NewChange { request: request.clone(), ..change("c1", &world.tenant, "ada") }).await;
     assert_eq!(ok(world.store.open_changes(None).await)[0].request, request);
+}
+
+async fn a_request_can_be_amended_while_its_change_is_open(world: &World<'_>) {
+    let id = ChangeId::from_text("c1");
+    let more = json!({ "asked": "c1", "before": "nothing" });
+    assert!(matches!(world.store.amend(&id, &more).await, Err(StoreError::NotOpen { .. })));
+    world.open(change("c1", &world.tenant, "ada")).await;
+    ok(world.store.amend(&id, &more).await);
+    assert_eq!(ok(world.store.open_changes(None).await)[0].request, more);
+    ok(world.store.withdraw(&id, outcome("withdrawn"), true, at(1)).await);
+    assert!(matches!(world.store.amend(&id, &more).await, Err(StoreError::NotOpen { .. })));
 }
 
 async fn a_plan_can_be_replaced(world: &World<'_>) {
@@ -439,7 +451,9 @@ async fn a_repeat_is_the_newest_of_its_kind(world: &World<'_>) {
     assert_eq!(repeat(2, 0).await.as_deref(), Some("other-print"));
     assert_eq!(repeat(3, 0).await, None);
     ok(world.store.withdraw(&ChangeId::from_text("new"), outcome("withdrawn"), true, at(8)).await);
-    assert_eq!(repeat(1, 0).await.as_deref(), Some("new"), "ended ones are found too");
+    assert_eq!(repeat(1, 0).await.as_deref(), Some("old"), "nothing is left of a withdrawn one");
+    ok(world.store.record(made("old", &world.tenant, "x", "x")).await).expect_version(1);
+    assert_eq!(repeat(1, 0).await.as_deref(), Some("old"), "ended ones are found too");
 }
 
 async fn an_answer_can_be_noted_later(world: &World<'_>) {

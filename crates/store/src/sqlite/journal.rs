@@ -5,6 +5,7 @@ use model::{ChangeId, ChangeState, ClientName, ResourceId, ResourceKind, TenantI
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use salesforce_types::Plan;
 use scim_types::fold;
+use serde_json::Value;
 
 use super::{
     SqliteStore, audit,
@@ -28,6 +29,12 @@ const WRITE: &str = "write changes";
 impl Journal for SqliteStore {
     async fn open(&self, change: NewChange) -> Result<Opened, StoreError> {
         self.write(Durability::Power, move |connection| open(connection, change)).await
+    }
+
+    async fn amend(&self, change: &ChangeId, request: &Value) -> Result<(), StoreError> {
+        let change = change.clone();
+        let request = to_json("changes", "a request", request)?;
+        self.write(Durability::Power, move |connection| amend(connection, change, &request)).await
     }
 
     async fn replan(
@@ -113,12 +120,13 @@ impl Journal for SqliteStore {
                 &format!(
                     "SELECT {CHANGE_COLUMNS} FROM changes c JOIN tenants t ON t.tenant = c.tenant
                      WHERE c.tenant = ?1 AND c.client = ?2 AND c.fingerprint = ?3 AND c.accepted_ms >= ?4
+                         AND c.state <> ?5
                      ORDER BY c.accepted_ms DESC, c.number DESC LIMIT 1"
                 ),
                 READ,
             )?;
-            let since = since.as_millisecond();
-            first(&mut select, params![tenant.0, client.as_str(), fingerprint.as_slice(), since])
+            let (since, withdrawn) = (since.as_millisecond(), ChangeState::Withdrawn.as_str());
+            first(&mut select, params![tenant.0, client.as_str(), fingerprint.as_slice(), since, withdrawn])
         })
     }
 
@@ -275,6 +283,14 @@ fn record(connection: &Connection, record: Record) -> Result<Recorded, StoreErro
         end(connection, change, ChangeState::Recorded, &record.outcome, record.answered, record.at)?;
     }
     Ok(Recorded::Recorded(version))
+}
+
+fn amend(connection: &Connection, change: ChangeId, request: &str) -> Result<(), StoreError> {
+    let amended = connection
+        .prepare_cached("UPDATE changes SET request = ?2 WHERE id = ?1 AND ended_ms IS NULL")
+        .and_then(|mut update| update.execute([change.as_str(), request]))
+        .doing(WRITE)?;
+    if amended == 0 { Err(StoreError::NotOpen { change }) } else { Ok(()) }
 }
 
 fn replan(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use e2e::World;
+use e2e::{World, world::TOKEN};
 use serde_json::json;
 
 use super::{
@@ -160,4 +160,22 @@ async fn public_groups_have_members_too_and_a_locked_out_member_gets_it_when_bac
     assert_eq!(org.grants_of(&address("ada")).await["groups"], json!([]));
     let _ = tool.patch(&path, active(true)).await.expect(200);
     assert_eq!(org.grants_of(&address("ada")).await["groups"], json!(["Dock Workers"]));
+}
+
+/// A record id names a User on the address for connectors made for Salesforce, there to join and to leave, and nobody elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_id_is_a_member_on_the_salesforce_address_alone() {
+    let world = World::of_scene(&scene(), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let salesforce = world.tool_at("/services/scim/v2", TOKEN);
+    let ada = somebody(&tool, "ada").await;
+    let record = org.user(&address("ada")).await["Id"].as_str().unwrap().to_owned();
+    let sales = group(&tool, "sf-ps-Sales_Ops", &[]).await;
+    let answer = join(&tool, &sales, &[&record]).await.expect(400);
+    assert!(detail(&answer).contains("no User or Group"), "{}", answer.text);
+    let _ = join(&salesforce, &sales, &[&record]).await.expect(200);
+    assert_eq!(members(&tool, &sales).await, set_of(&[&ada]));
+    let _ = leave(&salesforce, &sales, &record).await.expect(200);
+    assert_eq!(members(&tool, &sales).await, BTreeSet::new());
+    assert_eq!(holders(&org, "Sales_Ops").await, BTreeSet::new());
 }
