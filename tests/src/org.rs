@@ -20,6 +20,9 @@ pub struct Calls {
     pub token: u64,
 }
 
+/// A user of every simulated org who is not the one that Gangway logs in as.
+const ADMINISTRATOR: &str = "admin@harbour-lights.example";
+
 impl Org {
     /// The org at this URL.
     #[must_use]
@@ -183,8 +186,12 @@ impl Org {
 
     /// Sends something to the org's own API, as an administrator would. Answers the body.
     async fn administrate(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Value {
+        self.call_by(&self.token().await, method, path, body).await
+    }
+
+    async fn call_by(&self, token: &str, method: reqwest::Method, path: &str, body: Option<&Value>) -> Value {
         let url = format!("{}/services/data/v66.0/sobjects/{path}", self.url);
-        let mut request = self.http.request(method, url).bearer_auth(self.token().await);
+        let mut request = self.http.request(method, url).bearer_auth(token);
         // What an administrator does by hand is no duplicate to him, and nobody else's to assign.
         request = request.header("Sforce-Duplicate-Rule-Header", "allowSave=true");
         if let Some(body) = body {
@@ -213,6 +220,14 @@ impl Org {
         self.administrate(reqwest::Method::PATCH, &format!("{object}/{id}"), Some(fields)).await;
     }
 
+    /// Changes a record by hand, as another user than Gangway's.
+    pub async fn change_as_administrator(&self, object: &str, id: &str, fields: &Value) {
+        let form =
+            [("grant_type", "password"), ("username", ADMINISTRATOR), ("password", "simulated-password")];
+        let token = self.token_for(&form).await;
+        let _ = self.call_by(&token, reqwest::Method::PATCH, &format!("{object}/{id}"), Some(fields)).await;
+    }
+
     /// Deletes a record by hand.
     pub async fn delete(&self, object: &str, id: &str) {
         self.administrate(reqwest::Method::DELETE, &format!("{object}/{id}"), None).await;
@@ -238,12 +253,12 @@ impl Org {
 
     /// An access token of the story's own connected app.
     pub async fn token(&self) -> String {
-        let form = [
-            ("grant_type", "refresh_token"),
-            ("client_id", CLIENT_ID),
-            ("client_secret", CLIENT_SECRET),
-            ("refresh_token", REFRESH_TOKEN),
-        ];
+        self.token_for(&[("grant_type", "refresh_token"), ("refresh_token", REFRESH_TOKEN)]).await
+    }
+
+    async fn token_for(&self, grant: &[(&str, &str)]) -> String {
+        let mut form = vec![("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
+        form.extend(grant);
         let url = format!("{}/services/oauth2/token", self.url);
         let response = self.http.post(url).form(&form).send().await.expect("the org answers");
         let answer: Value = response.json().await.expect("JSON");

@@ -111,6 +111,24 @@ async fn who_has_no_login_record_cannot_be_frozen_and_is_deactivated_all_the_sam
     assert_eq!(world.sim.handle().api_calls(), 1);
 }
 
+/// The login record says who has done it, even when the call is cut.
+#[tokio::test]
+async fn whom_somebody_else_has_frozen_is_not_written_to() {
+    let world = World::from_file("frozen-before", &ORG.replacen("\n\n", "\nfrozen = true\n\n", 1)).await;
+    let ada = user(&world, "ada@example.com");
+    let login = || {
+        let logins = world.sim.handle().records("UserLogin").into_iter();
+        logins.map(Value::from).find(|login| login["UserId"] == ada.as_str()).unwrap()
+    };
+    let before = login();
+    assert_eq!(before["IsFrozen"], true);
+    let outcomes = world.org.act(&[freeze(&ada), deactivate(&ada)], &a_ticket(true)).await;
+    assert_eq!(outcomes[0], StepOutcome::There);
+    assert!(matches!(&outcomes[1], StepOutcome::Done { .. }));
+    assert_eq!(login(), before);
+    assert_eq!(world.sim.handle().api_calls(), 1);
+}
+
 #[tokio::test]
 async fn what_salesforce_refuses_comes_back_in_its_own_words() {
     let world = World::from_file("self", ORG).await;

@@ -94,21 +94,30 @@ impl Lane {
 /// What rows take of a Composite.
 #[derive(Clone, Copy, Default)]
 struct Weight {
-    requests: usize,
-    queries: usize,
+    rows: usize,
+    /// Those whose record has to be found: a query for each, and one for all of them.
+    to_find: usize,
 }
 
 impl Weight {
     fn of(step: &Step) -> Self {
-        if must_be_found(step) { Self { requests: 2, queries: 1 } } else { Self { requests: 1, queries: 0 } }
+        Self { rows: 1, to_find: usize::from(must_be_found(step)) }
     }
 
     fn plus(self, other: Self) -> Self {
-        Self { requests: self.requests + other.requests, queries: self.queries + other.queries }
+        Self { rows: self.rows + other.rows, to_find: self.to_find + other.to_find }
+    }
+
+    fn queries(self) -> usize {
+        if self.to_find == 0 { 0 } else { self.to_find + 1 }
+    }
+
+    fn requests(self) -> usize {
+        self.rows + self.queries()
     }
 
     fn fits(self) -> bool {
-        self.requests <= MOST_ROWS && self.queries <= MOST_LANES
+        self.requests() <= MOST_ROWS && self.queries() <= MOST_LANES
     }
 }
 
@@ -267,7 +276,7 @@ fn choose_writes(line: &mut Line, share: usize, limit: usize, sharing: Sharing) 
         share = share.min(change.company);
         let alone = change.goes_alone();
         changes.push(change);
-        if alone || (by_rows && weight.requests >= MOST_ROWS) {
+        if alone || (by_rows && weight.requests() >= MOST_ROWS) {
             break;
         }
     }

@@ -90,7 +90,7 @@ pub(super) fn write(paths: &Paths, changes: &[Change], shape: &Shape) -> Call {
                 cause,
             };
         }
-        Shape::Rows(places) => places.iter().flat_map(|place| row_items(base, changes, *place)).collect(),
+        Shape::Rows(places) => rows(base, changes, places),
         Shape::Lanes(lanes) => {
             lanes.iter().enumerate().map(|(at, lane)| lane_item(base, changes, at, lane)).collect::<Vec<_>>()
         }
@@ -115,8 +115,11 @@ fn reference((change, step): Place) -> String {
     format!("c{change}s{step}")
 }
 
-/// The query that finds the record of a step.
-fn finding_reference(place: Place) -> String {
+/// The query for the login records of all Users that are frozen by rows.
+const LOGINS: &str = "logins";
+
+/// The query that finds the record of a step, where there is something to change.
+fn guard_reference(place: Place) -> String {
     format!("{}find", reference(place))
 }
 
@@ -142,7 +145,7 @@ fn row(base: &str, changes: &[Change], (number, at): Place) -> Row {
             format!("{base}/sobjects/{object}/{key}/{}", percent_encoded(value))
         }
         Step::Freeze { .. } => {
-            format!("{base}/sobjects/{object}/@{{{}.records[0].Id}}", finding_reference((number, at)))
+            format!("{base}/sobjects/{object}/@{{{}.records[0].Id}}", guard_reference((number, at)))
         }
         Step::Convert { .. } => unreachable!("conversions have a call of their own"),
     };
@@ -157,13 +160,24 @@ fn row(base: &str, changes: &[Change], (number, at): Place) -> Row {
     Row { method, path, body }
 }
 
-/// A row, after the query that finds its record where it is not known.
-fn row_items(base: &str, changes: &[Change], place: Place) -> Vec<Value> {
-    let item = row_item(base, changes, place);
-    match changes[place.0].step(place.1) {
-        Step::Freeze { user, .. } => vec![freeze::finding(base, [user], &finding_reference(place)), item],
-        _ => vec![item],
+/// Row after row, each after the query that finds its record where that is not known.
+fn rows(base: &str, changes: &[Change], places: &[Place]) -> Vec<Value> {
+    let frozen = |(number, at): &Place| match changes[*number].step(*at) {
+        Step::Freeze { user, frozen } => Some((user, *frozen)),
+        _ => None,
+    };
+    let users: Vec<&RecordId> = places.iter().filter_map(frozen).map(|(user, _)| user).collect();
+    let mut items = Vec::new();
+    if !users.is_empty() {
+        items.push(freeze::finding(base, users, LOGINS));
     }
+    for place in places {
+        if let Some((user, to)) = frozen(place) {
+            items.push(freeze::guard(base, user, to, &guard_reference(*place)));
+        }
+        items.push(row_item(base, changes, *place));
+    }
+    items
 }
 
 fn row_item(base: &str, changes: &[Change], place: Place) -> Value {
@@ -316,13 +330,15 @@ fn read_data(answer: &Answer, changes: &[Change], shape: &Shape) -> Vec<(Place, 
         Shape::Rows(places) | Shape::Conversions(places) => places
             .iter()
             .map(|place| {
-                let finding = item(&finding_reference(*place));
-                let landing = match (step(*place), item(&reference(*place)), finding) {
-                    (freeze @ Step::Freeze { .. }, Some(item), Some(finding)) => {
-                        freeze::landing(freeze, finding, item)
+                let landing = match (step(*place), item(&reference(*place))) {
+                    (freeze @ Step::Freeze { .. }, Some(own)) => {
+                        match (item(LOGINS), item(&guard_reference(*place))) {
+                            (Some(finding), Some(guard)) => freeze::landing(freeze, finding, guard, own),
+                            _ => lacking(),
+                        }
                     }
-                    (Step::Freeze { .. }, ..) | (_, None, _) => lacking(),
-                    (_, Some(item), _) => row_landing(changes, *place, item),
+                    (_, Some(own)) => row_landing(changes, *place, own),
+                    (_, None) => lacking(),
                 };
                 (*place, landing)
             })

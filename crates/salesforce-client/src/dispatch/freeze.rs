@@ -1,8 +1,10 @@
 //! Locking a User out at once: an update of the login record that Salesforce keeps for it, which has to be found first. Pure.
 //! (Object Reference, `UserLogin`)
 //!
-//! For one change the query and the update that refers to its answer are two sub-requests of the same Composite. A crowd's
-//! records are found by one query for all of them; from then on each step is an update like others, and shares collections.
+//! For one change three sub-requests of the same Composite: which login record there is, which of it is not yet as it is to be, and
+//! the update of that one. Who is frozen already has none: the update stays away, so that the record keeps saying who has done
+//! it, and a call that was cut can be read back. A crowd's records are found by one query for all of them; from then on each step
+//! is an update like others, and shares collections.
 
 use salesforce_types::{RecordId, Refusal, Step, StepOutcome};
 use serde_json::{Value, json};
@@ -31,47 +33,92 @@ pub(super) fn finding<'u>(
     users: impl IntoIterator<Item = &'u RecordId>,
     reference: &str,
 ) -> Value {
-    let query = || -> Result<Query, NotAName> {
-        Ok(Query::select("UserLogin", &["Id", "UserId", "IsFrozen"])?
-            .where_(Condition::is_in("UserId", users)?))
+    let of_users = Condition::is_in("UserId", users).expect("this is a name");
+    query(base, of_users, reference)
+}
+
+/// The part of a Composite that finds the User's login record only where there is something to change.
+pub(super) fn guard(base: &str, user: &RecordId, frozen: bool, reference: &str) -> Value {
+    let conditions = || -> Result<Condition, NotAName> {
+        Ok(Condition::eq("UserId", user)?.and(Condition::eq("IsFrozen", !frozen)?))
     };
-    let query = query().expect("these are names").to_string();
+    query(base, conditions().expect("these are names"), reference)
+}
+
+fn query(base: &str, condition: Condition, reference: &str) -> Value {
+    let query = Query::select("UserLogin", &["Id", "UserId", "IsFrozen"]).expect("these are names");
+    let query = query.where_(condition).to_string();
     let soql: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
     json!({ "method": "GET", "url": format!("{base}/query?q={soql}"), "referenceId": reference })
 }
 
-/// What the answer to such a query says of the record of a step. `None`: nothing.
-pub(super) fn found(step: &Step, answer: &CompositeItem) -> Option<Landing> {
-    let Step::Freeze { user, frozen } = step else { return None };
+/// What the answer to such a query says of a User's login record.
+enum Login {
+    /// It is to be changed.
+    ToChange(RecordId),
+    /// It is as it is to be.
+    AsWanted,
+    Absent,
+    /// The query was refused.
+    Failed(Landing),
+    /// Nobody can tell.
+    Unclear,
+}
+
+fn login(step: &Step, answer: &CompositeItem) -> Login {
+    let Step::Freeze { user, frozen } = step else { return Login::Unclear };
     if !(200..300).contains(&answer.http_status_code) {
-        return Some(failed(step, answer.http_status_code, &answer.body));
+        return Login::Failed(failed(step, answer.http_status_code, &answer.body));
     }
     let id = |row: &Value, field: &str| RecordId::parse(row.get(field)?.as_str()?).ok();
-    let mut rows = answer.body.get("records")?.as_array()?.iter();
-    match rows.find(|row| id(row, "UserId").as_ref() == Some(user)) {
-        // Somebody has done it before: nothing changes, and it is not ours to take back.
-        Some(row) if row.get("IsFrozen") == Some(&Value::Bool(*frozen)) => {
-            Some(Landing::Ended(StepOutcome::There))
-        }
-        Some(row) => id(row, "Id").map(Landing::Found),
+    let Some(rows) = answer.body.get("records").and_then(Value::as_array) else { return Login::Unclear };
+    match rows.iter().find(|row| id(row, "UserId").as_ref() == Some(user)) {
+        Some(row) if row.get("IsFrozen") == Some(&Value::Bool(*frozen)) => Login::AsWanted,
+        Some(row) => id(row, "Id").map_or(Login::Unclear, Login::ToChange),
         // On a later page, perhaps.
-        None if answer.body.get("done") != Some(&Value::Bool(true)) => None,
-        None => Some(Landing::Ended(StepOutcome::Refused(no_login_record()))),
+        None if answer.body.get("done") != Some(&Value::Bool(true)) => Login::Unclear,
+        None => Login::Absent,
     }
 }
 
-/// What came of a step whose record was looked for in the same call.
-pub(super) fn landing(step: &Step, finding: &CompositeItem, item: &CompositeItem) -> Landing {
-    let update = match found(step, finding) {
-        Some(Landing::Found(login)) => update(step, login),
-        Some(landing) => return landing,
-        None => None,
-    };
+/// What the answer to the query of a crowd says of the record of a step. `None`: nothing.
+pub(super) fn found(step: &Step, answer: &CompositeItem) -> Option<Landing> {
+    match login(step, answer) {
+        Login::ToChange(login) => Some(Landing::Found(login)),
+        // Somebody has done it before: nothing changes, and it is not ours to take back.
+        Login::AsWanted => Some(Landing::Ended(StepOutcome::There)),
+        Login::Absent => Some(Landing::Ended(StepOutcome::Refused(no_login_record()))),
+        Login::Failed(landing) => Some(landing),
+        Login::Unclear => None,
+    }
+}
+
+/// What came of a step whose record was looked for in the same call: by the call's query for all, by its own guard, and by
+/// the update that the guard let through.
+pub(super) fn landing(
+    step: &Step,
+    finding: &CompositeItem,
+    guard: &CompositeItem,
+    item: &CompositeItem,
+) -> Landing {
     let status = item.http_status_code;
-    match update {
-        Some(update) if (200..300).contains(&status) => Landing::Ended(landed(&update, status, &item.body)),
-        Some(update) => failed(&update, status, &item.body),
-        None => Landing::Ended(unknown("the query for a UserLogin has no readable answer".to_owned())),
+    let unclear = || Landing::Ended(unknown("the query for a UserLogin has no readable answer".to_owned()));
+    match login(step, guard) {
+        Login::ToChange(login) => match update(step, login) {
+            Some(update) if (200..300).contains(&status) => {
+                Landing::Ended(landed(&update, status, &item.body))
+            }
+            Some(update) => failed(&update, status, &item.body),
+            None => unclear(),
+        },
+        Login::Absent => match found(step, finding) {
+            // Between the two queries somebody else was quicker.
+            Some(Landing::Found(_)) => Landing::Ended(StepOutcome::There),
+            Some(landing) => landing,
+            None => unclear(),
+        },
+        Login::Failed(landing) => landing,
+        Login::AsWanted | Login::Unclear => unclear(),
     }
 }
 
@@ -127,22 +174,38 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_ends_as_its_update_does() {
-        let finding = rows(&[(LOGIN, USER)], true);
+    fn what_is_to_be_changed_ends_as_its_update_does() {
+        let there = rows(&[(LOGIN, USER)], true);
         let error = |code: &str| json!([{ "errorCode": code, "message": "no" }]);
-        let ended =
-            |finding: &CompositeItem, status, body: &Value| landing(&step(), finding, &answer(status, body));
+        let ended = |status, body: &Value| landing(&step(), &there, &there, &answer(status, body));
         let id = || RecordId::parse(LOGIN).unwrap();
-        let done = ended(&finding, 204, &Value::Null);
+        let done = ended(204, &Value::Null);
         assert!(matches!(done, Landing::Ended(StepOutcome::Done { id: done }) if done == id()));
-        assert!(matches!(ended(&finding, 400, &error("UNABLE_TO_LOCK_ROW")), Landing::Locked(_)));
-        let refused = ended(&finding, 400, &error("CANNOT_FREEZE_SELF"));
+        assert!(matches!(ended(400, &error("UNABLE_TO_LOCK_ROW")), Landing::Locked(_)));
+        let refused = ended(400, &error("CANNOT_FREEZE_SELF"));
         assert!(matches!(refused, Landing::Ended(StepOutcome::Refused(_))));
-        let halted = ended(&rows(&[], true), 400, &error("PROCESSING_HALTED"));
+    }
+
+    #[test]
+    fn what_the_guard_keeps_back_was_done_by_somebody_else_or_is_not_there() {
+        let halted = answer(400, &json!([{ "errorCode": "PROCESSING_HALTED", "message": "no" }]));
+        let ended =
+            |finding: &CompositeItem, guard: &CompositeItem| landing(&step(), finding, guard, &halted);
+        let row = json!({ "Id": LOGIN, "UserId": USER, "IsFrozen": true });
+        let frozen = answer(200, &json!({ "totalSize": 1, "done": true, "records": [row] }));
+        let (none, not_yet) = (rows(&[], true), rows(&[(LOGIN, USER)], true));
+        for finding in [&frozen, &not_yet] {
+            assert!(matches!(ended(finding, &none), Landing::Ended(StepOutcome::There)));
+        }
+        let absent = ended(&none, &none);
         assert!(
-            matches!(halted, Landing::Ended(StepOutcome::Refused(refusal)) if refusal.code == "NOT_FOUND")
+            matches!(absent, Landing::Ended(StepOutcome::Refused(refusal)) if refusal.code == "NOT_FOUND")
         );
-        let unclear = ended(&answer(200, &json!({})), 400, &error("PROCESSING_HALTED"));
-        assert!(matches!(unclear, Landing::Ended(StepOutcome::Unknown { .. })));
+        let nothing = answer(200, &json!({}));
+        for (finding, guard) in [(&none, &nothing), (&nothing, &none)] {
+            assert!(matches!(ended(finding, guard), Landing::Ended(StepOutcome::Unknown { .. })));
+        }
+        let hidden = answer(400, &json!([{ "errorCode": "INVALID_TYPE", "message": "no" }]));
+        assert!(matches!(ended(&none, &hidden), Landing::Ended(StepOutcome::Refused(_))));
     }
 }
