@@ -1,6 +1,6 @@
 //! The token endpoint (RFC 6749 §3.2) in the shape of Salesforce's: the grants `password` and `client_credentials`.
 
-use std::{borrow::Cow, net::IpAddr, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use actix_web::{
     HttpRequest,
@@ -12,13 +12,13 @@ use actix_web::{
 };
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use model::{Ids, Timestamp};
+use model::{Ids, TenantId, Timestamp};
 use provisioning::Caller;
 use serde_json::{Value, json};
 
 use super::{
     OAuth, OAuthUser, Signer,
-    failures::{Failures, Who},
+    failures::{Failures, Origin, Who},
     parameters::{Ambiguous, Parameters},
     password::{Busy, PasswordHash, Passwords, Turn},
 };
@@ -87,10 +87,10 @@ impl<'p> Endpoint<'p> {
     ) -> Reply {
         let answered = match read(request, payload).await {
             Ok(parameters) => {
-                let address = caller_address::of(request, &door.settings.trusted_proxies);
+                let from = Origin::of(caller_address::of(request, &door.settings.trusted_proxies));
                 let tenant = door.tenant(self.tenant);
                 let asked =
-                    Asked { door, endpoint: self, parameters: &parameters, address, now: door.clock.now() };
+                    Asked { door, endpoint: self, parameters: &parameters, from, now: door.clock.now() };
                 asked.answer(tenant.as_deref(), origin, caller).await
             }
             Err(refusal) => Err(refusal),
@@ -219,7 +219,7 @@ struct Asked<'a> {
     door: &'a Door,
     endpoint: &'a Endpoint<'a>,
     parameters: &'a Parameters,
-    address: IpAddr,
+    from: Origin,
     now: Timestamp,
 }
 
@@ -250,14 +250,15 @@ impl Asked<'_> {
         let id = self.parameters.client_id.as_deref().ok_or_else(|| Refusal::missing("client_id"))?;
         let Some((tenant, client, oauth)) = tenant.and_then(|tenant| named(tenant, id)) else {
             // A tenant that does not exist, a client of another one and nobody's are answered alike.
-            self.limit(&[self.place()])?;
+            let counted = [Who::Stranger(self.from.address), Who::Network(self.from.network)];
+            self.limit(&counted)?;
             let (words, why) = ("client identifier invalid", "an unknown client id");
-            return Err(self.failed(&[self.place()], Refusal::new("invalid_client_id", words, why)));
+            return Err(self.failed(&counted, Refusal::new("invalid_client_id", words, why)));
         };
         *caller = Some(Caller { tenant: tenant.id.clone(), client: client.settings.name.clone() });
         let login = match grant {
             Grant::Password => self.password(tenant, client, oauth).await?,
-            Grant::ClientCredentials => self.client_credentials(client, oauth).await?,
+            Grant::ClientCredentials => self.client_credentials(tenant, client, oauth).await?,
         };
         client.bucket.take(self.now).map_err(|exhausted| Refusal::too_often(exhausted.retry_after))?;
         Ok(self.token(tenant, &login, origin))
@@ -266,13 +267,14 @@ impl Asked<'_> {
     /// RFC 6749 §4.4.
     async fn client_credentials<'c>(
         &self,
+        tenant: &Tenant,
         client: &'c Client,
         oauth: &'c OAuth,
     ) -> Result<Login<'c>, Refusal> {
         if oauth.secrets.is_empty() {
             return Err(Refusal::not_configured());
         }
-        let secret = self.secret(&mut Checks::of(self), oauth).await?;
+        let secret = self.secret(&mut Checks::of(self), &tenant.id, oauth).await?;
         Ok(Login { client, oauth, secret, user: None })
     }
 
@@ -290,10 +292,12 @@ impl Asked<'_> {
         let password = self.parameters.password.as_deref().ok_or_else(|| Refusal::missing("password"))?;
         let mut checks = Checks::of(self);
         // First, so that nobody without the secret tries user names.
-        let secret = self.secret(&mut checks, oauth).await?;
+        let secret = self.secret(&mut checks, &tenant.id, oauth).await?;
         let user = oauth.user(username);
         let folded = username.to_lowercase();
-        let counted = [self.place(), Who::User(&tenant.id, &oauth.client_id, &folded)];
+        let [address, network] = self.place(&tenant.id);
+        let login = Who::Login(&tenant.id, &oauth.client_id, &folded, self.from.address);
+        let counted = [address, network, login, Who::User(&tenant.id, &oauth.client_id, &folded)];
         let hashes = user.map_or(&[][..], |user| &user.passwords);
         let decoy = oauth.users.first().and_then(|user| user.passwords.first());
         let found = checks.check(&counted, hashes, decoy, password).await?;
@@ -305,11 +309,16 @@ impl Asked<'_> {
     }
 
     /// The client's secret, where it has one.
-    async fn secret(&self, checks: &mut Checks<'_>, oauth: &OAuth) -> Result<Option<PasswordHash>, Refusal> {
+    async fn secret(
+        &self,
+        checks: &mut Checks<'_>,
+        tenant: &TenantId,
+        oauth: &OAuth,
+    ) -> Result<Option<PasswordHash>, Refusal> {
         if oauth.secrets.is_empty() {
             return Ok(None);
         }
-        let counted = [self.place()];
+        let counted = self.place(tenant);
         let sent = self.parameters.client_secret.as_deref().unwrap_or_default();
         let found = checks.check(&counted, &oauth.secrets, oauth.secrets.first(), sent).await?;
         found.map(Some).ok_or_else(|| {
@@ -323,8 +332,9 @@ impl Asked<'_> {
         })
     }
 
-    fn place(&self) -> Who<'_> {
-        Who::address(self.endpoint.tenant, self.address)
+    /// Where the request comes from, at a tenant whose client it names.
+    fn place<'t>(&self, tenant: &'t TenantId) -> [Who<'t>; 2] {
+        [Who::Address(tenant, self.from.address), Who::Network(self.from.network)]
     }
 
     /// Whether all of them may still try.

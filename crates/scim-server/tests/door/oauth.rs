@@ -203,9 +203,9 @@ async fn a_token_is_void_at_once_when_its_client_or_its_password_leaves_the_conf
 #[tokio::test]
 async fn an_address_that_fails_too_often_is_told_to_wait_and_others_are_not() {
     let world = world();
-    let wrong = HELLOID.replace("3MVG9.aBcD", "nobody");
+    let wrong = HELLOID.replace("0F9E8D7C", "guess");
     for _ in 0..20 {
-        refused(&world.login(&wrong).await, 400, "invalid_client_id");
+        refused(&world.login(&wrong).await, 400, "invalid_client");
     }
     let limited = world.login(&wrong).await;
     assert!(refused(&limited, 429, "invalid_grant").contains("wait"));
@@ -217,12 +217,32 @@ async fn an_address_that_fails_too_often_is_told_to_wait_and_others_are_not() {
     assert_eq!(world.login(HELLOID).await.status, 200);
 }
 
+/// Made-up tenants have one limit together, which is nobody else's: they neither fill what failures are counted in nor show
+/// which tenants there are.
+#[tokio::test]
+async fn made_up_tenants_and_clients_are_limited_together_and_in_nobodys_way() {
+    let world = world();
+    let wrong = HELLOID.replace("3MVG9.aBcD", "nobody");
+    let at = async |tenant: &str, query: &str| {
+        let path = format!("{tenant}{PATH}?{query}");
+        world.send("POST", &path, &[FORM, ("x-forwarded-for", "192.0.2.1")], "").await
+    };
+    for n in 0..20 {
+        let tenant = if n % 2 == 0 { format!("/made-up-{n}/prod") } else { String::new() };
+        refused(&at(&tenant, &wrong).await, 400, "invalid_client_id");
+    }
+    for tenant in ["/made-up/prod", ""] {
+        refused(&at(tenant, &wrong).await, 429, "invalid_grant");
+    }
+    assert_eq!(at("", HELLOID).await.status, 200, "who names a client that there is");
+}
+
 #[tokio::test]
 async fn a_user_name_that_fails_too_often_waits_wherever_it_comes_from_known_or_not() {
     let world = world();
     for name in ["helloid@", "nobody@"] {
         let wrong = HELLOID.replace("helloid@", name).replace("Winter", "Summer");
-        for attempt in 0..10 {
+        for attempt in 0..20 {
             refused(&world.login_from(&format!("192.0.2.{attempt}"), &wrong).await, 400, "invalid_grant");
         }
         let limited = world.login_from("192.0.2.100", &wrong).await;
@@ -232,6 +252,19 @@ async fn a_user_name_that_fails_too_often_waits_wherever_it_comes_from_known_or_
     refused(&world.login_from("192.0.2.101", HELLOID).await, 429, "invalid_grant");
     world.clock.advance(Duration::from_secs(30));
     assert_eq!(world.login_from("192.0.2.101", HELLOID).await.status, 200);
+}
+
+#[tokio::test]
+async fn one_address_locks_a_user_name_out_for_itself_alone() {
+    let world = world();
+    let wrong = HELLOID.replace("Winter", "Summer");
+    for _ in 0..10 {
+        refused(&world.login(&wrong).await, 400, "invalid_grant");
+    }
+    let limited = world.login(&wrong).await;
+    refused(&limited, 429, "invalid_grant");
+    assert_eq!(limited.header("retry-after"), Some("60"));
+    assert_eq!(world.login_from("192.0.2.2", HELLOID).await.status, 200);
 }
 
 /// Whoever has no client secret tries no passwords and locks no user out.
