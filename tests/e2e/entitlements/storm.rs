@@ -12,10 +12,11 @@ use super::{ORG, STAFF, held};
 use crate::faults::{Chance, listed, until};
 
 const PEOPLE: usize = 5;
-const STEPS: u32 = 5;
+const STEPS: u32 = 6;
 const ROUNDS: u64 = 3;
-/// What the identity tool asks for; the rule gives one of them too.
-const ASKED: [&str; 3] = ["Dock_Reports", "Dock_More", "Dock_Workers"];
+/// What the identity tool asks for, a kind of each; the rule gives one of them too.
+const ASKED: [&str; 6] =
+    ["Dock_Reports", "Dock_More", "Dock_Workers", "DockConsole", "Dock Requests", "Quayside"];
 /// What only administrators give.
 const BY_HAND: &str = "Twin_One";
 
@@ -39,7 +40,7 @@ async fn storm(org: &Org) {
 
 /// One request at random.
 fn whim(chance: &mut Chance) -> Value {
-    let one = ASKED[usize::try_from(chance.below(3)).unwrap()];
+    let one = ASKED[usize::try_from(chance.below(6)).unwrap()];
     match chance.below(7) {
         0 | 1 => json!([{"op": "add", "path": "entitlements", "value": [{"value": one}]}]),
         2 => json!([{"op": "remove", "path": format!("entitlements[display eq \"{one}\"]")}]),
@@ -107,6 +108,9 @@ async fn agrees(process: &Process, id: &str, username: &str) {
     for (list, kind, page) in [
         ("entitlements", "PermissionSet", "permission-sets"),
         ("entitlements", "PublicGroup", "groups"),
+        ("entitlements", "PermissionSetLicense", "permission-set-licences"),
+        ("entitlements", "Queue", "queues"),
+        ("entitlements", "Territory", "territories"),
         ("entitlements", "Profile", "profile"),
         ("roles", "Role", "role"),
     ] {
@@ -128,7 +132,10 @@ async fn story(seed: u64) {
     println!("GANGWAY_FAULT_SEED={seed}");
     let program = Path::new(env!("CARGO_BIN_EXE_gangway-under-test"));
     let sim = SimConfig { seed, latency: Duration::from_millis(2), ..SimConfig::default() };
-    let org_file = ORG.replace("name = \"Dock Workers\"", "name = \"Dock_Workers\"");
+    // Names that nothing else has, too: a package is called like the territory.
+    let org_file = ORG
+        .replace("name = \"Dock Workers\"", "name = \"Dock_Workers\"")
+        .replace("name = \"Harbour\"", "name = \"Quayside\"");
     let mut process =
         Process::of_scene(program, &Scene::new(&format!("{RULE}\n{STAFF}"), &org_file), sim).await;
     let mut chance = Chance::new(seed);

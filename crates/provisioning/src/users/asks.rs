@@ -270,7 +270,11 @@ pub(crate) fn id_text(org: &OrgName, id: &str, several: bool) -> String {
 
 fn asked(org: &OrgName, one: &Entitlement, several: bool, primary: bool) -> Asked {
     let value = id_text(org, &one.of.id, several);
-    let element = json!({ "value": value, "display": one.label, "type": one.of.kind.scim_type() });
+    let mut element = json!({ "value": value, "display": one.label, "type": one.of.kind.scim_type() });
+    if primary {
+        // Entra's next change of a single app role names the one that it has marked.
+        element["primary"] = Value::Bool(true);
+    }
     Asked { org: org.clone(), of: one.of.clone(), element, primary }
 }
 
