@@ -1,5 +1,6 @@
 //! People who leave: frozen at once, deactivated as soon as Salesforce lets go of them, and what they owned is somebody else's.
 
+mod access;
 mod hand_over;
 
 use std::time::Duration;
@@ -125,7 +126,7 @@ async fn whom_somebody_else_has_frozen_gangway_does_not_let_in() {
     let (tool, org) = (world.tool(), world.org());
     let id = tool.create(ADA).await.expect(201).id();
     let login_id = login(&org, ADA).await["Id"].as_str().unwrap().to_owned();
-    org.change("UserLogin", &login_id, &json!({"IsFrozen": true})).await;
+    org.change_as_administrator("UserLogin", &login_id, &json!({"IsFrozen": true})).await;
     for is_active in [false, true] {
         let _ = tool.patch(&format!("/Users/{id}"), active(is_active)).await.expect(200);
         assert_eq!(org.user(ADA).await["IsActive"], is_active);

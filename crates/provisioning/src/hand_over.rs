@@ -168,7 +168,7 @@ impl Run<'_> {
         Err(HandOverError::Kept(kept.collect::<Vec<_>>().join(", ")))
     }
 
-    /// Who takes the records: an active User of the org.
+    /// Who takes the records: a User of the org who can log in.
     async fn heir(&self) -> Result<RecordId, HandOverError> {
         let ticket = self.ticket();
         let purpose = Purpose::matching(&ticket);
@@ -192,6 +192,11 @@ impl Run<'_> {
         };
         if heir == self.link.record_id || row.get("IsActive") != Some(&Value::Bool(true)) {
             return Err(HandOverError::NoHeir("the User who is to take the records is not active"));
+        }
+        let frozen = soql::Condition::eq("UserId", &heir)?.and(soql::Condition::eq("IsFrozen", true)?);
+        let frozen = soql::Query::select("UserLogin", &["Id"])?.where_(frozen);
+        if !self.org().query(&frozen, purpose).await?.is_empty() {
+            return Err(HandOverError::NoHeir("the User who is to take the records is frozen"));
         }
         Ok(heir)
     }

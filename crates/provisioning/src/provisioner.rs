@@ -46,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) catalogue: Catalogues,
     runtime: Handle,
     world: RwLock<Arc<World>>,
+    /// Tasks that are being attempted here.
+    pub(crate) attempts: tasks::Attempts,
     /// Changes that are being worked on here; each sender lives as long as the work.
     running: Mutex<HashMap<ChangeId, watch::Receiver<()>>>,
     stopping: watch::Sender<bool>,
@@ -107,6 +109,7 @@ impl Provisioner {
             catalogue: Catalogues::default(),
             runtime,
             world: RwLock::new(World::new(tenants, orgs)),
+            attempts: tasks::Attempts::default(),
             running: Mutex::default(),
             stopping: watch::Sender::new(false),
         };

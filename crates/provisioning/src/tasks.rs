@@ -1,9 +1,13 @@
 //! What is owed later, done when it is due. A task holds no turn; each attempt is a change.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::SignedDuration;
-use model::{ResourceKind, TenantId, Timestamp};
+use model::{ResourceKind, TaskId, TenantId, Timestamp};
 use store::{StoreError, Task, TaskKind};
 use tokio::sync::Semaphore;
 
@@ -26,6 +30,29 @@ const SEAT: SignedDuration = SignedDuration::from_mins(1);
 const ALARM_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Whose changes these are, in the journal and in the audit.
 pub(crate) const CLIENT: &str = "gangway-tasks";
+
+/// The tasks that are being attempted: one that takes longer than its pause is not attempted twice at once.
+#[derive(Debug, Default)]
+pub(crate) struct Attempts(Mutex<HashSet<TaskId>>);
+
+/// A task that is being attempted, until this is dropped.
+struct Attempt {
+    inner: Arc<Inner>,
+    task: TaskId,
+}
+
+impl Attempts {
+    fn begin(inner: &Arc<Inner>, task: &TaskId) -> Option<Attempt> {
+        let is_new = inner.attempts.0.lock().unwrap_or_else(PoisonError::into_inner).insert(task.clone());
+        is_new.then(|| Attempt { inner: Arc::clone(inner), task: task.clone() })
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.inner.attempts.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.task);
+    }
+}
 
 /// When what did not get there is tried for the first time again.
 pub(crate) fn first_try(now: Timestamp) -> Timestamp {
@@ -86,8 +113,7 @@ pub(crate) async fn run_due(inner: &Arc<Inner>) -> Result<usize, StoreError> {
     Ok(due.len())
 }
 
-/// The tasks that are due, put off before they are attempted: one that takes long, or ends with the process, is not tried
-/// twice at once.
+/// The tasks that are due, put off before they are attempted: one that ends with the process has its pause all the same.
 async fn take_due(inner: &Arc<Inner>, limit: usize) -> Result<Vec<Task>, StoreError> {
     let now = inner.clock.now();
     let due = inner.store.due_tasks(now, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
@@ -99,6 +125,7 @@ async fn take_due(inner: &Arc<Inner>, limit: usize) -> Result<Vec<Task>, StoreEr
 
 /// One attempt. What becomes of the task is the change's to say; one that ends without a record leaves it for later.
 async fn attempt(inner: &Arc<Inner>, task: &Task) {
+    let Some(_attempt) = Attempts::begin(inner, &task.id) else { return };
     let Ok(client) = CLIENT.parse() else { return };
     let caller = Caller { tenant: task.tenant.clone(), client };
     if task.kind == TaskKind::HandOver {

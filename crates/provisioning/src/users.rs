@@ -171,6 +171,7 @@ impl UserChange {
         *resumed.entry.try_lock().expect("nobody else has it yet") = Entry::Open;
         let mut progress = Progress::new(Arc::clone(&resumed.scene), plan);
         progress.has_landed = landed;
+        progress.is_resumed = true;
         if progress.was_unsure || progress.has_landed {
             resumed.ticket.commit();
         }

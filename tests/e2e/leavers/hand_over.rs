@@ -1,6 +1,9 @@
 //! What a leaver owned is somebody else's.
 
-use e2e::{Org, Scene, World, tool::person};
+use std::path::Path;
+
+use e2e::{Org, Process, Scene, Side, World, tool::person};
+use salesforce_sim::SimConfig;
 use serde_json::{Value, json};
 
 use super::{A_WHILE, ADA, active};
@@ -123,4 +126,86 @@ async fn nothing_is_handed_over_to_somebody_who_is_not_there_and_the_task_says_s
     for record in &going {
         assert_eq!(owner(&org, record).await, heir, "{record:?}");
     }
+}
+
+/// A frozen User owns what nobody sees.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_handed_over_to_somebody_who_is_frozen() {
+    let world = World::of_scene(&Scene::new(&staff("manager"), ""), |_| ()).await;
+    let (tool, org, config) = (world.tool(), world.org(), world.config_file());
+    let (ada, going, _) = people(&world).await;
+    let (hers, boss) = (org.user(ADA).await["Id"].clone(), org.user(BOSS).await["Id"].clone());
+    let login = super::login(&org, BOSS).await["Id"].as_str().unwrap().to_owned();
+    org.change("UserLogin", &login, &json!({"IsFrozen": true})).await;
+    let _ = tool.patch(&format!("/Users/{ada}"), active(false)).await.expect(200);
+    until("the task says what is wrong", async || {
+        let owed = listed(&config, "tasks").await;
+        owed.iter().any(|task| task["reason"].as_str().unwrap().contains("frozen"))
+    })
+    .await;
+    for record in &going {
+        assert_eq!(owner(&org, record).await, hers);
+    }
+    org.change("UserLogin", &login, &json!({"IsFrozen": false})).await;
+    world.advance(A_WHILE * 10);
+    until("nothing is owed", async || listed(&config, "tasks").await.is_empty()).await;
+    assert_eq!(owner(&org, &going[0]).await, boss);
+}
+
+/// An attempt that takes longer than the pause between two of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hand_over_that_takes_long_runs_once_at_a_time() {
+    let world = World::of_scene(&Scene::new(&staff("manager"), ""), |_| ()).await;
+    let (tool, org, config) = (world.tool(), world.org(), world.config_file());
+    let (ada, going, _) = people(&world).await;
+    let boss = org.user(BOSS).await["Id"].clone();
+    // The first thing that an attempt asks about.
+    org.fault(json!({"method": "GET", "path": "/data/v*/sobjects/User", "kind": "slow", "delay_ms": 60_000}))
+        .await;
+    let _ = tool.patch(&format!("/Users/{ada}"), active(false)).await.expect(200);
+    let before = org.calls().await.api;
+    until("it has begun", async || org.calls().await.api > before).await;
+    let tries = async || listed(&config, "tasks").await[0]["attempts"].as_u64().unwrap();
+    let put_off = tries().await;
+    world.advance(A_WHILE);
+    until("it is due again", async || tries().await > put_off).await;
+    let begun = org.calls().await.api - before;
+    assert_eq!(begun, 1, "nobody has begun beside it");
+    org.heal().await;
+    until("nothing is owed", async || listed(&config, "tasks").await.is_empty()).await;
+    assert_eq!(owner(&org, &going[0]).await, boss);
+}
+
+/// Killed after the person is locked out, and before the rest of the change is sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_crash_interrupts_is_handed_over_all_the_same() {
+    let program = Path::new(env!("CARGO_BIN_EXE_gangway-under-test"));
+    let scene = Scene::new(&staff(BOSS), "");
+    let mut process = Process::of_scene(program, &scene, SimConfig::default()).await;
+    let (tool, org, config) = (process.tool(), process.org(), process.config_file());
+    let _ = tool.create(BOSS).await.expect(201);
+    let path = format!("/Users/{}", tool.create(ADA).await.expect(201).id());
+    let (hers, boss) = (org.user(ADA).await["Id"].clone(), org.user(BOSS).await["Id"].clone());
+    let lead = json!({"LastName": "Prospect", "Company": "Looms", "OwnerId": hers});
+    let lead = ("Lead", org.make("Lead", &lead).await);
+    let leaves = json!([
+        { "op": "replace", "path": "active", "value": false },
+        { "op": "replace", "path": "name.familyName", "value": "Gone" },
+    ]);
+    process.gate().hold(2, Side::Before);
+    let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": leaves });
+    let sent = tokio::spawn(async move {
+        let headers = [("content-type", "application/scim+json")];
+        tool.send("PATCH", &path, &headers, Some(body.to_string().into_bytes())).await.is_err()
+    });
+    process.gate().held().await;
+    assert_eq!(org.user(ADA).await["IsActive"], false);
+    assert_ne!(org.user(ADA).await["LastName"], "Gone");
+    process.kill().await;
+    assert!(sent.await.unwrap(), "nobody was answered");
+    process.gate().open();
+    process.restart().await;
+    until("the rest is done", async || org.user(ADA).await["LastName"] == "Gone").await;
+    until("what she owned is somebody else's", async || owner(&org, &lead).await == boss).await;
+    until("nothing is owed", async || listed(&config, "tasks").await.is_empty()).await;
 }

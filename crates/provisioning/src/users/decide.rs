@@ -159,7 +159,8 @@ impl UserChange {
         }
         let grants = self.inner.store.grants(&self.caller.tenant, &self.id).await?;
         let groups = self.groups_after(stored.as_ref());
-        let mut turnover = Turnover { stored, current, wanted, seen: None, links, grants, groups };
+        let leaving = self.leaving(wanted.as_ref(), &links).await?;
+        let mut turnover = Turnover { stored, current, wanted, seen: None, links, grants, groups, leaving };
         self.resolve_asks(&progress.scene, &mut turnover, begun).await?;
         turnover.see_groups();
         Ok(turnover)
@@ -341,7 +342,7 @@ impl UserChange {
             _ => None,
         };
         let active = self.may_work(round, bound, course, made, profile.as_ref(), progress).await?;
-        self.see_login(bound, &aim, active, progress).await?;
+        self.see_login(bound, &aim, progress).await?;
         let found = match &aim {
             Aim::Hold(Origin::Named(id)) if !progress.knows(bound.name(), id) => &planning::Found::NotLooked,
             _ => progress.found(bound.name()),

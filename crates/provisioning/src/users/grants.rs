@@ -20,7 +20,7 @@ use super::{
     Progress, Stop, UserChange,
     act::Stage,
     asks::asks_in,
-    round::{Round, call_failed, is_active, note},
+    round::{Round, call_failed, note},
     scene::Bound,
 };
 use crate::{Operation, ProvisionError};
@@ -132,8 +132,7 @@ impl UserChange {
         if leaves && ledger.is_empty() {
             return Ok(None);
         }
-        let is_here =
-            !leaves && round.turnover.wanted.as_ref().is_some_and(|wanted| is_active(wanted, course));
+        let is_here = !leaves && round.turnover.is_active(course);
         let mut catalogue = match self.catalogue_of(bound).await {
             Ok(catalogue) => catalogue,
             // Nobody stays active because an org does not say what it offers.

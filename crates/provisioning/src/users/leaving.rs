@@ -2,8 +2,9 @@
 
 use model::TargetName;
 use planning::{Aim, Found, Frozen, Origin};
-use salesforce_client::{Purpose, soql};
+use salesforce_client::{CallError, Purpose, soql};
 use salesforce_types::{Blocker, Fields, Link, PlannedStep, RecordId, Refusal, Step, StepOutcome, blockers};
+use scim_types::Resource;
 use serde_json::Value;
 use store::{NewTask, Task, TaskKind};
 use translation::NoteCode;
@@ -66,7 +67,8 @@ impl Progress {
             let asks = targets.iter().any(|target| target.name == link.target && target.hand_over.is_some());
             let is_out = link.left || link.froze || link.written.get("IsActive") == Some(&Value::Bool(false));
             let wrote = self.wrote.get(&link.target).and_then(|fields| fields.get("IsActive"));
-            let is_new = wrote == Some(&Value::Bool(false))
+            let is_new = self.is_resumed
+                || wrote == Some(&Value::Bool(false))
                 || self.frozen.get(&link.target) == Some(&Frozen::ByGangway);
             let is_open =
                 open.iter().any(|open| open.kind == TaskKind::HandOver && open.target == link.target);
@@ -169,16 +171,15 @@ impl UserChange {
         Ok(())
     }
 
-    /// A User that is adopted for somebody who may work, and was inactive: an identity that is gone may have been locked out by
-    /// Gangway, which lets in again whom it has frozen.
+    /// A User that is adopted may be frozen. An identity that is gone may have been locked out by Gangway, which lets in again whom
+    /// it has frozen.
     pub(super) async fn see_login(
         &self,
         bound: &Bound<'_>,
         aim: &Aim<'_>,
-        active: bool,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
-        if bound.target.object != "User" || !active || progress.frozen.contains_key(bound.name()) {
+        if bound.target.object != "User" || progress.frozen.contains_key(bound.name()) {
             return Ok(());
         }
         let (Aim::Hold(Origin::Unknown(_) | Origin::Named(_)), Found::Records(found)) =
@@ -187,7 +188,7 @@ impl UserChange {
             return Ok(());
         };
         if let [one] = found.as_slice()
-            && one.actual.get("IsActive") == Some(&Value::Bool(false))
+            && !one.protected
         {
             let user = one.id.clone();
             let known = self.login_of(bound, &user).await?;
@@ -211,27 +212,73 @@ impl UserChange {
     }
 
     /// Whoever is frozen and still active goes on with the sessions that he has: they are ended, as far as the integration user
-    /// may. Deactivating a User ends them too.
-    pub(super) async fn end_sessions(&self, turnover: &Turnover, progress: &Progress) {
-        let Ok(bounds) = progress.scene.bind() else { return };
-        for link in progress.links(&turnover.links) {
-            let is_frozen_now = progress.frozen.get(&link.target) == Some(&Frozen::ByGangway);
-            let is_active = link.written.get("IsActive") != Some(&Value::Bool(false));
-            let bound = bounds.iter().find(|bound| *bound.name() == link.target);
-            let Some(bound) = bound.filter(|_| link.froze && is_frozen_now && is_active) else { continue };
+    /// may. Deactivating a User ends them too. Answers where that could not be done: it is owed.
+    pub(super) async fn end_sessions(
+        &self,
+        turnover: &Turnover,
+        open: &[Task],
+        progress: &Progress,
+    ) -> Vec<(TargetName, CallError)> {
+        let Ok(bounds) = progress.scene.bind() else { return Vec::new() };
+        let is_out = turnover.wanted.as_ref().is_none_or(|wanted| !wanted.active());
+        let is_due = |link: &&Link| {
+            let is_new =
+                matches!(progress.frozen.get(&link.target), Some(Frozen::ByGangway | Frozen::BySomebody));
+            let is_owed = open.iter().any(|open| open.target == link.target && open.kind == TaskKind::Target);
+            is_online(link)
+                && (link.froze || is_out || link.left)
+                && (is_new || is_owed || progress.is_resumed)
+        };
+        let mut owed = Vec::new();
+        for link in progress.links(&turnover.links).iter().filter(is_due) {
+            let Some(bound) = bounds.iter().find(|bound| *bound.name() == link.target) else { continue };
             let purpose = Purpose::read_back(&self.ticket);
             if let Err(error) = bound.org.end_sessions(&link.record_id, purpose).await {
                 tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, mapping.target = %link.target, %error, "the sessions of a frozen User could not be ended");
+                owed.push((link.target.clone(), error));
             }
         }
+        owed
+    }
+
+    /// The targets whose User is to be deactivated although SCIM says nothing of `active` any more: where somebody else has
+    /// frozen him, only the task that is owed shows that he has left.
+    pub(super) async fn leaving(
+        &self,
+        wanted: Option<&Resource>,
+        links: &[Link],
+    ) -> Result<Vec<TargetName>, Stop> {
+        let says_nothing = wanted.is_some_and(|wanted| wanted.get("active").is_none());
+        if !says_nothing || !links.iter().any(|link| link.frozen && is_online(link)) {
+            return Ok(Vec::new());
+        }
+        let open = self.inner.store.tasks_of(&self.caller.tenant, &self.id).await?;
+        let open = open.into_iter().filter(|open| open.kind == TaskKind::Deactivation);
+        Ok(open.map(|open| open.target).collect())
+    }
+
+    /// The tasks that there are, where what is owed of leavers depends on them.
+    pub(super) async fn open_tasks(
+        &self,
+        turnover: &Turnover,
+        progress: &Progress,
+    ) -> Result<Vec<Task>, Stop> {
+        let hands_over = |target: &translation::Target| target.hand_over.is_some();
+        let asks = progress.scene.tenant.mapping.targets.iter().any(hands_over)
+            || progress.links(&turnover.links).iter().any(is_online);
+        if turnover.stored.is_none() || !asks {
+            return Ok(Vec::new());
+        }
+        Ok(self.inner.store.tasks_of(&self.caller.tenant, &self.id).await?)
     }
 
     /// What is owed of leavers: deactivations that Salesforce does not take yet, and records that go to somebody else. `open`
-    /// are the tasks that there are.
+    /// are the tasks that there are, `online` those who may go on with their sessions.
     pub(super) fn leaver_tasks(
         &self,
         turnover: &Turnover,
         open: &[Task],
+        online: &[(TargetName, CallError)],
         progress: &Progress,
     ) -> Vec<NewTask> {
         let now = self.inner.clock.now();
@@ -251,6 +298,10 @@ impl UserChange {
                 tasks.push(task(target, TaskKind::Removal, reason, tasks::look_anyway(now)));
             }
         }
+        for (target, error) in online {
+            let reason = format!("the sessions of the frozen User could not be ended: {}", in_short(error));
+            tasks.push(task(target, TaskKind::Target, reason, tasks::first_try(now)));
+        }
         for target in progress.handed_over(turnover, open) {
             let known = open.iter().find(|open| open.kind == TaskKind::HandOver && open.target == target);
             let reason = known.map_or_else(
@@ -264,6 +315,19 @@ impl UserChange {
             }
         }
         tasks
+    }
+}
+
+/// Whether a User is frozen and nothing else: who was logged in goes on.
+fn is_online(link: &Link) -> bool {
+    (link.froze || link.frozen) && link.written.get("IsActive") != Some(&Value::Bool(false))
+}
+
+/// Codes alone: what Salesforce says of sessions may name the person.
+fn in_short(error: &CallError) -> String {
+    match error {
+        CallError::Refused(refusal) => refusal.code.clone(),
+        error => error.to_string(),
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Progress {
     pub(super) wrote: IndexMap<TargetName, Fields>,
     /// Whether anything of it has reached an org.
     pub(super) has_landed: bool,
+    /// Whether it was begun by a process that has ended: what that one has done is in the links, and not known here.
+    pub(super) is_resumed: bool,
     /// Targets that did not get there, and why.
     pub(super) failed: IndexMap<TargetName, Failure>,
     /// What was learnt on the way that a round of its own does not see any more.
@@ -106,6 +108,7 @@ impl Progress {
             landed: IndexMap::new(),
             wrote: IndexMap::new(),
             has_landed: false,
+            is_resumed: false,
             failed: IndexMap::new(),
             said: Vec::new(),
             dropped: HashMap::new(),

@@ -5,7 +5,7 @@ use salesforce_types::{AskedBy, Fields, Grant};
 use scim_types::Resource;
 use store::{
     AuditEntry, ChangeOutcome, GrantWrite, LinkWrite, MembershipWrite, NewTask, Record, Recorded,
-    ResourceWrite, StoredResource, Task, TaskKind,
+    ResourceWrite, StoredResource, TaskKind,
 };
 use translation::{Note, NoteCode};
 
@@ -54,8 +54,9 @@ impl UserChange {
         }
         let links = progress.link_writes(&turnover.links);
         let mut tasks = self.tasks_after(&stage, turnover, progress);
-        let open = self.open_hand_overs(turnover, progress).await?;
-        tasks.extend(self.leaver_tasks(turnover, &open, progress));
+        let open = self.open_tasks(turnover, progress).await?;
+        let online = self.end_sessions(turnover, &open, progress).await;
+        tasks.extend(self.leaver_tasks(turnover, &open, &online, progress));
         progress.say_blocked(turnover);
         let notes = notes(stage, progress);
         let grants = grants_after(turnover, progress);
@@ -80,7 +81,6 @@ impl UserChange {
         let linked = newly_linked(turnover, progress);
         let landed = Landed { links, tasks, grants, membership };
         let answer = self.record(turnover, landed, &notes, progress).await?;
-        self.end_sessions(turnover, progress).await;
         for target in &linked {
             self.close_hold(turnover, target).await;
         }
@@ -241,15 +241,6 @@ impl UserChange {
                 NewTask { id: self.inner.ids.task(), target, kind, reason, due }
             });
         again.chain(waits).chain(unconfirmed).chain(self.grant_tasks(turnover, progress)).collect()
-    }
-
-    /// The tasks that there are, where the records of leavers are handed over.
-    async fn open_hand_overs(&self, turnover: &Turnover, progress: &Progress) -> Result<Vec<Task>, Stop> {
-        let asks = |target: &translation::Target| target.hand_over.is_some();
-        if turnover.stored.is_none() || !progress.scene.tenant.mapping.targets.iter().any(asks) {
-            return Ok(Vec::new());
-        }
-        Ok(self.inner.store.tasks_of(&self.caller.tenant, &self.id).await?)
     }
 
     /// What is owed of grants: seats that are not there yet, and ends that are to come.

@@ -1,5 +1,6 @@
 //! What all decisions of a round rest on, and what can be told from it without asking anybody.
 
+use model::TargetName;
 use planning::{Aim, Course, Origin};
 use salesforce_client::CallError;
 use salesforce_types::{Given, Grant, Link, RecordId};
@@ -31,6 +32,8 @@ pub(super) struct Turnover {
     pub(super) grants: Vec<Grant>,
     /// The groups that it is a member of once this change is done.
     pub(super) groups: Vec<GroupRef>,
+    /// Targets whose User is still to be deactivated, where nothing else shows that.
+    pub(super) leaving: Vec<TargetName>,
 }
 
 impl Turnover {
@@ -42,6 +45,20 @@ impl Turnover {
             .into_iter()
             .flatten()
             .any(|element| element.get("value").and_then(Value::as_str) == Some(value))
+    }
+
+    /// Whether the person may work. Where SCIM says nothing (any more), Salesforce is left as it is: removing `active` from
+    /// somebody who was locked out, or is about to be, does not let them in.
+    pub(super) fn is_active(&self, course: &Course<'_>) -> bool {
+        let Some(wanted) = &self.wanted else { return false };
+        let Aim::Hold(Origin::Linked(link)) = &course.aim else { return wanted.active() };
+        match (wanted.get("active"), link.written.get("IsActive")) {
+            (None, Some(written)) if !link.left => {
+                let is_out = link.froze || self.leaving.contains(&link.target);
+                written.as_bool().unwrap_or(true) && !is_out
+            }
+            _ => wanted.active(),
+        }
     }
 
     /// What rules and mappings are to see of it.
@@ -69,7 +86,7 @@ impl<'a> Round<'a> {
         self.courses.iter().any(|course| {
             let (Aim::Leave(link) | Aim::Hold(Origin::Linked(link))) = &course.aim else { return false };
             let stays = matches!(course.aim, Aim::Hold(_))
-                && self.turnover.wanted.as_ref().is_none_or(|wanted| is_active(wanted, course));
+                && (self.turnover.wanted.is_none() || self.turnover.is_active(course));
             let was_active = link.written.get("IsActive").and_then(Value::as_bool).unwrap_or(true);
             let is_frozen = link.froze && course.place.target.on_leave == OnLeave::Freeze;
             link.object == "User" && !link.left && was_active && !is_frozen && !stays
@@ -183,21 +200,11 @@ pub(super) fn live(links: &[Link], target: &model::TargetName) -> Option<RecordI
     links.find(|link| link.target == *target && link.became.is_none()).map(|link| link.record_id.clone())
 }
 
-/// Whether the person may work. Where SCIM says nothing (any more), Salesforce is left as it is: removing `active` from somebody
-/// who was locked out does not let them in.
-pub(super) fn is_active(wanted: &Resource, course: &Course<'_>) -> bool {
-    let Aim::Hold(Origin::Linked(link)) = &course.aim else { return wanted.active() };
-    match (wanted.get("active"), link.written.get("IsActive")) {
-        (None, Some(written)) if !link.left => written.as_bool().unwrap_or(true) && !link.froze,
-        _ => wanted.active(),
-    }
-}
-
 /// Whether a User that has grants was deactivated and is to work again.
 pub(super) fn is_back(round: &Round<'_>, course: &Course<'_>) -> bool {
     let Aim::Hold(Origin::Linked(link)) = &course.aim else { return false };
     link.written.get("IsActive") == Some(&Value::Bool(false))
-        && round.turnover.wanted.as_ref().is_some_and(|wanted| is_active(wanted, course))
+        && round.turnover.is_active(course)
         && round
             .turnover
             .grants

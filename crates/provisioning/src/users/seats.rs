@@ -13,7 +13,7 @@ use super::{
     Progress, Stop, UserChange,
     decide::Translated,
     grants::Granting,
-    round::{Round, call_failed, is_active},
+    round::{Round, call_failed},
     scene::Bound,
 };
 use crate::ProvisionError;
@@ -51,7 +51,7 @@ impl UserChange {
         default_profile: Option<&RecordId>,
         progress: &mut Progress,
     ) -> Result<bool, Stop> {
-        let active = round.turnover.wanted.as_ref().is_some_and(|wanted| is_active(wanted, course));
+        let active = round.turnover.is_active(course);
         let (Some(granting), Some(translation), true) = (&made.granting, &made.translation, active) else {
             return Ok(active);
         };
