@@ -142,14 +142,17 @@ pub fn plan(input: &Input<'_>) -> Decision {
 
 /// The value of the record's external id: what the mapping says of that field, else the identity's own.
 fn external_id(input: &Input<'_>, origin: &Origin<'_>, translation: &Translation) -> Option<String> {
-    let field = input.describe.field(input.place.target.external_id.as_deref()?)?;
-    if let Some(Desired::Set(Value::String(value))) = translation.fields.get(&field.name) {
-        return Some(value.clone());
+    let target = input.place.target;
+    let field = input.describe.field(target.external_id.as_deref()?)?;
+    match (translation.fields.get(&field.name), origin) {
+        (Some(Desired::Set(Value::String(value))), _) => Some(value.clone()),
+        (Some(Desired::Set(value)), _) => Some(value.to_string()),
+        (_, Origin::Linked(Link { key: Some(key), .. })) => Some(key.clone()),
+        // Without the person's value there is none; the translation has refused that.
+        _ if target.key_of_person().is_some() => None,
+        (_, Origin::Unknown(key)) => Some(key.clone()),
+        _ => Some(input.identity.to_string()),
     }
-    Some(match origin {
-        Origin::Linked(Link { key: Some(key), .. }) | Origin::Unknown(key) => key.clone(),
-        _ => input.identity.to_string(),
-    })
 }
 
 /// The desired fields, the external id among them.
@@ -160,7 +163,8 @@ fn with_external_id(
 ) -> IndexMap<String, Desired> {
     let mut desired = translation.fields.clone();
     let field = input.place.target.external_id.as_deref().and_then(|name| input.describe.field(name));
-    if let (Some(field), Some(key)) = (field, key) {
+    // A value of the person is among them already.
+    if let (Some(field), Some(key), None) = (field, key, input.place.target.key_of_person()) {
         desired.insert(field.name.clone(), Desired::Set(Value::from(key)));
     }
     desired

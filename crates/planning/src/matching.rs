@@ -79,12 +79,16 @@ pub fn keys_of(matching: &[String], translation: &Translation) -> Vec<MatchKey> 
 ///
 /// Salesforce itself guards `Username` (over all orgs) and `FederationIdentifier` (in the org), so a create that meets an existing
 /// User is refused and the search can follow: one call for each new joiner instead of two. So does an upsert by an external
-/// id. Any other key guards nothing.
+/// id, where no two identities can have the same: the SCIM id, and the `externalId`, which the store answers for. Any other key
+/// guards nothing.
 #[must_use]
 pub fn must_look_first(target: &Target, keys: &[MatchKey]) -> bool {
     let guarded = |key: &MatchKey| {
         (target.object == "User" && ["Username", "FederationIdentifier"].contains(&key.field.as_str()))
-            || target.external_id.as_ref().is_some_and(|field| field.eq_ignore_ascii_case(&key.field))
+            || target.external_id.as_ref().is_some_and(|field| {
+                field.eq_ignore_ascii_case(&key.field)
+                    && target.key_of_person().is_none_or(|attribute| attribute == Some("externalId"))
+            })
     };
     !keys.iter().all(guarded)
 }

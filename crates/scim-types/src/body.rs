@@ -283,6 +283,12 @@ fn as_text(value: Value) -> Option<Value> {
 
 /// One value of an attribute with parts.
 fn object(attribute: &Attribute, value: Value) -> Result<Option<Value>, Error> {
+    if attribute.is_free_form() {
+        return match value {
+            Value::Object(_) => Ok(Some(without_empties(value)).filter(|value| !is_empty(value))),
+            _ => Err(wrong(attribute, None, "an object")),
+        };
+    }
     let members = match unwrapped(attribute, value) {
         Value::Object(members) => members,
         Value::Array(_) => return Err(wrong(attribute, None, "an object")),
@@ -316,6 +322,18 @@ fn object(attribute: &Attribute, value: Value) -> Result<Option<Value>, Error> {
         };
     }
     Ok(if canonical.is_empty() { None } else { Some(Value::Object(canonical)) })
+}
+
+/// What is unassigned is dropped, however deep it is. Elements keep their places.
+fn without_empties(value: Value) -> Value {
+    let whole = |(name, value): (String, Value)| {
+        Some((name, without_empties(value))).filter(|(_, value)| !is_empty(value))
+    };
+    match value {
+        Value::Object(members) => Value::Object(members.into_iter().filter_map(whole).collect()),
+        Value::Array(elements) => Value::Array(elements.into_iter().map(without_empties).collect()),
+        plain => plain,
+    }
 }
 
 /// Takes out what Entra ID packs into the `value` of an entitlement or role: JSON text with `id`, `value` and `displayName`

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::path::{AttrPath, PathError, most_like, quoted};
 use crate::schema::{
-    Attribute, AttributeType, ENTERPRISE_USER_URN, ENTITLEMENT_ALIASES, GROUP_URN, Mutability, ROLE_ALIASES,
-    Returned, Schema, USER_URN, Uniqueness,
+    Attribute, AttributeType, ENTERPRISE_USER_URN, ENTITLEMENT_ALIASES, GROUP_URN, Mutability,
+    PROFILE_USER_URN, ROLE_ALIASES, Returned, Schema, USER_URN, Uniqueness,
 };
 
 /// All schemas and resource types that are served.
@@ -67,7 +67,8 @@ impl Registry {
             let role = read(include_str!("../../../schemas/role.json"));
             let resource_types = [
                 ResourceType::new("User", "/Users", "A person", &common, user)
-                    .extended_by(vec![enterprise, gangway_user]),
+                    .extended_by(vec![enterprise, gangway_user])
+                    .with_free_form(PROFILE_USER_URN, PROFILE),
                 ResourceType::new("Group", "/Groups", "A group of people", &common, group)
                     .extended_by(vec![gangway_group]),
                 ResourceType::new("Entitlement", "/Entitlements", ENTITLEMENT, &common, entitlement)
@@ -158,6 +159,18 @@ impl ResourceType {
         Self { extensions, extension_roots, ..self }
     }
 
+    /// Takes whatever comes under this URN, which is not among the extensions that are served.
+    fn with_free_form(mut self, urn: &str, description: &str) -> Self {
+        let schema = Schema {
+            id: urn.to_owned(),
+            name: String::new(),
+            description: description.to_owned(),
+            attributes: Vec::new(),
+        };
+        self.extension_roots.push(AttrPath::extension_root(&as_attribute(&schema)));
+        self
+    }
+
     fn also_called(self, aliases: &'static [&'static str]) -> Self {
         Self { aliases, ..self }
     }
@@ -175,7 +188,7 @@ impl ResourceType {
         &self.roots
     }
 
-    /// The extensions, each as one complex attribute named by its URN.
+    /// The extensions, each as one complex attribute named by its URN; also the one that is free-form.
     #[must_use]
     pub fn extension_roots(&self) -> &[AttrPath] {
         &self.extension_roots
@@ -293,6 +306,7 @@ impl ResourceType {
 
 const ENTITLEMENT: &str = "Something that a User can be given in Salesforce";
 const ROLE: &str = "A role of Salesforce's role hierarchy";
+const PROFILE: &str = "What a source of events says of a person, by its own names";
 
 /// What SCIM 1.1 called the schemas; old applications still do (C-33).
 const LEGACY_URNS: [(&str, &str); 3] = [
@@ -337,7 +351,9 @@ fn as_attribute(extension: &Schema) -> Attribute {
         required: false,
         canonical_values: Vec::new(),
         case_exact: false,
-        mutability: if extension.attributes.iter().all(Attribute::is_read_only) {
+        mutability: if !extension.attributes.is_empty()
+            && extension.attributes.iter().all(Attribute::is_read_only)
+        {
             Mutability::ReadOnly
         } else {
             Mutability::ReadWrite
@@ -441,7 +457,9 @@ mod tests {
         assert!(registry.user().resolve("groups").unwrap().attribute().is_read_only());
         assert!(registry.group().resolve("members.value").unwrap().attribute().case_exact);
         for extension in registry.user().extension_roots().iter().chain(registry.group().extension_roots()) {
-            assert_eq!(extension.attribute().is_read_only(), extension.as_str().starts_with("urn:gangway:"));
+            let says_what_came_of_it =
+                extension.as_str().starts_with("urn:gangway:") && !extension.attribute().is_free_form();
+            assert_eq!(extension.attribute().is_read_only(), says_what_came_of_it, "{extension}");
         }
     }
 

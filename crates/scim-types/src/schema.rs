@@ -12,6 +12,9 @@ pub const ENTERPRISE_USER_URN: &str = "urn:ietf:params:scim:schemas:extension:en
 pub const GANGWAY_USER_URN: &str = "urn:gangway:params:scim:schemas:extension:2.0:User";
 /// The URN of Gangway's own extension of Group.
 pub const GANGWAY_GROUP_URN: &str = "urn:gangway:params:scim:schemas:extension:2.0:Group";
+/// The URN of the extension of User that holds what a source of events calls by names of its own. It is free-form, and served
+/// at no `/Schemas`: nobody but that source knows what is in it.
+pub const PROFILE_USER_URN: &str = "urn:gangway:params:scim:schemas:extension:profile:2.0:User";
 /// The URN of the Entitlement schema: Okta's, which finds the endpoint by it and is the one that is deployed.
 pub const ENTITLEMENT_URN: &str = "urn:okta:scim:schemas:core:1.0:Entitlement";
 /// The URN of the Role schema, by the same rule.
@@ -97,6 +100,12 @@ impl Attribute {
     #[must_use]
     pub fn is_complex(&self) -> bool {
         self.type_ == AttributeType::Complex
+    }
+
+    /// Whether it takes any members, by any name: it has parts and names none.
+    #[must_use]
+    pub fn is_free_form(&self) -> bool {
+        self.is_complex() && self.sub_attributes.is_empty()
     }
 
     /// Whether clients can never set it.

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use scim_types::body::{keep_one_primary, normalise_value};
+use scim_types::schema::PROFILE_USER_URN;
 use scim_types::{Registry, Resource, ResourceType};
 use serde_json::{Value, json};
 
@@ -336,6 +337,7 @@ fn any_value() -> impl Strategy<Value = Value> {
             "groups",
             CORE,
             ENTERPRISE,
+            PROFILE_USER_URN,
             "department",
             "emails.value",
             "urn:",
@@ -348,6 +350,30 @@ fn any_value() -> impl Strategy<Value = Value> {
             )),
         ]
     })
+}
+
+#[test]
+fn the_free_form_extension_keeps_what_is_assigned_by_the_names_it_came_with() {
+    let body = json!({
+        "userName": "u",
+        PROFILE_USER_URN: {
+            "lastLogin": "2026-08-05 07:59:58 +0000", "emailVerified": null, "blank": " ",
+            "primaryAddress": {"mobile": null, "City": "Utrecht"}, "interests": ["a", {"x": null}, "b"], "id": 4711,
+        },
+    });
+    let read = read(body);
+    assert_eq!(
+        read[PROFILE_USER_URN],
+        json!({
+            "lastLogin": "2026-08-05 07:59:58 +0000", "primaryAddress": {"City": "Utrecht"},
+            "interests": ["a", {}, "b"], "id": 4711,
+        })
+    );
+    assert!(read["schemas"].as_array().unwrap().contains(&json!(PROFILE_USER_URN)));
+    assert_eq!(self::read(json!({"userName": "u", PROFILE_USER_URN: {"a": null}}))["schemas"], json!([CORE]));
+    assert!(refusal(json!({"userName": "u", PROFILE_USER_URN: "text"})).contains("must be an object"));
+    let served = Registry::standard().schemas().iter().any(|schema| schema.id == PROFILE_USER_URN);
+    assert!(!served, "nobody but its source knows what is in it");
 }
 
 proptest! {

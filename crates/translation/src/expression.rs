@@ -328,6 +328,7 @@ impl UserValue {
             let extensions = Registry::standard().user().extension_roots();
             let bare = extensions
                 .iter()
+                .filter(|extension| !extension.attribute().is_free_form())
                 .filter_map(|extension| map.get(extension.name()).and_then(Json::as_object))
                 .flatten()
                 .filter(|(name, _)| !map.contains_key(*name));

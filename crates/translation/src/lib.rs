@@ -10,6 +10,7 @@ mod glob;
 mod mapping;
 mod normalise;
 mod note;
+pub mod profile;
 mod source;
 mod suggest;
 mod translate;
@@ -17,8 +18,9 @@ mod translate;
 pub use glob::Glob;
 pub use mapping::{
     AccountMissing, Allow, ConversionRules, ConversionWish, Conversions, DuplicatePolicy, EntitlementPolicy,
-    GrantRule, GroupPolicy, HandOver, HandOverTo, Mapping, MappingError, MappingErrors, OnLeave, Ownership,
-    Partial, Publish, Pushed, PushedError, RuleInFile, Ruled, Severity, Target, WhenDeleted,
+    EventKind, GrantRule, GroupPolicy, HandOver, HandOverTo, Mapping, MappingError, MappingErrors, OnLeave,
+    Ownership, Partial, Publish, Pushed, PushedError, RuleInFile, Ruled, Severity, SourceRules, Target,
+    WhenDeleted,
 };
 pub use note::{FieldRefusal, Note, NoteCode, RefusalKind};
 pub use translate::{Action, Awaited, Context, Desired, Reference, Resolved, Translation};

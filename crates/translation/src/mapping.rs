@@ -11,6 +11,7 @@ mod next_identity;
 mod parse;
 mod policy;
 mod rule;
+mod source_rules;
 
 use std::ops::Range;
 
@@ -29,8 +30,10 @@ pub use groups::{GroupPolicy, Partial, Publish, Pushed, PushedError};
 pub use lines::RuleInFile;
 pub use policy::{Allow, DuplicatePolicy, HandOver, HandOverTo, OnLeave, WhenDeleted};
 pub(crate) use rule::{Meaning, On, Rule, Value};
+pub use source_rules::{EventKind, SourceRules};
 
 use crate::expression::Expression;
+use crate::profile::Carried;
 use error::Text;
 
 /// The mapping of an environment that names none.
@@ -49,6 +52,9 @@ pub struct Mapping {
     pub entitlements: EntitlementPolicy,
     /// Which SCIM Groups stand for an entitlement.
     pub groups: GroupPolicy,
+    /// What of a profile that comes by an event is used.
+    pub(crate) profile: Vec<Carried>,
+    source_rules: SourceRules,
     warnings: Vec<MappingError>,
     text: Text,
     fingerprint: String,
@@ -65,8 +71,8 @@ pub struct Target {
     pub instance: Option<String>,
     /// The Salesforce object: `User`, `Contact` or `Lead`.
     pub object: String,
-    /// The field that holds the SCIM id, which is how a record is found first and never made twice. None for User, and
-    /// where the mapping says `external-id = false`.
+    /// The field that is how a record is found first and never made twice. It holds the SCIM id, or what its rule says if it has
+    /// one. None for User, and where the mapping says `external-id = false`.
     pub external_id: Option<String>,
     /// The further fields by which a record that was there before Gangway is found, in order.
     pub matching: Vec<String>,
@@ -170,6 +176,18 @@ impl Mapping {
         check::check_orgs(self, default)
     }
 
+    /// What the mapping says of the source whose events it is for.
+    #[must_use]
+    pub fn source_rules(&self) -> &SourceRules {
+        &self.source_rules
+    }
+
+    /// The mapping for events that this client of the source has caused: its own, or this one.
+    #[must_use]
+    pub fn for_client(&self, client: Option<&str>) -> &Self {
+        client.and_then(|client| self.source_rules.clients.get(client)).unwrap_or(self)
+    }
+
     /// Checks the targets that are for this object against what the org says of it: fields that it lacks, that cannot be
     /// written, that take no such default, and required ones that no rule fills.
     #[must_use]
@@ -262,6 +280,18 @@ impl Target {
             && self.rules.iter().any(|rule| {
                 rule.field.eq_ignore_ascii_case("ContactId") || rule.field.eq_ignore_ascii_case("Contact")
             })
+    }
+
+    /// The rule that says what the external id holds, where that is not the SCIM id.
+    pub(crate) fn own_key(&self) -> Option<&Rule> {
+        let field = self.external_id.as_ref()?;
+        self.rules.iter().find(|rule| rule.field.eq_ignore_ascii_case(field))
+    }
+
+    /// Whether the external id holds a value of the person, and which SCIM attribute that is, where there is one.
+    #[must_use]
+    pub fn key_of_person(&self) -> Option<Option<&str>> {
+        self.own_key().map(Rule::attribute)
     }
 
     /// Whether no new record is without this field.

@@ -1,19 +1,26 @@
-//! `from`: a SCIM path that leads to one value.
+//! `from`: a SCIM path that leads to one value, or the name of an attribute of the source's own.
 
 use std::ops::Range;
 
 use scim_types::filter::{Literal, Operator};
+use scim_types::schema::PROFILE_USER_URN;
 use scim_types::{AttrPath, Filter, FilterError, PatchPath, PatchPathError, PathError, Registry, Resource};
 use serde_json::Value;
+
+use crate::profile::ProfilePath;
 
 /// A path such as `name.familyName`, `emails[type eq "work"].value` or `urn:...:User:manager.value`.
 ///
 /// Where an attribute has several values, one is taken: of those that the filter selects the primary one, else the first
 /// for work, else the first. `[primary eq true]` selects in the same way, so that someone whose only address is not marked
 /// as primary has one.
+///
+/// After the URN of the free-form extension stands the name of an attribute as the source of events calls it:
+/// `urn:gangway:params:scim:schemas:extension:profile:2.0:User:lastLogin`.
 #[derive(Clone, Debug)]
-pub(crate) struct Source {
-    path: PatchPath,
+pub(crate) enum Source {
+    Scim(PatchPath),
+    Profile(ProfilePath),
 }
 
 /// Why a text is no such path, and where.
@@ -26,6 +33,13 @@ pub(crate) struct SourceError {
 
 impl Source {
     pub(crate) fn parse(text: &str) -> Result<Self, SourceError> {
+        if let Some(name) = of_profile(text) {
+            return ProfilePath::parse(name).map(Self::Profile).map_err(|message| SourceError {
+                place: PROFILE_USER_URN.len()..text.len(),
+                message,
+                suggestion: None,
+            });
+        }
         let mut path =
             PatchPath::parse(text, Registry::standard().user()).map_err(|why| explain(text, why))?;
         let whole = 0..text.len();
@@ -42,26 +56,44 @@ impl Source {
         if path.filter.as_ref().is_some_and(asks_for_primary) {
             path.filter = None;
         }
-        Ok(Self { path })
+        Ok(Self::Scim(path))
     }
 
     /// The name of the attribute, for notes and refusals.
-    pub(crate) fn attribute(&self) -> &'static str {
-        self.path.target().as_str()
+    pub(crate) fn attribute(&self) -> &str {
+        match self {
+            Self::Scim(path) => path.target().as_str(),
+            Self::Profile(path) => path.as_str(),
+        }
     }
 
     /// The value, if there is one.
     pub(crate) fn value<'v>(&self, user: &'v Resource) -> Option<&'v Value> {
-        let found = user.values(&self.path.attribute);
-        let chosen = match &self.path.filter {
+        let path = match self {
+            Self::Scim(path) => path,
+            Self::Profile(path) => return path.value(user.get(PROFILE_USER_URN)?),
+        };
+        let found = user.values(&path.attribute);
+        let chosen = match &path.filter {
             None => leading(found),
             Some(filter) => leading(found.into_iter().filter(|element| filter.matches_element(element))),
         };
-        match &self.path.sub {
+        match &path.sub {
             None => chosen,
             Some(sub) => chosen?.get(sub.name()),
         }
     }
+
+    /// Whether the user came with a profile that would have the value: what it lacks is null in the source.
+    pub(crate) fn is_of_profile(&self, user: &Resource) -> bool {
+        matches!(self, Self::Profile(_)) && user.get(PROFILE_USER_URN).is_some()
+    }
+}
+
+/// What stands behind the URN of the extension for the source's own attributes.
+fn of_profile(text: &str) -> Option<&str> {
+    let (urn, name) = text.trim().split_at_checked(PROFILE_USER_URN.len())?;
+    urn.eq_ignore_ascii_case(PROFILE_USER_URN).then(|| name.strip_prefix(':').unwrap_or_default())
 }
 
 fn asks_for_primary(filter: &Filter) -> bool {

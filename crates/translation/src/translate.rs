@@ -18,7 +18,7 @@ pub(crate) use reference::KEYS_OF_USER;
 pub use reference::{Awaited, Reference, Resolved};
 
 use crate::expression::{Evaluated, UserValue};
-use crate::mapping::{On, Rule, Target, Value};
+use crate::mapping::{Rule, Target, Value};
 use crate::normalise::{Normalised, Picklist, Surroundings};
 use crate::note::{FieldRefusal, Note, NoteCode, RefusalKind};
 
@@ -85,7 +85,7 @@ impl Target {
     pub fn translate(&self, user: &Resource, context: &Context<'_>) -> Translation {
         let mut run =
             Run { user, user_value: UserValue::default(), context, translation: Translation::default() };
-        let rules = || self.rules.iter().filter(|rule| is_due(rule.on, context.action));
+        let rules = || self.rules.iter().filter(|rule| rule.on.is_due(context.action));
         // Which states there are depends on the country, wherever its rule stands.
         let is_state = |rule: &&Rule| address::is_state(context.describe, &rule.field);
         for rule in rules().filter(|rule| !is_state(rule)).chain(rules().filter(is_state)) {
@@ -98,18 +98,11 @@ impl Target {
             run.translation.fields.sort_by_cached_key(|name, _| place(name));
         }
         run.record_type(self);
+        run.own_key(self);
         if context.action == Action::Create {
             run.required(&self.rules);
         }
         run.translation
-    }
-}
-
-fn is_due(on: On, action: Action) -> bool {
-    match on {
-        On::Both => true,
-        On::Create => action == Action::Create,
-        On::Update => action == Action::Update,
     }
 }
 
@@ -132,13 +125,14 @@ enum Outcome {
 impl<'r> Run<'r> {
     fn rule(&mut self, rule: &Rule) {
         let field = self.context.describe.field(&rule.field);
+        let default = rule.default_now(self.context.action);
         let outcome = self.outcome(rule, field);
         let outcome = match (outcome, &rule.map) {
             (Outcome::Value(value), Some(map)) => look_up(map, &value),
             (outcome, _) => outcome,
         };
         let Some(field) = field else {
-            if !matches!(outcome, Outcome::Unassigned) || rule.default.is_some() {
+            if !matches!(outcome, Outcome::Unassigned) || default.is_some() {
                 self.no_such_field(rule);
             }
             return;
@@ -148,18 +142,18 @@ impl<'r> Run<'r> {
             return;
         }
         match outcome {
-            Outcome::Value(value) => match (self.fit(field, &value), &rule.default) {
+            Outcome::Value(value) => match (self.fit(field, &value), default) {
                 (Ok(fitted), _) => self.set(rule, field, fitted),
                 (Err((RefusalKind::NotInPicklist, why)), Some(_)) => {
                     self.default(rule, field, Some((NoteCode::ValueDefaulted, why)));
                 }
                 (Err((kind, why)), _) => self.refuse(rule, &field.name, kind, &why),
             },
-            Outcome::NoFit(code, why) if rule.default.is_some() => {
+            Outcome::NoFit(code, why) if default.is_some() => {
                 self.default(rule, field, Some((code, why)));
             }
             Outcome::NoFit(_, why) => self.refuse(rule, &field.name, RefusalKind::NotInPicklist, &why),
-            Outcome::Unassigned if rule.default.is_some() => {
+            Outcome::Unassigned if default.is_some() => {
                 if !self.was_there_before(&field.name) {
                     self.default(rule, field, None);
                 }
@@ -189,7 +183,12 @@ impl<'r> Run<'r> {
         let evaluated = match &rule.value {
             None => return Outcome::Unassigned,
             Some(Value::Source(source)) => {
-                Evaluated::Value(source.value(self.user).cloned().unwrap_or_default(), Vec::new())
+                let value = source.value(self.user).cloned().unwrap_or_default();
+                let is_switch = field.is_some_and(|field| field.field_type == FieldType::Boolean);
+                let is_told = is_switch && rule.map.is_none() && source.is_of_profile(self.user);
+                let has_default = rule.default_now(self.context.action).is_some();
+                let value = if is_told { fit::switch(value, has_default) } else { value };
+                Evaluated::Value(value, Vec::new())
             }
             Some(Value::Expression(expression)) => expression.evaluate(self.user, &self.user_value, &around),
         };
@@ -241,7 +240,7 @@ impl<'r> Run<'r> {
 
     /// Takes the default; with a note if it stands in for a value that was sent.
     fn default(&mut self, rule: &Rule, field: &'r FieldDescription, instead_of: Option<(NoteCode, String)>) {
-        let Some(default) = &rule.default else { return };
+        let Some(default) = rule.default_now(self.context.action) else { return };
         if is_unassigned(default) {
             self.unassigned(rule, field);
         } else {
@@ -283,7 +282,10 @@ impl<'r> Run<'r> {
     fn not_writeable(&mut self, rule: &Rule, field: &'r FieldDescription, outcome: &Outcome) {
         let wanted = match outcome {
             Outcome::Value(value) => self.fit(field, value).ok(),
-            Outcome::Unassigned => rule.default.as_ref().and_then(|default| self.fit(field, default).ok()),
+            Outcome::Unassigned => {
+                let default = rule.default_now(self.context.action);
+                default.and_then(|default| self.fit(field, default).ok())
+            }
             Outcome::NoFit(..) | Outcome::Refused(..) => None,
         };
         let written = self.written(&field.name);
@@ -304,6 +306,30 @@ impl<'r> Run<'r> {
                 self.refuse(rule, name, RefusalKind::NotWriteable, &why);
             }
         }
+    }
+
+    /// A record that is found by a value of its person is nobody's without it.
+    fn own_key(&mut self, target: &Target) {
+        let Some(rule) = target.own_key() else { return };
+        let name = self.context.describe.field(&rule.field).map_or(rule.field.as_str(), |field| &field.name);
+        let is_set = matches!(self.translation.fields.get(name), Some(Desired::Set(_)));
+        let is_refused = self.translation.refusals.iter().any(|refusal| refusal.field == name);
+        if is_set || is_refused {
+            return;
+        }
+        self.translation.fields.shift_remove(name);
+        let attribute = rule.attribute().map(ToOwned::to_owned);
+        let detail = match &attribute {
+            Some(attribute) => format!("the record is found by `{name}`, which is empty; send `{attribute}`"),
+            None => format!("the record is found by `{name}`, and its rule gave no value"),
+        };
+        let field = name.to_owned();
+        self.translation.refusals.push(FieldRefusal {
+            field,
+            attribute,
+            detail,
+            kind: RefusalKind::Required,
+        });
     }
 
     /// What the org would miss in a new record.

@@ -3,13 +3,20 @@
 //! Between the org's commit and our own record of it a new record looks like one that was there before. So whoever has no
 //! record yet waits for others who would match by the same value, and whoever adopts waits for others who adopt the same.
 
-use model::{OrgName, TargetName};
-use planning::{Aim, Found, LinkAfter, MatchKey, Origin};
+use model::{OrgName, ResourceKind, TargetName};
+use planning::{Aim, Course, Found, LinkAfter, MatchKey, Origin};
 use salesforce_types::RecordId;
-use translation::{Desired, Translation};
+use scim_types::filter::{Literal, Operator};
+use scim_types::{Filter, Registry};
+use serde_json::Value;
+use store::{Query, Window};
+use translation::{Desired, Target, Translation};
 
 use super::{Progress, Stop, UserChange, act::Stage, round::Round, scene::Bound};
-use crate::{lookup, turns::Turn};
+use crate::{ProvisionError, lookup, turns::Turn};
+
+/// More identities than this that share an `externalId` are not looked at: the first of them has the record.
+const NAMESAKES: u32 = 20;
 
 /// Held until the change has ended.
 #[derive(Debug, Default)]
@@ -38,6 +45,7 @@ impl UserChange {
             if let Some(Desired::Set(value)) = translation.fields.get("Username") {
                 keys.push(MatchKey { field: "Username".to_owned(), value: value.clone() });
             }
+            keys.extend(key_of_person(course.place.target, translation));
             claimed.push((round.bound(course), keys));
         }
         // What was claimed for a record that is made by now stays claimed until it is recorded.
@@ -117,8 +125,58 @@ impl UserChange {
         self.still_wanted()
     }
 
+    /// Of two identities with one `externalId` the first has the record that is found by it. Salesforce would take the upsert
+    /// of the second for a change of that record.
+    pub(super) async fn refuse_taken_key(
+        &self,
+        course: &Course<'_>,
+        translation: Option<&Translation>,
+    ) -> Result<(), Stop> {
+        let target = course.place.target;
+        let is_unknown = matches!(course.aim, Aim::Hold(Origin::Unknown(_)));
+        if !is_unknown || target.key_of_person() != Some(Some("externalId")) {
+            return Ok(());
+        }
+        match translation.and_then(|translation| key_of_person(target, translation)) {
+            Some(MatchKey { value: Value::String(value), .. })
+                if self.is_anothers(&target.name, &value).await? =>
+            {
+                let taken = ProvisionError::Taken { kind: self.request.kind, attribute: "externalId" };
+                Err(taken.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether another identity with this `externalId` has a record of the target.
+    async fn is_anothers(&self, target: &TargetName, external_id: &str) -> Result<bool, Stop> {
+        let path = Registry::standard().user().find("externalId").expect("users have one");
+        let value = Literal::Text(external_id.to_owned());
+        let query = Query {
+            kind: ResourceKind::User,
+            filter: Some(Filter::Compare { path, op: Operator::Eq, value }),
+            sort: None,
+            window: Window::Index { offset: 0, count: NAMESAKES },
+            with_members: false,
+        };
+        let page = self.inner.store.find(&self.caller.tenant, &query).await?;
+        for other in page.resources.iter().filter(|other| other.id != self.id) {
+            let links = self.inner.store.links(&self.caller.tenant, &other.id).await?;
+            if links.iter().any(|link| link.target == *target && link.key.as_deref() == Some(external_id)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The caller may have gone while we waited.
     fn still_wanted(&self) -> Result<(), Stop> {
         if self.ticket.is_withdrawn() { Err(Stop::Withdrawn) } else { Ok(()) }
     }
+}
+
+/// The external id of a target whose records are found by a value of the person.
+fn key_of_person(target: &Target, translation: &Translation) -> Option<MatchKey> {
+    target.key_of_person()?;
+    planning::keys_of(target.external_id.as_slice(), translation).into_iter().next()
 }

@@ -220,6 +220,14 @@ impl UserChange {
         }
         self.claim_keys(round, translated.iter().map(|made| made.as_ref()?.translation.as_ref()), progress)
             .await?;
+        let translations = round.courses.iter().zip(&translated);
+        for (course, made) in translations {
+            let bound = round.bound(course);
+            let translation = made.as_ref().and_then(|made| made.translation.as_ref());
+            if let Err(stop) = self.refuse_taken_key(course, translation).await {
+                self.passed_over(&bound, stop, &mut stage, progress)?;
+            }
+        }
         // Those first that others refer to.
         let mut in_turn: Vec<_> = round.courses.iter().zip(&translated).collect();
         in_turn.sort_by_key(|(course, _)| !round.is_referred_to(course));

@@ -291,8 +291,9 @@ impl UserChange {
             }
             (None, _) => return Ok(false),
         };
-        // What an upsert meets is a lead of an earlier time: the next one has another external id.
-        let is_past = matches!(chosen.planned.step, Step::Upsert { .. });
+        // What an upsert meets is a lead of an earlier time: the next one has another external id, unless that is the person's own.
+        let is_past =
+            matches!(chosen.planned.step, Step::Upsert { .. }) && bound.target.key_of_person().is_none();
         let followed = self.follow(round, bound, link, progress).await?;
         if let (true, Some(Some(link))) = (is_past && followed, progress.landed.get_mut(bound.name())) {
             link.left = true;

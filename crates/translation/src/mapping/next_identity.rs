@@ -4,27 +4,39 @@
 //! {"type": "salesforce", "instance": "acme-prod", "mapping": {"uuid": "Identity_UUID__c", "email": "Email"}}
 //! ```
 //!
-//! The attributes are those of Akamai Identity Cloud. Each becomes a rule over the SCIM attribute that means the same, and
-//! from there on the mapping is like any other.
+//! The attributes are those of Akamai Identity Cloud. Each becomes a rule over the SCIM attribute that means the same, or over
+//! the free-form extension that holds what SCIM has no place for, and from there on the mapping is like any other.
 
-mod attributes;
+mod events;
 mod json;
+mod lines;
+mod target;
 
-use std::borrow::Cow;
 use std::ops::Range;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
-use super::parse::Reader;
-use super::{Severity, Target};
+use super::parse::{Content, Reader};
+use super::{Mapping, SourceRules};
 use crate::suggest::nearest;
-use attributes::Origin;
 use json::{Member, Shape};
 
-const KEYS: [&str; 5] = ["type", "instance", "mapping", "object", "defaults"];
-/// The attribute that tells profiles apart.
-const UUID: &str = "uuid";
+const KEYS: [&str; 12] = [
+    "type",
+    "instance",
+    "mapping",
+    "object",
+    "defaults",
+    "external_id_field",
+    "events",
+    "on_delete",
+    "flag",
+    "clear_nulls",
+    "enabled",
+    "clients",
+];
+/// What a client of the source may have of its own.
+const KEYS_OF_CLIENTS: [&str; 5] = ["events", "mapping", "object", "on_delete", "enabled"];
+/// Each client has a whole mapping of its own in memory.
+const MOST_CLIENTS: usize = 200;
 
 /// Whether a mapping is in this form: its file is called so, or it begins as no TOML does.
 pub(super) fn is_one(text: &str, file: &str) -> bool {
@@ -32,58 +44,84 @@ pub(super) fn is_one(text: &str, file: &str) -> bool {
     is_json(file) || text.trim_start_matches('\u{feff}').trim_start().starts_with('{')
 }
 
-/// One field and where its value comes from, in the words of an ordinary rule.
-struct Line<'t> {
-    field: Cow<'t, str>,
-    place: Range<usize>,
-    /// The key of an ordinary rule that says where the value comes from, and what stands there.
-    source: Option<(&'static str, Cow<'t, str>)>,
-    default: Option<Spanned<DeValue<'t>>>,
+/// The keys that hold for one client, or for all that have none of their own.
+struct Form<'m, 't> {
+    all: &'m [Member<'t>],
+    own: &'m [Member<'t>],
 }
 
-/// Reads the one target of such a mapping.
-pub(super) fn read(reader: &mut Reader, text: &str) -> Vec<Target> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let members = match json::members(text) {
+impl<'m, 't> Form<'m, 't> {
+    fn get(&self, key: &str) -> Option<&'m Member<'t>> {
+        let mut members = self.own.iter().chain(self.all);
+        members.find(|member| member.name == key)
+    }
+}
+
+/// Reads such a mapping, and those of the clients that differ. Nothing if it is none; why is among the errors.
+pub(super) fn read(reader: &mut Reader, text: &str) -> Option<Mapping> {
+    let json = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let members = match json::members(json) {
         Ok(members) => members,
         Err((place, why)) => {
             reader.refuse(place, why, None);
-            return Vec::new();
+            return None;
         }
     };
-    for member in members.iter().filter(|member| !KEYS.contains(&member.name.as_ref())) {
-        let message =
-            format!("a mapping of Next Identity has no key `{}`, only {}", member.name, KEYS.join(", "));
-        let suggestion = nearest(&member.name, KEYS);
-        reader.refuse(member.place.clone(), message, suggestion);
+    refuse_unknown(reader, &members, &KEYS, "a mapping of Next Identity");
+    let form = Form { all: &members, own: &[] };
+    check_type(reader, form.get("type"));
+    let mut mapping = mapping(reader, &form, text)?;
+    // Each client would repeat what is wrong for all.
+    if reader.is_content() {
+        mapping.source_rules.clients = clients(reader, &members, text);
     }
-    let member = |name: &str| members.iter().find(|member| member.name == name);
-    check_type(reader, member("type"));
-    let instance = member("instance").and_then(|instance| string(reader, instance, "`instance`"));
-    let Some(mapping) = member("mapping") else {
+    Some(mapping)
+}
+
+/// The mapping that the keys are.
+fn mapping(reader: &mut Reader, form: &Form<'_, '_>, stands_for: &str) -> Option<Mapping> {
+    let instance = form.get("instance").and_then(|instance| string(reader, instance, "`instance`"));
+    let Some(lines) = form.get("mapping") else {
         let message = "a mapping in JSON is one of Next Identity, and has a `mapping` of attributes to fields; any other is \
                        written in TOML";
         reader.refuse(0..1, message, None);
-        return Vec::new();
+        return None;
     };
-    let Shape::Object(attributes) = &mapping.shape else {
-        let message = format!("`mapping` is an object; this is {}", mapping.shape.name());
-        reader.refuse(mapping.value.clone(), message, None);
-        return Vec::new();
+    let attributes = object(reader, lines, "`mapping`")?;
+    let (lines_of_attributes, profile) = lines::read(reader, attributes);
+    let source_rules = SourceRules {
+        enabled: boolean(reader, form.get("enabled"), "`enabled`", true),
+        events: events::read(reader, form.get("events")),
+        ..SourceRules::default()
     };
-    let (mut lines, uuid_field) = lines(reader, attributes);
-    defaults(reader, member("defaults"), &mut lines);
-    let Some(object) = object(reader, member("object"), &lines, mapping) else { return Vec::new() };
-    let mut target = target(reader, &object, mapping.place.clone(), lines);
-    if let Some(target) = &mut target {
-        target.instance = instance;
-        // The attribute that tells profiles apart finds their records, before any other.
-        if let Some((field, place)) = uuid_field {
-            target.matching.insert(0, field);
-            target.place.matching.insert(0, place);
+    let mut target = target::read(reader, form, lines, lines_of_attributes, &source_rules)?;
+    target.instance = instance;
+    let content = Content { targets: vec![target], ..Content::default() };
+    Some(reader.made_of(content, profile, source_rules, stands_for))
+}
+
+/// The mappings of clients that have keys of their own.
+fn clients(reader: &mut Reader, members: &[Member<'_>], text: &str) -> indexmap::IndexMap<String, Mapping> {
+    let mut mappings = indexmap::IndexMap::new();
+    let Some(member) = members.iter().find(|member| member.name == "clients") else { return mappings };
+    let Some(clients) = object(reader, member, "`clients`") else { return mappings };
+    if clients.len() > MOST_CLIENTS {
+        let message =
+            format!("{MOST_CLIENTS} clients may have keys of their own; these are {}", clients.len());
+        reader.refuse(member.place.clone(), message, None);
+        return mappings;
+    }
+    for client in clients {
+        let Some(own) = object(reader, client, "a client") else { continue };
+        refuse_unknown(reader, own, &KEYS_OF_CLIENTS, "a client");
+        let stands_for = format!("{text}\0{}", client.name);
+        if let Some(mapping) = mapping(reader, &Form { all: members, own }, &stands_for)
+            && mappings.insert(client.name.to_string(), mapping).is_some()
+        {
+            reader.refuse(client.place.clone(), format!("the client `{}` is there twice", client.name), None);
         }
     }
-    target.into_iter().collect()
+    mappings
 }
 
 fn check_type(reader: &mut Reader, member: Option<&Member<'_>>) {
@@ -97,153 +135,45 @@ fn check_type(reader: &mut Reader, member: Option<&Member<'_>>) {
     }
 }
 
+fn refuse_unknown(reader: &mut Reader, members: &[Member<'_>], known: &[&str], what: &str) {
+    for member in members.iter().filter(|member| !known.contains(&member.name.as_ref())) {
+        let message = format!("{what} has no key `{}`, only {}", member.name, known.join(", "));
+        let suggestion = nearest(&member.name, known.iter().copied());
+        reader.refuse(member.place.clone(), message, suggestion);
+    }
+}
+
+fn not_a(reader: &mut Reader, member: &Member<'_>, what: &str, kind: &str) {
+    let message = format!("{what} is {kind}; this is {}", member.shape.name());
+    reader.refuse(member.value.clone(), message, None);
+}
+
+fn object<'m, 't>(reader: &mut Reader, member: &'m Member<'t>, what: &str) -> Option<&'m [Member<'t>]> {
+    if let Shape::Object(members) = &member.shape {
+        return Some(members);
+    }
+    not_a(reader, member, what, "an object");
+    None
+}
+
 fn string(reader: &mut Reader, member: &Member<'_>, what: &str) -> Option<String> {
     if let Shape::String(text) = &member.shape {
         return Some(text.to_string());
     }
-    reader.refuse(member.value.clone(), format!("{what} is a string; this is {}", member.shape.name()), None);
+    not_a(reader, member, what, "a string");
     None
 }
 
-/// A line for every attribute that a SCIM user can carry, and the field that `uuid` goes to.
-fn lines<'t>(reader: &mut Reader, members: &[Member<'t>]) -> (Vec<Line<'t>>, Option<(String, Range<usize>)>) {
-    let mut lines: Vec<Line<'t>> = Vec::new();
-    let mut uuid_field = None;
-    for member in members {
-        let attribute = member.name.as_ref();
-        let Shape::String(field) = &member.shape else {
-            let message = format!(
-                "`{attribute}` goes to the Salesforce field that is named here; this is {}",
-                member.shape.name()
-            );
-            reader.refuse(member.value.clone(), message, None);
-            continue;
-        };
-        if lines.iter().any(|line| line.field.eq_ignore_ascii_case(field)) {
-            let message =
-                format!("another attribute goes to `{field}` already; Salesforce does not mind case");
-            reader.refuse(member.value.clone(), message, None);
-            continue;
-        }
-        if attribute == UUID {
-            uuid_field = Some((field.to_string(), member.value.clone()));
-        }
-        let source = match attributes::carried(attribute) {
-            Some(Origin::Expression(text)) => ("value", text.to_owned()),
-            Some(Origin::Path(text)) => ("from", text.to_owned()),
-            None => {
-                let message = format!(
-                    "no SCIM attribute carries `{attribute}`, which only events have; SCIM requests leave `{field}` as it is"
-                );
-                reader.warn(member.place.clone(), message, attributes::meant(attribute));
-                continue;
-            }
-        };
-        let source = Some((source.0, Cow::Owned(source.1)));
-        lines.push(Line { field: field.clone(), place: member.value.clone(), source, default: None });
+fn boolean(reader: &mut Reader, member: Option<&Member<'_>>, what: &str, usual: bool) -> bool {
+    let Some(member) = member else { return usual };
+    if let Shape::Boolean(value) = member.shape {
+        return value;
     }
-    (lines, uuid_field)
+    not_a(reader, member, what, "true or false");
+    usual
 }
 
-/// `defaults`: what new records get where the profile has nothing.
-fn defaults<'t>(reader: &mut Reader, member: Option<&Member<'t>>, lines: &mut Vec<Line<'t>>) {
-    let Some(member) = member else { return };
-    let Shape::Object(members) = &member.shape else {
-        let message = format!("`defaults` is an object; this is {}", member.shape.name());
-        return reader.refuse(member.value.clone(), message, None);
-    };
-    for member in members {
-        let value = match &member.shape {
-            Shape::String(text) => DeValue::String(text.clone()),
-            Shape::Boolean(value) => DeValue::Boolean(*value),
-            other => {
-                let message = format!("a default is a string, true or false; this is {}", other.name());
-                reader.refuse(member.value.clone(), message, None);
-                continue;
-            }
-        };
-        let default = Some(Spanned::new(member.value.clone(), value));
-        match lines.iter_mut().find(|line| line.field.eq_ignore_ascii_case(&member.name)) {
-            Some(line) => line.default = default,
-            None => lines.push(Line {
-                field: member.name.clone(),
-                place: member.place.clone(),
-                source: None,
-                default,
-            }),
-        }
-    }
-}
-
-/// The object that the mapping says, or that alone can be made from its fields.
-fn object(
-    reader: &mut Reader,
-    member: Option<&Member<'_>>,
-    lines: &[Line<'_>],
-    mapping: &Member<'_>,
-) -> Option<Spanned<String>> {
-    if let Some(member) = member {
-        let object = string(reader, member, "`object`")?;
-        return Some(Spanned::new(member.value.clone(), object));
-    }
-    let fills = |name: &str| lines.iter().any(|line| line.field.eq_ignore_ascii_case(name));
-    // No User is made without a Username, no Lead without a Company, none of the three without a LastName.
-    let object = match (fills("LastName"), fills("Username"), fills("Company")) {
-        (true, false, false) => "Contact",
-        (true, true, false) => "User",
-        (true, false, true) => "Lead",
-        _ => {
-            let message = "its fields do not tell which object they belong to; write `\"object\": \"Contact\"`, `\"Lead\"` or \
-                           `\"User\"` beside `mapping`";
-            reader.refuse(mapping.place.clone(), message, None);
-            return None;
-        }
-    };
-    Some(Spanned::new(mapping.place.clone(), object.to_owned()))
-}
-
-/// The target, read as if it stood in a mapping of our own.
-fn target(
-    reader: &mut Reader,
-    object: &Spanned<String>,
-    place: Range<usize>,
-    lines: Vec<Line<'_>>,
-) -> Option<Target> {
-    let at = |place: &Range<usize>, value| Spanned::new(place.clone(), value);
-    let key = |place: &Range<usize>, name: &'static str| Spanned::new(place.clone(), Cow::Borrowed(name));
-    let mut fields = DeTable::new();
-    for line in lines {
-        let place = line.place;
-        let mut rule = DeTable::new();
-        match line.source {
-            Some((how, text)) => rule.insert(key(&place, how), at(&place, DeValue::String(text))),
-            None => rule.insert(key(&place, "on"), at(&place, DeValue::String("create".into()))),
-        };
-        if let Some(default) = line.default {
-            rule.insert(key(&place, "default"), default);
-        }
-        fields.insert(Spanned::new(place.clone(), line.field), at(&place, DeValue::Table(rule)));
-    }
-    let mut table = DeTable::new();
-    let object_place = object.span();
-    table.insert(
-        key(&object_place, "object"),
-        at(&object_place, DeValue::String(object.get_ref().as_str().into())),
-    );
-    table.insert(key(&place, "fields"), at(&place, DeValue::Table(fields)));
-    // The name under which the records of such a mapping are remembered, and under which it can go on as one in TOML.
-    let name = match object.get_ref().as_str() {
-        "User" => "users",
-        "Lead" => "leads",
-        _ => "contacts",
-    };
-    reader.target(&key(&place, name), &at(&place, DeValue::Table(table)))
-}
-
-impl Reader {
-    fn warn(&mut self, place: Range<usize>, message: String, suggestion: Option<String>) {
-        let mut warning = self.text.error(place, message, suggestion);
-        warning.severity = Severity::Warning;
-        self.warnings.push(warning);
-    }
+/// The place of a key, or of what stands for it.
+fn place_of(member: Option<&Member<'_>>, otherwise: &Member<'_>) -> Range<usize> {
+    member.unwrap_or(otherwise).place.clone()
 }

@@ -19,9 +19,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::Text;
 use super::{
-    EntitlementPolicy, GrantRule, GroupPolicy, Mapping, MappingError, MappingErrors, Target, next_identity,
+    EntitlementPolicy, GrantRule, GroupPolicy, Mapping, MappingError, MappingErrors, Severity, SourceRules,
+    Target, Value, next_identity,
 };
 use crate::expression::{Expression, ExpressionError};
+use crate::profile::{self, Carried, ProfilePath};
 use crate::source::Source;
 use crate::suggest::nearest;
 
@@ -41,18 +43,25 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Mapping, MappingErrors> {
         reader.refuse(0..0, message, None);
         return Err(MappingErrors::new(reader.errors));
     }
-    let Content { targets, grants, entitlements, groups } = if next_identity::is_one(text, file) {
-        Content { targets: next_identity::read(&mut reader, text), ..Content::default() }
+    let mapping = if next_identity::is_one(text, file) {
+        next_identity::read(&mut reader, text)
     } else {
-        reader.toml(text)
+        let content = reader.toml(text);
+        let profile = profile::of_rules(named_by_source(&content.targets));
+        Some(reader.made_of(content, profile, SourceRules::default(), text))
     };
-    let Reader { text: kept, errors, warnings } = reader;
-    if errors.is_empty() {
-        let fingerprint = fingerprint(text);
-        Ok(Mapping { targets, grants, entitlements, groups, warnings, fingerprint, text: kept })
-    } else {
-        Err(MappingErrors::new(errors))
+    match mapping {
+        Some(mapping) if reader.errors.is_empty() => Ok(Mapping { warnings: reader.warnings, ..mapping }),
+        _ => Err(MappingErrors::new(reader.errors)),
     }
+}
+
+/// The attributes that rules take by the names of the source.
+fn named_by_source(targets: &[Target]) -> impl Iterator<Item = &ProfilePath> {
+    targets.iter().flat_map(|target| &target.rules).filter_map(|rule| match &rule.value {
+        Some(Value::Source(Source::Profile(path))) => Some(path),
+        _ => None,
+    })
 }
 
 /// The first 16 hexadecimal digits of the SHA-256 of a text.
@@ -67,11 +76,11 @@ fn fingerprint(text: &str) -> String {
 
 /// What stands in a mapping.
 #[derive(Default)]
-struct Content {
-    targets: Vec<Target>,
-    grants: Vec<GrantRule>,
-    entitlements: EntitlementPolicy,
-    groups: GroupPolicy,
+pub(super) struct Content {
+    pub(super) targets: Vec<Target>,
+    pub(super) grants: Vec<GrantRule>,
+    pub(super) entitlements: EntitlementPolicy,
+    pub(super) groups: GroupPolicy,
 }
 
 pub(super) struct Reader {
@@ -90,6 +99,42 @@ impl Reader {
     ) {
         if self.errors.len() < MOST_ERRORS {
             self.errors.push(self.text.error(span, message.into(), suggestion));
+        }
+    }
+
+    /// Whether nothing was wrong so far.
+    pub(super) fn is_content(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// What is not wrong, and worth knowing; said once for each place.
+    pub(super) fn warn(&mut self, place: Range<usize>, message: String, suggestion: Option<String>) {
+        let mut warning = self.text.error(place, message, suggestion);
+        warning.severity = Severity::Warning;
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// The mapping that was read; `stands_for` is the text that its fingerprint is of.
+    pub(super) fn made_of(
+        &self,
+        content: Content,
+        profile: Vec<Carried>,
+        source_rules: SourceRules,
+        stands_for: &str,
+    ) -> Mapping {
+        let Content { targets, grants, entitlements, groups } = content;
+        Mapping {
+            targets,
+            grants,
+            entitlements,
+            groups,
+            profile,
+            source_rules,
+            warnings: Vec::new(),
+            text: self.text.clone(),
+            fingerprint: fingerprint(stands_for),
         }
     }
 
@@ -352,7 +397,7 @@ fn in_order<'i, 't>(table: &'i DeTable<'t>) -> Vec<(&'i Name<'t>, &'i Item<'t>)>
     entries
 }
 
-fn is_field_name(name: &str) -> bool {
+pub(super) fn is_field_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

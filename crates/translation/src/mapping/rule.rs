@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::expression::Expression;
 use crate::source::Source;
+use crate::translate::Action;
 
 /// How one field is filled.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct Rule {
     pub map: Option<IndexMap<String, Json>>,
     /// What is written when there is no value.
     pub default: Option<Json>,
+    /// When it is.
+    pub default_on: On,
     /// What the value, or the default, stands for.
     pub meaning: Meaning,
     /// When the field is written.
@@ -66,14 +69,30 @@ pub(crate) enum On {
     Both,
 }
 
+impl On {
+    /// Whether this is such a time.
+    pub(crate) fn is_due(self, action: Action) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Create => action == Action::Create,
+            Self::Update => action == Action::Update,
+        }
+    }
+}
+
 impl Rule {
     /// The SCIM attribute that the value comes from, for notes and refusals.
-    pub(crate) fn attribute(&self) -> Option<&'static str> {
+    pub(crate) fn attribute(&self) -> Option<&str> {
         match &self.value {
             Some(Value::Expression(expression)) => expression.attribute(),
             Some(Value::Source(source)) => Some(source.attribute()),
             None => None,
         }
+    }
+
+    /// What is written now when there is no value.
+    pub(crate) fn default_now(&self, action: Action) -> Option<&Json> {
+        self.default.as_ref().filter(|_| self.default_on.is_due(action))
     }
 
     /// The target whose record of the same person the field refers to.

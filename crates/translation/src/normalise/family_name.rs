@@ -7,7 +7,7 @@ use super::Normalised;
 use crate::note::NoteCode;
 
 /// The last name of a person: `name.familyName`, else what stands before the comma or last in `name.formatted` or
-/// `displayName`, else `userName` up to its `@`.
+/// `displayName`, else `userName` up to its `@`, unless that is a UUID: nobody is called so.
 pub(super) fn of_user(user: &Resource) -> Normalised {
     let name = |part: &str| text(user.get("name").and_then(|name| name.get(part)));
     if let Some(family) = name("familyName") {
@@ -17,7 +17,10 @@ pub(super) fn of_user(user: &Resource) -> Normalised {
     let made = whole
         .into_iter()
         .find_map(|(whole, attribute)| Some((last_part(whole?)?, attribute)))
-        .or_else(|| Some((local_part(user.user_name()?)?.to_owned(), "userName")));
+        .or_else(|| {
+            let name = local_part(user.user_name()?)?;
+            (!is_uuid(name)).then(|| (name.to_owned(), "userName"))
+        });
     match made {
         Some((family, attribute)) => Normalised::Adapted(
             family.clone(),
@@ -63,6 +66,14 @@ fn last_part(whole: &str) -> Option<String> {
 
 fn is_suffix(word: &str) -> bool {
     SUFFIXES.contains(&word.trim().replace('.', "").to_lowercase().as_str())
+}
+
+/// RFC 9562 §4: hexadecimal digits in groups of 8, 4, 4, 4 and 12.
+fn is_uuid(text: &str) -> bool {
+    let groups = text
+        .split('-')
+        .map(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(group.len()));
+    groups.eq([8, 4, 4, 4, 12].map(Some))
 }
 
 fn local_part(user_name: &str) -> Option<&str> {

@@ -58,6 +58,19 @@ pub(crate) fn fit(field: &FieldDescription, value: &Value) -> Result<Fitted, Mis
     }
 }
 
+/// What a source says of a switch by when it was: the instant of a verification, or null while there was none. What says true
+/// or false is that, and with a default for those who say nothing null stays null.
+pub(crate) fn switch(value: Value, has_default: bool) -> Value {
+    if super::is_unassigned(&value) {
+        return if has_default { value } else { Value::Bool(false) };
+    }
+    let is_plain = matches!(value, Value::String(_) | Value::Number(_));
+    if is_plain && boolean(&value).is_err() && moment(&plain(&value)).is_some() {
+        return Value::Bool(true);
+    }
+    value
+}
+
 fn malformed(message: String) -> Misfit {
     (RefusalKind::Malformed, message)
 }

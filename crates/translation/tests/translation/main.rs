@@ -14,6 +14,7 @@ mod laws;
 mod mapping_errors;
 mod next_identity;
 mod org;
+mod profiles;
 mod references;
 mod rules;
 mod targets;

@@ -148,7 +148,6 @@ fn keys_that_do_not_go_together() {
         target_errors("Contact", "external-id = true"),
         target_errors("Contact", "external-id = \"Gangway Id\""),
         target_errors("Contact", "external-id = 5"),
-        target_errors("Contact", "external-id = \"Email\""),
         target_errors(
             "Contact",
             "required = \"no\"\nrecord-type = \" \"\nduplicates = \"adpot\"\nwhen-deleted = \"ask\"",

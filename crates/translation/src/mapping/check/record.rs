@@ -3,6 +3,7 @@
 use salesforce_types::FieldType;
 
 use super::Checker;
+use crate::mapping::Rule;
 use crate::suggest::nearest;
 use crate::translate::fit;
 
@@ -12,6 +13,9 @@ const LONGEST_KEY: u32 = 40;
 impl Checker<'_> {
     pub(super) fn external_id(&mut self) {
         let target = self.target;
+        if let Some(rule) = target.own_key() {
+            return self.own_key(rule);
+        }
         let Some(name) = &target.external_id else { return };
         let place = target.place.external_id.clone().unwrap_or_else(|| target.place.header.clone());
         let object = &self.describe.name;
@@ -34,6 +38,25 @@ impl Checker<'_> {
         };
         let message = format!("`{}` of {object} {what}; deploy the metadata in `deploy/`", field.name);
         self.refuse(place, message, None);
+    }
+
+    /// An external id with a value of the person. That the org lacks the field is said of its rule.
+    fn own_key(&mut self, rule: &Rule) {
+        let object = &self.describe.name;
+        let Some(field) = self.describe.field(&rule.field) else { return };
+        let name = &field.name;
+        if !(field.external_id && field.unique) {
+            let message = format!(
+                "records are found by `{name}`, which {object} does not have marked as both unique and an external id in this \
+                 org; mark it so in Setup"
+            );
+            self.refuse(rule.place.clone(), message, None);
+        } else if !field.case_sensitive {
+            let message = format!(
+                "`{name}` of {object} minds no case in this org: people whose values differ in case alone would share a record"
+            );
+            self.warn(rule.place.clone(), message);
+        }
     }
 
     /// The status that a converted lead gets, where the org's leads are at hand.

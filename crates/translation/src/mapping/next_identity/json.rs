@@ -22,6 +22,8 @@ pub(super) enum Shape<'t> {
     String(Cow<'t, str>),
     Boolean(bool),
     Object(Vec<Member<'t>>),
+    /// The strings of an array of nothing else, each with its place.
+    Strings(Vec<(Cow<'t, str>, Range<usize>)>),
     Other(&'static str),
 }
 
@@ -32,12 +34,16 @@ impl Shape<'_> {
             Self::String(_) => "a string",
             Self::Boolean(_) => "true or false",
             Self::Object(_) => "an object",
+            Self::Strings(_) => "an array",
             Self::Other(name) => name,
         }
     }
 }
 
-/// The members of the object that the text is, down to the second level: a mapping has no third.
+/// A mapping has no deeper objects than the `mapping` of one of its `clients`.
+const LEVELS: usize = 4;
+
+/// The members of the object that the text is, and of those in it.
 ///
 /// # Errors
 ///
@@ -49,7 +55,7 @@ pub(super) fn members(text: &str) -> Result<Vec<Member<'_>>, (Range<usize>, Stri
         let message = sentence.split(" at line ").next().unwrap_or_default().to_owned();
         (at..at + 1, format!("not JSON: {message}"))
     })?;
-    match object(text, root, 2) {
+    match object(text, root, LEVELS) {
         Some(members) => Ok(members),
         None => Err((0..1, "a mapping in JSON is an object".to_owned())),
     }
@@ -78,13 +84,23 @@ fn shape<'t>(text: &'t str, raw: &'t RawValue, levels: usize) -> Shape<'t> {
         Some(b't') => Shape::Boolean(true),
         Some(b'f') => Shape::Boolean(false),
         Some(b'n') => Shape::Other("null"),
-        Some(b'[') => Shape::Other("an array"),
+        Some(b'[') => strings(text, raw).map_or(Shape::Other("an array"), Shape::Strings),
         Some(b'{') if levels > 0 => {
             object(text, raw, levels).map_or(Shape::Other("an object"), Shape::Object)
         }
         Some(b'{') => Shape::Other("an object"),
         _ => Shape::Other("a number"),
     }
+}
+
+/// The elements of an array that are all strings.
+fn strings<'t>(text: &'t str, raw: &'t RawValue) -> Option<Vec<(Cow<'t, str>, Range<usize>)>> {
+    let elements: Vec<&'t RawValue> = serde_json::from_str(raw.get()).ok()?;
+    let string = |element: &&'t RawValue| {
+        let name: Name<'t> = serde_json::from_str(element.get()).ok()?;
+        Some((name.0, place(text, element.get())))
+    };
+    elements.iter().map(string).collect()
 }
 
 /// Where a part of the text is in it.

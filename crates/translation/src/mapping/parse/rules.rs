@@ -58,6 +58,7 @@ impl Reader {
             value: None,
             map: None,
             default: None,
+            default_on: On::Both,
             meaning: Meaning::Itself,
             on: On::Both,
             clear: true,

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::leaving::Leaving;
 use super::{Item, Name, Reader, in_order, is_field_name, kind};
 use crate::mapping::{
-    Allow, ConversionRules, DuplicatePolicy, Meaning, OnLeave, Place, Rule, Target, WhenDeleted,
+    Allow, ConversionRules, DuplicatePolicy, Meaning, On, OnLeave, Place, Rule, Target, WhenDeleted,
 };
 use crate::suggest::nearest;
 
@@ -335,13 +335,15 @@ impl Reader {
     ) -> (Vec<String>, Vec<Range<usize>>) {
         let rule_of = |name: &str| rules.iter().find(|rule| rule.field.eq_ignore_ascii_case(name));
         let Some(item) = table.get("match") else {
-            let names = usual_match(object).iter().filter(|name| rule_of(name).is_some());
+            let is_key = |name: &str| external_id.is_some_and(|field| field.eq_ignore_ascii_case(name));
+            let is_filled = |name: &&&str| rule_of(name).is_some() && !is_key(name);
+            let names = usual_match(object).iter().filter(is_filled);
             return names.map(|name| ((*name).to_owned(), header.clone())).unzip();
         };
         let names = self.strings(item, "`match`");
         for (name, place) in &names {
             match rule_of(name) {
-                None if external_id.is_some_and(|field| field.eq_ignore_ascii_case(name)) => {
+                _ if external_id.is_some_and(|field| field.eq_ignore_ascii_case(name)) => {
                     let message = format!("`{name}` is matched first by itself; leave it out of `match`");
                     self.refuse(place.clone(), message, None);
                 }
@@ -372,12 +374,7 @@ impl Reader {
     ) {
         let rule_of = |name: &str| rules.iter().find(|rule| rule.field.eq_ignore_ascii_case(name));
         if let Some(rule) = external_id.and_then(rule_of) {
-            let field = &rule.field;
-            let message = format!(
-                "`{field}` holds the SCIM id, which Gangway writes itself; leave the rule out, or write \
-                 `external-id = false`"
-            );
-            self.refuse(rule.place.clone(), message, None);
+            self.own_key(rule, table.contains_key("external-id"));
         }
         for (field, place) in flag.keys().zip(flag_places) {
             if rule_of(field).is_some() {
@@ -396,5 +393,27 @@ impl Reader {
                 self.refuse(rule.place.clone(), message, None);
             }
         }
+    }
+
+    /// A rule for the external id: then it holds a value of the person, which has to be one.
+    fn own_key(&mut self, rule: &Rule, is_chosen: bool) {
+        let field = &rule.field;
+        let (place, message) = if !is_chosen {
+            let message = format!(
+                "`{field}` holds the SCIM id, which Gangway writes itself; leave the rule out, write `external-id = \
+                 \"{field}\"` if records are to be found by this value instead, or `external-id = false`"
+            );
+            (&rule.place, message)
+        } else if rule.meaning != Meaning::Itself {
+            (&rule.place, format!("`{field}` is the external id, and no person is found by a reference"))
+        } else if rule.value.is_none() || rule.default.is_some() {
+            let place = rule.default_place.as_ref().unwrap_or(&rule.place);
+            (place, format!("`{field}` is the external id: with a default, people would share a record"))
+        } else if rule.on != On::Both {
+            (&rule.place, format!("`{field}` is the external id, which is always written; leave `on` out"))
+        } else {
+            return;
+        };
+        self.refuse(place.clone(), message, None);
     }
 }
