@@ -18,6 +18,7 @@ mod lists;
 mod logins;
 mod mapping_laws;
 mod next_identity;
+mod outgoing;
 mod promises;
 mod quota;
 mod robustness;

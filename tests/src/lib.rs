@@ -14,6 +14,7 @@ pub mod expect;
 pub mod gate;
 pub mod org;
 pub mod process_world;
+pub mod receiver;
 pub mod replay;
 pub mod scene;
 pub mod tool;

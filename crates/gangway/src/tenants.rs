@@ -7,8 +7,9 @@ use provisioning::Tenant;
 use salesforce_client::{Org, TokenVault};
 use scim_server::{Dialect, DoorClient, DoorTenant, May};
 
-use crate::config::{
-    self, Acknowledge, ClientSettings, DialectName, GroupPatch, OrgSettings, TenantSettings,
+use crate::{
+    config::{self, Acknowledge, ClientSettings, DialectName, GroupPatch, OrgSettings, TenantSettings},
+    sources,
 };
 
 /// Connects the orgs of a configuration. One that is the same as before keeps its client, with its token and what it
@@ -62,12 +63,12 @@ pub(crate) fn served(tenants: &[TenantSettings]) -> Vec<DoorTenant> {
         .map(|tenant| DoorTenant {
             id: tenant.id.clone(),
             default: tenant.default,
-            clients: tenant.clients.iter().map(client).collect(),
+            clients: tenant.clients.iter().map(|one| client(tenant, one)).collect(),
         })
         .collect()
 }
 
-fn client(client: &ClientSettings) -> DoorClient {
+fn client(tenant: &TenantSettings, client: &ClientSettings) -> DoorClient {
     DoorClient {
         name: client.name.clone(),
         token_sha256: client.token_sha256.clone(),
@@ -87,5 +88,6 @@ fn client(client: &ClientSettings) -> DoorClient {
         group_patch_204: client.group_patch.map(|patch| patch == GroupPatch::NoContent),
         acknowledge_stored: client.acknowledge == Acknowledge::Stored,
         population: client.population.clone(),
+        event_uris: sources::event_uris(tenant, client.population.as_ref().unwrap_or(&tenant.id)),
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use arc_swap::ArcSwap;
-use intake::{Intake, IntakeSettings};
+use intake::{Intake, IntakeSettings, Outgoing};
 use model::{Clock, Ids, OrgName};
 use provisioning::{Provisioner, Settings};
 use salesforce_client::{Org, TokenVault};
@@ -52,6 +52,9 @@ pub enum StartError {
         /// Why.
         source: KeyError,
     },
+    /// Events cannot be sent.
+    #[error("events cannot be sent: {0}")]
+    Events(#[source] reqwest::Error),
     /// The address is taken or not ours.
     #[error("cannot listen on {listen}: {source}")]
     Listen {
@@ -127,6 +130,7 @@ impl Engine {
             provisioner.clone(),
             &shared,
             sources::told(&config.tenants),
+            Outgoing::new(&shared, clock.clone()).map_err(StartError::Events)?,
             IntakeSettings {
                 trusted_proxies: config.server.trusted_proxies.clone(),
                 simulated: config.simulated(),
@@ -314,6 +318,7 @@ async fn serve(
     // Before the first request: what was accepted earlier has its turn earlier.
     take_up(provisioner).await;
     let events = start_events(intake).await;
+    intake.outgoing.replace_receivers(sources::receivers(config)).await;
     let server = server.run();
     let handle = server.handle();
     Ok((addr, handle, tokio::spawn(server), events))
@@ -412,6 +417,8 @@ impl Gateway {
         });
         self.door.replace_tenants(tenants::served(&config.tenants));
         self.intake.replace_sources(sources::told(&config.tenants));
+        let (intake, receivers) = (Arc::clone(&self.intake), sources::receivers(&config));
+        tokio::spawn(async move { intake.outgoing.replace_receivers(receivers).await });
         self.health.state.store(Arc::new(state(&config, &orgs, false)));
         let before = std::mem::replace(&mut *current, Current { config, orgs }).orgs;
         for (name, org) in before {
@@ -450,6 +457,7 @@ impl Gateway {
         self.server.stop(true).await;
         let _ = self.serving.await;
         self.intake.stop();
+        self.intake.outgoing.stop();
         self.provisioner.drain(within).await;
         // What it had begun is begun again by the next start.
         self.events.abort();

@@ -15,7 +15,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{CaughtUp, Count, Source, counts::Counts, turns::Turns, worker::Running};
+use crate::{CaughtUp, Count, Outgoing, Source, counts::Counts, turns::Turns, worker::Running};
 
 /// How many deliveries are read and applied at once, of all sources. What is beyond is 503: its source sends it again. One
 /// costs about 300 KiB at most while it is read.
@@ -44,6 +44,8 @@ pub struct Intake {
     pub ids: Ids,
     /// What holds for every delivery.
     pub settings: IntakeSettings,
+    /// What goes out.
+    pub outgoing: Arc<Outgoing>,
     pub(crate) stored: Notify,
     pub(crate) turns: Turns,
     pub(crate) running: Running,
@@ -63,6 +65,7 @@ impl Intake {
         provisioner: Provisioner,
         store: &Arc<dyn Store>,
         sources: Vec<Source>,
+        outgoing: Arc<Outgoing>,
         settings: IntakeSettings,
         clock: Clock,
         ids: Ids,
@@ -74,6 +77,7 @@ impl Intake {
             clock,
             ids,
             settings,
+            outgoing,
             stored: Notify::new(),
             turns: Turns::default(),
             running: Running::default(),

@@ -155,7 +155,10 @@ impl Intake {
                 let clocks = clocks.iter().cloned().chain(own(deleted)).collect();
                 (EventState::Applied, note.clone(), clocks)
             }
-            Outcome::Gone(what) => (EventState::Ignored, Some(what.clone()), own(Some(event.happened))),
+            // It was gone when it was asked for, which may be long after the event.
+            Outcome::Gone(what) => {
+                (EventState::Ignored, Some(what.clone()), own(Some(now.max(event.happened))))
+            }
             Outcome::Ignored(why) => (EventState::Ignored, Some((*why).to_owned()), Vec::new()),
             Outcome::Held(why) => (EventState::Held, Some(why.clone()), Vec::new()),
             Outcome::Dead(why) => (EventState::Dead, Some(why.clone()), Vec::new()),

@@ -12,7 +12,7 @@ use actix_web::{
 use futures::StreamExt;
 use model::{SourceName, TenantId};
 
-use crate::{Delivery, Intake, Refusal, Source, answer};
+use crate::{Delivery, Intake, OUT, Refusal, Source, answer};
 
 /// The longest delivery. A token that says what has changed has 2 KiB; one with a whole SCIM resource, or a user's consents, 64.
 pub const BODY: usize = 256 * 1024;
@@ -32,7 +32,12 @@ pub fn configure(intake: Arc<Intake>) -> impl FnOnce(&mut ServiceConfig) {
 }
 
 async fn answer(intake: &Arc<Intake>, request: &HttpRequest, payload: Payload) -> HttpResponse {
-    let mut response = match find(intake, request) {
+    let parts: Vec<&str> = request.path().split('/').filter(|part| !part.is_empty()).skip(1).collect();
+    let mut response = match find(intake, &parts) {
+        None if parts.first() == Some(&OUT) => match read(request, payload).await {
+            Ok(body) => intake.outgoing.serve(&parts[1..], request, &body).await,
+            Err(refusal) => refusal.answer(),
+        },
         None => Refusal::NotFound.answer(),
         Some((source, rest)) if rest.is_empty() => {
             enter(intake, &source, request, payload).await.unwrap_or_else(|refusal| {
@@ -52,11 +57,10 @@ async fn answer(intake: &Arc<Intake>, request: &HttpRequest, payload: Payload) -
 }
 
 /// The source that the path names, and what stands behind it.
-fn find<'r>(intake: &Intake, request: &'r HttpRequest) -> Option<(Arc<Source>, Vec<&'r str>)> {
-    let mut parts = request.path().split('/').filter(|part| !part.is_empty()).skip(1);
-    let name = SourceName::new(parts.next()?).ok()?;
-    let tenant = TenantId::new(parts.next()?, parts.next()?).ok()?;
-    Some((intake.source(&tenant, &name)?, parts.collect()))
+fn find<'r>(intake: &Intake, parts: &[&'r str]) -> Option<(Arc<Source>, Vec<&'r str>)> {
+    let [name, customer, environment, rest @ ..] = parts else { return None };
+    let (name, tenant) = (SourceName::new(*name).ok()?, TenantId::new(customer, environment).ok()?);
+    Some((intake.source(&tenant, &name)?, rest.to_vec()))
 }
 
 /// One delivery, from its method to its answer.

@@ -39,7 +39,7 @@ use model::{ChangeId, ResourceId, ResourceKind, Timestamp};
 use scim_types::{Filter, Registry, Resource, ResourceType};
 use serde_json::{Value, json};
 use standing::Standing;
-use store::{Change, OpenChange, Query, StoreError, StoredResource, Window};
+use store::{Asynchronous, Change, OpenChange, Query, StoreError, StoredResource, Window};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -81,6 +81,8 @@ pub(crate) struct GroupChange {
     /// The Group as it was before the change began. What has begun was checked before, and goes on to its end: some of its
     /// children may have landed.
     before: OnceLock<Before>,
+    /// What its caller, who does not wait, knows it by; none: its id.
+    asynchronous: OnceLock<Asynchronous>,
 }
 
 /// Why a try did not end in an answer.
@@ -167,7 +169,13 @@ impl GroupChange {
             entry: tokio::sync::Mutex::new(Entry::None),
             reply: Mutex::new(None),
             before: OnceLock::new(),
+            asynchronous: OnceLock::new(),
         })
+    }
+
+    /// Its caller, who does not wait, knows it by this.
+    pub(crate) fn known_as(&self, asynchronous: Asynchronous) {
+        let _ = self.asynchronous.set(asynchronous);
     }
 
     /// Does it, and waits for its end as long as a caller may. A caller that stops waiting cancels nothing.

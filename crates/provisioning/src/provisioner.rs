@@ -10,7 +10,7 @@ use std::{
 use model::{ChangeId, ClientName, Clock, HoldId, Ids, OrgName, ResourceId, ResourceKind, TenantId};
 use salesforce_client::Org;
 use salesforce_types::RecordId;
-use store::{Directory, Hold, HoldKind, Store, StoreError};
+use store::{Asynchronous, Directory, Happening, Hold, HoldKind, Store, StoreError};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
@@ -133,16 +133,49 @@ impl Provisioner {
     ///
     /// Waits for Salesforce no longer than [`Settings::answer_within`]. A caller that stops waiting cancels nothing.
     pub async fn submit(&self, caller: &Caller, request: Request) -> Result<Answer, ProvisionError> {
-        if *self.inner.stopping.borrow() {
-            return Err(ProvisionError::Busy {
-                why: "Gangway is stopping".into(),
-                retry_after: Duration::from_secs(5),
-            });
-        }
+        self.may_begin()?;
         match request.kind {
             ResourceKind::User => UserChange::accept(&self.inner, caller, request)?.answer().await,
             ResourceKind::Group => GroupChange::accept(&self.inner, caller, request)?.answer().await,
         }
+    }
+
+    /// The same for a request whose caller does not wait and hears of its end by an event: under this name, not that of the
+    /// change.
+    pub async fn submit_as(
+        &self,
+        caller: &Caller,
+        request: Request,
+        asynchronous: Asynchronous,
+    ) -> Result<Answer, ProvisionError> {
+        self.may_begin()?;
+        match request.kind {
+            ResourceKind::User => {
+                let change = UserChange::accept(&self.inner, caller, request)?;
+                change.known_as(asynchronous);
+                change.answer().await
+            }
+            ResourceKind::Group => {
+                let change = GroupChange::accept(&self.inner, caller, request)?;
+                change.known_as(asynchronous);
+                change.answer().await
+            }
+        }
+    }
+
+    /// A request has failed before it came into the journal; its caller does not wait, and hears of it by an event.
+    pub async fn announce_failure(
+        &self,
+        tenant: &TenantId,
+        kind: ResourceKind,
+        id: Option<&str>,
+        asynchronous: Asynchronous,
+        (status, detail): (u16, String),
+    ) -> Result<(), StoreError> {
+        let resource = id.map_or_else(|| self.inner.ids.resource(), ResourceId::from_text);
+        let detail = Some(detail);
+        let happening = Happening::Answered { request: asynchronous, status, version: None, detail };
+        self.inner.store.announce(tenant, kind, &resource, &happening, self.inner.clock.now()).await
     }
 
     /// What would be done for an identity as it is now, the records of targets that are not configured any more included.
@@ -216,6 +249,16 @@ impl Provisioner {
             self.operate(&caller, &identity, Operation::Forget(record))?.answer().await?;
         }
         Ok(true)
+    }
+
+    fn may_begin(&self) -> Result<(), ProvisionError> {
+        if *self.inner.stopping.borrow() {
+            return Err(ProvisionError::Busy {
+                why: "Gangway is stopping".into(),
+                retry_after: Duration::from_secs(5),
+            });
+        }
+        Ok(())
     }
 
     fn operate(

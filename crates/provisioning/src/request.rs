@@ -4,7 +4,7 @@ use model::{ChangeId, ClientName, ResourceId, ResourceKind, TenantId};
 use salesforce_types::{RecordId, StandsFor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::StoredResource;
+use store::{Asynchronous, StoredResource};
 
 /// Who asks: authenticated by the door, and allowed to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,40 @@ pub struct Request {
     pub if_match: Option<Vec<String>>,
     /// `Prefer: respond-async`, or a door that acknowledges what is stored: answered once the request is in the journal.
     pub respond_async: bool,
+}
+
+impl Request {
+    /// What a caller who does not wait hears of the end: by `told`, or else under the id of the change.
+    pub(crate) fn asynchronous(
+        &self,
+        change: &ChangeId,
+        told: Option<&Asynchronous>,
+    ) -> Option<Asynchronous> {
+        let by_change = || Asynchronous {
+            txn: change.to_string(),
+            method: self.operation.method().to_owned(),
+            bulk_id: None,
+        };
+        self.respond_async.then(|| told.cloned().unwrap_or_else(by_change))
+    }
+}
+
+impl Operation {
+    /// The HTTP method that asks for this; what no caller of SCIM can ask for is a `PATCH`.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "POST",
+            Self::Replace(_) => "PUT",
+            Self::Delete => "DELETE",
+            Self::Patch(_)
+            | Self::Resync
+            | Self::Adopt(_)
+            | Self::Forget(_)
+            | Self::Apply(_)
+            | Self::Regroup(_) => "PATCH",
+        }
+    }
 }
 
 /// What is asked, with the body as it was sent.

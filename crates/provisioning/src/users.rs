@@ -57,7 +57,7 @@ use crowd::Place;
 use model::{ChangeId, ResourceId, Timestamp};
 use progress::Progress;
 use salesforce_client::{Asker, Ticket};
-use store::{Change, OpenChange, StoreError};
+use store::{Asynchronous, Change, OpenChange, StoreError};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -103,6 +103,8 @@ pub(crate) struct UserChange {
     reply: Mutex<Option<oneshot::Sender<Reply>>>,
     /// A change that was answered before it was done (or taken up after a crash) has to be finished.
     owed: bool,
+    /// What its caller, who does not wait, knows it by; none: its id.
+    asynchronous: OnceLock<Asynchronous>,
 }
 
 /// Where a change stands in the journal.
@@ -214,7 +216,13 @@ impl UserChange {
             place: OnceLock::new(),
             reply: Mutex::new(None),
             owed,
+            asynchronous: OnceLock::new(),
         })
+    }
+
+    /// Its caller, who does not wait, knows it by this.
+    pub(crate) fn known_as(&self, asynchronous: Asynchronous) {
+        let _ = self.asynchronous.set(asynchronous);
     }
 
     /// Starts the change and waits for its end, as long as a caller may.

@@ -3,29 +3,38 @@
 //! `scim-types` says which operation is next and fills in its `bulkId` references. Operations that have nothing to do
 //! with each other run side by side, because each waits for Salesforce; the order of all others is kept.
 
-use actix_web::{http::StatusCode, web::Payload};
+use actix_web::{
+    http::{StatusCode, header::HeaderName},
+    web::Payload,
+};
 use futures::future::join_all;
 use model::{ResourceId, ResourceKind, Version};
-use provisioning::{Answer, Operation, Request};
+use provisioning::{Answer, Operation, ProvisionError, Request};
 use scim_types::{
     Error,
     bulk::{BulkOperation, BulkRequest, BulkResponse, BulkResult, BulkRun, Method, Turn},
 };
 use serde_json::Value;
+use store::{Asynchronous, StoreError};
 
 use crate::{
     body,
     call::Call,
     error::Failure,
     limits::{BULK_AT_ONCE, BULK_BODY},
+    negotiate,
     reply::Reply,
 };
 
 /// `POST /Bulk`: 200 with a result for each operation that was tried. An error of one is in its result.
 pub(crate) async fn bulk(call: &Call<'_>, payload: Payload) -> Result<Reply, Failure> {
     let request = BulkRequest::parse(body::json(call.request, payload, BULK_BODY).await?)?;
+    // Its caller does not wait, and hears of every operation by an event (RFC 9967).
+    let is_told = call.announces_ends() && negotiate::prefers_async(call.request.headers());
+    let txn = is_told.then(|| call.door.transaction());
     let mut progress = Progress {
         call,
+        txn: txn.as_deref(),
         request: &request,
         run: BulkRun::new(&request),
         waiting: Vec::new(),
@@ -41,6 +50,12 @@ pub(crate) async fn bulk(call: &Call<'_>, payload: Payload) -> Result<Reply, Fai
         progress.take(turn);
     }
     progress.flush().await;
+    if let Some(txn) = &txn {
+        progress.tell_failures().await.map_err(ProvisionError::from)?;
+        return Ok(Reply::empty(StatusCode::ACCEPTED)
+            .with(HeaderName::from_static("set-txn"), txn)
+            .with(HeaderName::from_static("preference-applied"), "respond-async"));
+    }
     let results = progress.results.into_iter().flatten().collect();
     Ok(Reply::json(StatusCode::OK, &BulkResponse::new(results)))
 }
@@ -48,6 +63,8 @@ pub(crate) async fn bulk(call: &Call<'_>, payload: Payload) -> Result<Reply, Fai
 /// A bulk request under way.
 struct Progress<'a> {
     call: &'a Call<'a>,
+    /// What its caller, who does not wait, knows it by.
+    txn: Option<&'a str>,
     request: &'a BulkRequest,
     run: BulkRun<'a>,
     /// Operations that will run side by side.
@@ -98,10 +115,43 @@ impl Progress<'_> {
     /// Runs what waits.
     async fn flush(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
-        let outcomes = join_all(waiting.iter().map(|(_, operation)| run(self.call, operation))).await;
+        let runs =
+            waiting.iter().map(|(turn, operation)| run(self.call, operation, self.told(*turn, operation)));
+        let outcomes = join_all(runs).await;
         for ((turn, _), outcome) in waiting.into_iter().zip(outcomes) {
             self.finish(turn, outcome);
         }
+    }
+
+    /// What the caller knows an operation by: the request's name and the operation's place, counted from 0. The second part of a
+    /// POST has none, because the first one has said it.
+    fn told(&self, turn: Turn, operation: &BulkOperation) -> Option<Asynchronous> {
+        let txn = self.txn.filter(|_| !matches!(turn, Turn::Complete(_)))?;
+        Some(Asynchronous {
+            txn: format!("{txn}:{}", place_of(turn)),
+            method: method(operation.method).to_owned(),
+            bulk_id: operation.bulk_id.clone(),
+        })
+    }
+
+    /// What never came into the journal, because it failed at once or was not tried any more, is told like the rest.
+    async fn tell_failures(&self) -> Result<(), StoreError> {
+        for (place, result) in self.results.iter().enumerate() {
+            let failure = match result {
+                Some(result) if result.status < 400 => continue,
+                Some(result) => (result.status, detail(result)),
+                None => (400, "it was not tried: too many operations before it have failed".to_owned()),
+            };
+            let operation = &self.request.operations[place];
+            let Some(told) = self.told(Turn::Whole(place), operation) else { continue };
+            let target = operation.target().ok();
+            let kind =
+                target.as_ref().and_then(|target| kind_of(target.endpoint)).unwrap_or(ResourceKind::User);
+            let id = target.and_then(|target| target.id);
+            let tenant = &self.call.caller.tenant;
+            self.call.door.provisioner.announce_failure(tenant, kind, id, told, failure).await?;
+        }
+        Ok(())
     }
 
     fn finish(&mut self, turn: Turn, outcome: Result<Done, (Error, Option<String>)>) {
@@ -139,13 +189,17 @@ struct Done {
 }
 
 /// Runs one operation. An error comes with the URL of the resource, where there is one.
-async fn run(call: &Call<'_>, operation: &BulkOperation) -> Result<Done, (Error, Option<String>)> {
+async fn run(
+    call: &Call<'_>,
+    operation: &BulkOperation,
+    told: Option<Asynchronous>,
+) -> Result<Done, (Error, Option<String>)> {
     let target = operation.target().map_err(|error| (error, None))?;
     let Some(kind) = kind_of(target.endpoint) else {
         return Err((Error::not_found("bulk operations go to /Users and /Groups"), None));
     };
     let known = target.id.map(ResourceId::from_text);
-    submit(call, kind, target.id, operation)
+    submit(call, kind, target.id, operation, told)
         .await
         .map_err(|failure| (failure.error, known.map(|id| call.location(kind, &id))))
 }
@@ -155,6 +209,7 @@ async fn submit(
     kind: ResourceKind,
     id: Option<&str>,
     operation: &BulkOperation,
+    told: Option<Asynchronous>,
 ) -> Result<Done, Failure> {
     let id = match id {
         Some(id) => Some(call.scim_id(id).await?.into_owned()),
@@ -173,7 +228,11 @@ async fn submit(
         if_match: operation.version.clone().map(|version| vec![version]),
         respond_async: call.respond_async(),
     };
-    Ok(match call.submit(request).await? {
+    let answer = match told {
+        Some(told) => call.submit_as(request, told).await?,
+        None => call.submit(request).await?,
+    };
+    Ok(match answer {
         Answer::Created(written) => {
             Done { kind, id: Some(written.resource.id), version: Some(written.resource.version), status: 201 }
         }
@@ -183,6 +242,21 @@ async fn submit(
         Answer::Deleted => Done { kind, id: id.map(ResourceId::from_text), version: None, status: 204 },
         Answer::Accepted { id, .. } => Done { kind, id: Some(id), version: None, status: 202 },
     })
+}
+
+const fn method(method: Method) -> &'static str {
+    match method {
+        Method::Post => "POST",
+        Method::Put => "PUT",
+        Method::Patch => "PATCH",
+        Method::Delete => "DELETE",
+    }
+}
+
+/// Why an operation has failed.
+fn detail(result: &BulkResult) -> String {
+    let detail = result.response.as_ref().and_then(|response| response.get("detail"));
+    detail.and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 fn place_of(turn: Turn) -> usize {

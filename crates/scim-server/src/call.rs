@@ -5,6 +5,7 @@ use model::{ResourceId, ResourceKind};
 use provisioning::{Answer, Caller, ProvisionError, Request};
 use scim_types::{Error, Projection, Registry, ResourceType};
 use serde_json::Value;
+use store::Asynchronous;
 
 use crate::{
     body, conditional,
@@ -13,6 +14,9 @@ use crate::{
     limits, negotiate,
     query::Query,
 };
+
+/// The event that says that a request has ended (RFC 9967 §2.5).
+const ENDED: &str = "urn:ietf:params:scim:event:misc:asyncresp";
 
 /// What every route is given.
 pub(crate) struct Call<'a> {
@@ -73,6 +77,20 @@ impl Call<'_> {
     /// Hands a request over.
     pub async fn submit(&self, request: Request) -> Result<Answer, ProvisionError> {
         self.door.provisioner.submit(&self.caller, request).await
+    }
+
+    /// The same for a request whose caller hears of its end under this name.
+    pub async fn submit_as(
+        &self,
+        request: Request,
+        asynchronous: Asynchronous,
+    ) -> Result<Answer, ProvisionError> {
+        self.door.provisioner.submit_as(&self.caller, request, asynchronous).await
+    }
+
+    /// Whether somebody hears of the end of a request whose caller did not wait.
+    pub fn announces_ends(&self) -> bool {
+        self.client.settings.event_uris.iter().any(|uri| uri == ENDED)
     }
 
     /// The URL of a resource.

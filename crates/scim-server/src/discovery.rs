@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use provisioning::EntitlementKind;
 use scim_types::{
     Error, Registry,
-    discovery::{self, Facts, GrantTypes, ROLES_AND_ENTITLEMENTS},
+    discovery::{self, Facts, GrantTypes, ROLES_AND_ENTITLEMENTS, SecurityEvents},
 };
 use serde::Serialize;
 
@@ -21,8 +21,16 @@ pub(crate) fn service_provider_config(call: &Call<'_>) -> Result<Reply, Failure>
         documentation_uri: None,
         cursor_timeout_seconds: Some(CURSOR_SECONDS),
         grant_types: asks.then(grant_types),
+        security_events: security_events(call),
     };
     document(call, &discovery::service_provider_config(&call.base, &facts))
+}
+
+/// Which events others hear of, as the configuration says.
+fn security_events(call: &Call<'_>) -> Option<SecurityEvents> {
+    let uris = &call.client.settings.event_uris;
+    let asynchronous = call.announces_ends();
+    (!uris.is_empty()).then(|| SecurityEvents { asynchronous, uris: uris.clone() })
 }
 
 fn grant_types() -> GrantTypes {

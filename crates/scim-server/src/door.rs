@@ -71,6 +71,8 @@ pub struct DoorClient {
     pub acknowledge_stored: bool,
     /// Whom it sees and changes; none: those of the tenant that come by SCIM.
     pub population: Option<TenantId>,
+    /// The URIs of the events by which others hear of what it changes (RFC 9967); empty: nobody does.
+    pub event_uris: Vec<String>,
 }
 
 /// What a client may do.
@@ -152,6 +154,7 @@ pub struct Door {
     pub(crate) clock: Clock,
     pub(crate) cursors: Cursors,
     pub(crate) desk: Desk,
+    ids: Ids,
     tenants: ArcSwap<Tenants>,
     /// Random, so that request ids of two starts or two replicas differ.
     start: String,
@@ -176,13 +179,14 @@ impl Door {
             let _ = write!(text, "{byte:02x}");
             text
         });
-        let desk = Desk::new(&settings.token_key, ids);
+        let desk = Desk::new(&settings.token_key, ids.clone());
         Self {
             provisioner,
             directory,
             cursors: Cursors::new(&settings.cursor_key),
             tenants: ArcSwap::from_pointee(Tenants::new(tenants, settings.requests_per_second, &desk.signer)),
             desk,
+            ids,
             settings,
             clock,
             start,
@@ -206,6 +210,11 @@ impl Door {
                 tenants.by_name.get(&id).cloned()
             }
         }
+    }
+
+    /// A name for a request whose caller hears of its end by an event.
+    pub(crate) fn transaction(&self) -> String {
+        self.ids.change().to_string()
     }
 
     /// An id for a request, by which its answer and its line in the log are found.
@@ -232,6 +241,7 @@ pub(crate) mod tests {
             group_patch_204: None,
             acknowledge_stored: false,
             population: None,
+            event_uris: Vec::new(),
         }
     }
 

@@ -27,6 +27,17 @@ pub struct Facts {
     /// What `type` may be in a User's `entitlements` and `roles`; given where the client asks for
     /// [`ROLES_AND_ENTITLEMENTS`].
     pub grant_types: Option<GrantTypes>,
+    /// Which events are sent (RFC 9967). `None`: none are.
+    pub security_events: Option<SecurityEvents>,
+}
+
+/// Which events are sent (RFC 9967).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityEvents {
+    /// Whether a request with `Prefer: respond-async` is answered by an event.
+    pub asynchronous: bool,
+    /// Their URIs.
+    pub uris: Vec<String>,
 }
 
 /// What `type` may be in a User's `entitlements` and `roles`.
@@ -44,8 +55,7 @@ pub const ROLES_AND_ENTITLEMENTS: &str = "RolesAndEntitlements";
 
 /// The answer to `GET /ServiceProviderConfig` (RFC 7643 §5, pagination RFC 9865 §4).
 ///
-/// Without `securityEvents`: RFC 9967 ties it to events, which are not sent, and strict readers refuse what RFC 7643 does
-/// not know.
+/// `securityEvents` is only there where events are sent: strict readers refuse what RFC 7643 does not know.
 #[must_use]
 pub fn service_provider_config(base: &str, facts: &Facts) -> Value {
     let mut pagination = json!({
@@ -83,6 +93,10 @@ pub fn service_provider_config(base: &str, facts: &Facts) -> Value {
             "primary": true,
         }]),
     );
+    if let Some(events) = &facts.security_events {
+        let asked = if events.asynchronous { "request" } else { "none" };
+        config.insert("securityEvents".into(), json!({"asyncRequest": asked, "eventUris": events.uris}));
+    }
     if let Some(types) = &facts.grant_types {
         config.insert(ROLES_AND_ENTITLEMENTS.into(), roles_and_entitlements(types));
     }

@@ -16,7 +16,7 @@ use salesforce_types::{Link, Plan};
 use scim_types::Resource;
 use serde_json::Value;
 
-use crate::{AuditEntry, GrantWrite, NewTask, StoreError};
+use crate::{Asynchronous, AuditEntry, GrantWrite, NewTask, StoreError};
 
 /// A request on its way into the journal.
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ pub struct NewChange {
     pub reserve: Option<Resource>,
     /// For an update that changes the `userName`: the new one, reserved until the change ends.
     pub rename: Option<String>,
+    /// The caller does not wait, and hears of the end by an event.
+    pub asynchronous: Option<Asynchronous>,
     /// When.
     pub at: Timestamp,
 }

@@ -19,6 +19,7 @@ mod inbox;
 mod journal;
 mod lease;
 mod ledger;
+mod outbox;
 pub mod sqlite;
 mod targets;
 mod tasks;
@@ -41,16 +42,28 @@ pub use journal::{
 };
 pub use lease::{Lease, Leases};
 pub use ledger::{Ended, GrantWrite, Held, Ledger};
+pub use outbox::{Asynchronous, Happening, Outbox, Outgoing, ReceiverStatus};
 pub use targets::{LinkPage, RememberedTarget, Targets};
 pub use tasks::{NewTask, Task, TaskKind, Tasks};
 pub use vault::{MasterKey, Secret, Vault};
 
 /// Everything that is remembered. Cheap to share: `Arc<dyn Store>`.
 pub trait Store:
-    Directory + Journal + Ledger + Audit + Holds + Tasks + Targets + Catalogues + Vault + Leases + Inbox
+    Directory + Journal + Ledger + Audit + Holds + Tasks + Targets + Catalogues + Vault + Leases + Inbox + Outbox
 {
 }
 impl<T> Store for T where
-    T: Directory + Journal + Ledger + Audit + Holds + Tasks + Targets + Catalogues + Vault + Leases + Inbox
+    T: Directory
+        + Journal
+        + Ledger
+        + Audit
+        + Holds
+        + Tasks
+        + Targets
+        + Catalogues
+        + Vault
+        + Leases
+        + Inbox
+        + Outbox
 {
 }

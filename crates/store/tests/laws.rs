@@ -252,6 +252,7 @@ impl Both {
             plan: None,
             reserve: matches!(what, Intent::Create).then(|| user(name)),
             rename: matches!(what, Intent::Rename).then(|| name_of(name)),
+            asynchronous: None,
             at: at(self.step),
         };
         prop_assert_eq!(self.store.open(change.clone()).await.unwrap(), self.oracle.open(&change));

@@ -95,7 +95,7 @@ pub(super) async fn run(arguments: Arguments, output: Output) -> Result<(), Fail
         StartError::Listen { .. } => {
             Failure::Failed(format!("{error}; choose another address with --listen"))
         }
-        StartError::Store { .. } => error.into(),
+        StartError::Store { .. } | StartError::Events(_) => error.into(),
     })?;
     let scene = Scene { gateway, org, token, place };
     let played = scene.play(arguments.empty).await;

@@ -358,7 +358,7 @@ impl Checker<'_, '_> {
         Some(url)
     }
 
-    fn secret(&mut self, place: &Place, secret: Option<&Secret>) -> Option<SecretString> {
+    pub(super) fn secret(&mut self, place: &Place, secret: Option<&Secret>) -> Option<SecretString> {
         let read = secret?.read(self.document.directory());
         self.keep(place, read, "")
     }
@@ -459,6 +459,7 @@ impl Checker<'_, '_> {
             self.profile_for_all(&below(root, "default-profile"), mapping);
         }
         let clients = self.clients(root, id.as_ref(), section.clients);
+        let receivers = self.receivers(root, id.as_ref(), section.receivers);
         Some(TenantSettings {
             id: id?,
             default,
@@ -471,6 +472,7 @@ impl Checker<'_, '_> {
             protected: section.protected,
             clients,
             sources: Vec::new(),
+            receivers,
         })
     }
 
@@ -683,7 +685,7 @@ impl Checker<'_, '_> {
     }
 
     /// The hashes of a client's tokens: `least` to two of them.
-    fn token_hashes(&mut self, place: &Place, texts: &[String], least: usize) -> Vec<[u8; 32]> {
+    pub(super) fn token_hashes(&mut self, place: &Place, texts: &[String], least: usize) -> Vec<[u8; 32]> {
         const HELP: &str = "`gangway token new` prints a token and the line that belongs here";
         if texts.len() < least || texts.len() > TOKENS_PER_CLIENT {
             let message = format!(

@@ -10,6 +10,7 @@ use super::{
     TenantSettings,
     check::{Checker, KnownOrg, below},
     document::Place,
+    receiver::RESERVED,
     tenant::EnvironmentSection,
 };
 
@@ -73,6 +74,10 @@ impl Checker<'_, '_> {
         let found = Sources::default();
         let mut names: Vec<&SourceName> = Vec::new();
         for source in &found.sources {
+            if source.name.as_str() == RESERVED {
+                let message = format!("an event source cannot be called `{RESERVED}`");
+                self.refuse(_root, &message, "what goes out has this address: give it another `name`");
+            }
             if names.contains(&&source.name) {
                 let message = format!("two event sources have the name `{}`", source.name);
                 self.refuse(_root, &message, "the name stands in their URL: give one of them another `name`");
@@ -123,6 +128,7 @@ impl Checker<'_, '_> {
                 mapping,
                 mapping_file: file,
                 sources: Vec::new(),
+                receivers: Vec::new(),
                 ..home.clone()
             });
         }

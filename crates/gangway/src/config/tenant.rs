@@ -9,6 +9,7 @@ use translation::Mapping;
 
 use super::{
     client::{ClientSection, ClientSettings},
+    receiver::{ReceiverSection, ReceiverSettings},
     source::SourceSettings,
 };
 
@@ -52,6 +53,9 @@ pub struct EnvironmentSection {
     /// Who may call.
     #[serde(default)]
     pub clients: Vec<ClientSection>,
+    /// Who hears of what Gangway changed.
+    #[serde(default)]
+    pub receivers: Vec<ReceiverSection>,
 }
 
 fn default_profile() -> String {
@@ -103,4 +107,6 @@ pub struct TenantSettings {
     pub clients: Vec<ClientSettings>,
     /// Who sends events.
     pub sources: Vec<SourceSettings>,
+    /// Who hears of changes.
+    pub receivers: Vec<ReceiverSettings>,
 }

@@ -124,6 +124,7 @@ impl GroupChange {
                 plan: None,
                 reserve,
                 rename: None,
+                asynchronous: self.request.asynchronous(&self.change, self.asynchronous.get()),
                 at: self.accepted,
             })
             .await?;

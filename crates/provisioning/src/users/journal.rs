@@ -47,6 +47,7 @@ impl UserChange {
                 plan: plan.cloned(),
                 reserve,
                 rename,
+                asynchronous: self.request.asynchronous(&self.change, self.asynchronous.get()),
                 at: self.accepted,
             })
             .await?;

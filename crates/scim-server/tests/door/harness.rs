@@ -251,6 +251,7 @@ pub fn client(name: &str, token: &str) -> DoorClient {
         group_patch_204: None,
         acknowledge_stored: false,
         population: None,
+        event_uris: Vec::new(),
     }
 }
 

@@ -76,6 +76,13 @@ async fn an_event_under_another_name_is_the_same(world: &World<'_>) {
     ok(world.store.settle(&key(world, "a"), end(EventState::Ignored)).await);
     assert_eq!(ok(world.store.receive(named("b")).await), Received::Known(EventState::Ignored));
     assert_eq!(found(world, "b").await, None);
+    // One that was refused, and then came under another name, is not applied once more when it comes again.
+    let other = |jti: &str| NewEvent { same_as: Some("e2".to_owned()), ..event(world, jti) };
+    assert_eq!(ok(world.store.receive(other("c")).await), Received::New);
+    ok(world.store.release(&key(world, "c"), "the org is away", at(2)).await);
+    assert_eq!(ok(world.store.receive(other("d")).await), Received::New);
+    ok(world.store.settle(&key(world, "d"), end(EventState::Applied)).await);
+    assert_eq!(ok(world.store.receive(other("c")).await), Received::Known(EventState::Applied));
 }
 
 async fn what_is_refused_may_come_again(world: &World<'_>) {

@@ -16,6 +16,7 @@ mod isolation;
 mod journal;
 mod ledger;
 mod names;
+mod outbox;
 mod paging;
 mod resources;
 mod targets;
@@ -94,6 +95,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         isolation::CASES,
         holds::CASES,
         inbox::CASES,
+        outbox::CASES,
         tasks::CASES,
         ledger::CASES,
         targets::CASES,
@@ -298,6 +300,7 @@ fn change(id: &str, tenant: &TenantId, resource: &str) -> NewChange {
         plan: None,
         reserve: None,
         rename: None,
+        asynchronous: None,
         at: at(0),
     }
 }

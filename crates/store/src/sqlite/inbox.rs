@@ -211,14 +211,15 @@ impl Inbox for SqliteStore {
 fn receive(connection: &Connection, event: &NewEvent) -> Result<Received, StoreError> {
     let tenant = tenant_key_or_new(connection, &event.key.tenant)?;
     let source = event.key.source.as_str();
-    // The same event under another name counts for as long as it is anything but refused: that one will come again.
+    // By whatever name it is known. One that was refused is to come again, unless it came under another name meanwhile.
     let known: Option<(i64, String)> = connection
         .prepare_cached(
-            "SELECT number, state FROM events WHERE tenant = ?1 AND source = ?2 AND jti = ?3
-             UNION ALL
-             SELECT number, state FROM events WHERE tenant = ?1 AND source = ?2 AND same_as = ?4 AND jti <> ?3
-                 AND state <> 'refused'
-             LIMIT 1",
+            "SELECT number, state FROM (
+                 SELECT number, state FROM events WHERE tenant = ?1 AND source = ?2 AND jti = ?3
+                 UNION ALL
+                 SELECT number, state FROM events WHERE tenant = ?1 AND source = ?2 AND same_as = ?4 AND jti <> ?3
+                     AND state <> 'refused')
+             ORDER BY state = 'refused' LIMIT 1",
         )
         .and_then(|mut select| {
             select

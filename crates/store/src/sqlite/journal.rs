@@ -11,14 +11,14 @@ use super::{
     SqliteStore, audit,
     grants::{self, Writing},
     links::{self, Owner},
-    members,
+    members, outbox,
     resource::{self, Content, name_taken},
     rows::{self, Doing, TenantKey, kind_key, tenant_key_or_new, to_json},
     tasks,
     writer::Durability,
 };
 use crate::{
-    Change, ChangeOutcome, Journal, LinkWrite, NewChange, OpenChange, Opened, Record, Recorded,
+    Change, ChangeOutcome, Happening, Journal, LinkWrite, NewChange, OpenChange, Opened, Record, Recorded,
     ResourceWrite, StoreError,
 };
 
@@ -180,11 +180,16 @@ fn open(connection: &Connection, change: NewChange) -> Result<Opened, StoreError
     let state = if change.plan.is_some() { ChangeState::Planned } else { ChangeState::Accepted };
     let request = to_json("changes", "a request", &change.request)?;
     let plan = change.plan.as_ref().map(|plan| to_json("changes", "a plan", plan)).transpose()?;
+    let asynchronous = change
+        .asynchronous
+        .as_ref()
+        .map(|asynchronous| to_json("changes", "who hears of its end", asynchronous))
+        .transpose()?;
     connection
         .prepare_cached(
             "INSERT INTO changes (id, tenant, client, kind, resource, state, takes_access_away, fingerprint,
-                 rename_key, request, plan, accepted_ms, answered)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0)",
+                 rename_key, request, plan, accepted_ms, asynchronous, answered)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0)",
         )
         .and_then(|mut insert| {
             insert.execute(params![
@@ -200,6 +205,7 @@ fn open(connection: &Connection, change: NewChange) -> Result<Opened, StoreError
                 request,
                 plan,
                 change.at.as_millisecond(),
+                asynchronous,
             ])
         })
         .doing(WRITE)?;
@@ -236,6 +242,8 @@ fn record(connection: &Connection, record: Record) -> Result<Recorded, StoreErro
     }
     let content = |body| Content { body, asked: record.asked };
     let is_deleted = matches!(record.write, ResourceWrite::Delete { .. });
+    let (is_new, is_kept) =
+        (matches!(record.write, ResourceWrite::Create(_)), matches!(record.write, ResourceWrite::Keep));
     let version = match (record.write, recorded) {
         (ResourceWrite::Create(body), None) => {
             let content = content(body);
@@ -279,8 +287,19 @@ fn record(connection: &Connection, record: Record) -> Result<Recorded, StoreErro
         grants::end_all(connection, writing, "the identity was removed")?;
     }
     audit::write(connection, tenant, &record.resource, at, version, change, &record.audit)?;
+    let happening = match version {
+        _ if is_kept => None,
+        _ if is_deleted => Some(Happening::Deleted),
+        version if is_new => Some(Happening::Created { version }),
+        version => Some(Happening::Changed { version }),
+    };
+    if let Some(happening) = happening {
+        outbox::put(connection, tenant, record.kind, &record.resource, &happening, record.at)?;
+    }
     if let Some(change) = &record.change {
-        end(connection, change, ChangeState::Recorded, &record.outcome, record.answered, record.at)?;
+        let version = (!is_deleted).then_some(version);
+        let (outcome, answered) = (&record.outcome, record.answered);
+        end(connection, change, ChangeState::Recorded, outcome, answered, version, record.at)?;
     }
     Ok(Recorded::Recorded(version))
 }
@@ -340,7 +359,7 @@ fn withdraw(
         let writing = Writing { tenant, identity, client: &open.client, change: Some(change), at };
         grants::end_all(connection, writing, "the identity was never made")?;
     }
-    end(connection, change, ChangeState::Withdrawn, outcome, answered, at)
+    end(connection, change, ChangeState::Withdrawn, outcome, answered, None, at)
 }
 
 /// Whose an open change is.
@@ -382,20 +401,31 @@ fn end(
     state: ChangeState,
     outcome: &ChangeOutcome,
     answered: bool,
+    version: Option<Version>,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let outcome = to_json("changes", "an outcome", outcome)?;
-    connection
+    let told = to_json("changes", "an outcome", outcome)?;
+    let mut update = connection
         .prepare_cached(
             "UPDATE changes SET state = ?2, outcome = ?3, answered = ?4, ended_ms = ?5,
                  request = NULL, plan = NULL, rename_key = NULL
-             WHERE id = ?1",
+             WHERE id = ?1 RETURNING tenant, kind, resource, asynchronous",
         )
-        .and_then(|mut update| {
-            update.execute(params![change.as_str(), state.as_str(), outcome, answered, at.as_millisecond()])
+        .doing(WRITE)?;
+    let ended: (i64, i64, String, Option<String>) = update
+        .query_row(params![change.as_str(), state.as_str(), told, answered, at.as_millisecond()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })
-        .map(|_| ())
-        .doing(WRITE)
+        .doing(WRITE)?;
+    let (tenant, kind, resource, Some(asynchronous)) = ended else { return Ok(()) };
+    let happening = Happening::Answered {
+        request: rows::json("changes", "who hears of its end", &asynchronous)?,
+        status: outcome.status,
+        version,
+        detail: outcome.reason.clone(),
+    };
+    let (kind, resource) = (rows::kind("changes", kind)?, ResourceId::from_text(resource));
+    outbox::put(connection, TenantKey(tenant), kind, &resource, &happening, at)
 }
 
 /// The columns that [`change`] reads, of `changes c` and `tenants t`.

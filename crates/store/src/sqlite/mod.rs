@@ -19,6 +19,7 @@ mod journal;
 mod lease;
 mod links;
 mod members;
+mod outbox;
 mod readers;
 mod resource;
 mod rows;

@@ -136,6 +136,7 @@ fn joiner(number: u32) -> NewChange {
         plan: None,
         reserve: Some(user(&format!("user-{number}"))),
         rename: None,
+        asynchronous: None,
         at: at(0),
     }
 }

@@ -37,3 +37,40 @@ CREATE TABLE subjects (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX subjects_deleted ON subjects (deleted_ms) WHERE deleted_ms IS NOT NULL;
+
+-- What goes out to those who want to hear of changes.
+
+-- store::Asynchronous as JSON: the caller did not wait, and hears of the end by an event.
+ALTER TABLE changes ADD COLUMN asynchronous TEXT;
+
+CREATE TABLE outgoing (
+    number    INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant    INTEGER NOT NULL REFERENCES tenants (tenant),
+    at_ms     INTEGER NOT NULL,
+    kind      INTEGER NOT NULL,
+    resource  TEXT NOT NULL,
+    happening TEXT NOT NULL             -- store::Happening as JSON
+) STRICT;
+
+CREATE INDEX outgoing_of ON outgoing (tenant, number);
+
+CREATE TABLE receivers (
+    tenant     INTEGER NOT NULL REFERENCES tenants (tenant),
+    name       TEXT NOT NULL,
+    got        INTEGER NOT NULL,        -- everything up to this number, and what is in receiver_got
+    refused    INTEGER NOT NULL DEFAULT 0,
+    attempts   INTEGER NOT NULL DEFAULT 0,
+    reason     TEXT,
+    failing_ms INTEGER,
+    due_ms     INTEGER,
+    PRIMARY KEY (tenant, name)
+) STRICT, WITHOUT ROWID;
+
+-- Of a receiver that polls: what it has got out of order.
+CREATE TABLE receiver_got (
+    tenant   INTEGER NOT NULL,
+    name     TEXT NOT NULL,
+    number   INTEGER NOT NULL,
+    PRIMARY KEY (tenant, name, number),
+    FOREIGN KEY (tenant, name) REFERENCES receivers (tenant, name) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;

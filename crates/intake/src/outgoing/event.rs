@@ -1,0 +1,176 @@
+//! What has happened as an event of RFC 9967.
+
+use serde_json::{Map, Value, json};
+use store::{Directory, Happening, Outgoing, StoreError};
+
+use super::Receiver;
+
+pub(super) const DELETED: &str = "urn:ietf:params:scim:event:prov:delete";
+pub(super) const ANSWERED: &str = "urn:ietf:params:scim:event:misc:asyncresp";
+
+pub(super) const fn created(full: bool) -> &'static str {
+    if full {
+        "urn:ietf:params:scim:event:prov:create:full"
+    } else {
+        "urn:ietf:params:scim:event:prov:create:notice"
+    }
+}
+
+pub(super) const fn changed(full: bool) -> &'static str {
+    if full {
+        "urn:ietf:params:scim:event:prov:put:full"
+    } else {
+        "urn:ietf:params:scim:event:prov:put:notice"
+    }
+}
+
+/// What an event is called. The same event to the same receiver always has the same name, so that one that is sent again is
+/// known.
+pub(super) fn jti(outgoing: &Outgoing) -> String {
+    format!("gangway-{}", outgoing.number)
+}
+
+/// The claims of the token; `None` where the receiver does not want to hear of it, or there is nothing to tell any more.
+pub(super) async fn claims(
+    directory: &dyn Directory,
+    receiver: &Receiver,
+    outgoing: &Outgoing,
+) -> Result<Option<Value>, StoreError> {
+    let wants = receiver.wants;
+    let (uri, payload) = match &outgoing.happening {
+        Happening::Created { .. } if wants.create => {
+            let Some(payload) = resource(directory, receiver, outgoing).await? else { return Ok(None) };
+            (created(receiver.full), payload)
+        }
+        Happening::Changed { .. } if wants.put => {
+            let Some(payload) = resource(directory, receiver, outgoing).await? else { return Ok(None) };
+            (changed(receiver.full), payload)
+        }
+        Happening::Deleted if wants.delete => (DELETED, json!({})),
+        Happening::Answered { .. } if wants.asynchronous => (ANSWERED, answered(outgoing)),
+        _ => return Ok(None),
+    };
+    let mut claims = json!({
+        "iss": receiver.issuer,
+        "aud": [receiver.audience],
+        "iat": outgoing.at.as_second(),
+        "jti": jti(outgoing),
+        "sub_id": subject(directory, outgoing).await?,
+        "events": { uri: payload },
+    });
+    claims["txn"] = match &outgoing.happening {
+        Happening::Answered { request, .. } => request.txn.as_str().into(),
+        _ => jti(outgoing).into(),
+    };
+    Ok(Some(claims))
+}
+
+/// `/Users/{id}`, with what the receiver may know it by.
+async fn subject(directory: &dyn Directory, outgoing: &Outgoing) -> Result<Value, StoreError> {
+    let mut subject = json!({ "format": "scim", "uri": path(outgoing) });
+    if let Some(stored) = directory.get(&outgoing.tenant, outgoing.kind, outgoing.resource.as_str()).await?
+        && let Some(external_id) = stored.attributes()?.get("externalId")
+    {
+        subject["externalId"] = external_id.clone();
+    }
+    Ok(subject)
+}
+
+fn path(outgoing: &Outgoing) -> String {
+    format!("/{}/{}", outgoing.kind.endpoint(), outgoing.resource)
+}
+
+/// The resource as it is now: what has happened since is told again, and comes to the same. `None`: it is gone, which is told
+/// next.
+async fn resource(
+    directory: &dyn Directory,
+    receiver: &Receiver,
+    outgoing: &Outgoing,
+) -> Result<Option<Value>, StoreError> {
+    let found = directory.get(&outgoing.tenant, outgoing.kind, outgoing.resource.as_str()).await?;
+    let Some(stored) = found.filter(|stored| !stored.pending) else { return Ok(None) };
+    let attributes: Map<String, Value> = stored.attributes()?;
+    let version = stored.version.etag();
+    Ok(Some(if receiver.full {
+        json!({ "data": attributes, "version": version })
+    } else {
+        let hidden = ["id", "meta", "schemas"];
+        let names: Vec<&String> = attributes.keys().filter(|name| !hidden.contains(&name.as_str())).collect();
+        json!({ "attributes": names, "version": version })
+    }))
+}
+
+/// An operation of a bulk response (RFC 7644 §3.7), as RFC 9967 has it.
+fn answered(outgoing: &Outgoing) -> Value {
+    let Happening::Answered { request, status, version, detail } = &outgoing.happening else {
+        return json!({});
+    };
+    let mut operation = json!({ "method": request.method, "status": status.to_string() });
+    if let Some(bulk_id) = &request.bulk_id {
+        operation["bulkId"] = bulk_id.as_str().into();
+    }
+    if *status < 400 || request.method != "POST" {
+        operation["location"] = path(outgoing).into();
+    }
+    if let Some(version) = version {
+        operation["version"] = version.etag().into();
+    }
+    if *status >= 400 {
+        let mut error = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": status.to_string(),
+        });
+        if let Some(detail) = detail {
+            error["detail"] = detail.as_str().into();
+        }
+        operation["response"] = error;
+    }
+    operation
+}
+
+/// What a resource is told of in; for logs.
+pub(super) fn word(happening: &Happening) -> &'static str {
+    match happening {
+        Happening::Created { .. } => "create",
+        Happening::Changed { .. } => "put",
+        Happening::Deleted => "delete",
+        Happening::Answered { .. } => "asyncresp",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{ResourceId, ResourceKind, Version};
+    use store::Asynchronous;
+
+    use super::*;
+
+    fn outgoing(happening: Happening) -> Outgoing {
+        Outgoing {
+            number: 7,
+            tenant: "acme/prod".parse().unwrap(),
+            at: "2026-08-05T08:00:00Z".parse().unwrap(),
+            kind: ResourceKind::User,
+            resource: ResourceId::from_text("8d1f"),
+            happening,
+        }
+    }
+
+    fn request(method: &str) -> Asynchronous {
+        Asynchronous { txn: "t1:0".to_owned(), method: method.to_owned(), bulk_id: Some("b1".to_owned()) }
+    }
+
+    #[test]
+    fn the_end_of_a_request_is_an_operation_of_a_bulk_response() {
+        let version = Some(Version(3));
+        let done = Happening::Answered { request: request("PUT"), status: 200, version, detail: None };
+        let expected = json!({
+            "method": "PUT", "bulkId": "b1", "status": "200", "location": "/Users/8d1f", "version": "W/\"3\"",
+        });
+        assert_eq!(answered(&outgoing(done)), expected);
+        let detail = Some("INVALID_FIELD".to_owned());
+        let failed = Happening::Answered { request: request("POST"), status: 400, version: None, detail };
+        let told = answered(&outgoing(failed));
+        assert_eq!((&told["status"], &told["response"]["detail"]), (&json!("400"), &json!("INVALID_FIELD")));
+        assert_eq!(told.get("location"), None, "there is nothing");
+    }
+}

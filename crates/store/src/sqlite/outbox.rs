@@ -1,0 +1,280 @@
+//! The Outbox on `SQLite`.
+
+use async_trait::async_trait;
+use model::{ResourceId, ResourceKind, SourceName, TenantId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    SqliteStore,
+    rows::{self, Doing, TenantKey, kind_key, tenant_key, tenant_key_or_new, to_json},
+    writer::Durability,
+};
+use crate::{Happening, Outbox, Outgoing, ReceiverStatus, StoreError};
+
+const TABLE: &str = "outgoing";
+const READ: &str = "read what goes out";
+const WRITE: &str = "write what goes out";
+
+#[async_trait]
+impl Outbox for SqliteStore {
+    async fn keep_receivers(&self, receivers: &[(TenantId, SourceName)]) -> Result<(), StoreError> {
+        let receivers = receivers.to_vec();
+        self.write(Durability::Power, move |connection| keep(connection, &receivers)).await
+    }
+
+    async fn announce(
+        &self,
+        tenant: &TenantId,
+        kind: ResourceKind,
+        resource: &ResourceId,
+        happening: &Happening,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (tenant, resource, happening) = (tenant.clone(), resource.clone(), happening.clone());
+        self.write(Durability::Power, move |connection| {
+            let tenant = tenant_key_or_new(connection, &tenant)?;
+            put(connection, tenant, kind, &resource, &happening, at)
+        })
+        .await
+    }
+
+    async fn outgoing(
+        &self,
+        tenant: &TenantId,
+        receiver: &SourceName,
+        limit: u32,
+    ) -> Result<Vec<Outgoing>, StoreError> {
+        self.0.readers.read(|reader| {
+            let Some(key) = reader.tenant(tenant)? else { return Ok(Vec::new()) };
+            let mut select = reader.statement(
+                "SELECT o.number, o.at_ms, o.kind, o.resource, o.happening
+                 FROM outgoing o JOIN receivers r ON r.tenant = o.tenant AND r.name = ?2
+                 WHERE o.tenant = ?1 AND o.number > r.got AND NOT EXISTS (
+                     SELECT 1 FROM receiver_got g WHERE g.tenant = ?1 AND g.name = ?2 AND g.number = o.number)
+                 ORDER BY o.number LIMIT ?3",
+                READ,
+            )?;
+            let mut found = select.query(params![key.0, receiver.as_str(), limit]).doing(READ)?;
+            let mut outgoing = Vec::new();
+            while let Some(row) = found.next().doing(READ)? {
+                let happening: String = row.get(4).doing(READ)?;
+                outgoing.push(Outgoing {
+                    number: rows::unsigned(TABLE, row.get(0).doing(READ)?)?,
+                    tenant: tenant.clone(),
+                    at: rows::time(TABLE, row.get(1).doing(READ)?)?,
+                    kind: rows::kind(TABLE, row.get(2).doing(READ)?)?,
+                    resource: ResourceId::from_text(row.get::<_, String>(3).doing(READ)?),
+                    happening: rows::json(TABLE, "what has happened", &happening)?,
+                });
+            }
+            Ok(outgoing)
+        })
+    }
+
+    async fn acknowledge(
+        &self,
+        tenant: &TenantId,
+        receiver: &SourceName,
+        numbers: &[u64],
+        refused: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let (tenant, receiver) = (tenant.clone(), receiver.clone());
+        let (numbers, refused) = (numbers.to_vec(), refused.map(str::to_owned));
+        self.write(Durability::Power, move |connection| {
+            let Some(tenant) = tenant_key(connection, &tenant)? else { return Ok(()) };
+            acknowledge(connection, tenant, receiver.as_str(), &numbers, refused.as_deref())
+        })
+        .await
+    }
+
+    async fn put_off(
+        &self,
+        tenant: &TenantId,
+        receiver: &SourceName,
+        reason: &str,
+        now: Timestamp,
+        due: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (tenant, receiver, reason) = (tenant.clone(), receiver.clone(), reason.to_owned());
+        self.write(Durability::Process, move |connection| {
+            let Some(tenant) = tenant_key(connection, &tenant)? else { return Ok(()) };
+            connection
+                .prepare_cached(
+                    "UPDATE receivers SET reason = ?3, attempts = attempts + 1, due_ms = ?5,
+                         failing_ms = coalesce(failing_ms, ?4)
+                     WHERE tenant = ?1 AND name = ?2",
+                )
+                .and_then(|mut update| {
+                    update.execute(params![
+                        tenant.0,
+                        receiver.as_str(),
+                        reason,
+                        now.as_millisecond(),
+                        due.as_millisecond()
+                    ])
+                })
+                .map(|_| ())
+                .doing(WRITE)
+        })
+        .await
+    }
+
+    async fn receivers(&self, tenant: Option<&TenantId>) -> Result<Vec<ReceiverStatus>, StoreError> {
+        let tenant = tenant.cloned();
+        self.0
+            .readers
+            .read_long(move |reader| {
+                let mut select = reader.statement(
+                    "SELECT n.name, r.name, r.refused, r.attempts, r.reason, r.failing_ms, r.due_ms,
+                         (SELECT count(*) FROM outgoing o WHERE o.tenant = r.tenant AND o.number > r.got)
+                         - (SELECT count(*) FROM receiver_got g WHERE g.tenant = r.tenant AND g.name = r.name)
+                     FROM receivers r JOIN tenants n ON n.tenant = r.tenant
+                     WHERE ?1 IS NULL OR n.name = ?1 ORDER BY n.name, r.name",
+                    READ,
+                )?;
+                let mut found = select.query([tenant.as_ref().map(TenantId::as_str)]).doing(READ)?;
+                let mut receivers = Vec::new();
+                while let Some(row) = found.next().doing(READ)? {
+                    let time = |column| -> Result<Option<Timestamp>, StoreError> {
+                        let ms: Option<i64> = row.get(column).doing(READ)?;
+                        ms.map(|ms| rows::time("receivers", ms)).transpose()
+                    };
+                    let name = SourceName::new(row.get::<_, String>(1).doing(READ)?);
+                    receivers.push(ReceiverStatus {
+                        tenant: rows::tenant("receivers", &row.get::<_, String>(0).doing(READ)?)?,
+                        name: name.map_err(|source| StoreError::corrupt("receivers", "a name", source))?,
+                        refused: rows::unsigned("receivers", row.get(2).doing(READ)?)?,
+                        attempts: row.get(3).doing(READ)?,
+                        reason: row.get(4).doing(READ)?,
+                        failing_since: time(5)?,
+                        due: time(6)?,
+                        waiting: rows::unsigned("receivers", row.get(7).doing(READ)?)?,
+                    });
+                }
+                Ok(receivers)
+            })
+            .await
+    }
+
+    async fn prune_outgoing(&self) -> Result<u64, StoreError> {
+        self.write(Durability::Process, move |connection| {
+            connection
+                .execute(
+                    "DELETE FROM outgoing WHERE number <= coalesce(
+                         (SELECT min(got) FROM receivers r WHERE r.tenant = outgoing.tenant), number)",
+                    [],
+                )
+                .map(|pruned| pruned as u64)
+                .doing(WRITE)
+        })
+        .await
+    }
+}
+
+/// Lets something go out, if the tenant has anybody who wants to hear of it.
+pub(super) fn put(
+    connection: &Connection,
+    tenant: TenantKey,
+    kind: ResourceKind,
+    resource: &ResourceId,
+    happening: &Happening,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut select = connection.prepare_cached("SELECT 1 FROM receivers WHERE tenant = ?1").doing(READ)?;
+    if !select.exists([tenant.0]).doing(READ)? {
+        return Ok(());
+    }
+    let happening = to_json(TABLE, "what has happened", happening)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO outgoing (tenant, at_ms, kind, resource, happening) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )
+        .and_then(|mut insert| {
+            insert.execute(params![
+                tenant.0,
+                at.as_millisecond(),
+                kind_key(kind),
+                resource.as_str(),
+                happening
+            ])
+        })
+        .map(|_| ())
+        .doing(WRITE)
+}
+
+fn keep(connection: &Connection, receivers: &[(TenantId, SourceName)]) -> Result<(), StoreError> {
+    let mut kept = Vec::with_capacity(receivers.len());
+    for (tenant, name) in receivers {
+        let tenant = tenant_key_or_new(connection, tenant)?;
+        connection
+            .execute(
+                "INSERT INTO receivers (tenant, name, got) VALUES (?1, ?2, (SELECT coalesce(max(seq), 0) FROM sqlite_sequence
+                     WHERE name = 'outgoing'))
+                 ON CONFLICT DO UPDATE SET due_ms = NULL, failing_ms = NULL, attempts = 0",
+                params![tenant.0, name.as_str()],
+            )
+            .doing(WRITE)?;
+        kept.push((tenant.0, name.as_str()));
+    }
+    let mut select = connection.prepare("SELECT tenant, name FROM receivers").doing(READ)?;
+    let there: Vec<(i64, String)> =
+        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).doing(READ)?;
+    for (tenant, name) in there {
+        if !kept.contains(&(tenant, name.as_str())) {
+            connection
+                .execute("DELETE FROM receivers WHERE tenant = ?1 AND name = ?2", params![tenant, name])
+                .doing(WRITE)?;
+        }
+    }
+    Ok(())
+}
+
+fn acknowledge(
+    connection: &Connection,
+    tenant: TenantKey,
+    receiver: &str,
+    numbers: &[u64],
+    refused: Option<&str>,
+) -> Result<(), StoreError> {
+    let got: Option<i64> = connection
+        .prepare_cached("SELECT got FROM receivers WHERE tenant = ?1 AND name = ?2")
+        .and_then(|mut select| select.query_row(params![tenant.0, receiver], |row| row.get(0)).optional())
+        .doing(READ)?;
+    let Some(got) = got else { return Ok(()) };
+    let mut new = 0;
+    for number in numbers.iter().map(|number| rows::signed(*number)).filter(|number| *number > got) {
+        // Only what is there: nobody gets what does not exist yet.
+        new += connection
+            .prepare_cached(
+                "INSERT INTO receiver_got (tenant, name, number)
+                 SELECT ?1, ?2, number FROM outgoing WHERE tenant = ?1 AND number = ?3
+                 ON CONFLICT DO NOTHING",
+            )
+            .and_then(|mut insert| insert.execute(params![tenant.0, receiver, number]))
+            .doing(WRITE)?;
+    }
+    // As far as nothing is missing.
+    connection
+        .prepare_cached(
+            "UPDATE receivers SET
+                 got = coalesce(
+                     (SELECT min(number) - 1 FROM outgoing o WHERE o.tenant = ?1 AND o.number > got AND NOT EXISTS (
+                         SELECT 1 FROM receiver_got g WHERE g.tenant = ?1 AND g.name = ?2 AND g.number = o.number)),
+                     (SELECT max(number) FROM outgoing o WHERE o.tenant = ?1), got),
+                 attempts = 0, failing_ms = NULL, due_ms = NULL, reason = ?3,
+                 refused = refused + CASE WHEN ?3 IS NULL THEN 0 ELSE ?4 END
+             WHERE tenant = ?1 AND name = ?2",
+        )
+        .and_then(|mut update| {
+            update.execute(params![tenant.0, receiver, refused, i64::try_from(new).unwrap_or(i64::MAX)])
+        })
+        .doing(WRITE)?;
+    connection
+        .prepare_cached(
+            "DELETE FROM receiver_got WHERE tenant = ?1 AND name = ?2
+                 AND number <= (SELECT got FROM receivers WHERE tenant = ?1 AND name = ?2)",
+        )
+        .and_then(|mut delete| delete.execute(params![tenant.0, receiver]))
+        .map(|_| ())
+        .doing(WRITE)
+}

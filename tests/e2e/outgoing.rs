@@ -1,0 +1,330 @@
+//! Events out: what Gangway changed is told to receivers (RFC 8935, RFC 8936, RFC 9967).
+
+use std::time::Duration;
+
+use e2e::{
+    Tool, World,
+    receiver::{Receiver, claims, verify},
+    world::{environment, sha256},
+};
+use serde_json::{Value, json};
+use toml::Table;
+
+const PREFIX: &str = "urn:ietf:params:scim:event:";
+
+async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{what} did not come about");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn receivers(config: &mut Table, text: &str) {
+    let section: Table = toml::from_str(text).unwrap();
+    environment(config).extend(section);
+}
+
+async fn with_push(receiver: &Receiver, more: &str) -> World {
+    World::with(|config| {
+        let text = format!("[[receivers]]\nname = \"idm\"\nurl = \"{}\"\n{more}", receiver.url);
+        receivers(config, &text);
+    })
+    .await
+}
+
+async fn with_poll() -> World {
+    World::with(|config| {
+        let hash = sha256("poll-token");
+        receivers(config, &format!("[[receivers]]\nname = \"idm\"\ntoken-sha256 = [\"{hash}\"]\n"));
+    })
+    .await
+}
+
+/// The one event of a token: its name behind the prefix, and its payload.
+fn event(claims: &Value) -> (String, Value) {
+    let events = claims["events"].as_object().unwrap();
+    let [(uri, payload)] = events.iter().collect::<Vec<_>>()[..] else { panic!("{claims}") };
+    let name = uri.strip_prefix(PREFIX).unwrap_or_else(|| panic!("{uri} is spelt differently"));
+    (name.to_owned(), payload.clone())
+}
+
+fn names(taken: &[Value]) -> Vec<String> {
+    taken.iter().map(|claims| event(claims).0).collect()
+}
+
+async fn taken(receiver: &Receiver, count: usize) -> Vec<Value> {
+    until("the events", async || Some(receiver.taken()).filter(|taken| taken.len() >= count)).await
+}
+
+async fn key_set(world: &World) -> Value {
+    let url = format!("{}/events/out/acme/prod", world.url());
+    Tool::new(&url, "").get("/jwks.json").await.expect(200).json()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_changed_and_taken_away_is_told_in_order_and_signed() {
+    let receiver = Receiver::start();
+    let world = with_push(&receiver, "").await;
+    let tool = world.tool();
+    let ada = tool.create("ada@acme.example").await.expect(201).id();
+    let path = format!("/Users/{ada}");
+    let titled = json!([{"op": "replace", "path": "title", "value": "Countess"}]);
+    // What is gone when it is told of has nothing to tell but that it is gone.
+    taken(&receiver, 1).await;
+    let _ = tool.patch(&path, titled.clone()).await.expect(200);
+    taken(&receiver, 2).await;
+    // What changes nothing is not told.
+    let _ = tool.patch(&path, titled).await.expect(200);
+    let _ = tool.delete(&path).await.expect(204);
+    let events = taken(&receiver, 3).await;
+    assert_eq!(names(&events), ["prov:create:notice", "prov:put:notice", "prov:delete"]);
+    let keys = key_set(&world).await;
+    for pushed in receiver.pushed() {
+        verify(&pushed.token, &keys);
+    }
+    let put = &events[1];
+    assert_eq!(put["sub_id"]["format"], "scim");
+    assert_eq!(put["sub_id"]["uri"], path);
+    assert_eq!((put.get("sub"), put.get("exp")), (None, None));
+    let attributes = event(put).1["attributes"].clone();
+    assert!(attributes.as_array().unwrap().contains(&json!("title")), "{put}");
+    assert_eq!(event(put).1.get("data"), None);
+    assert_eq!(event(&events[2]).1, json!({}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_may_have_the_whole_resource_and_only_what_it_wants() {
+    let receiver = Receiver::start();
+    let more = "content = \"full\"\nevents = [\"create\"]\naudience = \"idm\"\nissuer = \"https://scim.acme.example\"";
+    let world = with_push(&receiver, more).await;
+    let ada = world.tool().create("ada@acme.example").await.expect(201).id();
+    taken(&receiver, 1).await;
+    let _ = world.tool().delete(&format!("/Users/{ada}")).await.expect(204);
+    let _ = world.tool().create("bob@acme.example").await.expect(201);
+    let events = taken(&receiver, 2).await;
+    assert_eq!(names(&events), ["prov:create:full", "prov:create:full"]);
+    let data = &event(&events[1]).1["data"];
+    assert_eq!(data["userName"], "bob@acme.example");
+    assert_eq!(events[1]["aud"], json!(["idm"]));
+    assert_eq!(events[1]["iss"], "https://scim.acme.example");
+    let config = world.tool().get("/ServiceProviderConfig").await.expect(200).json();
+    let told = json!({"asyncRequest": "none", "eventUris": [format!("{PREFIX}prov:create:full")]});
+    assert_eq!(config["securityEvents"], told);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_receivers_nothing_is_promised() {
+    let world = World::start().await;
+    let config = world.tool().get("/ServiceProviderConfig").await.expect(200).json();
+    assert_eq!(config.get("securityEvents"), None);
+    let out = Tool::new(&format!("{}/events/out/acme/prod", world.url()), "");
+    let _ = out.get("/jwks.json").await.expect(404);
+    let _ = out.post("/idm", &json!({})).await.expect(404);
+}
+
+/// The receiver is down for a while: it gets everything later, in order, also over a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b12_a_receiver_that_was_down_gets_everything_later_in_order() {
+    let receiver = Receiver::start();
+    let mut world = with_push(&receiver, "").await;
+    receiver.answers(503, Value::Null);
+    let tool = world.tool();
+    let ada = tool.create("ada@acme.example").await.expect(201).id();
+    let path = format!("/Users/{ada}");
+    until("a first attempt", async || (!receiver.pushed().is_empty()).then_some(())).await;
+    let _ =
+        tool.patch(&path, json!([{"op": "replace", "path": "title", "value": "Countess"}])).await.expect(200);
+    let _ = tool.delete(&path).await.expect(204);
+    world.advance(Duration::from_mins(10));
+    world.restart().await;
+    receiver.answers(202, Value::Null);
+    world.advance(Duration::from_mins(10));
+    let events = taken(&receiver, 1).await;
+    // What was changed meanwhile and is gone has nothing to tell; that it is gone is told.
+    let events = if event(&events[0]).0 == "prov:delete" { events } else { taken(&receiver, 2).await };
+    assert_eq!(event(events.last().unwrap()).0, "prov:delete");
+    // The jti of what was sent before is the same, so that a receiver knows it.
+    let jtis: Vec<Value> =
+        receiver.pushed().iter().map(|pushed| claims(&pushed.token)["jti"].clone()).collect();
+    assert!(jtis.windows(2).all(|pair| pair[0].as_str() <= pair[1].as_str()), "{jtis:?}");
+}
+
+/// What a receiver refuses for good is not sent for ever, and stands in its status.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b12_a_refusal_for_good_is_counted_and_the_next_follows() {
+    let receiver = Receiver::start();
+    let world = with_push(&receiver, "").await;
+    receiver.answers(400, json!({"err": "invalid_audience", "description": "not me"}));
+    let _ = world.tool().create("ada@acme.example").await.expect(201);
+    until("the refusal", async || (!receiver.pushed().is_empty()).then_some(())).await;
+    receiver.answers(202, Value::Null);
+    let bob = world.tool().create("bob@acme.example").await.expect(201).id();
+    let events = taken(&receiver, 1).await;
+    assert_eq!(events[0]["sub_id"]["uri"], format!("/Users/{bob}"));
+    let sent: Vec<Value> =
+        receiver.pushed().iter().map(|pushed| claims(&pushed.token)["jti"].clone()).collect();
+    assert_eq!(sent.len(), 2, "once each: {sent:?}");
+}
+
+/// After a rotation the old key is still in the set.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b12_a_key_is_published_before_it_signs_and_after() {
+    let receiver = Receiver::start();
+    let world = with_push(&receiver, "").await;
+    let tool = world.tool();
+    let _ = tool.create("first@acme.example").await.expect(201);
+    taken(&receiver, 1).await;
+    let kid = |token: &str| {
+        let header = token.split('.').next().unwrap();
+        let header =
+            base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, header).unwrap();
+        serde_json::from_slice::<Value>(&header).unwrap()["kid"].clone()
+    };
+    let first = kid(&receiver.pushed()[0].token);
+    assert_eq!(key_set(&world).await["keys"].as_array().unwrap().len(), 1);
+    // Shortly before its end the next one is published, and does not sign yet.
+    world.advance(Duration::from_hours(89 * 24 + 1));
+    assert_eq!(key_set(&world).await["keys"].as_array().unwrap().len(), 2);
+    let _ = tool.create("second@acme.example").await.expect(201);
+    taken(&receiver, 2).await;
+    assert_eq!(kid(&receiver.pushed()[1].token), first);
+    world.advance(Duration::from_hours(48));
+    let _ = tool.create("third@acme.example").await.expect(201);
+    taken(&receiver, 3).await;
+    let third = receiver.pushed()[2].token.clone();
+    assert_ne!(kid(&third), first);
+    let keys = key_set(&world).await;
+    verify(&third, &keys);
+    verify(&receiver.pushed()[0].token, &keys);
+    world.advance(Duration::from_hours(8 * 24));
+    assert_eq!(key_set(&world).await["keys"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_polls_gets_what_it_has_not_acknowledged() {
+    let world = with_poll().await;
+    let url = format!("{}/events/out/acme/prod", world.url());
+    let stranger = Tool::new(&url, "another-token");
+    let _ = stranger.post("/idm", &json!({"returnImmediately": true})).await.expect(401);
+    let idm = Tool::new(&url, "poll-token");
+    let poll = async |body: Value| idm.post("/idm", &body).await.expect(200).json();
+    for name in ["ada", "bob", "cleo"] {
+        let _ = world.tool().create(&format!("{name}@acme.example")).await.expect(201);
+    }
+    let first = poll(json!({"maxEvents": 2, "returnImmediately": true})).await;
+    let sets = first["sets"].as_object().unwrap().clone();
+    assert_eq!((sets.len(), &first["moreAvailable"]), (2, &json!(true)));
+    let keys = key_set(&world).await;
+    for (jti, token) in &sets {
+        verify(token.as_str().unwrap(), &keys);
+        assert_eq!(claims(token.as_str().unwrap())["jti"], json!(jti));
+    }
+    let again = poll(json!({"maxEvents": 2, "returnImmediately": true})).await;
+    assert_eq!(
+        again["sets"].as_object().unwrap().keys().collect::<Vec<_>>(),
+        sets.keys().collect::<Vec<_>>()
+    );
+    let [one, two] = sets.keys().collect::<Vec<_>>()[..] else { panic!("{sets:?}") };
+    let errors = json!({two: {"err": "invalid_key", "description": "unknown"}});
+    let rest = poll(json!({"ack": [one], "setErrs": errors, "returnImmediately": true})).await;
+    assert_eq!((rest["sets"].as_object().unwrap().len(), &rest["moreAvailable"]), (1, &json!(false)));
+    let last: Vec<&String> = rest["sets"].as_object().unwrap().keys().collect();
+    let nothing = poll(json!({"ack": last, "maxEvents": 0})).await;
+    assert_eq!(nothing["sets"], json!({}));
+    // It waits for what comes.
+    let waiting = tokio::spawn({
+        let idm = idm.clone();
+        async move { idm.post("/idm", &json!({})).await.expect(200).json() }
+    });
+    let _ = world.tool().create("dora@acme.example").await.expect(201);
+    assert_eq!(waiting.await.unwrap()["sets"].as_object().unwrap().len(), 1);
+}
+
+/// `Prefer: respond-async`: 202 without a body, and one event with the name that was given.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b13_the_end_of_an_asynchronous_request_is_told_under_its_txn() {
+    let receiver = Receiver::start();
+    let world = with_push(&receiver, "events = [\"asyncresp\"]").await;
+    let tool = world.tool();
+    let config = tool.get("/ServiceProviderConfig").await.expect(200).json();
+    let told = json!({"asyncRequest": "request", "eventUris": [format!("{PREFIX}misc:asyncresp")]});
+    assert_eq!(config["securityEvents"], told);
+    let ada = tool.create("ada@acme.example").await.expect(201).id();
+    let path = format!("/Users/{ada}");
+    let headers = [("prefer", "respond-async"), ("content-type", "application/scim+json")];
+    let body = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada@acme.example",
+        "name": {"familyName": "Lovelace"}, "title": "Countess",
+        "emails": [{"value": "ada@acme.example", "primary": true}],
+    });
+    let accepted = tool.send("PUT", &path, &headers, Some(body.to_string().into_bytes())).await.unwrap();
+    let accepted = accepted.expect(202);
+    assert_eq!(accepted.text, "");
+    assert_eq!(accepted.header("preference-applied"), Some("respond-async"));
+    let txn = accepted.header("set-txn").unwrap().to_owned();
+    assert!(accepted.header("location").unwrap().ends_with(&path));
+    let events = taken(&receiver, 1).await;
+    assert_eq!(events[0]["txn"], json!(txn));
+    let (name, operation) = event(&events[0]);
+    assert_eq!(name, "misc:asyncresp");
+    assert_eq!((&operation["method"], &operation["status"]), (&json!("PUT"), &json!("200")));
+    assert_eq!(operation["location"], json!(path));
+    // One that fails is told as well.
+    let mut wrong = body;
+    wrong["title"] = json!("x".repeat(200));
+    let accepted = tool.send("PUT", &path, &headers, Some(wrong.to_string().into_bytes())).await.unwrap();
+    let txn = accepted.expect(202).header("set-txn").unwrap().to_owned();
+    let events = taken(&receiver, 2).await;
+    assert_eq!(events[1]["txn"], json!(txn));
+    assert_eq!(event(&events[1]).1["status"], "400");
+    assert_eq!(events.len(), 2, "one each: {events:?}");
+}
+
+/// A bulk request of three: three events, counted from 0, also for what fails at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b13_each_operation_of_a_bulk_request_is_told() {
+    let receiver = Receiver::start();
+    let world = with_push(&receiver, "events = [\"asyncresp\"]").await;
+    let tool = world.tool();
+    let user = |name: &str| {
+        json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name,
+            "name": {"familyName": "Lovelace"}, "emails": [{"value": name, "primary": true}],
+        })
+    };
+    let body = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": [
+            {"method": "POST", "path": "/Users", "bulkId": "a", "data": user("ada@acme.example")},
+            {"method": "PATCH", "path": "/Users/nobody", "data": {
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+                "Operations": [{"op": "replace", "path": "title", "value": "x"}],
+            }},
+            {"method": "POST", "path": "/Users", "bulkId": "c", "data": user("cleo@acme.example")},
+        ],
+    });
+    let headers = [("prefer", "respond-async"), ("content-type", "application/scim+json")];
+    let accepted = tool.send("POST", "/Bulk", &headers, Some(body.to_string().into_bytes())).await.unwrap();
+    let accepted = accepted.expect(202);
+    assert_eq!(accepted.text, "");
+    let txn = accepted.header("set-txn").unwrap().to_owned();
+    let mut events = taken(&receiver, 3).await;
+    events.sort_by_key(|claims| claims["txn"].as_str().unwrap().to_owned());
+    let told: Vec<(String, String)> = events
+        .iter()
+        .map(|claims| {
+            (
+                claims["txn"].as_str().unwrap().to_owned(),
+                event(claims).1["status"].as_str().unwrap().to_owned(),
+            )
+        })
+        .collect();
+    let expected = [(0, "201"), (1, "404"), (2, "201")]
+        .map(|(place, status)| (format!("{txn}:{place}"), status.to_owned()));
+    assert_eq!(told, expected);
+    assert_eq!(event(&events[0]).1["bulkId"], "a");
+}
