@@ -67,11 +67,11 @@ async fn what_was_acknowledged_is_done_when_the_org_is_back() {
     let ada = somebody(&tool, "ada").await;
     let sales = group(&tool, "sf-ps-Sales_Ops", &[]).await;
     let path = format!("/Groups/{sales}");
-    let patch =
+    let joins =
         json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": add(&[&ada])});
     let before = org.calls().await.api;
     org.fault(away()).await;
-    let accepted = send(&tool, "PATCH", &path, &patch).await.expect(202);
+    let accepted = send(&tool, "PATCH", &path, &joins).await.expect(202);
     assert_eq!(place(&accepted), path);
     until("the org was asked", async || org.calls().await.api > before + 4).await;
     assert_eq!(members(&tool, &sales).await, BTreeSet::new());
