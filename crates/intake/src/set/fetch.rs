@@ -124,3 +124,31 @@ fn failure(error: &reqwest::Error) -> String {
     }
     cause.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept_for(values: &[&str]) -> u64 {
+        let values = values.iter().map(|value| (header::CACHE_CONTROL, value.parse().unwrap()));
+        kept(&values.collect()).as_secs()
+    }
+
+    #[test]
+    fn a_source_is_heeded_within_bounds() {
+        for (values, seconds) in [
+            (&["max-age=600"][..], 600),
+            (&["public, Max-Age = \"7200\" , immutable"], 7200),
+            (&["no-transform", "max-age=900"], 900),
+            (&[], 3600),
+            (&["no-store"], 3600),
+            (&["max-age=soon"], 3600),
+            (&["s-maxage=900"], 3600),
+            (&["max-age=0"], 300),
+            (&["max-age=31536000"], 86_400),
+            (&["max-age=-1"], 3600),
+        ] {
+            assert_eq!(kept_for(values), seconds, "{values:?}");
+        }
+    }
+}
