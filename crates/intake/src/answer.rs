@@ -11,6 +11,8 @@ use actix_web::{
 };
 use serde_json::json;
 
+use crate::set::{Code, Rejected};
+
 /// Why a delivery was not taken. Nothing of it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -120,6 +122,21 @@ impl Refusal {
                 let seconds = retry_after.as_secs().max(1);
                 answer.insert_header((RETRY_AFTER, seconds.to_string())).json(body)
             }
+        }
+    }
+}
+
+impl From<Rejected> for Refusal {
+    /// As it is told apart in RFC 8935 §2.4. A token whose keys cannot be read may be good: it is asked for again.
+    fn from(rejected: Rejected) -> Self {
+        let (code, retry_after) = (rejected.code(), rejected.retry_after.unwrap_or_default());
+        let why = rejected.description.into_owned();
+        match code {
+            Code::InvalidRequest => Self::InvalidRequest(why),
+            Code::InvalidKey => Self::InvalidKey(why),
+            Code::InvalidIssuer => Self::InvalidIssuer(why),
+            Code::InvalidAudience => Self::InvalidAudience(why),
+            Code::Unavailable => Self::Unavailable { why, retry_after },
         }
     }
 }

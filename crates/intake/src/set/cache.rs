@@ -7,7 +7,7 @@ use super::{Reason, Rejected, keys::Keys};
 /// How long a set that has run out goes on serving while it cannot be read again: a day, in which somebody notices.
 const STALE: Duration = Duration::from_hours(24);
 /// How often an unknown `kid` may have the set read again: whoever makes up tokens must not make us a flood of requests.
-const BETWEEN: Duration = Duration::from_secs(60);
+const BETWEEN: Duration = Duration::from_mins(1);
 /// How soon it is tried again when there is no set at all: nothing is verified until then.
 const BETWEEN_COLD: Duration = Duration::from_secs(5);
 

@@ -102,7 +102,7 @@ impl Reader {
         }
     }
 
-    /// Seconds since 1970, whole or not (RFC 7519 §2, NumericDate).
+    /// Seconds since 1970, whole or not (RFC 7519 §2, `NumericDate`).
     fn time(&mut self, name: &str) -> Result<Option<Timestamp>, Rejected> {
         match self.take(name) {
             None => Ok(None),

@@ -6,7 +6,7 @@ use model::Timestamp;
 use super::{Algorithm, Claims, Reason, Rejected};
 
 /// How far ahead the source's clock may be by default.
-pub const SKEW: Duration = Duration::from_secs(300);
+pub const SKEW: Duration = Duration::from_mins(5);
 
 /// How old a token may be by default: 25 hours in which a source tries again by itself, 7 days until somebody sends it again
 /// by hand, and 25 hours more.

@@ -36,7 +36,7 @@ struct Key {
     family: Family,
     /// The only algorithm it is for, where the set says so.
     only: Option<Algorithm>,
-    key: DecodingKey,
+    public: DecodingKey,
 }
 
 /// One entry of a key set, as far as it matters here.
@@ -107,7 +107,7 @@ impl Key {
 
     fn signed(&self, token: &Token<'_>, algorithm: Algorithm) -> bool {
         // An error is a signature that is not even base64.
-        jsonwebtoken::crypto::verify(token.signature, token.signed.as_bytes(), &self.key, algorithm.jws())
+        jsonwebtoken::crypto::verify(token.signature, token.signed.as_bytes(), &self.public, algorithm.jws())
             .unwrap_or(false)
     }
 }
@@ -124,12 +124,12 @@ impl Jwk {
             Some(name) => Some(name.parse::<Algorithm>().ok()?),
             None => None,
         };
-        let (family, key) = match self.kty.as_str() {
+        let (family, public) = match self.kty.as_str() {
             "RSA" => (Family::Rsa, self.rsa()?),
             "EC" => (Family::P256, self.p256()?),
             _ => return None,
         };
-        only.is_none_or(|only| only.family() == family).then_some(Key { family, only, key })
+        only.is_none_or(|only| only.family() == family).then_some(Key { family, only, public })
     }
 
     fn rsa(&self) -> Option<DecodingKey> {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{description}")]
 pub struct Rejected {
-    /// What is wrong, to count by.
+    /// What is wrong.
     pub reason: Reason,
     /// The same for a person. Holds nothing of the token.
     pub description: Cow<'static, str>,
@@ -62,23 +62,6 @@ impl Reason {
             Self::Issuer => Code::InvalidIssuer,
             Self::Audience => Code::InvalidAudience,
             Self::Unavailable => Code::Unavailable,
-        }
-    }
-
-    /// One word for a metric's label.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::Kind => "type",
-            Self::Algorithm => "algorithm",
-            Self::Key => "key",
-            Self::Signature => "signature",
-            Self::Issuer => "issuer",
-            Self::Audience => "audience",
-            Self::Time => "time",
-            Self::Claims => "claims",
-            Self::Unavailable => "unavailable",
         }
     }
 }
