@@ -13,6 +13,7 @@
 
 mod crowd;
 mod entitlements;
+mod events;
 mod grants;
 mod load;
 mod mapping;
@@ -92,6 +93,12 @@ enum What {
         #[arg(long, default_value_t = 10)]
         per_record: u64,
     },
+    /// Verifying security event tokens on one core, beside the signature alone.
+    Events {
+        /// How long it is measured in all.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
     /// Planning what a joiner is given, with so many entitlements in the org's catalogue.
     Grants {
         /// How many.
@@ -136,6 +143,7 @@ fn main() -> ExitCode {
         What::Entitlements { joiners, connections, members, latency, per_record } => {
             entitlements::measure(&entitlements::Sizes { joiners, connections, members }, latency, per_record)
         }
+        What::Events { seconds } => events::measure(seconds),
         What::Grants { entitlements, seconds } => grants::measure(&entitlements, seconds),
         What::Mapping { seconds } => mapping::measure(seconds),
         What::Planning { identities, seconds } => planning::measure(identities, seconds),
@@ -146,6 +154,7 @@ fn main() -> ExitCode {
                 let sizes = entitlements::Sizes { joiners: 10_000, connections: 200, members: 1_000 };
                 entitlements::measure(&sizes, 200, 10)
             })
+            .and_then(|()| events::measure(5))
             .and_then(|()| grants::measure(&[50, 5_000], 5))
             .and_then(|()| mapping::measure(5))
             .and_then(|()| planning::measure(10_000, 5)),
