@@ -187,6 +187,7 @@ pub fn field_rows(input: &GrantInput<'_>, written: &Fields, catalogue: &Catalogu
             && grant.state.is_held()
             && written.get(&grant.of.id) == Some(&Value::Bool(true));
         let stays = is_set
+            || (!grant.state.is_held() && input.set_aside.contains(&grant.of))
             || rows.iter().any(|(of, ..)| *of == grant.of)
             || (grant.state == GrantState::Found && asks(&grant.of).is_none());
         if !stays {

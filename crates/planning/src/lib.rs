@@ -28,8 +28,6 @@ pub use grants::{
     GrantInput, GrantPlan, GrantStep, LedgerChange, LedgerRow, OwnershipOf, Presence,
     field_rows as granted_by_fields, fields as granted_fields, rows as grant_rows,
 };
-// Whether somebody can have an entitlement at all is told by the catalogue alone.
 pub use lockout::Frozen;
 pub use matching::{Found, FoundRecord, MatchKey, Obstacle, keys_of, must_look_first};
-pub use salesforce_types::{SeatsOf, mismatch, seats_of};
 pub use wanted::{Asks, Unmet, Wanted, wanted};

@@ -8,7 +8,7 @@
 //! | `scene.rs`, `progress.rs` | the configuration that it is decided by; what it has learnt and done so far |
 //! | `decide.rs`, `round.rs` | one round, and what its decisions rest on |
 //! | `refer.rs`, `claim.rs` | the records that mappings refer to; what nobody else may match meanwhile |
-//! | `asks.rs`, `grants.rs`, `seats.rs` | what a User is to have beside its record: asked for, decided, paid with seats |
+//! | `asks.rs`, `grants.rs`, `fit.rs`, `seats.rs` | what a User is to have beside its record: asked for, decided, held against licences, paid with seats |
 //! | `shown.rs` | what reads show of that |
 //! | `journal.rs`, `act.rs`, `crowd.rs` | durable first, then sent, together with what belongs together |
 //! | `settle.rs` | when nothing can be left to decide, so that the change ends without another round |
@@ -22,6 +22,7 @@ mod asks;
 mod claim;
 mod crowd;
 mod decide;
+mod fit;
 mod grants;
 mod hold;
 mod journal;

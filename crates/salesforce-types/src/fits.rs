@@ -68,9 +68,7 @@ pub fn seats_of(catalogue: &Catalogue, of: &EntitlementRef) -> Option<SeatsOf> {
     let needed = one.license.as_ref()?;
     match of.kind {
         EntitlementKind::Profile => {
-            let license = catalogue.license(needed)?;
-            let what = format!("the user licence {}", license.name);
-            Some(SeatsOf { license: license.id.as_str().to_owned(), what, seats: license.seats })
+            catalogue.license(needed).map(seats_of_license)
         }
         EntitlementKind::PermissionSet => {
             let kind = EntitlementKind::PermissionSetLicense;
@@ -80,6 +78,13 @@ pub fn seats_of(catalogue: &Catalogue, of: &EntitlementRef) -> Option<SeatsOf> {
         }
         _ => None,
     }
+}
+
+/// The seats of a user licence.
+#[must_use]
+pub fn seats_of_license(license: &UserLicense) -> SeatsOf {
+    let what = format!("the user licence {}", license.name);
+    SeatsOf { license: license.id.as_str().to_owned(), what, seats: license.seats }
 }
 
 #[cfg(test)]

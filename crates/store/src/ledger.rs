@@ -10,7 +10,7 @@
 //! [`Record::grants`](crate::Record::grants) writes them.
 
 use async_trait::async_trait;
-use model::{ChangeId, ClientName, OrgName, ResourceId, TenantId, Timestamp};
+use model::{ChangeId, ClientName, OrgName, ResourceId, TargetName, TenantId, Timestamp};
 use salesforce_types::{EntitlementRef, Grant, GrantState};
 use serde::{Deserialize, Serialize};
 
@@ -44,13 +44,13 @@ pub struct Ended {
 /// What becomes of a row of an identity's ledger.
 #[derive(Clone, Debug, PartialEq)]
 pub enum GrantWrite {
-    /// The row of this entitlement (org, kind and id) is this from now on. A row in the same state is updated in place, and its
+    /// The row of this entitlement and target is this from now on. A row in the same state is updated in place, and its
     /// `since` stays; one in another state ends, and a new one begins.
     Set(Grant),
     /// It is not there any more. Without an open row nothing happens.
     End {
-        /// In which org.
-        org: OrgName,
+        /// Of whose link: an identity may have had two Users in one org, of the company and of a portal.
+        target: TargetName,
         /// What.
         of: EntitlementRef,
         /// Why. No personal data.
@@ -61,7 +61,7 @@ pub enum GrantWrite {
 /// What has been given. A row's time is from its `since` to its end, the end left out.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// The open rows of an identity, by kind, then entitlement id, then org.
+    /// The open rows of an identity, by kind, then entitlement id, org and target.
     async fn grants(&self, tenant: &TenantId, identity: &ResourceId) -> Result<Vec<Grant>, StoreError>;
 
     /// Who had an entitlement at a moment (`None`: who has it now), in an org or in any: rows in a state that

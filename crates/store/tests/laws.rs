@@ -87,13 +87,13 @@ enum GrantAsk {
     /// In this state, since so many seconds before now.
     Set {
         of: usize,
-        org: usize,
+        target: usize,
         state: usize,
         seconds_ago: i64,
     },
     End {
         of: usize,
-        org: usize,
+        target: usize,
     },
 }
 
@@ -134,9 +134,9 @@ fn ask() -> impl Strategy<Value = Ask> {
     ];
     let few = || 0..2_usize;
     let grant = prop_oneof![
-        3 => (few(), few(), 0..STATES.len(), prop_oneof![3 => Just(0), 1 => 0..5_i64])
-            .prop_map(|(of, org, state, seconds_ago)| GrantAsk::Set { of, org, state, seconds_ago }),
-        1 => (few(), few()).prop_map(|(of, org)| GrantAsk::End { of, org }),
+        3 => (few(), target(), 0..STATES.len(), prop_oneof![3 => Just(0), 1 => 0..5_i64])
+            .prop_map(|(of, target, state, seconds_ago)| GrantAsk::Set { of, target, state, seconds_ago }),
+        1 => (few(), target()).prop_map(|(of, target)| GrantAsk::End { of, target }),
     ];
     let grants = prop::collection::vec(grant, 0..4);
     let intent = prop::sample::select(vec![Intent::Create, Intent::Create, Intent::Rename, Intent::Other]);
@@ -353,9 +353,9 @@ impl Both {
 
     fn grants(&self, asked: &[GrantAsk]) -> Vec<GrantWrite> {
         let grant = |ask: &GrantAsk| match *ask {
-            GrantAsk::Set { of, org, state, seconds_ago } => GrantWrite::Set(Grant {
-                org: org_of(org),
-                target: target_of(org),
+            GrantAsk::Set { of, target, state, seconds_ago } => GrantWrite::Set(Grant {
+                org: org_of(target % 2),
+                target: target_of(target),
                 of: entitlement(of),
                 name: format!("at {}", self.step),
                 state: STATES[state],
@@ -365,9 +365,11 @@ impl Both {
                 until: None,
                 reason: None,
             }),
-            GrantAsk::End { of, org } => {
-                GrantWrite::End { org: org_of(org), of: entitlement(of), why: format!("at {}", self.step) }
-            }
+            GrantAsk::End { of, target } => GrantWrite::End {
+                target: target_of(target),
+                of: entitlement(of),
+                why: format!("at {}", self.step),
+            },
         };
         asked.iter().map(grant).collect()
     }

@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use jiff::SignedDuration;
 use model::{OrgName, TargetName};
-use salesforce_types::{Catalogue, EntitlementKind, Fields, ObjectDescription};
+use salesforce_types::{Audience, Catalogue, Entitlement, EntitlementKind, Fields, ObjectDescription};
 use scim_types::Resource;
 
 pub use conversion::{AccountMissing, ConversionRules, ConversionWish, Conversions};
@@ -292,6 +292,25 @@ impl Target {
     #[must_use]
     pub fn key_of_person(&self) -> Option<Option<&str>> {
         self.own_key().map(Rule::attribute)
+    }
+
+    /// Why the Users of the target cannot have a profile or a role: it is for other people. None: nothing says so.
+    #[must_use]
+    pub fn misplaces(&self, one: &Entitlement) -> Option<String> {
+        let (kind, label, name) = (one.of.kind, &one.label, &self.name);
+        Some(match (one.audience()?, self.is_external()) {
+            (Audience::System, _) => format!(
+                "the {kind} `{label}` is for guests of sites or for Salesforce itself; nobody can be given it"
+            ),
+            (Audience::External, false) => format!(
+                "the {kind} `{label}` is for people of a portal, who are contacts, and the target `{name}` fills no \
+                 `ContactId`"
+            ),
+            (Audience::Internal, true) if kind == EntitlementKind::Profile => format!(
+                "the {kind} `{label}` is for people of the company, and the target `{name}` makes Users of contacts"
+            ),
+            _ => return None,
+        })
     }
 
     /// Whether no new record is without this field.

@@ -152,7 +152,7 @@ fn until(write: GrantWrite, day: i8) -> GrantWrite {
 
 fn end(id: &str, why: &str) -> GrantWrite {
     let of = EntitlementRef { kind: EntitlementKind::PermissionSet, id: id.to_owned() };
-    GrantWrite::End { org: org(), of, why: why.to_owned() }
+    GrantWrite::End { target: TargetName::new("users").unwrap(), of, why: why.to_owned() }
 }
 
 /// Ada was given `Sales_Ops` on the 3rd and lost it on the 5th; Grace has it since the 4th, by hand; Mary was given it on the 2nd

@@ -19,6 +19,10 @@ use crate::{ListRule, Operation, ProvisionError, wish::Wish};
 /// The attributes of a User that ask for something.
 pub(super) const LISTS: [&str; 2] = ["entitlements", "roles"];
 
+/// Where an element is kept for its org: a bare id goes on meaning the same when the tenant gets another org. Reads do not
+/// show it.
+pub(super) const ORG: &str = "org";
+
 /// One element, resolved.
 struct Asked {
     org: OrgName,
@@ -35,8 +39,8 @@ struct List {
 }
 
 impl UserChange {
-    /// Puts what is asked for into one form: `{"value": id, "display": label, "type": kind}`. Elements that were there before stay
-    /// as they are, and what comes back as it was shown asks for nothing.
+    /// Puts what is asked for into one form: `{"value": id, "display": label, "type": kind, "org": name}`. Elements that were there
+    /// before stay as they are, and what comes back as it was shown asks for nothing.
     ///
     /// `begun`: something of the change has reached an org, so that it cannot be refused any more: what does not resolve (any
     /// more) is left out.
@@ -270,7 +274,8 @@ pub(crate) fn id_text(org: &OrgName, id: &str, several: bool) -> String {
 
 fn asked(org: &OrgName, one: &Entitlement, several: bool, primary: bool) -> Asked {
     let value = id_text(org, &one.of.id, several);
-    let mut element = json!({ "value": value, "display": one.label, "type": one.of.kind.scim_type() });
+    let mut element =
+        json!({ "value": value, "display": one.label, "type": one.of.kind.scim_type(), ORG: org.as_str() });
     if primary {
         // Entra's next change of a single app role names the one that it has marked.
         element["primary"] = Value::Bool(true);
@@ -298,7 +303,14 @@ fn as_known(element: &Value, orgs: &[&Org]) -> Option<Asked> {
     }
     let kind: EntitlementKind = element.get("type")?.as_str()?.parse().ok()?;
     let text = element.get("value")?.as_str()?;
-    let (org, id) = *named_orgs(orgs, text).first()?;
+    let (org, id) = match element.get(ORG).and_then(Value::as_str) {
+        Some(name) => {
+            let org = orgs.iter().find(|org| org.name().as_str() == name)?;
+            let id = text.strip_prefix(name).and_then(|rest| rest.strip_prefix(':'));
+            (*org, id.unwrap_or(text))
+        }
+        None => *named_orgs(orgs, text).first()?,
+    };
     let of = EntitlementRef { kind, id: id.to_owned() };
     Some(Asked { org: org.name().clone(), of, element: element.clone(), primary: false })
 }

@@ -20,6 +20,7 @@ use super::{
         own_record, refusal, waits,
     },
     scene::Bound,
+    seats::Work,
     shown::with_asks,
 };
 use crate::{
@@ -140,7 +141,8 @@ impl UserChange {
         {
             return Err(ProvisionError::VersionMismatch { kind: ResourceKind::User }.into());
         }
-        let current = stored.as_ref().map(with_asks).transpose()?;
+        let grants = self.inner.store.grants(&self.caller.tenant, &self.id).await?;
+        let current = stored.as_ref().map(|stored| with_asks(stored, &grants)).transpose()?;
         let mut wanted = self.wish.apply(Registry::standard().user(), current.as_ref())?;
         if wanted.is_none() && tenant.scim_delete == ScimDelete::Deactivate {
             wanted.clone_from(&current);
@@ -157,7 +159,6 @@ impl UserChange {
         {
             wanted = None;
         }
-        let grants = self.inner.store.grants(&self.caller.tenant, &self.id).await?;
         let groups = self.groups_after(stored.as_ref());
         let leaving = self.leaving(wanted.as_ref(), &links).await?;
         let mut turnover = Turnover { stored, current, wanted, seen: None, links, grants, groups, leaving };
@@ -349,7 +350,14 @@ impl UserChange {
             }
             _ => None,
         };
-        let active = self.may_work(round, bound, course, made, profile.as_ref(), progress).await?;
+        let Work { active, keeps_profile } =
+            self.may_work(round, bound, course, made, profile.as_ref(), progress).await?;
+        let without_profile = translation.filter(|_| keeps_profile).map(|translation| {
+            let mut translation = translation.clone();
+            translation.fields.shift_remove("ProfileId");
+            translation
+        });
+        let translation = without_profile.as_ref().or(translation);
         self.see_login(bound, &aim, progress).await?;
         let found = match &aim {
             Aim::Hold(Origin::Named(id)) if !progress.knows(bound.name(), id) => &planning::Found::NotLooked,

@@ -20,6 +20,7 @@ use super::{
     Progress, Stop, UserChange,
     act::Stage,
     asks::asks_in,
+    fit::Fit,
     round::{Round, call_failed, note},
     scene::Bound,
 };
@@ -54,7 +55,7 @@ impl planning::OwnershipOf for Owned<'_> {
 /// A grant that Salesforce refuses, or that cannot be given.
 #[derive(Debug)]
 pub(super) struct NotGranted {
-    pub(super) target: TargetName,
+    pub(super) org: OrgName,
     pub(super) name: String,
     pub(super) error: ProvisionError,
 }
@@ -109,24 +110,18 @@ impl UserChange {
             Aim::Hold(_) => (None, false),
             Aim::Followed(_) => return Ok(None),
         };
-        let org = bound.org.name();
-        let mut ledger = progress.ledger_of(&round.turnover.grants, org);
-        let taken_over = match &course.aim {
-            Aim::Hold(Origin::Linked(link)) => &link.target,
-            _ => bound.name(),
-        };
-        ledger.retain(|grant| grant.target == *bound.name() || grant.target == *taken_over);
-        for grant in ledger.iter_mut().filter(|grant| grant.target != *bound.name()) {
-            grant.target = bound.name().clone();
-            let write = GrantWrite::Set(grant.clone());
-            progress.ledger.insert((org.clone(), grant.of.clone()), write);
+        if let Aim::Hold(Origin::Linked(link)) = &course.aim
+            && link.target != *bound.name()
+        {
+            progress.take_over_grants(&round.turnover.grants, &link.target, bound.name());
         }
+        let mut ledger = progress.ledger_of(&round.turnover.grants, bound.name());
         if user.is_none() || is_another_record(round, bound, user.as_ref(), progress) {
             // What a record had that is not the identity's any more says nothing of the next one.
             for grant in ledger.drain(..) {
                 let why = "its record is not the identity's any more".to_owned();
-                let write = GrantWrite::End { org: org.clone(), of: grant.of.clone(), why };
-                progress.ledger.insert((org.clone(), grant.of), write);
+                let write = GrantWrite::End { target: grant.target.clone(), of: grant.of.clone(), why };
+                progress.ledger.insert((grant.target, grant.of), write);
             }
         }
         if leaves && ledger.is_empty() {
@@ -142,21 +137,32 @@ impl UserChange {
             }
             Err(stop) => return Err(stop),
         };
-        let wanted = if leaves {
+        let mut wanted = if leaves {
             // What he has stays his, but for what is stripped: he may come back.
             ledger.iter().filter(|grant| grant.state == GrantState::Granted).map(as_wanted).collect()
         } else {
             self.wanted(round, bound, &mut catalogue, &ledger, progress).await?
         };
         let actual = self.actual(bound, user.as_ref(), is_here, progress).await?;
+        let fit = Fit { catalogue: &catalogue, ledger: &ledger, actual: actual.as_deref() };
+        if is_here {
+            let misplaced = fit.misplaced(bound, &wanted);
+            self.leave_out(round, bound, misplaced, &mut wanted, &fit, progress)?;
+        }
         let fallback = match translation {
             Some(translation) if !translation.fields.contains_key("ProfileId") => {
                 self.fallback_profile(bound, &ledger, &wanted, &catalogue).await?
             }
             _ => None,
         };
-        let set_aside =
-            progress.not_granted.keys().filter(|(other, _)| other == org).map(|(_, of)| of.clone()).collect();
+        if let (Some(translation), true) = (translation, is_here) {
+            let comes = (wanted.as_slice(), fallback.as_ref());
+            let profile = self.profile_after(bound, course, translation, comes, &fit, progress).await?;
+            let mismatched = profile.map(|profile| fit.mismatched(&profile, &wanted)).unwrap_or_default();
+            self.leave_out(round, bound, mismatched, &mut wanted, &fit, progress)?;
+        }
+        let of_target = progress.not_granted.keys().filter(|(target, _)| target == bound.name());
+        let set_aside = of_target.map(|(_, of)| of.clone()).collect();
         Ok(Some(Granting {
             wanted,
             ledger,
@@ -364,17 +370,19 @@ impl UserChange {
     }
 
     /// The ledger says this from now on.
-    fn note_grant(&self, bound: &Bound<'_>, known: &[Grant], change: LedgerChange, progress: &mut Progress) {
-        let org = bound.org.name().clone();
+    pub(super) fn note_grant(&self, bound: &Bound<'_>, known: &[Grant], change: LedgerChange, progress: &mut Progress) {
+        let target = bound.name().clone();
         let (of, write) = match change {
             LedgerChange::Set(row) => {
                 let before = known.iter().find(|grant| grant.of == row.of);
                 let grant = self.grant(bound, before, row);
                 (grant.of.clone(), GrantWrite::Set(grant))
             }
-            LedgerChange::End { of, why } => (of.clone(), GrantWrite::End { org: org.clone(), of, why }),
+            LedgerChange::End { of, why } => {
+                (of.clone(), GrantWrite::End { target: target.clone(), of, why })
+            }
         };
-        progress.ledger.insert((org, of), write);
+        progress.ledger.insert((target, of), write);
     }
 
     /// A row with who asks: whoever asked before does so since then.
@@ -413,7 +421,7 @@ impl UserChange {
         progress: &mut Progress,
     ) {
         progress.note_written(bound.name(), &Fields::new());
-        let known = progress.ledger_of(turnover_grants, bound.org.name());
+        let known = progress.ledger_of(turnover_grants, bound.name());
         self.note_intruder(bound, step, &known, progress);
         if let Some((_, actual)) = progress.actual.get_mut(bound.name()) {
             actual.retain(|assigned| assigned.of != step.of);
@@ -463,7 +471,7 @@ impl UserChange {
         turnover_grants: &[Grant],
         progress: &mut Progress,
     ) {
-        let known = progress.ledger_of(turnover_grants, bound.org.name());
+        let known = progress.ledger_of(turnover_grants, bound.name());
         let mut name = step.of.id.clone();
         if let LedgerChange::Set(row) = &step.after {
             name.clone_from(&row.name);
@@ -473,8 +481,8 @@ impl UserChange {
                 self.note_grant(bound, &known, LedgerChange::Set(refused), progress);
             }
         }
-        let refused = NotGranted { target: bound.name().clone(), name, error };
-        progress.not_granted.insert((bound.org.name().clone(), step.of.clone()), refused);
+        let refused = NotGranted { org: bound.org.name().clone(), name, error };
+        progress.not_granted.insert((bound.name().clone(), step.of.clone()), refused);
     }
 }
 
@@ -504,7 +512,7 @@ impl UserChange {
         if !bound.tenant.mapping.entitlements.waiting_list {
             return false;
         }
-        let known = progress.ledger_of(turnover_grants, bound.org.name());
+        let known = progress.ledger_of(turnover_grants, bound.name());
         let (why, state) = (error.to_string(), GrantState::Waiting);
         progress.awaits_seat(bound, row.of.clone(), why.clone());
         let waiting = LedgerRow { state, reason: Some(why), row: None, ..row.clone() };
@@ -573,15 +581,33 @@ fn words(unmet: &Unmet) -> String {
 }
 
 impl Progress {
-    /// The rows of an org as they are now: what is stored, and what this change has made of it.
-    pub(super) fn ledger_of(&self, stored: &[Grant], org: &OrgName) -> Vec<Grant> {
-        let is_touched = |grant: &Grant| self.ledger.contains_key(&(grant.org.clone(), grant.of.clone()));
-        let untouched = stored.iter().filter(|grant| grant.org == *org && !is_touched(grant)).cloned();
-        let touched = self.ledger.iter().filter(|((other, _), _)| other == org);
-        let touched = touched.filter_map(|(_, write)| match write {
+    /// The rows of a target as they are now: what is stored, and what this change has made of it.
+    pub(super) fn ledger_of(&self, stored: &[Grant], target: &TargetName) -> Vec<Grant> {
+        let mut rows = self.whole_ledger(stored);
+        rows.retain(|grant| grant.target == *target);
+        rows
+    }
+
+    /// The rows of all targets.
+    pub(super) fn whole_ledger(&self, stored: &[Grant]) -> Vec<Grant> {
+        let is_touched =
+            |grant: &Grant| self.ledger.contains_key(&(grant.target.clone(), grant.of.clone()));
+        let untouched = stored.iter().filter(|grant| !is_touched(grant)).cloned();
+        let touched = self.ledger.values().filter_map(|write| match write {
             GrantWrite::Set(grant) => Some(grant.clone()),
             GrantWrite::End { .. } => None,
         });
         untouched.chain(touched).collect()
+    }
+
+    /// A target takes the User of another one over, with all that it has.
+    fn take_over_grants(&mut self, stored: &[Grant], from: &TargetName, to: &TargetName) {
+        for grant in self.ledger_of(stored, from) {
+            let why = format!("the User is of the target {to} now");
+            let end = GrantWrite::End { target: from.clone(), of: grant.of.clone(), why };
+            self.ledger.insert((from.clone(), grant.of.clone()), end);
+            let grant = Grant { target: to.clone(), ..grant };
+            self.ledger.insert((to.clone(), grant.of.clone()), GrantWrite::Set(grant));
+        }
     }
 }

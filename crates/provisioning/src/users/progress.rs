@@ -56,7 +56,7 @@ pub(super) struct Progress {
     /// Leads are converted for the integration user: one that a queue owns needs an owner.
     pub(super) owns_conversions: bool,
     /// What this change has made of the ledger.
-    pub(super) ledger: IndexMap<(OrgName, EntitlementRef), GrantWrite>,
+    pub(super) ledger: IndexMap<(TargetName, EntitlementRef), GrantWrite>,
     /// What the ledger did not know and was taken away: it begins and ends with this change.
     pub(super) intruders: Vec<Grant>,
     /// What a User was seen to have in its org, by target.
@@ -66,7 +66,7 @@ pub(super) struct Progress {
     /// Targets whose record has become another, so that the ledger's rows of the old one are over.
     pub(super) forgotten: HashSet<TargetName>,
     /// Grants that Salesforce refuses, or that cannot be given.
-    pub(super) not_granted: IndexMap<(OrgName, EntitlementRef), NotGranted>,
+    pub(super) not_granted: IndexMap<(TargetName, EntitlementRef), NotGranted>,
     /// What waits for a seat, and why; of a User itself its profile.
     pub(super) seats_awaited: Vec<(TargetName, EntitlementRef, String)>,
     /// What no other identity may match or make meanwhile.

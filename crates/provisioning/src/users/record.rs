@@ -136,7 +136,7 @@ impl UserChange {
             return Ok(None);
         }
         let orgs = progress.scene.orgs_with_users()?;
-        let is_asked_now = |(org, of): &(model::OrgName, salesforce_types::EntitlementRef)| {
+        let is_asked_now = |org: &model::OrgName, of: &salesforce_types::EntitlementRef| {
             let before = turnover.current.as_ref();
             if let Operation::Regroup(change) = &self.request.operation {
                 let stands_for = change.stands_for.as_ref();
@@ -148,13 +148,11 @@ impl UserChange {
             let (was, is) = (asks(before), asks(turnover.wanted.as_ref()));
             was != is || (is && turnover.current == turnover.wanted && self.names_entitlements())
         };
-        let keys: Vec<_> = progress.not_granted.keys().filter(|key| is_asked_now(key)).cloned().collect();
-        let mut refused: Vec<(String, Box<ProvisionError>)> = Vec::new();
-        for key in keys {
-            if let Some(not_granted) = progress.not_granted.shift_remove(&key) {
-                refused.push((not_granted.name, Box::new(not_granted.error)));
-            }
-        }
+        let all = std::mem::take(&mut progress.not_granted).into_iter();
+        let (now, others): (Vec<_>, Vec<_>) = all.partition(|((_, of), not)| is_asked_now(&not.org, of));
+        progress.not_granted.extend(others);
+        let mut refused: Vec<(String, Box<ProvisionError>)> =
+            now.into_iter().map(|(_, not)| (not.name, Box::new(not.error))).collect();
         let granted = progress.ledger.values().filter(|write| is_granted(write)).count();
         Ok(match (refused.len(), granted) {
             (0, _) => None,
@@ -182,7 +180,8 @@ impl UserChange {
         let is_member = groups.iter().any(|group| group.id == change.group);
         // Who cannot have what the group stands for does not join, and who cannot lose it does not leave.
         let is_refused = change.stands_for.as_ref().is_some_and(|stands_for| {
-            progress.not_granted.contains_key(&(stands_for.org.clone(), stands_for.of.clone()))
+            let mut refused = progress.not_granted.iter();
+            refused.any(|((_, of), not)| *of == stands_for.of && not.org == stands_for.org)
         });
         if is_refused {
             return None;
@@ -385,13 +384,8 @@ struct Landed {
 
 /// Every row of the identity's ledger, as it is from now on.
 fn grants_after(turnover: &Turnover, progress: &Progress) -> Vec<Grant> {
-    let mut orgs: Vec<&model::OrgName> = turnover.grants.iter().map(|grant| &grant.org).collect();
-    orgs.extend(progress.ledger.keys().map(|(org, _)| org));
-    orgs.sort_unstable();
-    orgs.dedup();
-    let mut grants: Vec<Grant> =
-        orgs.into_iter().flat_map(|org| progress.ledger_of(&turnover.grants, org)).collect();
-    grants.sort_by(|a, b| (&a.of, &a.org).cmp(&(&b.of, &b.org)));
+    let mut grants = progress.whole_ledger(&turnover.grants);
+    grants.sort_by(|a, b| (&a.of, &a.org, &a.target).cmp(&(&b.of, &b.org, &b.target)));
     grants
 }
 
@@ -418,11 +412,8 @@ fn about_grants(progress: &Progress) -> impl Iterator<Item = Warning> {
         attribute: Some("entitlements".to_owned()),
         detail,
     };
-    let refused = progress.not_granted.values().map(move |not| {
-        warning(
-            "grant-refused",
-            format!("target {}: `{}` was not given: {}", not.target, not.name, not.error),
-        )
+    let refused = progress.not_granted.iter().map(move |((target, _), not)| {
+        warning("grant-refused", format!("target {target}: `{}` was not given: {}", not.name, not.error))
     });
     let awaited = progress.seats_awaited.iter().map(move |(target, _, why)| {
         warning(

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use planning::{Course, GrantStep, LedgerChange, LedgerRow};
 use salesforce_types::{
-    Catalogue, EntitlementKind, EntitlementRef, GrantState, RecordId, Refusal, Seats, Step,
+    Catalogue, EntitlementKind, EntitlementRef, GrantState, RecordId, Refusal, SeatsOf, Step, seats_of,
+    seats_of_license,
 };
 use serde_json::Value;
 use translation::Desired;
@@ -21,27 +22,23 @@ use crate::ProvisionError;
 /// Salesforce's code where a licence has no seat left.
 pub(super) const NO_SEAT: &str = "LICENSE_LIMIT_EXCEEDED";
 
-/// Something without a free seat.
-struct Full {
-    what: String,
-    seats: Seats,
+/// Whether somebody works from now on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Work {
+    pub(super) active: bool,
+    /// The profile that he is to have has no seat for him yet.
+    pub(super) keeps_profile: bool,
 }
 
-impl Full {
-    fn error(self, bound: &Bound<'_>) -> ProvisionError {
-        let total = self.seats.total.unwrap_or_default();
-        ProvisionError::NoSeat {
-            org: bound.org.name().clone(),
-            what: self.what,
-            used: self.seats.used,
-            total,
-        }
-    }
+/// The refusal with the numbers.
+fn seat_missing(bound: &Bound<'_>, full: SeatsOf) -> ProvisionError {
+    let (org, total) = (bound.org.name().clone(), full.seats.total.unwrap_or_default());
+    ProvisionError::NoSeat { org, what: full.what, used: full.seats.used, total }
 }
 
 impl UserChange {
     /// Whether the person works from now on: as asked, unless the licence of his profile has no seat and the tenant lets him
-    /// wait for one.
+    /// wait for one. Whoever works already goes on with the profile that he has.
     pub(super) async fn may_work(
         &self,
         round: &Round<'_>,
@@ -50,10 +47,10 @@ impl UserChange {
         made: &Translated,
         default_profile: Option<&RecordId>,
         progress: &mut Progress,
-    ) -> Result<bool, Stop> {
+    ) -> Result<Work, Stop> {
         let active = round.turnover.is_active(course);
         let (Some(granting), Some(translation), true) = (&made.granting, &made.translation, active) else {
-            return Ok(active);
+            return Ok(Work { active, keeps_profile: false });
         };
         let wanted = match translation.fields.get("ProfileId") {
             Some(Desired::Set(Value::String(id))) => RecordId::parse(id.as_str()).ok(),
@@ -78,21 +75,20 @@ impl UserChange {
         let Some(license) =
             needed.filter(|license| !has_seat && is_new_or_known && license.seats.free() == Some(0))
         else {
-            return Ok(active);
+            return Ok(Work { active, keeps_profile: false });
         };
         let now = self.catalogue_with_seats(bound).await?;
         let Some(license) = now.license(&license.id).filter(|license| license.seats.free() == Some(0)) else {
-            return Ok(active);
+            return Ok(Work { active, keeps_profile: false });
         };
-        let full = Full { what: format!("the user licence {}", license.name), seats: license.seats };
-        let error = full.error(bound);
+        let error = seat_missing(bound, seats_of_license(license));
         if !bound.tenant.mapping.entitlements.waiting_list {
             return Err(error.into());
         }
         let profile = wanted.or(held).map(|profile| profile.as_str().to_owned()).unwrap_or_default();
         let of = EntitlementRef { kind: EntitlementKind::Profile, id: profile };
         progress.awaits_seat(bound, of, error.to_string());
-        Ok(works)
+        Ok(Work { active: works, keeps_profile: works })
     }
 
     /// The steps that may go: those that need a seat which is not there are refused or wait. With whether anything is given.
@@ -117,7 +113,7 @@ impl UserChange {
                 go.push(step);
                 continue;
             };
-            let error = full.error(bound);
+            let error = seat_missing(bound, full);
             if bound.tenant.mapping.entitlements.waiting_list {
                 let reason = Some(error.to_string());
                 let waiting = LedgerRow { state: GrantState::Waiting, reason, row: None, ..row.clone() };
@@ -143,7 +139,7 @@ impl UserChange {
         let explains = |catalogue: &Catalogue| full(catalogue, of, |_| false).is_some();
         let catalogue =
             self.inner.catalogue.after_a_refusal(&*self.inner.store, bound.org, now, explains).await;
-        full(&*catalogue.ok()?, of, |_| false).map(|full| full.error(bound))
+        full(&*catalogue.ok()?, of, |_| false).map(|full| seat_missing(bound, full))
     }
 
     async fn catalogue_with_seats(&self, bound: &Bound<'_>) -> Result<Arc<Catalogue>, Stop> {
@@ -156,27 +152,17 @@ impl UserChange {
     }
 }
 
-/// What has no seat left for whoever gets this: the thing itself, or the licence that it needs.
-fn full(catalogue: &Catalogue, of: &EntitlementRef, holds: impl Fn(&EntitlementRef) -> bool) -> Option<Full> {
-    let one = catalogue.get(of)?;
-    let seats_of = |one: &salesforce_types::Entitlement| {
-        let seats = one.seats.filter(|seats| seats.free() == Some(0))?;
-        Some(Full { what: format!("the {} {}", one.of.kind, one.label), seats })
-    };
-    let license = one.license.as_ref();
-    let of_license = || {
-        let license = license?;
-        if let Some(license) = catalogue.license(license).filter(|_| of.kind == EntitlementKind::Profile) {
-            let full = license.seats.free() == Some(0);
-            return full
-                .then(|| Full { what: format!("the user licence {}", license.name), seats: license.seats });
-        }
-        let kind = EntitlementKind::PermissionSetLicense;
-        let license = EntitlementRef { kind, id: license.as_str().to_owned() };
-        // Whoever has a seat already needs no other.
-        seats_of(catalogue.get(&license)?).filter(|_| !holds(&license))
-    };
-    seats_of(one).or_else(of_license)
+/// What has no seat left for whoever gets this: the thing itself, or the licence that it needs. Whoever has that licence
+/// needs no other seat.
+fn full(
+    catalogue: &Catalogue,
+    of: &EntitlementRef,
+    holds: impl Fn(&EntitlementRef) -> bool,
+) -> Option<SeatsOf> {
+    let full = seats_of(catalogue, of).filter(|of| of.seats.free() == Some(0))?;
+    let license = EntitlementRef { kind: EntitlementKind::PermissionSetLicense, id: full.license.clone() };
+    let has_it = of.kind == EntitlementKind::PermissionSet && holds(&license);
+    (!has_it).then_some(full)
 }
 
 impl Progress {

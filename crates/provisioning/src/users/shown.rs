@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use store::StoredResource;
 
 use super::{
-    asks::{LISTS, is_plain},
+    asks::{LISTS, ORG, is_plain},
     id_text,
     round::body_of,
 };
@@ -31,11 +31,15 @@ pub(super) fn shown(wanted: &Resource, grants: &[Grant], several_orgs: bool) -> 
         for grant in grants.iter().filter(|grant| grant.state.is_held()) {
             let is_role = grant.of.kind == EntitlementKind::Role;
             if is_role == (list == "roles") {
-                elements.push(json!({
+                let element = json!({
                     "value": id_text(&grant.org, &grant.of.id, several_orgs),
                     "display": grant.name,
                     "type": grant.of.kind.scim_type(),
-                }));
+                });
+                // Two Users of one org may both have it.
+                if !elements.contains(&element) {
+                    elements.push(element);
+                }
             }
         }
         if elements.is_empty() {
@@ -44,14 +48,27 @@ pub(super) fn shown(wanted: &Resource, grants: &[Grant], several_orgs: bool) -> 
             map.insert(list.to_owned(), Value::Array(elements));
         }
     }
-    let asked = (lists(wanted) != lists(&body)).then(|| Value::Object(lists(wanted)).to_string());
+    let as_shown = lists(wanted).into_iter().map(|(list, elements)| (list, without_orgs(elements)));
+    let has_landed = as_shown.eq(lists(&body));
+    let asked = (!has_landed).then(|| Value::Object(lists(wanted)).to_string());
     Shown { body, asked }
 }
 
-/// A stored resource with what was asked for.
-pub(super) fn with_asks(stored: &StoredResource) -> Result<Resource, ProvisionError> {
+/// A stored resource with what was asked for, and in which org.
+pub(super) fn with_asks(stored: &StoredResource, grants: &[Grant]) -> Result<Resource, ProvisionError> {
     let mut resource = body_of(stored)?;
-    let Some(asked) = &stored.asked else { return Ok(resource) };
+    let Some(asked) = &stored.asked else {
+        // All of it has landed: the ledger knows where.
+        for list in LISTS {
+            let elements = resource.as_map_mut().get_mut(list).and_then(Value::as_array_mut);
+            for element in elements.into_iter().flatten() {
+                if let Some(org) = landed_in(element, grants) {
+                    element[ORG] = Value::from(org);
+                }
+            }
+        }
+        return Ok(resource);
+    };
     let asked: Map<String, Value> = serde_json::from_str(asked).map_err(|error| {
         ProvisionError::Misconfigured(format!(
             "what was asked for {} {} cannot be read: {error}",
@@ -66,6 +83,27 @@ pub(super) fn with_asks(stored: &StoredResource) -> Result<Resource, ProvisionEr
         };
     }
     Ok(resource)
+}
+
+/// The org in which somebody has what an element says.
+fn landed_in<'a>(element: &Value, grants: &'a [Grant]) -> Option<&'a str> {
+    let (value, kind) = (element.get("value")?.as_str()?, element.get("type")?.as_str()?);
+    let is_it = |grant: &&Grant| {
+        let is_named = value == grant.of.id || value == id_text(&grant.org, &grant.of.id, true);
+        grant.state.is_held() && kind == grant.of.kind.scim_type() && is_named
+    };
+    grants.iter().find(is_it).map(|grant| grant.org.as_str())
+}
+
+fn without_orgs(mut elements: Value) -> Value {
+    for element in elements.as_array_mut().into_iter().flatten() {
+        if !is_plain(element)
+            && let Some(members) = element.as_object_mut()
+        {
+            members.shift_remove(ORG);
+        }
+    }
+    elements
 }
 
 fn lists(resource: &Resource) -> Map<String, Value> {

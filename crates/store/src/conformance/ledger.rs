@@ -10,6 +10,7 @@ use crate::{Ended, GrantWrite, Held};
 suite![
     a_grant_is_told_in_full,
     grants_come_by_kind_then_id_then_org,
+    two_users_in_one_org_have_rows_of_their_own,
     a_row_in_the_same_state_is_updated_and_keeps_its_since,
     a_row_in_another_state_ends_and_a_new_one_begins,
     ending_what_is_not_there_does_nothing,
@@ -54,12 +55,17 @@ fn grant(id: &str, state: GrantState, second: i64) -> Grant {
     }
 }
 
+/// The same in another org, through a target of its own.
+fn of_org(name: &str, grant: Grant) -> Grant {
+    Grant { org: org(name), target: target(name), ..grant }
+}
+
 fn ask(by: AskedBy, second: i64) -> Ask {
     Ask { by, client: client("okta"), change: ChangeId::from_text("c1"), since: at(second) }
 }
 
 fn end(id: &str, why: &str) -> GrantWrite {
-    GrantWrite::End { org: org("acme-prod"), of: set_of(id), why: why.to_owned() }
+    GrantWrite::End { target: target("staff"), of: set_of(id), why: why.to_owned() }
 }
 
 /// Writes to the ledger of a user who is there.
@@ -106,7 +112,7 @@ async fn grants_come_by_kind_then_id_then_org(world: &World<'_>) {
     world.user("ada").await;
     let of = |kind, id: &str, org_name| {
         let of = EntitlementRef { kind, id: id.to_owned() };
-        GrantWrite::Set(Grant { of, org: org(org_name), ..grant(id, GrantState::Found, 1) })
+        GrantWrite::Set(Grant { of, ..of_org(org_name, grant(id, GrantState::Found, 1)) })
     };
     let wrote = vec![
         of(EntitlementKind::Queue, "1", "acme-prod"),
@@ -127,6 +133,17 @@ async fn grants_come_by_kind_then_id_then_org(world: &World<'_>) {
             "queue:1 acme-prod"
         ]
     );
+}
+
+async fn two_users_in_one_org_have_rows_of_their_own(world: &World<'_>) {
+    world.user("ada").await;
+    let employee = grant(SALES, GrantState::Stripped, 1);
+    let customer = Grant { target: target("customers"), ..grant(SALES, GrantState::Granted, 2) };
+    write(world, ADA, 1, vec![GrantWrite::Set(employee.clone())]).await;
+    write(world, ADA, 2, vec![GrantWrite::Set(customer.clone())]).await;
+    assert_eq!(grants(world, ADA).await, [customer.clone(), employee]);
+    write(world, ADA, 3, vec![end(SALES, "the employee left")]).await;
+    assert_eq!(grants(world, ADA).await, [customer]);
 }
 
 async fn a_row_in_the_same_state_is_updated_and_keeps_its_since(world: &World<'_>) {
@@ -174,7 +191,7 @@ async fn ending_what_is_not_there_does_nothing(world: &World<'_>) {
     write(world, ADA, 1, vec![end(SALES, "nobody asks for it")]).await;
     assert!(history(world, ADA, SALES).await.is_empty());
     write(world, ADA, 2, vec![GrantWrite::Set(grant(SALES, GrantState::Granted, 2))]).await;
-    let elsewhere = GrantWrite::End { org: org("acme-emea"), of: set_of(SALES), why: String::new() };
+    let elsewhere = GrantWrite::End { target: target("customers"), of: set_of(SALES), why: String::new() };
     write(world, ADA, 3, vec![elsewhere, end("another", "")]).await;
     assert_eq!(grants(world, ADA).await.len(), 1);
     write(world, ADA, 4, vec![end(SALES, "nobody asks for it"), end(SALES, "twice")]).await;
@@ -226,7 +243,7 @@ async fn who_only_asked_for_it_is_no_holder(world: &World<'_>) {
 
 async fn holders_are_told_by_org_or_of_all_orgs(world: &World<'_>) {
     world.user("ada").await;
-    let of = |name| Grant { org: org(name), ..grant(SALES, GrantState::Granted, 1) };
+    let of = |name| of_org(name, grant(SALES, GrantState::Granted, 1));
     write(world, ADA, 1, vec![GrantWrite::Set(of("acme-prod")), GrantWrite::Set(of("acme-emea"))]).await;
     let told = async |name: Option<&str>| {
         let name = name.map(org);

@@ -1,7 +1,7 @@
 //! The Ledger on `SQLite`.
 
 use async_trait::async_trait;
-use model::{ChangeId, ClientName, OrgName, ResourceId, TenantId, Timestamp};
+use model::{ChangeId, ClientName, OrgName, ResourceId, TargetName, TenantId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use salesforce_types::{EntitlementRef, Grant, GrantState};
 
@@ -25,7 +25,7 @@ impl Ledger for SqliteStore {
             select(reader, open, params![tenant.0, identity.as_str()])
         })?;
         let mut grants: Vec<Grant> = rows.into_iter().map(|row| row.grant).collect();
-        grants.sort_by(|one, other| (&one.of, &one.org).cmp(&(&other.of, &other.org)));
+        grants.sort_by(|one, other| (&one.of, &one.org, &one.target).cmp(&(&other.of, &other.org, &other.target)));
         Ok(grants)
     }
 
@@ -130,8 +130,8 @@ pub fn write(connection: &Connection, writing: Writing<'_>, grants: &[GrantWrite
     for write in grants {
         match write {
             GrantWrite::Set(grant) => set(connection, writing, grant)?,
-            GrantWrite::End { org, of, why } => {
-                if let Some(open) = open(connection, writing, org, of)? {
+            GrantWrite::End { target, of, why } => {
+                if let Some(open) = open(connection, writing, target, of)? {
                     end(connection, writing, open.number, why)?;
                 }
             }
@@ -177,19 +177,19 @@ struct Open {
 fn open(
     connection: &Connection,
     writing: Writing<'_>,
-    org: &OrgName,
+    target: &TargetName,
     of: &EntitlementRef,
 ) -> Result<Option<Open>, StoreError> {
     let mut select = connection
         .prepare_cached(
             "SELECT number, entry FROM grants
-             WHERE tenant = ?1 AND identity = ?2 AND kind = ?3 AND entitlement = ?4 AND org = ?5
+             WHERE tenant = ?1 AND identity = ?2 AND kind = ?3 AND entitlement = ?4 AND target = ?5
                  AND ended_ms IS NULL",
         )
         .doing(READ)?;
     let identity = writing.identity.as_str();
     select
-        .query_row(params![writing.tenant.0, identity, of.kind.as_str(), of.id, org.as_str()], |row| {
+        .query_row(params![writing.tenant.0, identity, of.kind.as_str(), of.id, target.as_str()], |row| {
             Ok(Open { number: row.get(0)?, entry: row.get(1)? })
         })
         .optional()
@@ -197,7 +197,7 @@ fn open(
 }
 
 fn set(connection: &Connection, writing: Writing<'_>, grant: &Grant) -> Result<(), StoreError> {
-    if let Some(open) = open(connection, writing, &grant.org, &grant.of)? {
+    if let Some(open) = open(connection, writing, &grant.target, &grant.of)? {
         let before: Grant = rows::json(TABLE, "a grant", &open.entry)?;
         if before.state == grant.state {
             return update(connection, &open, &Grant { since: before.since, ..grant.clone() });
@@ -207,14 +207,15 @@ fn set(connection: &Connection, writing: Writing<'_>, grant: &Grant) -> Result<(
     let entry = to_json(TABLE, "a grant", grant)?;
     connection
         .prepare_cached(
-            "INSERT INTO grants (tenant, identity, org, kind, entitlement, state, since_ms, entry)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO grants (tenant, identity, org, target, kind, entitlement, state, since_ms, entry)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )
         .and_then(|mut insert| {
             insert.execute(params![
                 writing.tenant.0,
                 writing.identity.as_str(),
                 grant.org.as_str(),
+                grant.target.as_str(),
                 grant.of.kind.as_str(),
                 grant.of.id,
                 grant.state.as_str(),

@@ -241,7 +241,7 @@ impl Oracle {
     pub fn grants(&self, id: &ResourceId) -> Vec<Grant> {
         let open = self.grants.iter().filter(|held| held.identity == *id && held.ended.is_none());
         let mut grants: Vec<Grant> = open.map(|held| held.grant.clone()).collect();
-        grants.sort_by_key(|grant| (grant.of.clone(), grant.org.clone()));
+        grants.sort_by_key(|grant| (grant.of.clone(), grant.org.clone(), grant.target.clone()));
         grants
     }
 
@@ -315,15 +315,15 @@ impl Oracle {
 
     fn write_grants(&mut self, record: &Record) {
         for write in &record.grants {
-            let (org, of) = match write {
-                GrantWrite::Set(grant) => (&grant.org, &grant.of),
-                GrantWrite::End { org, of, .. } => (org, of),
+            let (target, of) = match write {
+                GrantWrite::Set(grant) => (&grant.target, &grant.of),
+                GrantWrite::End { target, of, .. } => (target, of),
             };
             let open = self.grants.iter_mut().find(|held| {
                 let grant = &held.grant;
                 held.ended.is_none()
                     && held.identity == record.resource
-                    && (&grant.org, &grant.of) == (org, of)
+                    && (&grant.target, &grant.of) == (target, of)
             });
             match (write, open) {
                 (GrantWrite::Set(grant), Some(open)) if open.grant.state == grant.state => {

@@ -6,6 +6,7 @@ CREATE TABLE grants (
     tenant      INTEGER NOT NULL REFERENCES tenants (tenant),
     identity    TEXT NOT NULL,          -- its id: the periods outlive it
     org         TEXT NOT NULL,
+    target      TEXT NOT NULL,          -- of whose link; it is of one org for good
     kind        TEXT NOT NULL,
     entitlement TEXT NOT NULL,
     state       TEXT NOT NULL,
@@ -16,7 +17,7 @@ CREATE TABLE grants (
     CHECK ((ended_ms IS NULL) = (ended IS NULL))
 ) STRICT;
 
-CREATE UNIQUE INDEX grants_open ON grants (tenant, identity, kind, entitlement, org) WHERE ended_ms IS NULL;
+CREATE UNIQUE INDEX grants_open ON grants (tenant, identity, kind, entitlement, target) WHERE ended_ms IS NULL;
 CREATE INDEX grants_by_entitlement ON grants (tenant, kind, entitlement, identity);
 -- Most grants are granted or found, and nobody asks for those by their state.
 CREATE INDEX grants_owed ON grants (tenant, state, since_ms)

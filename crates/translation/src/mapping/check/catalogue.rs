@@ -142,23 +142,9 @@ impl<'m> Checker<'m> {
 
     /// Whether the Users of a target can have a profile or a role.
     fn audience(&mut self, one: &Entitlement, target: &Target, place: &Range<usize>) {
-        let (kind, label, name) = (one.of.kind, &one.label, &target.name);
-        let message = match (one.audience(), target.is_external()) {
-            (Some(Audience::System), _) => {
-                format!(
-                    "the {kind} `{label}` is for guests of sites or for Salesforce itself; nobody can be given it"
-                )
-            }
-            (Some(Audience::External), false) => format!(
-                "the {kind} `{label}` is for people of a portal, who are contacts, and the target `{name}` fills no \
-                 `ContactId`"
-            ),
-            (Some(Audience::Internal), true) if kind == EntitlementKind::Profile => format!(
-                "the {kind} `{label}` is for people of the company, and the target `{name}` makes Users of contacts"
-            ),
-            _ => return,
-        };
-        self.refuse(place, message, None);
+        if let Some(message) = target.misplaces(one) {
+            self.refuse(place, message, None);
+        }
     }
 
     /// Whether something can be had with a profile: licence against licence.
