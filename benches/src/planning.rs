@@ -113,6 +113,7 @@ impl Planner<'_> {
             found,
             profile: None,
             conversion: None,
+            stripped: None,
         });
         match decision {
             Decision::Steps(steps) => Ok(steps),

@@ -41,6 +41,8 @@ pub struct Input<'a> {
     pub profile: Option<&'a RecordId>,
     /// What the identity's lead is converted into.
     pub conversion: Option<&'a Conversion>,
+    /// Of a User whose target is left: the fields that are taken with it.
+    pub stripped: Option<&'a IndexMap<String, Desired>>,
 }
 
 /// What to do.
@@ -435,11 +437,12 @@ fn leave(input: &Input<'_>, link: &Link) -> Decision {
         left,
         became: link.became.clone(),
     };
-    let steps = |steps: [Option<Step>; 2], link: LinkAfter| {
+    let then = |steps: [Option<Step>; 2], link: LinkAfter, more: bool| {
         let reason = "the identity has no place in the target any more";
         let plan = planned(input, steps.into_iter().flatten(), reason);
-        Decision::Steps(Steps { plan, link, left_out: false, more: false })
+        Decision::Steps(Steps { plan, link, left_out: false, more })
     };
+    let steps = |steps, link| then(steps, link, false);
     // Nothing can be written into a lead that was converted.
     if link.became.is_some() {
         return steps([None, None], after(&Fields::new(), true));
@@ -463,11 +466,17 @@ fn leave(input: &Input<'_>, link: &Link) -> Decision {
     if access.leaves && !target.allow.disable {
         return Decision::NotAllowed("disable");
     }
-    let Lockout { fields, freeze, is_blocked, .. } = access;
+    let Lockout { mut fields, freeze, is_blocked, leaves } = access;
+    let locks_out = leaves && (!fields.is_empty() || freeze.is_some());
+    let stripped = input.stripped.map(|stripped| difference(stripped, &link.written)).unwrap_or_default();
+    let more = locks_out && !stripped.is_empty();
+    if !more {
+        fields.extend(stripped);
+    }
     let (object, manner) = (target.object.clone(), manner(target));
     let freeze = freeze.map(|frozen| Step::Freeze { user: id.clone(), frozen });
     let update = (!fields.is_empty()).then(|| Step::Update { object, id, fields: fields.clone(), manner });
-    steps([update, freeze], after(&fields, !is_blocked))
+    then([update, freeze], after(&fields, !is_blocked && !more), more)
 }
 
 /// The steps of one record; the first of them leads.

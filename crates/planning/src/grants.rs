@@ -135,9 +135,12 @@ pub fn fields(input: &GrantInput<'_>, fallback: Option<&RecordId>) -> IndexMap<S
         }
         fields.insert(value.0, Desired::Set(value.1));
     }
-    for grant in input.ledger.iter().filter(|grant| grant.state == GrantState::Granted) {
+    for grant in input.ledger.iter().filter(|grant| grant.state.is_held()) {
         let stays = input.wanted.iter().any(|wanted| wanted.of == grant.of) && !is_stripped(grant.of.kind);
-        if stays || input.ownership.of(grant.of.kind) == Ownership::Merge {
+        let ownership = input.ownership.of(grant.of.kind);
+        let is_ours = grant.state == GrantState::Granted;
+        let is_strange = ownership == Ownership::Authoritative && input.presence == Presence::Here;
+        if stays || ownership == Ownership::Merge || !(is_ours || is_strange) {
             continue;
         }
         match grant.of.kind.given() {
@@ -150,7 +153,7 @@ pub fn fields(input: &GrantInput<'_>, fallback: Option<&RecordId>) -> IndexMap<S
                 }
             }
             // What the mapping itself writes is not asked for, and its own to change.
-            _ if grant.asked.iter().all(|by| by.by == AskedBy::Default) => {}
+            _ if is_ours && grant.asked.iter().all(|by| by.by == AskedBy::Default) => {}
             Given::Field(field) => {
                 fields.entry(field.to_owned()).or_insert(Desired::Clear);
             }
@@ -167,6 +170,9 @@ pub fn fields(input: &GrantInput<'_>, fallback: Option<&RecordId>) -> IndexMap<S
 #[must_use]
 pub fn field_rows(input: &GrantInput<'_>, written: &Fields, catalogue: &Catalogue) -> Vec<LedgerChange> {
     let mut rows: Vec<(EntitlementRef, Vec<AskedBy>, Option<Timestamp>)> = Vec::new();
+    let is_found = |of: &EntitlementRef| {
+        input.ledger.iter().any(|grant| grant.of == *of && grant.state == GrantState::Found)
+    };
     let asks = |of: &EntitlementRef| input.wanted.iter().find(|wanted| wanted.of == *of);
     for kind in [EntitlementKind::Profile, EntitlementKind::Role] {
         let Given::Field(field) = kind.given() else { continue };
@@ -174,6 +180,11 @@ pub fn field_rows(input: &GrantInput<'_>, written: &Fields, catalogue: &Catalogu
         let Some(id) = id else { continue };
         let of = EntitlementRef { kind, id: id.as_str().to_owned() };
         let wanted = asks(&of);
+        // Somebody else has given it, and nobody asks.
+        if wanted.is_none() && is_found(&of) {
+            rows.push((of, Vec::new(), None));
+            continue;
+        }
         let asked = wanted.map_or_else(|| vec![AskedBy::Default], |wanted| wanted.asked.clone());
         rows.push((of, asked, wanted.and_then(|wanted| wanted.until)));
     }
@@ -188,8 +199,7 @@ pub fn field_rows(input: &GrantInput<'_>, written: &Fields, catalogue: &Catalogu
             && written.get(&grant.of.id) == Some(&Value::Bool(true));
         let stays = is_set
             || (!grant.state.is_held() && input.set_aside.contains(&grant.of))
-            || rows.iter().any(|(of, ..)| *of == grant.of)
-            || (grant.state == GrantState::Found && asks(&grant.of).is_none());
+            || rows.iter().any(|(of, ..)| *of == grant.of);
         if !stays {
             let stripped = input.presence == Presence::Away && asks(&grant.of).is_some();
             changes.push(if stripped && grant.state == GrantState::Granted {
@@ -201,7 +211,8 @@ pub fn field_rows(input: &GrantInput<'_>, written: &Fields, catalogue: &Catalogu
     }
     for (of, asked, until) in rows {
         let name = catalogue.get(&of).map_or_else(|| of.id.clone(), |entitlement| entitlement.label.clone());
-        let row = LedgerRow { of, name, state: GrantState::Granted, asked, row: None, until, reason: None };
+        let state = if asked.is_empty() { GrantState::Found } else { GrantState::Granted };
+        let row = LedgerRow { of, name, state, asked, row: None, until, reason: None };
         changes.extend(changed(input.ledger, row));
     }
     changes.retain(|change| !is_as_known(input.ledger, change));
@@ -482,7 +493,10 @@ fn end(grant: &Grant, why: &str) -> LedgerChange {
 }
 
 fn ended_because(input: &GrantInput<'_>, grant: &Grant) -> &'static str {
-    if grant.until.is_some_and(|until| until <= input.now) {
+    if grant.state == GrantState::Found {
+        let is_authority = input.ownership.of(grant.of.kind) == Ownership::Authoritative;
+        if is_authority { NOBODY_ASKED } else { "it was taken away, or something else took its place" }
+    } else if grant.until.is_some_and(|until| until <= input.now) {
         "its time was over"
     } else {
         "nobody asks for it any more"

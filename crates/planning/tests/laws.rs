@@ -78,6 +78,7 @@ impl Case<'_> {
             found: self.found,
             profile: None,
             conversion: None,
+            stripped: None,
         })
     }
 }

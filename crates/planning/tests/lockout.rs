@@ -48,6 +48,7 @@ fn decided(target: &Target, active: Option<bool>, known: Known) -> Decision {
         found: &Found::NotLooked,
         profile: None,
         conversion: None,
+        stripped: None,
     })
 }
 

@@ -187,6 +187,7 @@ impl World {
                     found,
                     profile: None,
                     conversion: Some(&Conversion::default()),
+                    stripped: None,
                 })
             };
             let decision = match decide(&Found::NotLooked) {

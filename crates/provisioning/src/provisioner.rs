@@ -44,6 +44,7 @@ pub(crate) struct Inner {
     pub(crate) ids: Ids,
     pub(crate) turns: Turns,
     pub(crate) catalogue: Catalogues,
+    pub(crate) offers: offers::Lists,
     runtime: Handle,
     world: RwLock<Arc<World>>,
     /// Tasks that are being attempted here.
@@ -107,6 +108,7 @@ impl Provisioner {
             ids,
             turns: Turns::default(),
             catalogue: Catalogues::default(),
+            offers: offers::Lists::default(),
             runtime,
             world: RwLock::new(World::new(tenants, orgs)),
             attempts: tasks::Attempts::default(),

@@ -165,6 +165,18 @@ pub struct EntitlementRef {
     pub id: String,
 }
 
+impl EntitlementRef {
+    /// The field of the User that gives it. None: it has a row of its own.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self.kind.given() {
+            Given::Field(field) => Some(field),
+            Given::Flag => Some(&self.id),
+            Given::Row(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for EntitlementRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.kind, self.id)

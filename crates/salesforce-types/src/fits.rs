@@ -67,9 +67,7 @@ pub fn seats_of(catalogue: &Catalogue, of: &EntitlementRef) -> Option<SeatsOf> {
     }
     let needed = one.license.as_ref()?;
     match of.kind {
-        EntitlementKind::Profile => {
-            catalogue.license(needed).map(seats_of_license)
-        }
+        EntitlementKind::Profile => catalogue.license(needed).map(seats_of_license),
         EntitlementKind::PermissionSet => {
             let kind = EntitlementKind::PermissionSetLicense;
             let license = catalogue.get(&EntitlementRef { kind, id: needed.as_str().to_owned() })?;

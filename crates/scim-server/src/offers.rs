@@ -209,7 +209,7 @@ impl<'a> Shelf<'a> {
             show("description", json!(description));
         }
         show("supported", json!(true));
-        let seats = entitlement.seats;
+        let seats = offer.seats;
         show("limitedAssignmentsPermitted", json!(seats.is_some_and(|seats| seats.total.is_some())));
         if let Some((seats, total)) = seats.and_then(|seats| Some((seats, seats.total?))) {
             show("totalAssignmentsPermitted", json!(total));
@@ -279,7 +279,7 @@ mod tests {
             far_reaching: false,
             user_type: None,
         };
-        Offer { org: "staff".parse().unwrap(), id: id.to_owned(), entitlement }
+        Offer { org: "staff".parse().unwrap(), id: id.to_owned(), entitlement, seats: None }
     }
 
     fn catalogue() -> Vec<Offer> {
@@ -291,7 +291,7 @@ mod tests {
         let mut group = offer(Kind::PermissionSetGroup, "0PG5f000000AbcAGAS", "Sales all");
         group.entitlement.contains = vec![RecordId::parse("0PS5f000000abcAGAQ").unwrap()];
         let mut license = offer(Kind::PermissionSetLicense, "0PL5f000000AbcAGAS", "CRM User");
-        license.entitlement.seats = Some(Seats { used: 3, total: Some(10) });
+        license.seats = Some(Seats { used: 3, total: Some(10) });
         let mut set = offer(Kind::PermissionSet, "0PS5f000000abcAGAQ", "Sales Ops");
         set.entitlement.description = Some("What sales operations does".to_owned());
         vec![

@@ -350,3 +350,43 @@ async fn what_salesforce_takes_with_a_deactivation_comes_back_with_the_person() 
     assert_eq!(held(&org, "ada@acme.example", "queues").await, ["Dock Requests"]);
     assert!(shown(&back, "entitlements", "Queue").is_some());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_a_target_loses_the_fields_that_are_stripped_too_and_has_them_when_he_is_back() {
+    let keys =
+        "object = \"User\"\nwhen = 'user.userType != \"Gone\"'\nstrip = [\"role\", \"feature-license\"]";
+    let staff = STAFF.replace("object = \"User\"", keys);
+    let world = World::of_scene(&Scene::new(&staff, ORG), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    let _ = give(&tool, &path, "Role", "Pilot").await.expect(200);
+    let _ = give(&tool, &path, "FeatureLicense", "UserPermissionsMarketingUser").await.expect(200);
+    let becomes = |what: &str| json!([{"op": "replace", "path": "userType", "value": what}]);
+    let gone = patch(&tool, &path, becomes("Gone")).await.expect(200).json();
+    let user = org.user("ada@acme.example").await;
+    assert_eq!(
+        (&user["IsActive"], &user["UserRoleId"], &user["UserPermissionsMarketingUser"]),
+        (&json!(false), &Value::Null, &json!(false))
+    );
+    assert_eq!((gone.get("roles"), shown(&gone, "entitlements", "FeatureLicense")), (None, None));
+    let back = patch(&tool, &path, becomes("Employee")).await.expect(200).json();
+    let user = org.user("ada@acme.example").await;
+    assert_eq!((&user["IsActive"], &user["UserPermissionsMarketingUser"]), (&json!(true), &json!(true)));
+    assert_eq!(held(&org, "ada@acme.example", "role").await, ["Pilot"]);
+    assert_eq!(back["roles"][0]["display"], "Pilot");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_changes_no_records_says_that_it_gives_nothing() {
+    let staff = STAFF.replace("object = \"User\"", "object = \"User\"\nallow = [\"create\", \"disable\"]");
+    let world = World::of_scene(&Scene::new(&staff, ORG), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    for (kind, name) in [("PermissionSet", "Dock_Reports"), ("Role", "Pilot")] {
+        let answer = give(&tool, &path, kind, name).await.expect(200);
+        let codes = answer.header("x-gangway-warnings").unwrap_or_default();
+        assert!(codes.contains("update-not-allowed"), "{kind}: {codes:?}");
+    }
+    assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, [""; 0]);
+    assert_eq!(held(&org, "ada@acme.example", "role").await, [""; 0]);
+}

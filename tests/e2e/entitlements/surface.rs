@@ -78,6 +78,27 @@ async fn c22_helloid_reads_every_permission_once() {
     assert_eq!(resources(&tool.get("/Roles?count=0").await.expect(200).json()).len(), 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_and_a_permission_set_show_the_seats_of_the_licence_that_they_need() {
+    let world = World::start().await;
+    world.org().seats(json!({"Salesforce Platform": 7, "SalesConsoleUser": 5})).await;
+    let tool = world.tool();
+    for (label, total) in [("Standard Platform User", 7), ("Sales Console", 5)] {
+        let one = named(&tool, "/Entitlements", label).await;
+        assert_eq!(one["totalAssignmentsPermitted"], total, "{one}");
+        assert_eq!(
+            (&one["totalAssignmentsUsed"], &one["limitedAssignmentsPermitted"]),
+            (&json!(0), &json!(true))
+        );
+    }
+    // No licence is for it alone.
+    let one = named(&tool, "/Entitlements", "Contract Approver").await;
+    assert_eq!(
+        (one.get("totalAssignmentsPermitted"), &one["limitedAssignmentsPermitted"]),
+        (None, &json!(false))
+    );
+}
+
 /// A second reader costs the org nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_org_offers_is_read_once() {

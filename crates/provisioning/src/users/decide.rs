@@ -24,7 +24,7 @@ use super::{
     shown::with_asks,
 };
 use crate::{
-    Answer, Operation, ProvisionError, ScimDelete, Tenant, lookup,
+    Answer, Operation, ProvisionError, ScimDelete, Tenant,
     wish::{Wish, missing},
 };
 
@@ -121,12 +121,12 @@ impl UserChange {
     pub(super) async fn turn_over(&self, tenant: &Tenant, progress: &Progress) -> Result<Turnover, Stop> {
         // Of an id that was just made nothing is kept.
         let is_new = self.is_create() && self.request.id.is_none() && !self.has_to_end(progress);
-        let (stored, links) = if is_new {
-            (None, Vec::new())
+        let (stored, links, grants) = if is_new {
+            (None, Vec::new(), Vec::new())
         } else {
-            let stored =
-                self.inner.store.get(&self.caller.tenant, ResourceKind::User, self.id.as_str()).await?;
-            (stored, self.inner.store.links(&self.caller.tenant, &self.id).await?)
+            let (store, tenant) = (&self.inner.store, &self.caller.tenant);
+            let stored = store.get(tenant, ResourceKind::User, self.id.as_str()).await?;
+            (stored, store.links(tenant, &self.id).await?, store.grants(tenant, &self.id).await?)
         };
         let stored = stored.filter(|stored| !stored.pending);
         if !self.is_create() && stored.is_none() {
@@ -141,7 +141,6 @@ impl UserChange {
         {
             return Err(ProvisionError::VersionMismatch { kind: ResourceKind::User }.into());
         }
-        let grants = self.inner.store.grants(&self.caller.tenant, &self.id).await?;
         let current = stored.as_ref().map(|stored| with_asks(stored, &grants)).transpose()?;
         let mut wanted = self.wish.apply(Registry::standard().user(), current.as_ref())?;
         if wanted.is_none() && tenant.scim_delete == ScimDelete::Deactivate {
@@ -363,6 +362,9 @@ impl UserChange {
             Aim::Hold(Origin::Named(id)) if !progress.knows(bound.name(), id) => &planning::Found::NotLooked,
             _ => progress.found(bound.name()),
         };
+        let leaves = matches!(aim, Aim::Leave(_));
+        let stripped =
+            made.granting.as_ref().filter(|_| leaves).map(|granting| self.stripped_fields(bound, granting));
         let decision = planning::plan(&Input {
             identity: &self.id,
             place: course.place,
@@ -375,6 +377,7 @@ impl UserChange {
             found,
             profile: profile.as_ref(),
             conversion: conversion.as_ref(),
+            stripped: stripped.as_ref(),
         });
         let steps = match decision {
             Decision::Nothing => {
@@ -408,10 +411,8 @@ impl UserChange {
         };
         if let Aim::Hold(Origin::Linked(link)) | Aim::Leave(link) = &course.aim
             && !steps.plan.is_empty()
-            && lookup::is_named(bound.tenant, link)
         {
-            let what = "change a user who is protected";
-            return Err(ProvisionError::NotAllowed { target: bound.name().clone(), what }.into());
+            self.check_protected(bound, link, made.granting.as_ref())?;
         }
         if planning::takes_access_away(&steps.plan) {
             self.ticket.take_access_away();
@@ -456,6 +457,10 @@ impl UserChange {
                 let what = "update";
                 return Err(ProvisionError::NotAllowed { target: bound.name().clone(), what }.into());
             }
+            if self.leaves_out_grants(bound, granting) {
+                let detail = "it does not allow to change records, so what is to be given or taken is not in Salesforce";
+                stage.notes.push(note(bound.name(), NoteCode::UpdateNotAllowed, detail));
+            }
             return Ok(());
         }
         // Who is made or kept inactive, because he waits for a seat, is given nothing yet.
@@ -465,11 +470,8 @@ impl UserChange {
         };
         let works = active.is_none_or(|active| *active != serde_json::Value::Bool(false));
         let steps = self.decide_grants(bound, granting, link, works, progress)?;
-        if let (Aim::Hold(Origin::Linked(link)) | Aim::Leave(link), false) = (&course.aim, steps.is_empty())
-            && lookup::is_named(bound.tenant, link)
-        {
-            let what = "change a user who is protected";
-            return Err(ProvisionError::NotAllowed { target: bound.name().clone(), what }.into());
+        if let (Aim::Hold(Origin::Linked(link)) | Aim::Leave(link), false) = (&course.aim, steps.is_empty()) {
+            self.check_protected(bound, link, Some(granting))?;
         }
         let (given, steps) = self.with_seats(bound, granting, steps, progress).await?;
         if !given && steps.iter().any(|step| matches!(step.step, Step::Delete { .. })) && chosen.is_none() {

@@ -39,16 +39,13 @@ impl Fit<'_> {
 
     /// What does not go with this profile: of what is new, and the role, which may not go with a profile that is new.
     pub(super) fn mismatched(&self, profile: &RecordId, wanted: &[Wanted]) -> Vec<(EntitlementRef, String)> {
-        let of =
-            EntitlementRef { kind: EntitlementKind::Profile, id: profile.as_str().to_owned() };
+        let of = EntitlementRef { kind: EntitlementKind::Profile, id: profile.as_str().to_owned() };
         let Some(profile) = self.catalogue.get(&of) else { return Vec::new() };
         let why = |of: &EntitlementRef| {
             let why = salesforce_types::mismatch(self.catalogue, profile, self.catalogue.get(of)?)?;
             Some(format!("with the profile `{}` it cannot be given: {why}", profile.label))
         };
-        let is_looked_at = |one: &&Wanted| {
-            !self.holds(&one.of) || one.of.kind == EntitlementKind::Role
-        };
+        let is_looked_at = |one: &&Wanted| !self.holds(&one.of) || one.of.kind == EntitlementKind::Role;
         let looked_at = wanted.iter().filter(is_looked_at);
         looked_at.filter_map(|one| Some((one.of.clone(), why(&one.of)?))).collect()
     }
@@ -136,7 +133,8 @@ impl UserChange {
             };
             self.note_refused(bound, fit.ledger, row, progress);
             let error = scim_types::Error::bad_request(ScimType::InvalidValue, why);
-            let not = NotGranted { org: bound.org.name().clone(), name, error: ProvisionError::Invalid(error) };
+            let not =
+                NotGranted { org: bound.org.name().clone(), name, error: ProvisionError::Invalid(error) };
             progress.not_granted.insert((bound.name().clone(), of), not);
         }
         Ok(())

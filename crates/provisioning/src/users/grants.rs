@@ -10,9 +10,10 @@ use planning::{
 };
 use salesforce_client::Purpose;
 use salesforce_types::{
-    Ask, AskedBy, Assigned, Catalogue, EntitlementKind, EntitlementRef, Fields, Grant, GrantState, Link,
-    RecordId, Step,
+    Ask, AskedBy, Assigned, Catalogue, EntitlementKind, EntitlementRef, Fields, Given, Grant, GrantState,
+    Link, RecordId, Step,
 };
+use serde_json::Value;
 use store::GrantWrite;
 use translation::{Desired, EntitlementPolicy, NoteCode, Ownership, Translation};
 
@@ -24,7 +25,7 @@ use super::{
     round::{Round, call_failed, note},
     scene::Bound,
 };
-use crate::{Operation, ProvisionError};
+use crate::{Operation, ProvisionError, lookup};
 
 /// What decides the grants of one User in one round.
 #[derive(Debug)]
@@ -144,6 +145,11 @@ impl UserChange {
             self.wanted(round, bound, &mut catalogue, &ledger, progress).await?
         };
         let actual = self.actual(bound, user.as_ref(), is_here, progress).await?;
+        if let (Some(actual), Aim::Hold(Origin::Linked(link))) = (&actual, &course.aim)
+            && link.target == *bound.name()
+        {
+            self.learn_given_fields(bound, link, actual, (&catalogue, &ledger), progress)?;
+        }
         let fit = Fit { catalogue: &catalogue, ledger: &ledger, actual: actual.as_deref() };
         if is_here {
             let misplaced = fit.misplaced(bound, &wanted);
@@ -261,6 +267,40 @@ impl UserChange {
         Ok(Some(actual))
     }
 
+    /// A profile, a role or a feature licence that Gangway has not written is known from now on, as somebody else's.
+    fn learn_given_fields(
+        &self,
+        bound: &Bound<'_>,
+        link: &Link,
+        actual: &[Assigned],
+        (catalogue, ledger): (&Catalogue, &[Grant]),
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        let is_looked_at = progress.fields_seen.insert(bound.name().clone());
+        let seen = if is_looked_at { seen_in_fields(link, actual, catalogue) } else { Fields::new() };
+        if seen.is_empty() {
+            return Ok(());
+        }
+        for assigned in actual.iter().filter(|assigned| assigned.row.is_none()) {
+            let of = assigned.of.clone();
+            let is_known = ledger.iter().any(|grant| grant.of == of && grant.state.is_held());
+            if is_known || !of.field().is_some_and(|field| seen.contains_key(field)) {
+                continue;
+            }
+            let name = catalogue.get(&of).map_or_else(|| of.id.clone(), |one| one.label.clone());
+            let (state, asked) = (GrantState::Found, Vec::new());
+            let found = LedgerRow { of, name, state, asked, row: None, until: None, reason: None };
+            if bound.tenant.mapping.entitlements.ownership(found.of.kind) == Ownership::Authoritative {
+                progress.intruders.push(self.grant(bound, None, found.clone()));
+            }
+            self.note_grant(bound, ledger, LedgerChange::Set(found), progress);
+        }
+        let mut link = link.clone();
+        link.written.extend(seen);
+        progress.land(link);
+        Err(Stop::Again)
+    }
+
     /// A profile is never taken away: who loses one gets the least privileged of its licence, else the tenant's default.
     async fn fallback_profile(
         &self,
@@ -309,13 +349,55 @@ impl UserChange {
         });
         for (field, desired) in fields {
             // What is taken is not taken from the mapping, which has a value of its own.
-            let takes = matches!(desired, Desired::Clear | Desired::Set(serde_json::Value::Bool(false)));
-            if takes && matches!(translation.fields.get(&field), Some(Desired::Set(_))) {
+            if takes(&desired) && matches!(translation.fields.get(&field), Some(Desired::Set(_))) {
                 continue;
             }
             translation.refusals.retain(|refusal| refusal.field != field);
             translation.fields.insert(field, desired);
         }
+    }
+
+    /// The fields that are taken from who leaves the target.
+    pub(super) fn stripped_fields(
+        &self,
+        bound: &Bound<'_>,
+        granting: &Granting,
+    ) -> IndexMap<String, Desired> {
+        let mut fields =
+            granting.decide(bound, self.inner.clock.now(), |input| planning::granted_fields(input, None));
+        fields.retain(|_, desired| takes(desired));
+        fields
+    }
+
+    /// Whether there is something to give or to take, where the target changes no records.
+    pub(super) fn leaves_out_grants(&self, bound: &Bound<'_>, granting: &Granting) -> bool {
+        let plan = granting.decide(bound, self.inner.clock.now(), planning::grant_rows);
+        plan.look || !plan.steps.is_empty()
+    }
+
+    /// Users who may change everything, or everybody, are changed by no door that could not have given them that. What a rule
+    /// or the mapping gives, the operator has named.
+    pub(super) fn check_protected(
+        &self,
+        bound: &Bound<'_>,
+        link: &Link,
+        granting: Option<&Granting>,
+    ) -> Result<(), Stop> {
+        let is_out_of_reach = |grant: &Grant| {
+            let by_the_operator = |ask: &Ask| matches!(ask.by, AskedBy::Rule(_) | AskedBy::Default);
+            let one = granting.and_then(|granting| granting.catalogue.get(&grant.of));
+            let client = bound.tenant.clients.get(&self.caller.client);
+            let denied = one
+                .zip(client)
+                .is_some_and(|(one, client)| one.far_reaching && !client.may_grant.allows(one));
+            denied && grant.state.is_held() && !grant.asked.iter().any(by_the_operator)
+        };
+        let ledger = granting.map(|granting| granting.ledger.as_slice()).unwrap_or_default();
+        if lookup::is_named(bound.tenant, link) || ledger.iter().any(is_out_of_reach) {
+            let what = "change a user who is protected";
+            return Err(ProvisionError::NotAllowed { target: bound.name().clone(), what }.into());
+        }
+        Ok(())
     }
 
     /// What to do about the rows of a User that is there, or about to be made.
@@ -370,7 +452,13 @@ impl UserChange {
     }
 
     /// The ledger says this from now on.
-    pub(super) fn note_grant(&self, bound: &Bound<'_>, known: &[Grant], change: LedgerChange, progress: &mut Progress) {
+    pub(super) fn note_grant(
+        &self,
+        bound: &Bound<'_>,
+        known: &[Grant],
+        change: LedgerChange,
+        progress: &mut Progress,
+    ) {
         let target = bound.name().clone();
         let (of, write) = match change {
             LedgerChange::Set(row) => {
@@ -534,6 +622,34 @@ impl UserChange {
     }
 }
 
+/// Whether a field is emptied.
+fn takes(desired: &Desired) -> bool {
+    matches!(desired, Desired::Clear | Desired::Set(Value::Bool(false)))
+}
+
+/// What the fields of a User's record give, as the org was seen to have it: the fields of the link that say something else.
+fn seen_in_fields(link: &Link, actual: &[Assigned], catalogue: &Catalogue) -> Fields {
+    let mut seen = Fields::new();
+    for kind in [EntitlementKind::Profile, EntitlementKind::Role] {
+        let Given::Field(field) = kind.given() else { continue };
+        let assigned = actual.iter().find(|assigned| assigned.of.kind == kind);
+        let value = assigned.map_or(Value::Null, |assigned| Value::from(assigned.of.id.as_str()));
+        seen.insert(field.to_owned(), value);
+    }
+    let flags = catalogue.entitlements().iter().filter(|one| one.of.kind == EntitlementKind::FeatureLicense);
+    for flag in flags {
+        let is_set = actual.iter().any(|assigned| assigned.of == flag.of);
+        if is_set || link.written.contains_key(&flag.of.id) {
+            seen.insert(flag.of.id.clone(), Value::Bool(is_set));
+        }
+    }
+    seen.retain(|field, value| {
+        let known = link.written.get(field).unwrap_or(&Value::Null);
+        !planning::same_value(field, known, value)
+    });
+    seen
+}
+
 /// Whether the target has another record than the one that the ledger knows, since this change.
 fn is_another_record(
     round: &Round<'_>,
@@ -590,8 +706,7 @@ impl Progress {
 
     /// The rows of all targets.
     pub(super) fn whole_ledger(&self, stored: &[Grant]) -> Vec<Grant> {
-        let is_touched =
-            |grant: &Grant| self.ledger.contains_key(&(grant.target.clone(), grant.of.clone()));
+        let is_touched = |grant: &Grant| self.ledger.contains_key(&(grant.target.clone(), grant.of.clone()));
         let untouched = stored.iter().filter(|grant| !is_touched(grant)).cloned();
         let touched = self.ledger.values().filter_map(|write| match write {
             GrantWrite::Set(grant) => Some(grant.clone()),

@@ -61,6 +61,8 @@ pub(super) struct Progress {
     pub(super) intruders: Vec<Grant>,
     /// What a User was seen to have in its org, by target.
     pub(super) actual: IndexMap<TargetName, (RecordId, Vec<Assigned>)>,
+    /// Targets of whose User the profile, the role and the feature licences were held against the org.
+    pub(super) fields_seen: HashSet<TargetName>,
     /// Users of whom it must be seen what they have.
     pub(super) look_at_grants: HashSet<TargetName>,
     /// Targets whose record has become another, so that the ledger's rows of the old one are over.
@@ -122,6 +124,7 @@ impl Progress {
             ledger: IndexMap::new(),
             intruders: Vec::new(),
             actual: IndexMap::new(),
+            fields_seen: HashSet::new(),
             look_at_grants: HashSet::new(),
             forgotten: HashSet::new(),
             not_granted: IndexMap::new(),
@@ -188,6 +191,10 @@ impl Progress {
     pub(super) fn note_written(&mut self, target: &TargetName, fields: &Fields) {
         self.has_landed = true;
         self.wrote.entry(target.clone()).or_default().extend(fields.clone());
+        // What was seen in these fields is not there any more.
+        if let Some((_, actual)) = self.actual.get_mut(target) {
+            actual.retain(|assigned| !assigned.of.field().is_some_and(|field| fields.contains_key(field)));
+        }
     }
 
     /// After a pause the org and the configuration may be others: what parked an org is often corrected by the latter.
@@ -195,6 +202,7 @@ impl Progress {
         self.rounds = 0;
         self.sights.clear();
         self.actual.clear();
+        self.fields_seen.clear();
         self.failed.clear();
         self.blocked.clear();
         if let Some(scene) = scene {

@@ -25,7 +25,9 @@ impl Ledger for SqliteStore {
             select(reader, open, params![tenant.0, identity.as_str()])
         })?;
         let mut grants: Vec<Grant> = rows.into_iter().map(|row| row.grant).collect();
-        grants.sort_by(|one, other| (&one.of, &one.org, &one.target).cmp(&(&other.of, &other.org, &other.target)));
+        grants.sort_by(|one, other| {
+            (&one.of, &one.org, &one.target).cmp(&(&other.of, &other.org, &other.target))
+        });
         Ok(grants)
     }
 
