@@ -79,7 +79,8 @@ fn every_example_is_played() {
             "leads-and-contacts",
             "okta",
             "pingone",
-            "sailpoint"
+            "sailpoint",
+            "shared-signals"
         ]
     );
 }

@@ -22,6 +22,7 @@ mod outgoing;
 mod promises;
 mod quota;
 mod robustness;
+mod signals;
 mod targets;
 mod tokens;
 mod users;

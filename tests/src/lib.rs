@@ -1,7 +1,7 @@
 //! What stories are told with: a gateway, a simulated org and an identity tool that talks to them over HTTP.
 //!
 //! [`World`] starts both on loopback with a store of their own; [`Tool`] speaks SCIM; [`Org`] looks into the simulated
-//! org from outside, through its control endpoints; [`replay`] plays the sequences of `examples/`. [`Process`] is the
+//! org from outside, through its control endpoints; [`sources`] are simulated sources of events; [`replay`] plays the sequences of `examples/`. [`Process`] is the
 //! same gateway as a process, to be killed.
 
 #![expect(
@@ -17,6 +17,8 @@ pub mod process_world;
 pub mod receiver;
 pub mod replay;
 pub mod scene;
+#[path = "../sources/mod.rs"]
+pub mod sources;
 pub mod tool;
 pub mod world;
 

@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use tempfile::TempDir;
@@ -24,6 +25,7 @@ pub struct Process {
     url: String,
     sim: salesforce_sim::Sim,
     gate: Gate,
+    log: Arc<Mutex<String>>,
     directory: TempDir,
 }
 
@@ -35,16 +37,35 @@ impl Process {
 
     /// Starts `program` with the default configuration and a scene of its own.
     pub async fn of_scene(program: &Path, scene: &Scene, sim: salesforce_sim::SimConfig) -> Self {
+        Self::with(program, scene, sim, |_| ()).await
+    }
+
+    /// The same with something changed in the configuration.
+    pub async fn with(
+        program: &Path,
+        scene: &Scene,
+        sim: salesforce_sim::SimConfig,
+        change: impl FnOnce(&mut toml::Table),
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let sim = scene.org(directory.path(), sim).await;
         let gate = Gate::start(sim.addr).await;
         let mut config = default_config();
+        change(&mut config);
         place(&mut config, directory.path(), &gate.url());
+        scene.place_files(directory.path());
         scene.place_mapping(&mut config, directory.path(), &Org::new(&sim.url())).await;
         fs::write(directory.path().join("gangway.toml"), config.to_string())
             .expect("the file can be written");
-        let mut process =
-            Self { program: program.to_owned(), child: None, url: String::new(), sim, gate, directory };
+        let mut process = Self {
+            program: program.to_owned(),
+            child: None,
+            url: String::new(),
+            sim,
+            gate,
+            log: Arc::default(),
+            directory,
+        };
         process.restart().await;
         process
     }
@@ -67,12 +88,23 @@ impl Process {
             .args(["--output", "json", "serve", "--config"])
             .arg(self.directory.path().join("gangway.toml"))
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::piped())
             .env("NO_COLOR", "1")
             .kill_on_drop(true)
             .spawn()
             .expect("the program starts");
         let stdout = child.stdout.take().expect("it is piped");
+        let stderr = child.stderr.take().expect("it is piped");
+        let log = Arc::clone(&self.log);
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(stderr).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                eprintln!("{line}");
+                let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
         let mut lines = BufReader::new(stdout).lines();
         let mut said = Vec::new();
         self.url = loop {
@@ -96,6 +128,24 @@ impl Process {
     #[must_use]
     pub fn config_file(&self) -> PathBuf {
         self.directory.path().join("gangway.toml")
+    }
+
+    /// The gateway's address, such as `http://127.0.0.1:40123`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What the gateway has written to its log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().and_then(Child::id).expect("it runs")
     }
 
     /// What stands between the gateway and the org.

@@ -20,13 +20,22 @@ pub struct Scene {
     pub org_file: String,
     /// Orgs beside `acme`, each a simulated one of its own.
     pub other_orgs: Vec<String>,
+    /// Further files beside the configuration, by name.
+    pub files: Vec<(String, String)>,
 }
 
 impl Scene {
     /// A mapping in front of an org that holds what `org_file` says.
     #[must_use]
     pub fn new(mapping: &str, org_file: &str) -> Self {
-        Self { mapping: mapping.to_owned(), org_file: org_file.to_owned(), other_orgs: Vec::new() }
+        Self { mapping: mapping.to_owned(), org_file: org_file.to_owned(), ..Self::default() }
+    }
+
+    /// The same with one more file beside the configuration.
+    #[must_use]
+    pub fn with_file(mut self, name: &str, text: &str) -> Self {
+        self.files.push((name.to_owned(), text.to_owned()));
+        self
     }
 
     /// Starts a simulated org as the scene has it.
@@ -53,6 +62,13 @@ impl Scene {
         }
         environment(config).insert("mapping".into(), Value::from("mapping.toml"));
         write_mapping(directory, &self.mapping, org).await;
+    }
+
+    /// Writes the further files.
+    pub(crate) fn place_files(&self, directory: &Path) {
+        for (name, text) in &self.files {
+            fs::write(directory.join(name), text).expect("the file can be written");
+        }
     }
 
     /// The orgs beside `acme`, with their settings.

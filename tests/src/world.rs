@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use model::{Clock, Ids};
 use tempfile::TempDir;
 use toml::{Table, Value};
@@ -111,6 +112,7 @@ impl World {
         }
         scene.place_orgs(&mut config, &others);
         scene.place_mapping(&mut config, directory.path(), &Org::new(&sim.url())).await;
+        scene.place_files(directory.path());
         fs::write(directory.path().join("gangway.toml"), config.to_string())
             .expect("the file can be written");
         let mut world = Self { gateway: None, sim, others, directory, clock: Clock::system() };
@@ -243,6 +245,18 @@ pub fn table<'a>(config: &'a mut Table, name: &str) -> &'a mut Table {
 pub fn environment(config: &mut Table) -> &mut Table {
     let environments = table(table(table(config, "customers"), "acme"), "environments");
     table(environments, "prod")
+}
+
+/// Adds a table to an array of tables of the default tenant, such as an event source.
+pub fn add(config: &mut Table, key: &str, section: Table) {
+    let list = environment(config).entry(key).or_insert_with(|| Value::Array(Vec::new()));
+    list.as_array_mut().unwrap_or_else(|| panic!("{key} is no list")).push(Value::Table(section));
+}
+
+/// Base64, as `Authorization: Basic` wants it.
+#[must_use]
+pub fn base64(text: &str) -> String {
+    STANDARD.encode(text)
 }
 
 /// SHA-256 in hex, as `token-sha256` wants it.

@@ -1,24 +1,43 @@
 //! From configured event sources and receivers to what the event doors are told of them.
 
-use intake::{OUT, OutgoingDelivery, Receiver, Source};
+use intake::{
+    Kind, OUT, OutgoingDelivery, Receiver, Remote, Source,
+    scim_events::{ScimEvents, ScimEventsParts},
+    set::{Expect, KeySets},
+    signals::{SharedSignals, SharedSignalsSettings},
+};
 
-use crate::config::{Config, ContentName, ReceiverSettings, SourceSettings, TenantSettings};
+use crate::config::{
+    Config, ContentName, ReceiverSettings, ScimEventsSettings, SourceKind, SourceSettings, TenantSettings,
+};
+
+/// What sources of one configuration and the next have in common.
+pub(crate) struct Shared {
+    /// The key sets that are known, by their addresses.
+    pub(crate) key_sets: KeySets,
+}
 
 /// What the event doors are told.
-pub(crate) fn told(tenants: &[TenantSettings]) -> Vec<Source> {
+pub(crate) fn told(tenants: &[TenantSettings], shared: &Shared) -> Vec<Source> {
     let of = |tenant: &TenantSettings| -> Vec<Source> {
-        tenant.sources.iter().map(|source| told_one(tenant, source)).collect()
+        tenant.sources.iter().map(|source| told_one(tenant, source, shared)).collect()
     };
     tenants.iter().flat_map(of).collect()
 }
 
-fn told_one(tenant: &TenantSettings, source: &SourceSettings) -> Source {
+fn told_one(tenant: &TenantSettings, source: &SourceSettings, shared: &Shared) -> Source {
+    let kind: Box<dyn Kind> = match &source.kind {
+        SourceKind::SharedSignals(settings, jwks_uri) => {
+            Box::new(shared_signals(settings, jwks_uri.as_deref(), shared))
+        }
+        SourceKind::ScimEvents(settings) => Box::new(scim_events(settings, shared)),
+    };
     Source {
         tenant: tenant.id.clone(),
         name: source.name.clone(),
         acknowledge: source.acknowledge.into(),
         answer_within: source.answer_within,
-        kind: match source.kind {},
+        kind,
     }
 }
 
@@ -59,4 +78,35 @@ pub(crate) fn event_uris(tenant: &TenantSettings, whose: &model::TenantId) -> Ve
     let receivers = tenant.receivers.iter().filter(|receiver| receiver.tenant == *whose);
     let uris = receivers.flat_map(|receiver| receiver.wants.uris(receiver.content == ContentName::Full));
     uris.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}
+
+/// Said of what the configuration was refused for otherwise.
+const CHECKED: &str = "it was checked with the configuration";
+const TLS: &str = "TLS was there when the configuration was checked";
+
+fn shared_signals(
+    settings: &SharedSignalsSettings,
+    jwks_uri: Option<&str>,
+    shared: &Shared,
+) -> SharedSignals {
+    let keys = jwks_uri.map(|uri| shared.key_sets.published(uri).expect(CHECKED));
+    SharedSignals::new(SharedSignalsSettings { keys, ..settings.clone() }).expect(TLS)
+}
+
+fn scim_events(settings: &ScimEventsSettings, shared: &Shared) -> ScimEvents {
+    ScimEvents::new(ScimEventsParts {
+        keys: shared.key_sets.published(&settings.jwks_uri).expect(CHECKED),
+        expect: Expect {
+            issuers: vec![settings.issuer.clone()],
+            audiences: vec![settings.audience.clone()],
+            allow_sub: false,
+            ..Expect::default()
+        },
+        authorization: settings.authorization.clone(),
+        poll_url: settings.poll_url.clone(),
+        publisher: settings.publisher.clone(),
+        remote: Remote::new(settings.publisher_authorization.clone()).expect(TLS),
+        population: settings.population.clone(),
+        out_of_scope: settings.out_of_scope,
+    })
 }

@@ -10,7 +10,7 @@ use std::{
 
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use arc_swap::ArcSwap;
-use intake::{Intake, IntakeSettings, Outgoing};
+use intake::{Intake, IntakeSettings, Outgoing, set::KeySets};
 use model::{Clock, Ids, OrgName};
 use provisioning::{Provisioner, Settings};
 use salesforce_client::{Org, TokenVault};
@@ -81,6 +81,7 @@ pub struct Gateway {
     health: Arc<Health>,
     vault: Arc<dyn TokenVault>,
     clock: Clock,
+    sources: sources::Shared,
     current: Mutex<Current>,
     server: ServerHandle,
     serving: JoinHandle<io::Result<()>>,
@@ -99,6 +100,7 @@ pub(crate) struct Engine {
     key: Key,
     vault: Arc<dyn TokenVault>,
     orgs: HashMap<OrgName, Org>,
+    sources: sources::Shared,
     answer_within: Duration,
 }
 
@@ -126,10 +128,11 @@ impl Engine {
             ids.clone(),
             Handle::current(),
         );
+        let sources = sources::Shared { key_sets: KeySets::default() };
         let intake = Intake::new(
             provisioner.clone(),
             &shared,
-            sources::told(&config.tenants),
+            sources::told(&config.tenants, &sources),
             Outgoing::new(&shared, clock.clone()).map_err(StartError::Events)?,
             IntakeSettings {
                 trusted_proxies: config.server.trusted_proxies.clone(),
@@ -138,7 +141,7 @@ impl Engine {
             clock,
             ids,
         );
-        Ok(Self { store, provisioner, intake, key, vault, orgs, answer_within })
+        Ok(Self { store, provisioner, intake, key, vault, orgs, sources, answer_within })
     }
 
     /// Takes up what the last run has left open: what was accepted earlier has its turn earlier.
@@ -185,7 +188,7 @@ pub async fn start(config: Config) -> Result<Gateway, StartError> {
 ///
 /// Outside a tokio runtime.
 pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gateway, StartError> {
-    let Engine { store, provisioner, intake, key, vault, orgs, .. } =
+    let Engine { store, provisioner, intake, key, vault, orgs, sources, .. } =
         Engine::open(&config, clock.clone(), ids)?;
     let directory: Arc<dyn Directory> = provisioner.directory();
     let door = Arc::new(Door::new(
@@ -237,6 +240,7 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
         health,
         vault,
         clock,
+        sources,
         current,
         server,
         serving,
@@ -416,7 +420,7 @@ impl Gateway {
             provisioner.publish_groups().await;
         });
         self.door.replace_tenants(tenants::served(&config.tenants));
-        self.intake.replace_sources(sources::told(&config.tenants));
+        self.intake.replace_sources(sources::told(&config.tenants, &self.sources));
         let (intake, receivers) = (Arc::clone(&self.intake), sources::receivers(&config));
         tokio::spawn(async move { intake.outgoing.replace_receivers(receivers).await });
         self.health.state.store(Arc::new(state(&config, &orgs, false)));

@@ -70,6 +70,21 @@ impl Refusal {
         }
     }
 
+    /// What is wrong, in the words of RFC 8935 §2.3 and for a person. `None`: nothing is wrong with what was sent.
+    #[must_use]
+    pub fn error(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::InvalidRequest(why) => Some(("invalid_request", why)),
+            Self::InvalidKey(why) => Some(("invalid_key", why)),
+            Self::InvalidIssuer(why) => Some(("invalid_issuer", why)),
+            Self::InvalidAudience(why) => Some(("invalid_audience", why)),
+            Self::InvalidState(why) => Some(("invalid_state", why)),
+            Self::AuthenticationFailed(why) => Some(("authentication_failed", why)),
+            Self::AccessDenied(why) => Some(("access_denied", why)),
+            _ => None,
+        }
+    }
+
     /// The answer. Errors about the token are those of RFC 8935 §2.3, everything else is a problem (RFC 9457).
     #[must_use]
     pub fn answer(&self) -> HttpResponse {

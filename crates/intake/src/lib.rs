@@ -9,6 +9,10 @@
 //! | `identity.rs` | identities that come by events |
 //! | `counts.rs` | what came of events, for metrics |
 //! | `outgoing.rs`, `outgoing/` | events out: to receivers, by push and by poll |
+//! | `incoming.rs`, `poll.rs` | security event tokens that are pushed (RFC 8935) and polled (RFC 8936) |
+//! | `remote.rs` | the API of a source, as a client of it |
+//! | `scim_events.rs`, `scim_events/` | SCIM events (RFC 9967) |
+//! | `signals.rs`, `signals/` | Shared Signals: CAEP and RISC |
 //! | `set.rs`, `set/` | security event tokens (RFC 8417): parse, verify, key sets, issue |
 //!
 //! This crate knows no SQL and no Salesforce: what an event asks for is a call of `provisioning`.
@@ -17,10 +21,15 @@ mod answer;
 mod counts;
 mod door;
 mod identity;
+mod incoming;
 mod outgoing;
 mod pipeline;
+mod poll;
+mod remote;
 mod routes;
+pub mod scim_events;
 pub mod set;
+pub mod signals;
 mod source;
 mod turns;
 mod worker;
@@ -30,6 +39,7 @@ pub use counts::Count;
 pub use door::{Intake, IntakeSettings};
 pub use identity::{Population, outcome, refused};
 pub use outgoing::{OUT, Outgoing, OutgoingDelivery, Receiver, Wants};
+pub use remote::{Authorization, Remote, is_safe};
 pub use routes::{BODY, configure};
 pub use source::{ANSWER_WITHIN, Acknowledge, CaughtUp, Delivery, Event, Kind, Order, Outcome, Source};
 pub use worker::{KEEP_EVENTS, KEEP_TOMBSTONES};

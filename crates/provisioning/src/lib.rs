@@ -15,6 +15,7 @@
 //! | `client.rs` | what a client may ask for, and what it means |
 //! | `tasks.rs` | what is owed later |
 //! | `hand_over.rs` | the records of a leaver, given to somebody else |
+//! | `signals.rs`, `signals/` | what security signals ask for: see the table there |
 //! | `removed.rs` | targets that are not configured any more |
 //! | `resume.rs` | finishing what a crash or an absent org left open |
 //!
@@ -32,6 +33,7 @@ mod provisioner;
 mod removed;
 mod request;
 mod resume;
+mod signals;
 mod tasks;
 mod tenant;
 mod turns;
@@ -44,6 +46,7 @@ pub use offers::Offer;
 pub use provisioner::Provisioner;
 pub use request::{Answer, Caller, Operation, Regroup, Request, Warning, Written};
 pub use salesforce_types::EntitlementKind;
+pub use signals::{Signal, SignalAction, Signalled, Whom};
 pub use tasks::Leavers;
 pub use tenant::{ScimDelete, Settings, Tenant};
 pub use users::IdentityPlan;

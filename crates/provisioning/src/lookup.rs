@@ -24,7 +24,7 @@ pub(crate) enum LookError {
 const CANDIDATES: u32 = 20;
 
 /// Whoever holds one of these through a profile can lock everybody else out.
-const FAR_REACHING: [&str; 2] = ["PermissionsModifyAllData", "PermissionsManageUsers"];
+pub(crate) const FAR_REACHING: [&str; 2] = ["PermissionsModifyAllData", "PermissionsManageUsers"];
 
 /// The records of the target's object that have the value of at least one key, with `fields` as they are in the org. Leads
 /// that were converted are not among them: they stand for nobody any more.
@@ -130,11 +130,15 @@ fn literal(value: &Value) -> soql::Literal {
 
 /// Holders of far-reaching permissions, and whom the tenant names (design: protected users).
 fn is_protected(tenant: &Tenant, id: &RecordId, row: &Map<String, Value>) -> bool {
+    is_far_reaching(row) || names(tenant, id, row.get("Username"))
+}
+
+/// Whether a User's profile gives him far-reaching permissions.
+pub(crate) fn is_far_reaching(row: &Map<String, Value>) -> bool {
     let profile = row.get("Profile");
-    let far_reaching = FAR_REACHING
+    FAR_REACHING
         .iter()
-        .any(|permission| profile.and_then(|profile| profile.get(*permission)) == Some(&Value::Bool(true)));
-    far_reaching || names(tenant, id, row.get("Username"))
+        .any(|permission| profile.and_then(|profile| profile.get(*permission)) == Some(&Value::Bool(true)))
 }
 
 /// Whether the tenant names the record of a link among those that no door may change.
@@ -142,7 +146,8 @@ pub(crate) fn is_named(tenant: &Tenant, link: &Link) -> bool {
     names(tenant, &link.record_id, link.written.get("Username"))
 }
 
-fn names(tenant: &Tenant, id: &RecordId, username: Option<&Value>) -> bool {
+/// Whether the tenant names a User among those that no door may change.
+pub(crate) fn names(tenant: &Tenant, id: &RecordId, username: Option<&Value>) -> bool {
     let username = username.and_then(Value::as_str).unwrap_or_default();
     tenant.protected.iter().any(|protected| {
         protected.eq_ignore_ascii_case(username) || RecordId::parse(protected).is_ok_and(|named| named == *id)

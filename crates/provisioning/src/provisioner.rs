@@ -18,7 +18,9 @@ use crate::{
     catalogue::Catalogues,
     groups::{self, GroupChange},
     offers::{self, Offer},
-    removed, resume, tasks,
+    removed, resume,
+    signals::{self, Signal, Signalled},
+    tasks,
     tasks::Leavers,
     turns::Turns,
     users::UserChange,
@@ -220,6 +222,15 @@ impl Provisioner {
         record: &RecordId,
     ) -> Result<Answer, ProvisionError> {
         self.operate(caller, identity, Operation::Adopt(record.clone()))?.answer().await
+    }
+
+    /// Does what a security signal asks for. It may be asked again for the same signal: that comes to the same.
+    ///
+    /// # Errors
+    ///
+    /// [`ProvisionError::Busy`] where it may work later, and what the change of an identity ends with.
+    pub async fn signal(&self, signal: &Signal) -> Result<Signalled, ProvisionError> {
+        signals::carry_out(&self.inner, signal).await
     }
 
     /// What waits for a person's decision, oldest first.

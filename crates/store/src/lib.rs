@@ -19,6 +19,7 @@ mod inbox;
 mod journal;
 mod lease;
 mod ledger;
+mod lockouts;
 mod outbox;
 pub mod sqlite;
 mod targets;
@@ -42,6 +43,7 @@ pub use journal::{
 };
 pub use lease::{Lease, Leases};
 pub use ledger::{Ended, GrantWrite, Held, Ledger};
+pub use lockouts::{BegunLockout, Lockout, LockoutKey, LockoutLimit, Lockouts};
 pub use outbox::{Asynchronous, Happening, Outbox, Outgoing, ReceiverStatus};
 pub use targets::{LinkPage, RememberedTarget, Targets};
 pub use tasks::{NewTask, Task, TaskKind, Tasks};
@@ -49,7 +51,19 @@ pub use vault::{MasterKey, Secret, Vault};
 
 /// Everything that is remembered. Cheap to share: `Arc<dyn Store>`.
 pub trait Store:
-    Directory + Journal + Ledger + Audit + Holds + Tasks + Targets + Catalogues + Vault + Leases + Inbox + Outbox
+    Directory
+    + Journal
+    + Ledger
+    + Audit
+    + Holds
+    + Tasks
+    + Targets
+    + Catalogues
+    + Vault
+    + Leases
+    + Inbox
+    + Outbox
+    + Lockouts
 {
 }
 impl<T> Store for T where
@@ -65,5 +79,6 @@ impl<T> Store for T where
         + Leases
         + Inbox
         + Outbox
+        + Lockouts
 {
 }

@@ -39,8 +39,9 @@ pub(super) const TOKENS_PER_CLIENT: usize = 2;
 
 /// Checks a whole configuration and resolves what it names. All problems are reported at once.
 pub(super) fn check(document: &Document<'_>, file: ConfigFile) -> Result<Config, ConfigErrors> {
-    let mut checker = Checker { document, problems: Vec::new() };
+    let mut checker = Checker::new(document, true);
     let server = checker.server(&file.server);
+    checker.public_url = server.as_ref().and_then(|server| server.public_url.clone());
     let store = checker.store(&file.store);
     let orgs = checker.orgs(file.orgs);
     let known: Vec<KnownOrg> =
@@ -61,7 +62,7 @@ pub(super) fn check(document: &Document<'_>, file: ConfigFile) -> Result<Config,
 
 /// Checks `[store]` alone.
 pub(super) fn store(document: &Document<'_>, section: &StoreSection) -> Result<StoreSettings, ConfigErrors> {
-    let mut checker = Checker { document, problems: Vec::new() };
+    let mut checker = Checker::new(document, false);
     let settings = checker.store(section);
     settings.ok_or_else(|| ConfigErrors::new(checker.problems))
 }
@@ -74,7 +75,7 @@ pub(super) struct KnownOrg {
 
 /// Checks all that needs no secret.
 pub(super) fn outline(document: &Document<'_>, file: ConfigFile) -> Result<Outline, ConfigErrors> {
-    let mut checker = Checker { document, problems: Vec::new() };
+    let mut checker = Checker::new(document, false);
     let store = checker.store(&file.store);
     let orgs: Vec<KnownOrg> = file
         .orgs
@@ -97,6 +98,16 @@ pub(super) fn outline(document: &Document<'_>, file: ConfigFile) -> Result<Outli
 pub(super) struct Checker<'c, 't> {
     pub(super) document: &'c Document<'t>,
     problems: Vec<Problem>,
+    /// Whether secrets are read: not for commands that only look.
+    pub(super) reads_secrets: bool,
+    /// The address that callers use.
+    pub(super) public_url: Option<String>,
+}
+
+impl<'c, 't> Checker<'c, 't> {
+    fn new(document: &'c Document<'t>, reads_secrets: bool) -> Self {
+        Self { document, problems: Vec::new(), reads_secrets, public_url: None }
+    }
 }
 
 impl Checker<'_, '_> {
@@ -329,15 +340,9 @@ impl Checker<'_, '_> {
             self.refuse(place, &format!("`{text}` is not the address of an org"), HELP);
             return None;
         };
-        let loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(Host::Ipv6(ip)) => ip.is_loopback(),
-            None => false,
-        };
         match url.scheme() {
             "https" => {}
-            "http" if loopback => {}
+            "http" if is_safe(&url) => {}
             "http" => {
                 self.refuse(
                     place,
@@ -405,7 +410,7 @@ impl Checker<'_, '_> {
                     default = Some(format!("{customer}/{environment}"));
                 }
                 let id = self.keep(&root, TenantId::new(&customer, &environment), "");
-                let sources = self.sources(&root, &section);
+                let sources = id.as_ref().map(|id| self.sources(&root, id, &section)).unwrap_or_default();
                 if let Some(mut tenant) = self.tenant(&root, id, is_default, section, orgs) {
                     let populations = self.populations(&tenant, &sources.populations, orgs);
                     tenant.sources = sources.sources;
@@ -710,6 +715,17 @@ impl Checker<'_, '_> {
         }
         hashes
     }
+}
+
+/// Whether secrets may be sent there: https, or plain http on this machine.
+pub(super) fn is_safe(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "https" || url.scheme() == "http" && loopback
 }
 
 pub(super) fn below(root: &Place, key: &str) -> Place {

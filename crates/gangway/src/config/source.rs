@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use model::{SourceName, TenantId};
 use schemars::JsonSchema;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -11,6 +12,8 @@ use super::{
     check::{Checker, KnownOrg, below},
     document::Place,
     receiver::RESERVED,
+    scim_events::ScimEventsSettings,
+    secret::Secret,
     tenant::EnvironmentSection,
 };
 
@@ -48,7 +51,12 @@ pub struct SourceSettings {
 
 /// What a source is.
 #[derive(Clone, Debug)]
-pub enum SourceKind {}
+pub enum SourceKind {
+    /// A transmitter of Shared Signals.
+    SharedSignals(intake::signals::SharedSignalsSettings, Option<String>),
+    /// A publisher of SCIM events.
+    ScimEvents(ScimEventsSettings),
+}
 
 /// Where the identities of a source live, apart from those of all others.
 #[derive(Clone, Debug)]
@@ -70,21 +78,66 @@ pub(super) struct Sources {
 
 impl Checker<'_, '_> {
     /// Checks the event sources of an environment.
-    pub(super) fn sources(&mut self, _root: &Place, _section: &EnvironmentSection) -> Sources {
-        let found = Sources::default();
+    pub(super) fn sources(
+        &mut self,
+        root: &Place,
+        tenant: &TenantId,
+        section: &EnvironmentSection,
+    ) -> Sources {
+        let mut found = Sources::default();
+        for (index, signals) in section.shared_signals.iter().enumerate() {
+            self.shared_signals(&element(root, "shared-signals", index), tenant, signals, &mut found);
+        }
+        for (index, events) in section.scim_events.iter().enumerate() {
+            self.scim_events(&element(root, "scim-events", index), tenant, events, &mut found);
+        }
         let mut names: Vec<&SourceName> = Vec::new();
         for source in &found.sources {
             if source.name.as_str() == RESERVED {
                 let message = format!("an event source cannot be called `{RESERVED}`");
-                self.refuse(_root, &message, "what goes out has this address: give it another `name`");
+                self.refuse(root, &message, "what goes out has this address: give it another `name`");
             }
             if names.contains(&&source.name) {
                 let message = format!("two event sources have the name `{}`", source.name);
-                self.refuse(_root, &message, "the name stands in their URL: give one of them another `name`");
+                self.refuse(root, &message, "the name stands in their URL: give one of them another `name`");
             }
             names.push(&source.name);
         }
         found
+    }
+
+    /// A name that stands in an address.
+    pub(super) fn source_name(&mut self, at: &Place, name: &str) -> Option<SourceName> {
+        self.keep(&below(at, "name"), SourceName::new(name), "it stands in the source's address")
+    }
+
+    /// For whom a source's tokens are: what is said, or the source's own address.
+    pub(super) fn audience(
+        &mut self,
+        at: &Place,
+        tenant: &TenantId,
+        name: &str,
+        said: Option<&str>,
+    ) -> Option<String> {
+        let url = match (said, &self.public_url) {
+            (Some(said), _) => said.to_owned(),
+            (None, Some(public_url)) => format!("{public_url}/events/{name}/{tenant}"),
+            // Commands that only look take no events.
+            (None, None) if !self.reads_secrets => String::new(),
+            (None, None) => {
+                let help = format!(
+                    "write audience = \"https://…/events/{name}/{tenant}\", or public-url in [server]"
+                );
+                self.refuse(at, "nobody knows for whom this source's tokens are", &help);
+                return None;
+            }
+        };
+        Some(url)
+    }
+
+    /// The secret of a source; empty where nothing is done with it.
+    pub(super) fn source_secret(&mut self, place: &Place, secret: &Secret) -> Option<SecretString> {
+        if self.reads_secrets { self.secret(place, Some(secret)) } else { Some(SecretString::default()) }
     }
 
     /// The populations as tenants of their own: with their own mapping, and what else the environment says.
@@ -164,4 +217,11 @@ impl Checker<'_, '_> {
         };
         self.refuse(&below(&place, "population"), &message, &help);
     }
+}
+
+/// One of the tables of an array.
+fn element(root: &Place, key: &str, index: usize) -> Place {
+    let mut place = below(root, key);
+    place.push(index.into());
+    place
 }

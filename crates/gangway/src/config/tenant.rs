@@ -10,6 +10,8 @@ use translation::Mapping;
 use super::{
     client::{ClientSection, ClientSettings},
     receiver::{ReceiverSection, ReceiverSettings},
+    scim_events::ScimEventsSection,
+    shared_signals::SharedSignalsSection,
     source::SourceSettings,
 };
 
@@ -56,6 +58,12 @@ pub struct EnvironmentSection {
     /// Who hears of what Gangway changed.
     #[serde(default)]
     pub receivers: Vec<ReceiverSection>,
+    /// Shared Signals transmitters that say what happens to accounts and sessions elsewhere.
+    #[serde(default)]
+    pub shared_signals: Vec<SharedSignalsSection>,
+    /// SCIM service providers that say what changes there, by SCIM events.
+    #[serde(default)]
+    pub scim_events: Vec<ScimEventsSection>,
 }
 
 fn default_profile() -> String {

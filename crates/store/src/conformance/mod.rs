@@ -15,6 +15,7 @@ mod inbox;
 mod isolation;
 mod journal;
 mod ledger;
+mod lockouts;
 mod names;
 mod outbox;
 mod paging;
@@ -96,6 +97,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         holds::CASES,
         inbox::CASES,
         outbox::CASES,
+        lockouts::CASES,
         tasks::CASES,
         ledger::CASES,
         targets::CASES,

@@ -18,6 +18,7 @@ mod inbox;
 mod journal;
 mod lease;
 mod links;
+mod lockouts;
 mod members;
 mod outbox;
 mod readers;

@@ -74,3 +74,22 @@ CREATE TABLE receiver_got (
     PRIMARY KEY (tenant, name, number),
     FOREIGN KEY (tenant, name) REFERENCES receivers (tenant, name) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
+
+-- Users whom signals have locked out: only these are let in again by one.
+CREATE TABLE lockouts (
+    number      INTEGER PRIMARY KEY,
+    tenant      INTEGER NOT NULL REFERENCES tenants (tenant),
+    org         TEXT NOT NULL,
+    user        TEXT NOT NULL,
+    source      TEXT NOT NULL,
+    subject     TEXT NOT NULL,          -- SHA-256 of what the source calls the person
+    jti         TEXT NOT NULL,
+    begun_ms    INTEGER NOT NULL,
+    done_ms     INTEGER,                -- absent: it may have landed or not
+    ended_ms    INTEGER
+) STRICT;
+
+CREATE UNIQUE INDEX lockouts_by_user ON lockouts (tenant, org, user) WHERE ended_ms IS NULL;
+CREATE INDEX lockouts_of_subject ON lockouts (tenant, source, subject) WHERE ended_ms IS NULL;
+CREATE INDEX lockouts_lately ON lockouts (tenant, source, begun_ms);
+CREATE INDEX lockouts_ended ON lockouts (ended_ms) WHERE ended_ms IS NOT NULL;

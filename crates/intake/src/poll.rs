@@ -1,0 +1,177 @@
+//! Events that are fetched (RFC 8936, as receiver): no door has to be open to the outside.
+//!
+//! A token is acknowledged when what it says is applied or durable here, and not before; one that is not acknowledged is given
+//! out again. So a crash at any point loses nothing, and what comes twice is known by its `jti`.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use jiff::SignedDuration;
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::{Event, Intake, Refusal, Source, remote::Remote};
+
+/// So many tokens at once.
+const AT_ONCE: usize = 50;
+/// So many of them are applied at once.
+const TOGETHER: usize = 16;
+/// How long a poll may take that waits for something to happen. Proxies commonly cut connections after 60 s.
+const LONG_POLL: Duration = Duration::from_secs(55);
+/// Pauses after polls that failed: the first, doubled up to the last.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// A poll that brings nothing and did not wait either is not repeated at once.
+const IDLE_PAUSE: Duration = Duration::from_secs(1);
+
+/// What reads the tokens of a source.
+#[async_trait]
+pub(crate) trait ReadToken: Sync {
+    /// The events in a token, if it is good.
+    async fn read_token(&self, intake: &Intake, token: &str) -> Result<Vec<Event>, Refusal>;
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PollRequest {
+    ack: Vec<String>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    set_errs: Map<String, Value>,
+    max_events: usize,
+    return_immediately: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PollAnswer {
+    #[serde(default)]
+    sets: Map<String, Value>,
+    #[serde(default)]
+    more_available: bool,
+}
+
+/// What becomes of one token.
+enum Taken {
+    Acknowledged(String),
+    Wrong(String, Value),
+    /// It is not acknowledged, and comes again.
+    Later(Duration),
+}
+
+/// Polls for ever.
+pub(crate) async fn run(
+    remote: &Remote,
+    url: &Url,
+    reader: &dyn ReadToken,
+    intake: &Arc<Intake>,
+    source: &Arc<Source>,
+) {
+    let mut owed = PollRequest { max_events: AT_ONCE, ..PollRequest::default() };
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let body = serde_json::to_value(&owed).expect("a poll is JSON");
+        let started = intake.clock.now();
+        let answer = match remote.call(Method::POST, url, Some(&body), LONG_POLL).await {
+            Ok(answer) => answer.json::<PollAnswer>(),
+            Err(error) => Err(error.to_string()),
+        };
+        match answer {
+            Ok(answer) => {
+                pause = FIRST_PAUSE;
+                owed.ack.clear();
+                owed.set_errs.clear();
+                let wait = take(answer, reader, intake, source, &mut owed).await;
+                let waited = intake.clock.now().duration_since(started);
+                let idle = owed.ack.is_empty() && owed.set_errs.is_empty();
+                let quick = idle && waited < SignedDuration::try_from(IDLE_PAUSE).unwrap_or_default();
+                if let Some(wait) = wait.or(quick.then_some(IDLE_PAUSE)) {
+                    tokio::time::sleep(jittered(intake, wait)).await;
+                }
+            }
+            Err(why) => {
+                intake.count(source, "poll-failed", "");
+                tracing::warn!(tenant = %source.tenant, source = %source.name, why, "events cannot be fetched now");
+                tokio::time::sleep(jittered(intake, pause)).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+/// Takes in what a poll has brought. Answers how long to wait, where something could not be taken in now.
+async fn take(
+    answer: PollAnswer,
+    reader: &dyn ReadToken,
+    intake: &Arc<Intake>,
+    source: &Arc<Source>,
+    owed: &mut PollRequest,
+) -> Option<Duration> {
+    let sets = futures::stream::iter(answer.sets);
+    let taken = sets.map(|(jti, token)| one(jti, token, reader, intake, source));
+    let taken: Vec<Taken> = taken.buffered(TOGETHER).collect().await;
+    let mut wait = None;
+    for taken in taken {
+        match taken {
+            Taken::Acknowledged(jti) => owed.ack.push(jti),
+            Taken::Wrong(jti, why) => {
+                owed.set_errs.insert(jti, why);
+            }
+            Taken::Later(after) => wait = Some(wait.map_or(after, |wait: Duration| wait.min(after))),
+        }
+    }
+    owed.return_immediately = answer.more_available;
+    wait
+}
+
+async fn one(
+    jti: String,
+    token: Value,
+    reader: &dyn ReadToken,
+    intake: &Arc<Intake>,
+    source: &Arc<Source>,
+) -> Taken {
+    let Some(token) = token.as_str() else {
+        return wrong(jti, &Refusal::InvalidRequest("a token is a text".to_owned()));
+    };
+    let events = match reader.read_token(intake, token).await {
+        Ok(events) => events,
+        Err(refusal) => return refused(jti, &refusal, intake, source),
+    };
+    // Of several events in one token each has its own name behind this one.
+    if !events.iter().all(|event| event.jti.split('#').next() == jti.split('#').next()) {
+        let refusal =
+            Refusal::InvalidRequest("the token has another `jti` than it is given out under".into());
+        return refused(jti, &refusal, intake, source);
+    }
+    for event in events {
+        if let Err(refusal) = intake.take(source, event).await {
+            return refused(jti, &refusal, intake, source);
+        }
+    }
+    Taken::Acknowledged(jti)
+}
+
+fn refused(jti: String, refusal: &Refusal, intake: &Intake, source: &Source) -> Taken {
+    intake.count(source, "rejected", refusal.reason());
+    match refusal {
+        Refusal::Unavailable { retry_after, .. } => Taken::Later(*retry_after),
+        Refusal::InFlight => Taken::Later(IDLE_PAUSE),
+        refusal => {
+            tracing::info!(tenant = %source.tenant, source = %source.name, jti, reason = refusal.reason(), "a fetched event is refused");
+            wrong(jti, refusal)
+        }
+    }
+}
+
+fn wrong(jti: String, refusal: &Refusal) -> Taken {
+    let (err, description) = refusal.error().unwrap_or(("invalid_request", "the token is not taken"));
+    Taken::Wrong(jti, serde_json::json!({"err": err, "description": description}))
+}
+
+/// Between half of it and the whole: those who failed together do not come again together.
+fn jittered(intake: &Intake, pause: Duration) -> Duration {
+    pause / 2 + (pause / 2).mul_f64(intake.ids.jitter())
+}

@@ -1,0 +1,266 @@
+//! SCIM events (RFC 9967): a SCIM service provider says what changes there, in full or as a notice.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `scim_events/happening.rs` | what an event says, in every spelling of its URI |
+//! | `scim_events/publisher.rs` | the service provider's resources, read at its configured address |
+//!
+//! Events may come in any order. One that is older than what is known already is not applied as it stands: what is current is
+//! fetched in its place. So a change that carries a part of a resource never undoes a later one, and none is lost.
+
+mod happening;
+mod publisher;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use model::{ResourceId, TenantId};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use self::{
+    happening::{Happening, Who},
+    publisher::{FetchError, Publisher},
+};
+use crate::{
+    Delivery, Event, Intake, Kind, Order, Outcome, Population, Refusal, Remote, Source, incoming,
+    poll::{self, ReadToken},
+    set::{Claims, Expect, KeySet},
+};
+
+/// The schema of what is put.
+const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+
+/// What a publisher of SCIM events consists of.
+pub struct ScimEventsParts {
+    /// Who has signed its tokens.
+    pub keys: KeySet,
+    /// What they look like.
+    pub expect: Expect,
+    /// `Authorization` of pushes.
+    pub authorization: Option<SecretString>,
+    /// Where events are polled; none: they are pushed.
+    pub poll_url: Option<Url>,
+    /// The base of its SCIM API.
+    pub publisher: Option<Url>,
+    /// As whom it is asked.
+    pub remote: Remote,
+    /// Where its people are.
+    pub population: TenantId,
+    /// What becomes of somebody who has left the feed.
+    pub out_of_scope: OutOfScope,
+}
+
+/// What becomes of somebody who has left the feed. Never is he deleted for that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OutOfScope {
+    /// The identity is not active any more.
+    #[default]
+    Deactivate,
+    /// It stays as it is.
+    Keep,
+}
+
+/// A publisher of SCIM events.
+pub struct ScimEvents {
+    parts: ScimEventsParts,
+    publisher: Option<Publisher>,
+}
+
+/// What is kept of an event.
+#[derive(Debug, Serialize, Deserialize)]
+struct Body {
+    who: Who,
+    happening: Happening,
+}
+
+impl std::fmt::Debug for ScimEvents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScimEvents").field("population", &self.parts.population).finish_non_exhaustive()
+    }
+}
+
+impl ScimEvents {
+    /// Nothing is asked of it yet.
+    #[must_use]
+    pub fn new(parts: ScimEventsParts) -> Self {
+        let base = parts.publisher.clone();
+        let publisher = base.map(|base| Publisher { base, remote: parts.remote.clone() });
+        Self { parts, publisher }
+    }
+}
+
+#[async_trait]
+impl Kind for ScimEvents {
+    fn media_types(&self) -> &[&str] {
+        &incoming::MEDIA_TYPES
+    }
+
+    async fn read(
+        &self,
+        intake: &Intake,
+        _: &Source,
+        delivery: &Delivery<'_>,
+    ) -> Result<Vec<Event>, Refusal> {
+        if self.parts.poll_url.is_some() {
+            return Err(Refusal::AccessDenied("the events of this source are polled".to_owned()));
+        }
+        incoming::authenticate(self.parts.authorization.as_ref(), delivery)?;
+        self.read_token(intake, incoming::text(delivery)?).await
+    }
+
+    async fn apply(&self, intake: &Intake, source: &Source, event: &Event, _approved: bool) -> Outcome {
+        let Ok(Body { who, happening }) = serde_json::from_value(event.body.clone()) else {
+            return Outcome::Dead("it was stored by another version of Gangway".to_owned());
+        };
+        if !who.is_user {
+            return Outcome::Ignored("not-a-user");
+        }
+        let known = intake.inbox.subject(&source.tenant, &source.name, &event.subject).await;
+        let known = match known {
+            Ok(known) => known,
+            Err(error) => return Outcome::later(error.to_string()),
+        };
+        let (is_old, has_gap) = match known.as_ref().map(|known| (known, event.version.zip(known.version))) {
+            None => (false, false),
+            Some((_, Some((version, newest)))) => (version < newest, version > newest + 1),
+            Some((known, None)) => (event.happened < known.happened, false),
+        };
+        let doing = Doing {
+            events: self,
+            who: &who,
+            population: Population::new(intake, source, &self.parts.population),
+        };
+        if is_old && !matches!(happening, Happening::Delete) {
+            return doing.fetch_in_place_of("stale").await;
+        }
+        doing.carry_out(happening, has_gap).await
+    }
+
+    async fn run(&self, intake: &Arc<Intake>, source: &Arc<Source>) {
+        if let Some(url) = &self.parts.poll_url {
+            poll::run(&self.parts.remote, url, self, intake, source).await;
+        }
+    }
+}
+
+#[async_trait]
+impl ReadToken for ScimEvents {
+    async fn read_token(&self, intake: &Intake, token: &str) -> Result<Vec<Event>, Refusal> {
+        let now = intake.clock.now();
+        let claims = incoming::verify(&self.parts.keys, token, &self.parts.expect, now).await?;
+        self.events(&claims)
+    }
+}
+
+impl ScimEvents {
+    /// The events of a token. Several are of one change of one resource, and each has its own name behind the token's.
+    fn events(&self, claims: &Claims) -> Result<Vec<Event>, Refusal> {
+        let base = self.parts.publisher.as_ref();
+        let who = Who::read(claims.sub_id.as_ref(), base).map_err(Refusal::InvalidRequest)?;
+        let several = claims.events.len() > 1;
+        let event = |(number, (uri, said)): (usize, (&String, &Value))| {
+            let happening = Happening::read(uri, said).map_err(Refusal::InvalidRequest)?;
+            let version = happening::version(said);
+            let order = if matches!(happening, Happening::Delete) { Order::Delete } else { Order::Notice };
+            let order = if matches!(happening, Happening::Other) { Order::Alone } else { order };
+            let body = Body { who: who.clone(), happening };
+            Ok(Event {
+                jti: if several { format!("{}#{number}", claims.jti) } else { claims.jti.clone() },
+                same_as: None,
+                subject: who.key.clone(),
+                kind: happening::kind(uri),
+                happened: claims.toe.unwrap_or(claims.iat),
+                version,
+                order,
+                body: serde_json::to_value(body)
+                    .map_err(|_| Refusal::InvalidRequest("the event cannot be kept".to_owned()))?,
+            })
+        };
+        claims.events.iter().enumerate().map(event).collect()
+    }
+}
+
+/// One event being carried out.
+struct Doing<'d> {
+    events: &'d ScimEvents,
+    who: &'d Who,
+    population: Population<'d>,
+}
+
+impl Doing<'_> {
+    async fn carry_out(&self, happening: Happening, has_gap: bool) -> Outcome {
+        match happening {
+            Happening::Put(resource) => self.put(resource).await,
+            Happening::Changed | Happening::Joined => self.fetch_in_place_of("no-publisher").await,
+            Happening::Patch(_) if has_gap => self.fetch_in_place_of("gap").await,
+            Happening::Patch(patch) => self.patch(patch).await,
+            Happening::Delete => {
+                let gone = self.population.delete(&self.who.key).await;
+                gone.unwrap_or_else(|| Outcome::noted("nobody by this id was known"))
+            }
+            Happening::Activate => self.activate(true).await,
+            Happening::Deactivate => self.activate(false).await,
+            Happening::Left => match self.events.parts.out_of_scope {
+                OutOfScope::Deactivate => self.activate(false).await,
+                OutOfScope::Keep => Outcome::Ignored("out-of-scope"),
+            },
+            Happening::Asynchronous => Outcome::Ignored("no-such-request"),
+            Happening::Other => Outcome::Ignored("event-type"),
+        }
+    }
+
+    /// The identity is this from now on.
+    async fn put(&self, mut resource: Map<String, Value>) -> Outcome {
+        for read_only in ["id", "meta", "groups"] {
+            resource.remove(read_only);
+        }
+        resource.entry("schemas").or_insert_with(|| json!([USER]));
+        resource.insert("externalId".to_owned(), Value::from(self.who.key.as_str()));
+        self.population.put(&self.who.key, Value::Object(resource), true).await
+    }
+
+    async fn patch(&self, mut patch: Map<String, Value>) -> Outcome {
+        patch.entry("schemas").or_insert_with(|| json!([PATCH_OP]));
+        match self.population.find(&self.who.key).await {
+            Ok(Some(id)) => self.population.patch(id, Value::Object(patch)).await,
+            // A change of somebody whose beginning was not heard.
+            Ok(None) => self.fetch_in_place_of("unknown-subject").await,
+            Err(error) => Outcome::later(error.to_string()),
+        }
+    }
+
+    async fn activate(&self, active: bool) -> Outcome {
+        let found: Option<ResourceId> = match self.population.find(&self.who.key).await {
+            Ok(found) => found,
+            Err(error) => return Outcome::later(error.to_string()),
+        };
+        match found {
+            Some(id) => {
+                let set = json!({"op": "replace", "path": "active", "value": active});
+                self.population.patch(id, json!({"schemas": [PATCH_OP], "Operations": [set]})).await
+            }
+            None if active => self.fetch_in_place_of("unknown-subject").await,
+            None => Outcome::noted("nobody by this id was known"),
+        }
+    }
+
+    /// Writes what the publisher has now. Where it cannot be asked the event is left alone, for this reason.
+    async fn fetch_in_place_of(&self, reason: &'static str) -> Outcome {
+        let Some(publisher) = &self.events.publisher else { return Outcome::Ignored(reason) };
+        match publisher.user(&self.who.id).await {
+            Ok(Some(resource)) => self.put(resource).await,
+            Ok(None) => match self.population.delete(&self.who.key).await {
+                None | Some(Outcome::Applied { .. }) => {
+                    Outcome::Gone("the publisher does not have it any more".to_owned())
+                }
+                Some(other) => other,
+            },
+            Err(FetchError::Later(why)) => Outcome::later(why),
+            Err(FetchError::Unreadable(why)) => Outcome::Dead(why),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Whom a signal is about.
+
+use std::collections::BTreeMap;
+
+use model::{OrgName, ResourceKind};
+use salesforce_client::{Org, Purpose, soql};
+use salesforce_types::RecordId;
+use scim_types::{Filter, Registry};
+use serde_json::{Map, Value};
+use store::{Query, Window};
+
+use super::{Meant, Whom, Work, not_asked};
+use crate::{ProvisionError, lookup};
+
+/// Two are as many as any number.
+const FEW: u32 = 2;
+
+/// Who the names of a signal stand for.
+pub(super) enum Found {
+    /// In each of these orgs exactly one active User.
+    Users(Vec<Meant>),
+    Nobody,
+    Several,
+}
+
+/// What keeps a User from being locked out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protection {
+    None,
+    /// Locking him out may lock everybody out. His sessions may end.
+    FarReaching,
+    /// The integration user, and whom the tenant names: nothing of them is touched.
+    Untouchable,
+}
+
+impl Work<'_> {
+    /// The User that is meant, in each org where the tenant has Users.
+    pub(super) async fn find(&self) -> Result<Found, ProvisionError> {
+        let mut meant = Vec::new();
+        for org in self.orgs()?.into_values() {
+            let named = self.named()?;
+            match self.in_org(&org, named).await?.as_slice() {
+                [] => {}
+                [one] => meant.push(one.clone()),
+                _ => return Ok(Found::Several),
+            }
+        }
+        if !meant.is_empty() {
+            return Ok(Found::Users(meant));
+        }
+        self.find_by_identity().await
+    }
+
+    /// The orgs where the tenant has Users.
+    pub(super) fn orgs(&self) -> Result<BTreeMap<OrgName, Org>, ProvisionError> {
+        let world = self.inner.world();
+        let of_users = self.tenant.mapping.targets.iter().filter(|target| target.object == "User");
+        let names = of_users.filter_map(|target| target.org.as_ref().or(self.tenant.default_org.as_ref()));
+        names
+            .map(|name| match world.orgs.get(name) {
+                Some(org) => Ok((name.clone(), org.clone())),
+                None => Err(ProvisionError::Misconfigured(format!("the org {name} is not configured"))),
+            })
+            .collect()
+    }
+
+    /// One of the names is the User's.
+    fn named(&self) -> Result<soql::Condition, ProvisionError> {
+        let any = self.signal.whom.iter().map(|whom| match whom {
+            Whom::Field { field, value } | Whom::Email { field, address: value } => {
+                soql::Condition::eq(field, value.as_str())
+            }
+        });
+        let any = any.collect::<Result<Vec<_>, _>>();
+        any.map(soql::Condition::Or).map_err(|error| ProvisionError::Misconfigured(error.to_string()))
+    }
+
+    /// The active Users of an org for whom this holds.
+    async fn in_org(&self, org: &Org, holds: soql::Condition) -> Result<Vec<Meant>, ProvisionError> {
+        let far_reaching = lookup::FAR_REACHING.map(|permission| format!("Profile.{permission}"));
+        let mut fields = vec!["Id", "Username"];
+        fields.extend(far_reaching.iter().map(String::as_str));
+        let active = soql::Condition::eq("IsActive", true).expect("this is a name");
+        let query = soql::Query::select("User", &fields)
+            .expect("these are names")
+            .where_(holds)
+            .where_(active)
+            .limit(FEW);
+        let ticket = self.ticket(None);
+        let rows = org.query(&query, Purpose::matching(&ticket)).await.map_err(not_asked)?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            found.extend(self.meant(org, row).await?);
+        }
+        Ok(found)
+    }
+
+    async fn meant(&self, org: &Org, row: &Map<String, Value>) -> Result<Option<Meant>, ProvisionError> {
+        let id = row.get("Id").and_then(Value::as_str).and_then(|id| RecordId::parse(id).ok());
+        let Some(user) = id else { return Ok(None) };
+        let us = org.identity().await.map_err(not_asked)?.user_id;
+        let protected = if user == us || lookup::names(&self.tenant, &user, row.get("Username")) {
+            Protection::Untouchable
+        } else if lookup::is_far_reaching(row) {
+            Protection::FarReaching
+        } else {
+            Protection::None
+        };
+        let identity = self.inner.store.linked_in(&self.signal.tenant, org.name(), &user).await?;
+        Ok(Some(Meant { org: org.clone(), user, protected, identity }))
+    }
+
+    /// By the e-mail address of an identity: Salesforce has a new one only when its owner has confirmed it.
+    async fn find_by_identity(&self) -> Result<Found, ProvisionError> {
+        let address = self.signal.whom.iter().find_map(|whom| match whom {
+            Whom::Email { address, .. } => Some(address),
+            Whom::Field { .. } => None,
+        });
+        let Some(address) = address else { return Ok(Found::Nobody) };
+        let text = format!("emails.value eq {}", Value::from(address.as_str()));
+        let Ok(filter) = Filter::parse(&text, Registry::standard().user()) else { return Ok(Found::Nobody) };
+        let query = Query {
+            kind: ResourceKind::User,
+            filter: Some(filter),
+            sort: None,
+            window: Window::Index { offset: 0, count: FEW },
+            with_members: false,
+        };
+        let page = self.inner.store.find(&self.signal.tenant, &query).await?;
+        let identity = match page.resources.as_slice() {
+            [] => return Ok(Found::Nobody),
+            [one] => &one.id,
+            _ => return Ok(Found::Several),
+        };
+        let orgs = self.orgs()?;
+        let mut meant = Vec::new();
+        for link in self.inner.store.links(&self.signal.tenant, identity).await? {
+            if let Some(org) = orgs.get(&link.org).filter(|_| link.object == "User") {
+                let is_it = soql::Condition::eq("Id", &link.record_id).expect("this is a name");
+                meant.extend(self.in_org(org, is_it).await?);
+            }
+        }
+        Ok(if meant.is_empty() { Found::Nobody } else { Found::Users(meant) })
+    }
+}

@@ -1,0 +1,257 @@
+//! A User's sessions end, he is frozen, or he is deactivated.
+
+use jiff::SignedDuration;
+use model::ResourceKind;
+use salesforce_client::{Purpose, Ticket, soql};
+use salesforce_types::{Fields, Manner, Refusal, Step, StepOutcome};
+use serde_json::{Value, json};
+use store::{BegunLockout, Lockout, LockoutLimit};
+
+use super::{
+    Meant, SignalAction, Signalled, Work,
+    find::{Found, Protection},
+    is_passing, later, not_asked,
+};
+use crate::{Caller, Operation, ProvisionError, Request, users::UserChange};
+
+/// Sources repeat themselves. What a signal did so short a time ago is not asked of Salesforce again.
+const SETTLED_FOR: SignedDuration = SignedDuration::from_mins(10);
+/// What a source may do in.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// How long a lockout that has ended is remembered: longer than it counts.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// There is no login record (REST API Developer Guide, "Status Codes and Error Responses"; the client says it so too).
+const NO_LOGIN: &str = "NOT_FOUND";
+/// What a freeze writes.
+pub(super) const FROZEN: &str = "UserLogin.IsFrozen";
+
+/// Whose lockout it is, and whether it may have landed before.
+enum Place {
+    /// It was begun for this signal.
+    Begun {
+        before: bool,
+    },
+    /// It was done, by this source or by another, some time ago.
+    Done,
+    Settled,
+    TooMany,
+}
+
+impl Work<'_> {
+    pub(super) async fn lock_out(&self) -> Result<Signalled, ProvisionError> {
+        if self.signal.action == SignalAction::Freeze && self.was_just_done().await? {
+            return Ok(Signalled::Already("frozen-already"));
+        }
+        let users = match self.find().await? {
+            Found::Nobody => return Ok(Signalled::Nobody),
+            Found::Several => return Ok(Signalled::Several),
+            Found::Users(users) => users,
+        };
+        let is_kept = |meant: &Meant| match self.signal.action {
+            SignalAction::EndSessions => meant.protected == Protection::Untouchable,
+            _ => meant.protected != Protection::None,
+        };
+        if users.iter().any(is_kept) {
+            return Ok(Signalled::Protected);
+        }
+        let mut notes = Vec::new();
+        for meant in &users {
+            let done = match self.signal.action {
+                SignalAction::EndSessions => self.only_sessions(meant).await?,
+                _ => self.one(meant).await?,
+            };
+            match done {
+                Signalled::Done(note) => notes.push(note),
+                Signalled::Already(_) => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(if notes.is_empty() {
+            Signalled::Already("locked-out-already")
+        } else {
+            Signalled::Done(notes.join("; "))
+        })
+    }
+
+    /// Whether this source has had this person frozen a moment ago: then no call is needed.
+    async fn was_just_done(&self) -> Result<bool, ProvisionError> {
+        let (tenant, source) = (&self.signal.tenant, &self.signal.source);
+        let open = self.inner.store.lockouts_of(tenant, source, &self.subject).await?;
+        Ok(!open.is_empty() && open.iter().all(|lockout| self.is_settled(lockout)))
+    }
+
+    fn is_settled(&self, lockout: &Lockout) -> bool {
+        let now = self.inner.clock.now();
+        lockout.done.is_some_and(|done| now.duration_since(done) < SETTLED_FOR)
+    }
+
+    async fn only_sessions(&self, meant: &Meant) -> Result<Signalled, ProvisionError> {
+        let ticket = self.ticket(meant.identity.as_ref());
+        let ended = meant.org.end_sessions(&meant.user, Purpose::read_back(&ticket)).await;
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(salesforce_client::CallError::Refused(refusal)) if !is_passing(&refusal) => {
+                return Ok(impossible(&refusal));
+            }
+            Err(error) => return Err(not_asked(error)),
+        };
+        let note = format!("{ended} sessions ended");
+        self.audit(meant.identity.as_ref(), &[], &note, Vec::new()).await?;
+        Ok(Signalled::Done(note))
+    }
+
+    /// Locks one User out.
+    async fn one(&self, meant: &Meant) -> Result<Signalled, ProvisionError> {
+        let place = self.begin(meant).await?;
+        let (was_begun, was_done) = match place {
+            Place::TooMany => return Ok(Signalled::TooMany),
+            Place::Settled if self.signal.action == SignalAction::Freeze => {
+                return Ok(Signalled::Already("frozen-already"));
+            }
+            Place::Settled | Place::Done => (false, true),
+            Place::Begun { before } => (before, false),
+        };
+        if self.signal.action == SignalAction::Deactivate {
+            return self.deactivate(meant, "deactivated").await;
+        }
+        let ticket = self.ticket(meant.identity.as_ref());
+        let freeze = Step::Freeze { user: meant.user.clone(), frozen: true };
+        let is_ours = match self.send(meant, freeze, &ticket).await? {
+            Landed::Done => true,
+            // An earlier try of ours may have landed.
+            Landed::There if was_begun => frozen_by_us(meant, &ticket).await?,
+            Landed::There => was_done,
+            Landed::Refused(refusal) if refusal.code == NO_LOGIN => {
+                return self.deactivate(meant, "deactivated: the User has no login record to freeze").await;
+            }
+            Landed::Refused(refusal) => {
+                self.inner.store.withdraw_lockout(&self.key(meant)).await?;
+                return Ok(impossible(&refusal));
+            }
+        };
+        let ended = self.sessions_of_the_frozen(meant, &ticket).await?;
+        if is_ours {
+            let note = format!("frozen, {ended} sessions ended");
+            self.audit(meant.identity.as_ref(), &[FROZEN], &note, Vec::new()).await?;
+            self.inner.store.confirm_lockout(&self.key(meant), self.inner.clock.now()).await?;
+            return Ok(Signalled::Done(note));
+        }
+        // Somebody else has frozen him: that is not ours to take back.
+        self.inner.store.withdraw_lockout(&self.key(meant)).await?;
+        let note = format!("frozen before by somebody else, {ended} sessions ended");
+        self.audit(meant.identity.as_ref(), &[], &note, Vec::new()).await?;
+        Ok(Signalled::Done(note))
+    }
+
+    /// Takes a place among those whom the source may lock out.
+    async fn begin(&self, meant: &Meant) -> Result<Place, ProvisionError> {
+        let now = self.inner.clock.now();
+        let lockout = Lockout {
+            key: self.key(meant),
+            source: self.signal.source.clone(),
+            subject: self.subject.clone(),
+            jti: self.signal.jti.clone(),
+            begun: now,
+            done: None,
+        };
+        let limit = LockoutLimit { most: self.signal.lockouts_per_hour, since: now - HOUR };
+        self.inner.store.prune_lockouts(now - KEPT).await?;
+        let limit = (!self.signal.approved).then_some(limit);
+        Ok(match self.inner.store.begin_lockout(lockout, limit).await? {
+            BegunLockout::New => Place::Begun { before: false },
+            BegunLockout::TooMany => Place::TooMany,
+            BegunLockout::Open(open) if self.is_settled(&open) => Place::Settled,
+            BegunLockout::Open(open) if open.done.is_some() => Place::Done,
+            BegunLockout::Open(_) => Place::Begun { before: true },
+        })
+    }
+
+    /// Whoever is frozen goes on with the sessions that he has. Without the permission to end them he stays frozen all the same.
+    async fn sessions_of_the_frozen(&self, meant: &Meant, ticket: &Ticket) -> Result<u64, ProvisionError> {
+        match meant.org.end_sessions(&meant.user, Purpose::read_back(ticket)).await {
+            Ok(ended) => Ok(ended),
+            Err(salesforce_client::CallError::Refused(refusal)) if !is_passing(&refusal) => {
+                let (tenant, source) = (&self.signal.tenant, &self.signal.source);
+                tracing::warn!(%tenant, %source, code = refusal.code, "the sessions of a frozen User could not be ended");
+                Ok(0)
+            }
+            Err(error) => Err(not_asked(error)),
+        }
+    }
+
+    /// Through the identity, so that SCIM shows it and what else leaving means is done; else the User alone.
+    async fn deactivate(&self, meant: &Meant, note: &str) -> Result<Signalled, ProvisionError> {
+        let key = self.key(meant);
+        if let Some(identity) = &meant.identity {
+            let request = Request {
+                kind: ResourceKind::User,
+                id: Some(identity.to_string()),
+                operation: Operation::Patch(json!({
+                    "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+                    "Operations": [{"op": "replace", "path": "active", "value": false}],
+                })),
+                if_match: None,
+                respond_async: false,
+            };
+            let caller = Caller { tenant: self.signal.tenant.clone(), client: self.client() };
+            UserChange::accept(self.inner, &caller, request)?.answer().await?;
+        } else {
+            let ticket = self.ticket(None);
+            let fields = Fields::from_iter([("IsActive".to_owned(), Value::Bool(false))]);
+            let (object, id) = ("User".to_owned(), meant.user.clone());
+            let step = Step::Update { object, id, fields, manner: Manner::default() };
+            if let Landed::Refused(refusal) = self.send(meant, step, &ticket).await? {
+                self.inner.store.withdraw_lockout(&key).await?;
+                return Ok(impossible(&refusal));
+            }
+        }
+        self.audit(meant.identity.as_ref(), &[], note, Vec::new()).await?;
+        self.inner.store.confirm_lockout(&key, self.inner.clock.now()).await?;
+        Ok(Signalled::Done(note.to_owned()))
+    }
+
+    /// Sends one step. What may have landed is tried again later, which comes to the same.
+    pub(super) async fn send(
+        &self,
+        meant: &Meant,
+        step: Step,
+        ticket: &Ticket,
+    ) -> Result<Landed, ProvisionError> {
+        let outcome = meant.org.act(&[step], ticket).await.pop();
+        match outcome.expect("each step has an outcome") {
+            StepOutcome::Done { .. } => Ok(Landed::Done),
+            StepOutcome::There => Ok(Landed::There),
+            StepOutcome::Refused(refusal) if is_passing(&refusal) => {
+                Err(later(super::advice(&refusal), None))
+            }
+            StepOutcome::Refused(refusal) => Ok(Landed::Refused(refusal)),
+            StepOutcome::Unknown { why } => Err(later(why, None)),
+            StepOutcome::NotSent { why, retry_after } => Err(later(why, retry_after)),
+        }
+    }
+}
+
+/// What came of a step.
+pub(super) enum Landed {
+    Done,
+    There,
+    Refused(Refusal),
+}
+
+fn impossible(refusal: &Refusal) -> Signalled {
+    Signalled::Impossible(format!("Salesforce refused it: {} ({})", refusal.message, refusal.code))
+}
+
+/// Whether a User is frozen, and the integration user was the last to touch his login record.
+pub(super) async fn frozen_by_us(meant: &Meant, ticket: &Ticket) -> Result<bool, ProvisionError> {
+    let of_user = soql::Condition::eq("UserId", &meant.user).expect("this is a name");
+    let query = soql::Query::select("UserLogin", &["IsFrozen", "LastModifiedById"]);
+    let query = query.expect("these are names").where_(of_user);
+    let rows = meant.org.query(&query, Purpose::read_back(ticket)).await.map_err(not_asked)?;
+    let Some(row) = rows.first().filter(|row| row.get("IsFrozen") == Some(&Value::Bool(true))) else {
+        return Ok(false);
+    };
+    let us = meant.org.identity().await.map_err(not_asked)?.user_id;
+    let by = row.get("LastModifiedById").and_then(Value::as_str);
+    Ok(by.and_then(|id| salesforce_types::RecordId::parse(id).ok()) == Some(us))
+}

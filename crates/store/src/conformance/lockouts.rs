@@ -1,0 +1,93 @@
+//! Lockouts.
+
+use model::SourceName;
+
+use super::*;
+use crate::{BegunLockout, Lockout, LockoutKey, LockoutLimit};
+
+suite![
+    a_user_is_locked_out_once,
+    a_lockout_that_has_not_come_about_is_forgotten,
+    a_source_begins_only_so_many,
+    a_lockout_outlives_a_crash,
+    lockouts_of_a_subject_are_those_of_its_source,
+];
+
+fn source(name: &str) -> SourceName {
+    SourceName::new(name).expect("a source")
+}
+
+fn lockout(world: &World<'_>, user: &str) -> Lockout {
+    let org = OrgName::new("acme").expect("an org");
+    let user = RecordId::parse(user).expect("an id");
+    Lockout {
+        key: LockoutKey { tenant: world.tenant.clone(), org, user },
+        source: source("risk"),
+        subject: "noor".to_owned(),
+        jti: "j1".to_owned(),
+        begun: at(1),
+        done: None,
+    }
+}
+
+const NOOR: &str = "0055f000005mc66AAA";
+const SAMI: &str = "0055f000005mc67AAA";
+
+async fn a_user_is_locked_out_once(world: &World<'_>) {
+    let noor = lockout(world, NOOR);
+    let begin = async |lockout: Lockout| ok(world.store.begin_lockout(lockout, None).await);
+    assert_eq!(begin(noor.clone()).await, BegunLockout::New);
+    let second = Lockout { jti: "j2".to_owned(), source: source("other"), ..noor.clone() };
+    assert_eq!(begin(second.clone()).await, BegunLockout::Open(noor.clone()), "the first one stays");
+    ok(world.store.confirm_lockout(&noor.key, at(2)).await);
+    ok(world.store.confirm_lockout(&noor.key, at(3)).await);
+    let done = Lockout { done: Some(at(2)), ..noor.clone() };
+    assert_eq!(ok(world.store.lockout(&noor.key).await), Some(done));
+    ok(world.store.end_lockout(&noor.key, at(4)).await);
+    assert_eq!(ok(world.store.lockout(&noor.key).await), None);
+    assert_eq!(begin(second).await, BegunLockout::New, "it may happen again");
+}
+
+async fn a_lockout_that_has_not_come_about_is_forgotten(world: &World<'_>) {
+    let noor = lockout(world, NOOR);
+    let only_one = Some(LockoutLimit { most: 1, since: at(0) });
+    assert_eq!(ok(world.store.begin_lockout(noor.clone(), only_one).await), BegunLockout::New);
+    ok(world.store.withdraw_lockout(&noor.key).await);
+    assert_eq!(ok(world.store.lockout(&noor.key).await), None);
+    assert_eq!(ok(world.store.begin_lockout(noor, only_one).await), BegunLockout::New, "it does not count");
+}
+
+async fn a_source_begins_only_so_many(world: &World<'_>) {
+    let limit = |since| Some(LockoutLimit { most: 1, since: at(since) });
+    let (noor, sami) = (lockout(world, NOOR), lockout(world, SAMI));
+    assert_eq!(ok(world.store.begin_lockout(noor.clone(), limit(0)).await), BegunLockout::New);
+    ok(world.store.end_lockout(&noor.key, at(2)).await);
+    let begin = async |limit| ok(world.store.begin_lockout(sami.clone(), limit).await);
+    assert_eq!(begin(limit(0)).await, BegunLockout::TooMany, "one that has ended counts too");
+    let of_another = Lockout { source: source("other"), ..sami.clone() };
+    assert_eq!(ok(world.store.begin_lockout(of_another, limit(0)).await), BegunLockout::New);
+    ok(world.store.withdraw_lockout(&sami.key).await);
+    assert_eq!(begin(limit(2)).await, BegunLockout::New, "what was longer ago does not");
+    assert_eq!(ok(world.store.prune_lockouts(at(3)).await), 1);
+    assert!(ok(world.store.lockout(&sami.key).await).is_some(), "one that is open stays");
+}
+
+async fn a_lockout_outlives_a_crash(world: &World<'_>) {
+    let noor = lockout(world, NOOR);
+    ok(world.store.begin_lockout(noor.clone(), None).await);
+    let store = world.backend.reopen(std::sync::Arc::clone(&world.store)).await;
+    assert_eq!(ok(store.lockout(&noor.key).await), Some(noor));
+}
+
+async fn lockouts_of_a_subject_are_those_of_its_source(world: &World<'_>) {
+    let (noor, sami) = (lockout(world, NOOR), lockout(world, SAMI));
+    ok(world.store.begin_lockout(sami.clone(), None).await);
+    ok(world.store.begin_lockout(noor.clone(), None).await);
+    let of = async |tenant: &TenantId, source_name: &str, subject: &str| {
+        ok(world.store.lockouts_of(tenant, &source(source_name), subject).await)
+    };
+    assert_eq!(of(&world.tenant, "risk", "noor").await, [sami, noor]);
+    assert_eq!(of(&world.tenant, "other", "noor").await, []);
+    assert_eq!(of(&world.tenant, "risk", "sami").await, []);
+    assert_eq!(of(&tenant("acme/test"), "risk", "noor").await, []);
+}

@@ -1,0 +1,201 @@
+//! SCIM events (RFC 9967) as receiver.
+
+use e2e::{
+    Answered, Org, World,
+    sources::transmitter::{Set, Transmitter},
+    world::add,
+};
+use serde_json::{Value, json};
+use toml::Value as Toml;
+
+use super::{count, listed, scene};
+
+const AUDIENCE: &str = "https://gw.example.com/events/scim-events/acme/prod";
+const PREFIX: &str = "urn:ietf:params:scim:event:";
+
+/// A gateway between a publisher and an org.
+struct Story {
+    world: World,
+    publisher: Transmitter,
+    org: Org,
+}
+
+impl Story {
+    async fn begin() -> Self {
+        let publisher = Transmitter::start().await;
+        let mut section = publisher.scim_section(AUDIENCE);
+        section.insert("acknowledge".to_owned(), Toml::from("sync"));
+        let world = World::of_scene(&scene(""), |config| {
+            let server = config["server"].as_table_mut().unwrap();
+            server.insert("metrics-listen".to_owned(), Toml::from("127.0.0.1:0"));
+            add(config, "scim-events", section);
+        })
+        .await;
+        Self { org: world.org(), world, publisher }
+    }
+
+    fn event(&self, uri: &str, id: &str, said: Value) -> Set {
+        let subject = json!({"format": "scim", "uri": format!("/Users/{id}"), "externalId": id});
+        self.publisher.event(uri, &subject, said, AUDIENCE)
+    }
+
+    fn of(&self, suffix: &str, id: &str, said: Value) -> Set {
+        self.event(&format!("{PREFIX}{suffix}"), id, said)
+    }
+
+    async fn push(&self, set: &Set) -> Answered {
+        let to = format!("{}/events/scim-events/acme/prod", self.world.url());
+        self.publisher.push(&to, set).await
+    }
+
+    async fn pushed(&self, set: &Set) {
+        let _ = self.push(set).await.expect(202);
+    }
+
+    async fn user(&self, name: &str) -> serde_json::Map<String, Value> {
+        self.org.user(&format!("{name}@acme.example")).await
+    }
+
+    /// How often a resource was read.
+    fn fetches(&self, id: &str) -> usize {
+        self.publisher.asked(&format!("/scim/v2/Users/{id}")).len()
+    }
+}
+
+fn resource(name: &str, title: &str) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": "theirs", "userName": format!("{name}@acme.example"),
+        "name": {"givenName": "Ada", "familyName": name}, "title": title, "active": true,
+        "emails": [{"value": format!("{name}@acme.example"), "primary": true}],
+    })
+}
+
+fn patch(path: &str, value: Value) -> Value {
+    json!({"data": {"Operations": [{"op": "replace", "path": path, "value": value}]}})
+}
+
+/// B-9.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b09_every_spelling_of_an_event_is_applied_alike() {
+    let story = Story::begin().await;
+    let spellings =
+        ["urn:ietf:params:event:SCIM:", "urn:ietf:params:SCIM:event:", "urn:ietf:params:scim:event:"];
+    for (number, spelling) in spellings.iter().enumerate() {
+        let name = format!("n{number}");
+        let event = |suffix: &str, said: Value| story.event(&format!("{spelling}{suffix}"), &name, said);
+        story.pushed(&event("prov:create:full", json!({"data": resource(&name, "Pilot")}))).await;
+        assert_eq!(story.user(&name).await["Title"], "Pilot", "{spelling}");
+        story.pushed(&event("prov:patch:full", patch("title", json!("Captain"))).later(1)).await;
+        assert_eq!(story.user(&name).await["Title"], "Captain", "{spelling}");
+        story.pushed(&event("prov:put:full", json!({"data": resource(&name, "Admiral")})).later(2)).await;
+        assert_eq!(story.user(&name).await["Title"], "Admiral", "{spelling}");
+        story.pushed(&event("prov:deactivate", json!({})).later(3)).await;
+        assert_eq!(story.user(&name).await["IsActive"], false, "{spelling}");
+        story.pushed(&event("prov:activate", json!({})).later(4)).await;
+        assert_eq!(story.user(&name).await["IsActive"], true, "{spelling}");
+        story.pushed(&event("feed:remove", json!({})).later(5)).await;
+        assert_eq!(story.user(&name).await["IsActive"], false, "{spelling}");
+        story.pushed(&event("prov:delete", json!({})).later(6)).await;
+        assert_eq!(story.user(&name).await["IsActive"], false, "{spelling}");
+        // What happened before that comes too late.
+        let late = event("prov:put:full", json!({"data": resource(&name, "Ghost")})).later(5);
+        story.pushed(&late).await;
+        assert_eq!(listed(&story.world, late.jti()).await["reason"], "stale-after-delete");
+    }
+    assert_eq!(
+        story.publisher.asked("/scim/v2/Users/n0").len(),
+        0,
+        "whatever is told in full is not asked about"
+    );
+}
+
+/// B-10.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b10_what_is_told_in_full_is_not_asked_about_and_a_notice_is_once_and_of_the_publisher_alone() {
+    let story = Story::begin().await;
+    story.pushed(&story.of("prov:create:full", "full", json!({"data": resource("full", "Pilot")}))).await;
+    assert_eq!(story.user("full").await["Title"], "Pilot");
+    assert_eq!(story.fetches("full"), 0);
+
+    story.publisher.resource("/Users/notice", &resource("notice", "Pilot"));
+    let notice = |id: &str| story.of("prov:create:notice", id, json!({"attributes": ["userName", "title"]}));
+    story.pushed(&notice("notice")).await;
+    assert_eq!(story.user("notice").await["Title"], "Pilot");
+    assert_eq!(story.fetches("notice"), 1);
+
+    // A host that a token names is never asked, not even the right one under another address.
+    let elsewhere = Transmitter::start().await;
+    elsewhere.resource("/Users/evil", &resource("evil", "Spy"));
+    for uri in [
+        format!("{}/Users/evil", elsewhere.scim_base()),
+        format!("//{}/Users/evil", elsewhere.scim_base().trim_start_matches("http://")),
+        "/Users/../../admin".to_owned(),
+    ] {
+        let subject = json!({"format": "scim", "uri": uri});
+        let set = story.publisher.event(
+            &format!("{PREFIX}prov:create:notice"),
+            &subject,
+            json!({"attributes": ["userName"]}),
+            AUDIENCE,
+        );
+        assert_eq!(story.push(&set).await.expect(400).json()["err"], "invalid_request", "{uri}");
+    }
+    assert!(elsewhere.asked("/scim/v2/Users/evil").is_empty());
+
+    let both = json!({"data": resource("both", "x"), "attributes": ["userName"]});
+    for suffix in ["prov:create:full", "prov:create:notice", "prov:put:full", "prov:patch:full"] {
+        let answer = story.push(&story.of(suffix, "both", both.clone())).await.expect(400);
+        assert_eq!(answer.json()["err"], "invalid_request");
+    }
+    assert!(story.org.users("both@acme.example").await.is_empty());
+}
+
+/// §2.6: what comes out of order, or with a gap, is fetched in its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b10_a_change_out_of_order_is_replaced_by_what_is_current() {
+    let story = Story::begin().await;
+    let version = |set: Value, version: &str| {
+        let mut set = set;
+        set["version"] = json!(version);
+        set
+    };
+    story
+        .pushed(&story.of(
+            "prov:create:full",
+            "ada",
+            version(json!({"data": resource("ada", "One")}), "W/\"1\""),
+        ))
+        .await;
+    story
+        .pushed(
+            &story.of("prov:patch:full", "ada", version(patch("title", json!("Two")), "W/\"2\"")).later(1),
+        )
+        .await;
+    assert_eq!((story.user("ada").await["Title"].clone(), story.fetches("ada")), (json!("Two"), 0));
+    // The third one has not arrived.
+    story.publisher.resource("/Users/ada", &resource("ada", "Four"));
+    story
+        .pushed(
+            &story.of("prov:patch:full", "ada", version(patch("title", json!("Wrong")), "W/\"4\"")).later(3),
+        )
+        .await;
+    assert_eq!((story.user("ada").await["Title"].clone(), story.fetches("ada")), (json!("Four"), 1));
+    // Now it has, and is older than what is known.
+    story
+        .pushed(
+            &story.of("prov:patch:full", "ada", version(patch("title", json!("Three")), "W/\"3\"")).later(2),
+        )
+        .await;
+    assert_eq!((story.user("ada").await["Title"].clone(), story.fetches("ada")), (json!("Four"), 2));
+
+    // Somebody whom the publisher does not have any more, though it said so a moment ago.
+    story.publisher.resource("/Users/ada", &Value::Null);
+    story.pushed(&story.of("prov:put:notice", "ada", json!({"attributes": ["title"]})).later(9)).await;
+    assert_eq!(story.user("ada").await["IsActive"], false);
+    assert_eq!(count(&story.world, "ignored", "gone").await, 1);
+    // Groups and answers to requests of ours are left alone.
+    let group = json!({"format": "scim", "uri": "/Groups/1"});
+    let set = story.publisher.event(&format!("{PREFIX}prov:delete"), &group, json!({}), AUDIENCE);
+    story.pushed(&set).await;
+    assert_eq!(count(&story.world, "ignored", "not-a-user").await, 1);
+}

@@ -1,0 +1,101 @@
+//! The stream: made, verified, kept alive.
+
+use std::time::Duration;
+
+use e2e::sources::transmitter::{SSF, STREAM_AUDIENCE, Set, Transmitter};
+use serde_json::{Value, json};
+use toml::Value as Toml;
+
+use super::{AUDIENCE, NOOR, Story, by_email, org_file};
+use crate::faults::until;
+
+/// Waits until the transmitter was asked so often.
+async fn asked(transmitter: &Transmitter, path: &str, times: usize) -> Vec<Value> {
+    until(path, || async { transmitter.bodies(path).len() >= times }).await;
+    transmitter.bodies(path)
+}
+
+fn verification(story: &Story, said: Value) -> Set {
+    let stream = json!({"format": "opaque", "id": "stream-1"});
+    story.transmitter.event(&format!("{SSF}verification"), &stream, said, STREAM_AUDIENCE)
+}
+
+/// A gateway that makes its stream.
+async fn managed(transmitter: Transmitter) -> Story {
+    Story::of(transmitter, &org_file(0), |transmitter, section| {
+        section.insert("transmitter".to_owned(), Toml::from(transmitter.api()));
+    })
+    .await
+}
+
+/// B-1.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b01_verification_has_the_state_that_was_asked_for_or_none() {
+    let story = managed(Transmitter::start().await).await;
+    let asked_for = asked(&story.transmitter, "/verify", 1).await;
+    let state = asked_for[0]["state"].as_str().unwrap();
+    assert_eq!(asked_for[0]["stream_id"], "stream-1");
+    let right = verification(&story, json!({"state": state}));
+    story.pushed(&right).await;
+    assert_eq!(story.listed(&right).await["reason"], "the stream is verified");
+    let wrong = story.push(&verification(&story, json!({"state": "made up"}))).await.expect(400);
+    assert_eq!(wrong.json()["err"], "invalid_state");
+    story.pushed(&verification(&story, json!({}))).await;
+
+    let stream = &story.transmitter.streams()[0];
+    assert_eq!(stream["delivery"]["endpoint_url"], AUDIENCE);
+    assert_eq!(stream["delivery"]["method"], "urn:ietf:rfc:8935");
+    assert_eq!(stream["delivery"]["authorization_header"], "Bearer of-the-transmitter");
+    let requested = stream["events_requested"].to_string();
+    assert!(
+        requested.contains("risc/event-type/account-disabled") && !requested.contains("token-claims-change")
+    );
+    // What the stream says its tokens are for is as good as what is configured.
+    let disabled = story.risc("account-disabled", &by_email("noor")).with("aud", json!([STREAM_AUDIENCE]));
+    story.pushed(&disabled).await;
+    assert!(story.is_frozen(NOOR).await);
+
+    // A stream that is paused has to be seen by somebody.
+    let stream = json!({"format": "opaque", "id": "stream-1"});
+    let paused = story.transmitter.event(
+        &format!("{SSF}stream-updated"),
+        &stream,
+        json!({"status": "paused", "reason": "maintenance"}),
+        AUDIENCE,
+    );
+    story.pushed(&paused).await;
+    assert_eq!(story.listed(&paused).await["reason"], "the stream is paused");
+    assert_eq!(story.count("alarm", "stream-not-enabled").await, 1);
+}
+
+/// B-1: a restart finds the stream that is there, and makes another one only when it is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b01_a_stream_is_made_once() {
+    let transmitter = Transmitter::start().await;
+    transmitter.say_of_streams("inactivity_timeout", json!(1));
+    let mut story = managed(transmitter).await;
+    asked(&story.transmitter, "/verify", 1).await;
+    story.world.restart().await;
+    asked(&story.transmitter, "/verify", 2).await;
+    assert_eq!(story.transmitter.streams().len(), 1);
+    story.transmitter.forget_streams();
+    asked(&story.transmitter, "/verify", 3).await;
+    assert_eq!(story.transmitter.streams().len(), 1, "it is made again");
+}
+
+/// B-14.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b14_the_stream_is_looked_at_before_the_transmitter_gives_it_up() {
+    let timeout = Duration::from_secs(2);
+    let transmitter = Transmitter::start().await;
+    transmitter.say_of_streams("inactivity_timeout", json!(timeout.as_secs()));
+    let story = managed(transmitter).await;
+    asked(&story.transmitter, "/status", 3).await;
+    let managed = [story.transmitter.asked("/verify"), story.transmitter.asked("/status")].concat();
+    let times: Vec<_> = managed.iter().map(|(at, _)| *at).collect();
+    for pair in times.windows(2) {
+        assert!(pair[1] - pair[0] < timeout, "{:?} between two calls", pair[1] - pair[0]);
+    }
+    let path = &story.transmitter.asked("/status")[0].1.path;
+    assert_eq!(path, "/status?stream_id=stream-1");
+}
