@@ -2,7 +2,12 @@
 
 use std::{fs, path::PathBuf};
 
-use e2e::{World, replay::Sequence};
+use e2e::{
+    World,
+    replay::Sequence,
+    sources::{akamai::Akamai, akamai_sequence},
+    world::environment,
+};
 
 async fn replay(folder: &str) {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples").join(folder);
@@ -58,6 +63,23 @@ async fn entitlements() {
     replay("entitlements").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn next_identity() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/next-identity");
+    let akamai = Akamai::start().await;
+    let mapping = fs::read_to_string(folder.join("people.json")).unwrap();
+    let files = vec![Akamai::secret_file(), ("people.json".to_owned(), mapping)];
+    let world = World::of_example_with(&folder.join("gangway.toml"), files, |config| {
+        let sources = environment(config)["akamai"].as_array_mut().unwrap();
+        akamai.stand_in(sources[0].as_table_mut().unwrap());
+    })
+    .await;
+    let to = format!("{}/events/akamai/acme/prod", world.url());
+    let audience = "https://gw.acme.example/events/akamai/acme/prod";
+    let sequence = akamai_sequence::Sequence::read(&folder.join("registration.events.toml"));
+    sequence.play(&akamai, &to, audience, &world.org()).await;
+}
+
 /// A folder that is not named above would never be played.
 #[test]
 fn every_example_is_played() {
@@ -77,6 +99,7 @@ fn every_example_is_played() {
             "helloid-generic-scim",
             "helloid-salesforce",
             "leads-and-contacts",
+            "next-identity",
             "okta",
             "pingone",
             "sailpoint",

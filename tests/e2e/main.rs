@@ -7,6 +7,7 @@
 
 mod addresses;
 mod adoption;
+mod akamai;
 mod checklist;
 mod crash;
 mod entitlements;

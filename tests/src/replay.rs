@@ -62,10 +62,11 @@ struct Expected {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Record {
+pub(crate) struct Record {
     object: String,
     #[serde(rename = "where")]
     which: BTreeMap<String, Value>,
+    #[serde(default)]
     fields: BTreeMap<String, Value>,
 }
 
@@ -147,7 +148,7 @@ impl Request {
 
 impl Record {
     /// Exactly one record is meant, and it has these fields.
-    async fn check(&self, org: &Org, saved: &BTreeMap<String, String>) -> Result<(), String> {
+    pub(crate) async fn check(&self, org: &Org, saved: &BTreeMap<String, String>) -> Result<(), String> {
         let filled = |fields: &BTreeMap<String, Value>| -> Map<String, Value> {
             fields.iter().map(|(name, value)| (name.clone(), fill_value(value, saved))).collect()
         };

@@ -73,10 +73,20 @@ impl World {
     /// An example's own configuration, with the simulated org in the place of its orgs. A `mapping.toml` and an `org.toml`
     /// beside it are the mapping and what the org holds.
     pub async fn of_example(file: &Path) -> Self {
+        Self::of_example_with(file, Vec::new(), |_| ()).await
+    }
+
+    /// The same with further files beside it, and with something changed: simulated sources in the place of its own.
+    pub async fn of_example_with(
+        file: &Path,
+        files: Vec<(String, String)>,
+        change: impl FnOnce(&mut Table),
+    ) -> Self {
         let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        let config = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let mut config = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        change(&mut config);
         let beside = |name: &str| fs::read_to_string(file.with_file_name(name)).unwrap_or_default();
-        let scene = Scene::new(&beside("mapping.toml"), &beside("org.toml"));
+        let scene = Scene { files, ..Scene::new(&beside("mapping.toml"), &beside("org.toml")) };
         Self::tell(&scene, config, salesforce_sim::SimConfig::default()).await
     }
 

@@ -2,19 +2,24 @@
 
 use intake::{
     Kind, OUT, OutgoingDelivery, Receiver, Remote, Source,
+    akamai::{Akamai, Entities, EntitiesSettings},
     scim_events::{ScimEvents, ScimEventsParts},
     set::{Expect, KeySets},
     signals::{SharedSignals, SharedSignalsSettings},
 };
+use model::Ids;
 
 use crate::config::{
-    Config, ContentName, ReceiverSettings, ScimEventsSettings, SourceKind, SourceSettings, TenantSettings,
+    AkamaiSettings, Config, ContentName, ReceiverSettings, ScimEventsSettings, SourceKind, SourceSettings,
+    TenantSettings,
 };
 
 /// What sources of one configuration and the next have in common.
 pub(crate) struct Shared {
     /// The key sets that are known, by their addresses.
     pub(crate) key_sets: KeySets,
+    /// Where jitter comes from.
+    pub(crate) ids: Ids,
 }
 
 /// What the event doors are told.
@@ -31,6 +36,7 @@ fn told_one(tenant: &TenantSettings, source: &SourceSettings, shared: &Shared) -
             Box::new(shared_signals(settings, jwks_uri.as_deref(), shared))
         }
         SourceKind::ScimEvents(settings) => Box::new(scim_events(settings, shared)),
+        SourceKind::Akamai(settings) => Box::new(akamai(settings, shared)),
     };
     Source {
         tenant: tenant.id.clone(),
@@ -38,6 +44,30 @@ fn told_one(tenant: &TenantSettings, source: &SourceSettings, shared: &Shared) -
         acknowledge: source.acknowledge.into(),
         answer_within: source.answer_within,
         kind,
+    }
+}
+
+fn akamai(settings: &AkamaiSettings, shared: &Shared) -> Akamai {
+    let entities = EntitiesSettings {
+        base: settings.capture.clone(),
+        client_id: settings.client_id.clone(),
+        client_secret: settings.client_secret.clone(),
+        concurrency: settings.concurrency,
+        ids: shared.ids.clone(),
+    };
+    Akamai {
+        expect: Expect {
+            issuers: settings.issuers.clone(),
+            audiences: vec![settings.audience.clone()],
+            clock_skew: settings.clock_skew,
+            max_age: settings.max_age,
+            ..Expect::default()
+        },
+        keys: shared.key_sets.published(&settings.jwks_uri).expect("it was checked with the configuration"),
+        application: settings.application_id.clone(),
+        entity_type: settings.entity_type.clone(),
+        population: settings.population.clone(),
+        entities: Entities::new(entities).expect("TLS was there when the configuration was checked"),
     }
 }
 

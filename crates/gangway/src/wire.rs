@@ -128,7 +128,7 @@ impl Engine {
             ids.clone(),
             Handle::current(),
         );
-        let sources = sources::Shared { key_sets: KeySets::default() };
+        let sources = sources::Shared { key_sets: KeySets::default(), ids: ids.clone() };
         let intake = Intake::new(
             provisioner.clone(),
             &shared,

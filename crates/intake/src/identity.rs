@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{ClientName, ResourceId, ResourceKind, TenantId};
+use model::{ResourceId, ResourceKind, TenantId};
 use provisioning::{Answer, Caller, Operation, ProvisionError, Request, Warning};
 use scim_types::{Filter, Registry};
 use serde_json::Value;
@@ -16,16 +16,20 @@ const PASSING: [u16; 2] = [429, 503];
 /// The population of a source, with what is done in it in the source's name.
 pub struct Population<'i> {
     intake: &'i Intake,
-    tenant: TenantId,
-    client: ClientName,
+    caller: Caller,
 }
 
 impl<'i> Population<'i> {
     /// `tenant` is where the identities are: the source's own population, or its tenant.
     #[must_use]
     pub fn new(intake: &'i Intake, source: &Source, tenant: &TenantId) -> Self {
-        let client = ClientName::new(source.name.as_str()).expect("a source's name is a name");
-        Self { intake, tenant: tenant.clone(), client }
+        Self::of(intake, Caller { tenant: tenant.clone(), client: source.client() })
+    }
+
+    /// In the name of somebody else: of a client of the source that has a mapping of its own.
+    #[must_use]
+    pub fn of(intake: &'i Intake, caller: Caller) -> Self {
+        Self { intake, caller }
     }
 
     /// The identity that the source calls so.
@@ -47,7 +51,7 @@ impl<'i> Population<'i> {
             window: Window::Index { offset: 0, count: 1 },
             with_members: false,
         };
-        let page = self.intake.directory.find(&self.tenant, &query).await?;
+        let page = self.intake.directory.find(&self.caller.tenant, &query).await?;
         Ok(page.resources.into_iter().next().map(|resource| resource.id))
     }
 
@@ -104,7 +108,6 @@ impl<'i> Population<'i> {
     }
 
     async fn submit(&self, id: Option<ResourceId>, operation: Operation) -> Result<Answer, ProvisionError> {
-        let caller = Caller { tenant: self.tenant.clone(), client: self.client.clone() };
         let request = Request {
             kind: ResourceKind::User,
             id: id.map(|id| id.to_string()),
@@ -112,11 +115,12 @@ impl<'i> Population<'i> {
             if_match: None,
             respond_async: false,
         };
-        self.intake.provisioner.submit(&caller, request).await
+        self.intake.provisioner.submit(&self.caller, request).await
     }
 }
 
 /// What an answer of provisioning means to an event: whether it may work later, or never will as it is.
+#[must_use]
 pub fn outcome(ended: Result<Answer, ProvisionError>) -> Outcome {
     match ended {
         Ok(Answer::Created(written) | Answer::Updated(written)) => applied_with(&written.warnings),
@@ -131,6 +135,7 @@ fn applied_with(warnings: &[Warning]) -> Outcome {
 }
 
 /// What an error of provisioning means to an event.
+#[must_use]
 pub fn refused(error: &ProvisionError) -> Outcome {
     let later = |retry_after: &Duration| Outcome::Later { why: error.to_string(), retry_after: *retry_after };
     match error {
@@ -140,7 +145,7 @@ pub fn refused(error: &ProvisionError) -> Outcome {
         // A person will correct these, and then the event is still good.
         ProvisionError::Store(_)
         | ProvisionError::Misconfigured(_)
-        | ProvisionError::VersionMismatch { .. } => later(&Duration::from_secs(60)),
+        | ProvisionError::VersionMismatch { .. } => later(&Duration::from_mins(1)),
         // What is kept is tried again by itself.
         ProvisionError::Partly { .. } | ProvisionError::NotAllGranted { .. } => {
             Outcome::noted(error.to_string())

@@ -13,10 +13,12 @@
 //! | `remote.rs` | the API of a source, as a client of it |
 //! | `scim_events.rs`, `scim_events/` | SCIM events (RFC 9967) |
 //! | `signals.rs`, `signals/` | Shared Signals: CAEP and RISC |
+//! | `akamai.rs`, `akamai/` | Akamai Identity Cloud |
 //! | `set.rs`, `set/` | security event tokens (RFC 8417): parse, verify, key sets, issue |
 //!
 //! This crate knows no SQL and no Salesforce: what an event asks for is a call of `provisioning`.
 
+pub mod akamai;
 mod answer;
 mod counts;
 mod door;

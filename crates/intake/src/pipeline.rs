@@ -102,7 +102,7 @@ impl Intake {
         approved: bool,
     ) -> Outcome {
         let started = self.clock.now();
-        let turn = self.turns.of(&(source.tenant.clone(), source.name.clone(), event.subject.clone()));
+        let turn = self.turn(source, &event.subject);
         let _turn = turn.lock().await;
         let outcome = match self.standing(source, event).await {
             Err(error) => Outcome::later(error.to_string()),
@@ -116,6 +116,33 @@ impl Intake {
         };
         self.tell(source, event, &outcome, started);
         outcome
+    }
+
+    /// What is done to a subject is done while this is locked.
+    pub(crate) fn turn(&self, source: &Source, subject: &str) -> Arc<tokio::sync::Mutex<()>> {
+        self.turns.of(&(source.tenant.clone(), source.name.clone(), subject.to_owned()))
+    }
+
+    /// Puts something that was not sent as an event, and can never be applied as it is, where dead events are.
+    pub(crate) async fn keep_dead(
+        &self,
+        source: &Source,
+        event: &Event,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let at = self.clock.now();
+        let new = NewEvent {
+            key: key(source, event),
+            same_as: None,
+            subject: event.subject.clone(),
+            kind: event.kind.clone(),
+            happened: event.happened,
+            payload: serde_json::to_value(event).unwrap_or_default(),
+            stored: false,
+            at,
+        };
+        self.inbox.receive(new).await?;
+        self.settle(source, event, &Outcome::Dead(why.to_owned())).await
     }
 
     /// Whether an event is out of date by what is known of its subject.
@@ -134,7 +161,7 @@ impl Intake {
             _ if known.deleted.is_some_and(|deleted| event.happened <= deleted) => {
                 Standing::OutOfDate("stale-after-delete")
             }
-            Order::Values if older => Standing::OutOfDate("stale"),
+            Order::Values | Order::Delete if older => Standing::OutOfDate("stale"),
             _ => Standing::Current,
         })
     }

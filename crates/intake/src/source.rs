@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, http::header::HeaderMap};
 use async_trait::async_trait;
-use model::{SourceName, TenantId, Timestamp};
+use model::{ClientName, SourceName, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::SubjectClock;
@@ -28,6 +28,18 @@ pub struct Source {
     pub answer_within: Duration,
     /// What it is.
     pub kind: Box<dyn Kind>,
+}
+
+impl Source {
+    /// As whom it stands in journal and audit: its name.
+    ///
+    /// # Panics
+    ///
+    /// Never: both are names of one kind.
+    #[must_use]
+    pub fn client(&self) -> ClientName {
+        ClientName::new(self.name.as_str()).expect("a source's name is a name")
+    }
 }
 
 /// When an event is acknowledged.

@@ -132,7 +132,7 @@ impl Intake {
         };
         match self.inbox.settle(key, settled).await {
             Ok(()) => {
-                tracing::warn!(jti = key.jti, source = %key.source, "an event is given up: see `gangway events list`")
+                tracing::warn!(jti = key.jti, source = %key.source, "an event is given up: see `gangway events list`");
             }
             Err(error) => tracing::error!(%error, "a stored event could not be given up"),
         }

@@ -13,6 +13,7 @@
 //! | `lookup.rs` | finding the record that was there before |
 //! | `catalogue.rs`, `offers.rs` | what an org offers, and what of that a tenant shows |
 //! | `client.rs` | what a client may ask for, and what it means |
+//! | `profiles.rs` | what a mapping makes of profiles that come by events |
 //! | `tasks.rs` | what is owed later |
 //! | `hand_over.rs` | the records of a leaver, given to somebody else |
 //! | `signals.rs`, `signals/` | what security signals ask for: see the table there |
@@ -29,6 +30,7 @@ mod groups;
 mod hand_over;
 mod lookup;
 mod offers;
+mod profiles;
 mod provisioner;
 mod removed;
 mod request;
@@ -43,6 +45,7 @@ mod wish;
 pub use client::{BadGrantPattern, ClientPolicy, GrantList, GrantPattern, ListRule};
 pub use error::ProvisionError;
 pub use offers::Offer;
+pub use profiles::{EventKind, ProfileError, Profiles};
 pub use provisioner::Provisioner;
 pub use request::{Answer, Caller, Operation, Regroup, Request, Warning, Written};
 pub use salesforce_types::EntitlementKind;

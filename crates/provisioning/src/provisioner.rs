@@ -18,6 +18,7 @@ use crate::{
     catalogue::Catalogues,
     groups::{self, GroupChange},
     offers::{self, Offer},
+    profiles::Profiles,
     removed, resume,
     signals::{self, Signal, Signalled},
     tasks,
@@ -60,6 +61,8 @@ pub(crate) struct Inner {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) tenants: HashMap<TenantId, Arc<Tenant>>,
+    /// The tenants as those clients of their sources have them whose mapping is another.
+    own: HashMap<(TenantId, ClientName), Arc<Tenant>>,
     pub(crate) orgs: HashMap<OrgName, Org>,
 }
 
@@ -79,8 +82,19 @@ impl Drop for Running {
 
 impl World {
     fn new(tenants: Vec<Tenant>, orgs: HashMap<OrgName, Org>) -> Arc<Self> {
+        let own = tenants.iter().flat_map(Tenant::of_clients).collect();
         let tenants = tenants.into_iter().map(|tenant| (tenant.id.clone(), Arc::new(tenant))).collect();
-        Arc::new(Self { tenants, orgs })
+        Arc::new(Self { tenants, own, orgs })
+    }
+
+    /// The tenant as the caller has it.
+    pub(crate) fn tenant_of(&self, caller: &Caller) -> Result<Arc<Tenant>, ProvisionError> {
+        self.own_of(caller).map_or_else(|| self.tenant(&caller.tenant), Ok)
+    }
+
+    /// The tenant as the caller has it, if its mapping is another.
+    pub(crate) fn own_of(&self, caller: &Caller) -> Option<Arc<Tenant>> {
+        self.own.get(&(caller.tenant.clone(), caller.client.clone())).cloned()
     }
 
     pub(crate) fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, ProvisionError> {
@@ -231,6 +245,21 @@ impl Provisioner {
     /// [`ProvisionError::Busy`] where it may work later, and what the change of an identity ends with.
     pub async fn signal(&self, signal: &Signal) -> Result<Signalled, ProvisionError> {
         signals::carry_out(&self.inner, signal).await
+    }
+
+    /// The mapping for what a client of a source has caused. `client` is what the source calls it; one that has nothing of its
+    /// own in the mapping is as good as none, and then `name` stands in journal and audit.
+    ///
+    /// # Errors
+    ///
+    /// [`ProvisionError::Misconfigured`]: there is no such tenant.
+    pub fn profiles(
+        &self,
+        tenant: &TenantId,
+        name: &ClientName,
+        client: Option<&str>,
+    ) -> Result<Profiles, ProvisionError> {
+        Profiles::of(&self.inner.world(), tenant, name, client)
     }
 
     /// What waits for a person's decision, oldest first.

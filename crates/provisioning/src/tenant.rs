@@ -1,6 +1,6 @@
 //! What provisioning is told of a tenant.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use model::{ClientName, OrgName, TenantId};
 use translation::Mapping;
@@ -26,6 +26,18 @@ pub struct Tenant {
     pub protected: Vec<String>,
     /// What its clients may ask for, and what they mean by it.
     pub clients: HashMap<ClientName, ClientPolicy>,
+}
+
+impl Tenant {
+    /// The tenant as those clients of its source have it for whose events the mapping says something else.
+    pub(crate) fn of_clients(&self) -> impl Iterator<Item = ((TenantId, ClientName), Arc<Self>)> {
+        self.mapping.source_rules().clients.iter().filter_map(|(client, mapping)| {
+            // The configuration refuses clients whose id is no name.
+            let client = ClientName::new(client).ok()?;
+            let own = Self { mapping: mapping.clone(), ..self.clone() };
+            Some(((self.id.clone(), client), Arc::new(own)))
+        })
+    }
 }
 
 /// `scim-delete` of the configuration.

@@ -182,6 +182,17 @@ impl Mapping {
         &self.source_rules
     }
 
+    /// This mapping, and those that clients of the source have of their own.
+    pub fn and_of_clients(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.source_rules.clients.values())
+    }
+
+    /// The targets of all of these, to be told more about.
+    pub fn targets_mut(&mut self) -> impl Iterator<Item = &mut Target> {
+        let of_clients = self.source_rules.clients.values_mut().flat_map(|own| own.targets.iter_mut());
+        self.targets.iter_mut().chain(of_clients)
+    }
+
     /// The mapping for events that this client of the source has caused: its own, or this one.
     #[must_use]
     pub fn for_client(&self, client: Option<&str>) -> &Self {

@@ -363,7 +363,11 @@ impl Checker<'_, '_> {
         Some(url)
     }
 
+    /// Reads a secret; for commands that only look it is empty.
     pub(super) fn secret(&mut self, place: &Place, secret: Option<&Secret>) -> Option<SecretString> {
+        if !self.reads_secrets {
+            return secret.map(|_| SecretString::default());
+        }
         let read = secret?.read(self.document.directory());
         self.keep(place, read, "")
     }
@@ -527,7 +531,7 @@ impl Checker<'_, '_> {
     /// A mapping of Next Identity calls its org by an `instance`: the name or the address of one that is configured. Any
     /// other word is its own affair, and the environment's org is meant; an address is not.
     fn instances(&mut self, place: &Place, mapping: &mut Mapping, orgs: &[KnownOrg]) {
-        for target in &mut mapping.targets {
+        for target in mapping.targets_mut() {
             let Some(instance) = &target.instance else { continue };
             let after_scheme = instance.split_once("://").map_or(instance.as_str(), |(_, rest)| rest);
             let host = after_scheme.split(['/', ':']).next().unwrap_or_default();

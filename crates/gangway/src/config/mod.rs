@@ -5,6 +5,7 @@
 //! module per topic; the doc comment of a key is its manual and becomes the JSON Schema ([`schema`]) and
 //! `docs/configuration.md`.
 
+mod akamai;
 mod check;
 mod client;
 mod document;
@@ -29,6 +30,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use akamai::{AkamaiSection, AkamaiSettings};
 pub(crate) use check::hex;
 pub use client::{
     Acknowledge, ClientSection, ClientSettings, DialectName, GrantsSection, GroupPatch, ListRuleName, May,

@@ -18,7 +18,7 @@ pub fn json_schema() -> Value {
 }
 
 /// The tables of the configuration file, with the type that describes each.
-const TABLES: [(&str, &str); 9] = [
+const TABLES: &[(&str, &str)] = &[
     ("[server]", "ServerSection"),
     ("[store]", "StoreSection"),
     ("[log]", "LogSection"),
@@ -28,6 +28,10 @@ const TABLES: [(&str, &str); 9] = [
     ("[[customers.<name>.environments.<name>.clients]]", "ClientSection"),
     ("[customers.<name>.environments.<name>.clients.grants]", "GrantsSection"),
     ("[customers.<name>.environments.<name>.clients.oauth]", "OAuthSection"),
+    ("[[customers.<name>.environments.<name>.akamai]]", "AkamaiSection"),
+    ("[[customers.<name>.environments.<name>.shared-signals]]", "SharedSignalsSection"),
+    ("[[customers.<name>.environments.<name>.scim-events]]", "ScimEventsSection"),
+    ("[[customers.<name>.environments.<name>.receivers]]", "ReceiverSection"),
 ];
 
 /// The reference page in Markdown: each table, each key, in the order of the source.

@@ -141,7 +141,7 @@ impl Checker<'_, '_> {
             self.refuse(at, "pushes come without anything that shows who sends them", help);
         }
         let authorization = match &section.authorization {
-            Some(secret) => match self.source_secret(&below(at, "authorization"), secret) {
+            Some(secret) => match self.secret(&below(at, "authorization"), Some(secret)) {
                 Some(secret) => Some(secret),
                 None => return,
             },

@@ -180,7 +180,7 @@ impl Checker<'_, '_> {
             self.refuse(at, "pushes come without anything that shows who sends them", help);
         }
         let authorization = match &section.authorization {
-            Some(secret) => match self.source_secret(&below(at, "authorization"), secret) {
+            Some(secret) => match self.secret(&below(at, "authorization"), Some(secret)) {
                 Some(secret) => Some(secret),
                 None => return,
             },
@@ -270,12 +270,12 @@ impl Checker<'_, '_> {
         let credentials = (&section.token_url, &section.client_id, &section.client_secret);
         match (&section.token, credentials) {
             (Some(token), (None, None, None)) => {
-                Some(Authorization::Bearer(self.source_secret(&below(at, "token"), token)?))
+                Some(Authorization::Bearer(self.secret(&below(at, "token"), Some(token))?))
             }
             (None, (Some(url), Some(client_id), Some(secret))) => Some(Authorization::ClientCredentials {
                 token_url: self.safe_url(&below(at, "token-url"), url)?,
                 client_id: client_id.clone(),
-                client_secret: self.source_secret(&below(at, "client-secret"), secret)?,
+                client_secret: self.secret(&below(at, "client-secret"), Some(secret))?,
                 scopes: section.scopes.clone(),
             }),
             _ => {

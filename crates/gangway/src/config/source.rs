@@ -2,18 +2,17 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use model::{SourceName, TenantId};
+use model::{ClientName, SourceName, TenantId};
 use schemars::JsonSchema;
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{
     TenantSettings,
+    akamai::AkamaiSettings,
     check::{Checker, KnownOrg, below},
     document::Place,
     receiver::RESERVED,
     scim_events::ScimEventsSettings,
-    secret::Secret,
     tenant::EnvironmentSection,
 };
 
@@ -56,6 +55,8 @@ pub enum SourceKind {
     SharedSignals(intake::signals::SharedSignalsSettings, Option<String>),
     /// A publisher of SCIM events.
     ScimEvents(ScimEventsSettings),
+    /// Akamai Identity Cloud.
+    Akamai(AkamaiSettings),
 }
 
 /// Where the identities of a source live, apart from those of all others.
@@ -90,6 +91,9 @@ impl Checker<'_, '_> {
         }
         for (index, events) in section.scim_events.iter().enumerate() {
             self.scim_events(&element(root, "scim-events", index), tenant, events, &mut found);
+        }
+        for (index, akamai) in section.akamai.iter().enumerate() {
+            self.akamai(&element(root, "akamai", index), tenant, akamai, &mut found);
         }
         let mut names: Vec<&SourceName> = Vec::new();
         for source in &found.sources {
@@ -135,11 +139,6 @@ impl Checker<'_, '_> {
         Some(url)
     }
 
-    /// The secret of a source; empty where nothing is done with it.
-    pub(super) fn source_secret(&mut self, place: &Place, secret: &Secret) -> Option<SecretString> {
-        if self.reads_secrets { self.secret(place, Some(secret)) } else { Some(SecretString::default()) }
-    }
-
     /// The populations as tenants of their own: with their own mapping, and what else the environment says.
     pub(super) fn populations(
         &mut self,
@@ -168,7 +167,13 @@ impl Checker<'_, '_> {
                 }
             };
             let Some(mapping) = mapping else { continue };
-            self.target_orgs(&below(&population.place, "mapping"), &mapping, home.org.as_ref(), orgs);
+            for client in mapping.source_rules().clients.keys() {
+                let help = "clients of Akamai Identity Cloud have lower-case letters and digits";
+                self.keep(&below(&population.place, "mapping"), ClientName::new(client.as_str()), help);
+            }
+            for mapping in mapping.and_of_clients() {
+                self.target_orgs(&below(&population.place, "mapping"), mapping, home.org.as_ref(), orgs);
+            }
             tenants.push(TenantSettings {
                 clients: home
                     .clients

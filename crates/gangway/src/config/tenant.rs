@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use translation::Mapping;
 
 use super::{
+    akamai::AkamaiSection,
     client::{ClientSection, ClientSettings},
     receiver::{ReceiverSection, ReceiverSettings},
     scim_events::ScimEventsSection,
@@ -64,6 +65,9 @@ pub struct EnvironmentSection {
     /// SCIM service providers that say what changes there, by SCIM events.
     #[serde(default)]
     pub scim_events: Vec<ScimEventsSection>,
+    /// Akamai Identity Clouds that send events.
+    #[serde(default)]
+    pub akamai: Vec<AkamaiSection>,
 }
 
 fn default_profile() -> String {

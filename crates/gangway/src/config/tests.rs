@@ -1,5 +1,7 @@
 //! What is accepted, and the words of what is refused.
 
+mod akamai;
+
 use std::{fs, path::Path, time::Duration};
 
 use provisioning::{GrantPattern, ListRule};

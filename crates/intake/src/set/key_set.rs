@@ -1,5 +1,6 @@
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
@@ -88,6 +89,15 @@ impl KeySet {
             )),
             Kind::Published(published) => published.holding(kid, now).await,
         }
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Kind::Fixed(_) => "KeySet(fixed)",
+            Kind::Published(_) => "KeySet(published)",
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use salesforce_client::Org;
 use translation::Target;
 
 use crate::{
-    ProvisionError, Tenant,
+    Caller, ProvisionError, Tenant,
     provisioner::{Inner, World},
 };
 
@@ -22,6 +22,13 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
+    /// As it is now for whoever asks.
+    pub(crate) fn of(inner: &Inner, caller: &Caller) -> Result<Arc<Self>, ProvisionError> {
+        let world = inner.world();
+        let tenant = world.tenant_of(caller)?;
+        Ok(Arc::new(Self { world, tenant, removed: Vec::new() }))
+    }
+
     /// As it is now.
     pub(crate) fn now(inner: &Inner, tenant: &TenantId) -> Result<Arc<Self>, ProvisionError> {
         let world = inner.world();

@@ -62,7 +62,12 @@ impl UserChange {
         assert_eq!(progress.ledger, ledger, "deciding after acting has learnt of grants");
         assert!(again.adopted.is_empty() && again.waits.is_empty() && again.awaited.is_empty(), "{again:?}");
         assert_eq!(progress.landed, landed, "deciding after acting has learnt something");
-        let is_told = |note| progress.said.contains(note) || stage.notes.contains(note);
+        let is_told = |note: &(model::TargetName, translation::Note)| {
+            // What a default has filled in a new record is kept from then on.
+            note.1.code == translation::NoteCode::ValueKept
+                || progress.said.contains(note)
+                || stage.notes.contains(note)
+        };
         assert!(again.notes.iter().all(is_told), "{:?} is not told", again.notes);
     }
 }

@@ -1,0 +1,161 @@
+//! Akamai Identity Cloud: events say who has changed, and the profile is asked for (Webhooks v3).
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `akamai/notice.rs` | what an event says, and what is wrong with one that says something else |
+//! | `akamai/entities.rs` | profiles, by the calls `/entity` and `/entity.find` |
+//! | `akamai/catch_up.rs` | everything that is new since a time |
+
+mod catch_up;
+mod entities;
+mod notice;
+
+use async_trait::async_trait;
+use model::{TenantId, Timestamp};
+use provisioning::{EventKind, Profiles, ProvisionError};
+use serde_json::Value;
+
+pub use entities::{Entities, EntitiesSettings};
+use entities::{Found, LookupError};
+use notice::{Change, Notice};
+
+use crate::{
+    CaughtUp, Delivery, Event, Intake, Kind, Outcome, Population, Refusal, Source, refused,
+    set::{self, Expect, KeySet},
+};
+
+/// What is configured of Akamai Identity Cloud.
+#[derive(Debug)]
+pub struct Akamai {
+    /// What its tokens look like.
+    pub expect: Expect,
+    /// Who has signed them.
+    pub keys: KeySet,
+    /// `captureApplicationId` of this environment.
+    pub application: String,
+    /// The entity type whose profiles are people. Events about others are left alone.
+    pub entity_type: String,
+    /// Where its people are.
+    pub population: TenantId,
+    /// Where profiles are asked for.
+    pub entities: Entities,
+}
+
+#[async_trait]
+impl Kind for Akamai {
+    fn media_types(&self) -> &[&str] {
+        &["application/secevent+jwt"]
+    }
+
+    async fn read(&self, _: &Intake, _: &Source, delivery: &Delivery<'_>) -> Result<Vec<Event>, Refusal> {
+        let token = std::str::from_utf8(delivery.body)
+            .map_err(|_| Refusal::InvalidRequest("the body is no token: it is not even text".to_owned()))?;
+        let claims = set::verify(&self.keys, token, &self.expect, delivery.now).await?;
+        notice::read(&claims, &self.application)
+    }
+
+    async fn apply(&self, intake: &Intake, source: &Source, event: &Event, _approved: bool) -> Outcome {
+        match serde_json::from_value::<Notice>(event.body.clone()) {
+            Ok(Notice::Test) => Outcome::Ignored("test"),
+            Ok(Notice::Entity(change)) => self.change(intake, source, &event.subject, &change).await,
+            Err(error) => Outcome::Dead(format!("the event cannot be read: {error}")),
+        }
+    }
+
+    async fn catch_up(&self, intake: &Intake, source: &Source, since: Timestamp) -> Result<CaughtUp, String> {
+        catch_up::run(self, intake, source, since).await
+    }
+}
+
+impl Akamai {
+    /// Does what a change of an entity asks for.
+    async fn change(&self, intake: &Intake, source: &Source, uuid: &str, change: &Change) -> Outcome {
+        if change.entity_type != self.entity_type {
+            return Outcome::Ignored("entity-type");
+        }
+        let rules = match self.rules(intake, source, change.client.as_deref()) {
+            Ok(rules) => rules,
+            Err(error) => return refused(&error),
+        };
+        let kind = change.kind.into();
+        if !rules.enabled() {
+            return Outcome::Ignored("client");
+        }
+        if !rules.applies(kind) {
+            return Outcome::Ignored("not-subscribed");
+        }
+        match kind {
+            EventKind::Deleted => {
+                let gone = population(intake, &rules).delete(uuid).await;
+                // Remembered either way: what happened to it before comes too late.
+                gone.unwrap_or_else(|| Outcome::noted("nobody by this uuid was known"))
+            }
+            EventKind::Updated if !rules.uses_any(change.attributes.iter().map(String::as_str)) => {
+                Outcome::Ignored("unmapped")
+            }
+            EventKind::Created | EventKind::Updated => self.fetch(intake, source, &rules, uuid).await,
+        }
+    }
+
+    /// The mapping for what a client has caused.
+    fn rules(
+        &self,
+        intake: &Intake,
+        source: &Source,
+        client: Option<&str>,
+    ) -> Result<Profiles, ProvisionError> {
+        intake.provisioner.profiles(&self.population, &source.client(), client)
+    }
+
+    /// Asks for a profile and does what it says.
+    async fn fetch(&self, intake: &Intake, source: &Source, rules: &Profiles, uuid: &str) -> Outcome {
+        match self.entities.profile(&self.entity_type, uuid).await {
+            Ok(Found::Profile(profile)) => put(intake, rules, uuid, &profile).await,
+            Ok(Found::Nobody) => gone(intake, rules, uuid).await,
+            Err(error) => cannot_ask(intake, source, error),
+        }
+    }
+}
+
+fn population<'i>(intake: &'i Intake, rules: &Profiles) -> Population<'i> {
+    Population::of(intake, rules.caller().clone())
+}
+
+/// The identity is what its profile says. It is made where it is not there, if those that are added count at all.
+async fn put(intake: &Intake, rules: &Profiles, uuid: &str, profile: &Value) -> Outcome {
+    let user = match rules.user(profile) {
+        Ok(user) => user,
+        Err(error) => return Outcome::Dead(error.to_string()),
+    };
+    population(intake, rules).put(uuid, user, rules.applies(EventKind::Created)).await
+}
+
+/// Its source does not have it any more, as if it had said so.
+async fn gone(intake: &Intake, rules: &Profiles, uuid: &str) -> Outcome {
+    if !rules.applies(EventKind::Deleted) {
+        return Outcome::Gone(
+            "its source has no such profile; those that are deleted do not count".to_owned(),
+        );
+    }
+    match population(intake, rules).delete(uuid).await {
+        None => Outcome::Gone("its source has no such profile, and nobody by this uuid was known".to_owned()),
+        Some(Outcome::Applied { .. }) => {
+            Outcome::Gone("its source has no such profile: what it had is gone as well".to_owned())
+        }
+        Some(other) => other,
+    }
+}
+
+/// What it means to an event that its profile cannot be had.
+fn cannot_ask(intake: &Intake, source: &Source, error: LookupError) -> Outcome {
+    match error {
+        LookupError::Unavailable { why, retry_after } => Outcome::Later { why, retry_after },
+        LookupError::Credentials { why, retry_after } => {
+            // The event is still good, and nothing works until a person has looked.
+            intake.count(source, "alarm", "source-credentials");
+            tracing::error!(tenant = %source.tenant, source = %source.name, why, "profiles cannot be read");
+            Outcome::Later { why, retry_after }
+        }
+        LookupError::Refused { why } => Outcome::Dead(why),
+    }
+}

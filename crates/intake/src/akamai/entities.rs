@@ -1,0 +1,298 @@
+//! Profiles as Akamai has them: `/entity` for one, `/entity.find` for those that are new.
+//!
+//! An error comes with 200 as often as with a status of its own, so the body is what counts.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use model::{Ids, Timestamp};
+use reqwest::{Client, StatusCode, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use url::Url;
+
+/// How long one call may take, and how long it may wait for its place.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest answer about one profile, and about a page of them.
+const LARGEST_PROFILE: usize = 1024 * 1024;
+const LARGEST_PAGE: usize = 32 * 1024 * 1024;
+/// How long a page may take.
+const PAGE_PATIENCE: Duration = Duration::from_mins(1);
+/// How many profiles a page has.
+const PAGE: u32 = 100;
+
+/// What is needed to ask for profiles.
+pub struct EntitiesSettings {
+    /// The capture domain.
+    pub base: Url,
+    /// An API client that may read them.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// How many calls there are at once at most.
+    pub concurrency: usize,
+    /// Where jitter comes from.
+    pub ids: Ids,
+}
+
+/// Asks for profiles.
+pub struct Entities {
+    settings: EntitiesSettings,
+    http: Client,
+    places: Arc<Semaphore>,
+}
+
+impl fmt::Debug for Entities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entities").field("base", &self.settings.base.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// What there is under a uuid.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// This.
+    Profile(Value),
+    /// Nothing.
+    Nobody,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum LookupError {
+    /// It may work later.
+    Unavailable {
+        /// Why.
+        why: String,
+        /// When.
+        retry_after: Duration,
+    },
+    /// It works once a person has seen to our credentials.
+    Credentials {
+        /// Why.
+        why: String,
+        /// When it is worth a look whether that was done.
+        retry_after: Duration,
+    },
+    /// It can never work.
+    Refused {
+        /// Why.
+        why: String,
+    },
+}
+
+/// An answer, good or bad.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    stat: String,
+    result: Option<Value>,
+    results: Option<Vec<Value>>,
+    code: Option<i64>,
+    error: Option<String>,
+    request_token: Option<String>,
+}
+
+/// What an error code means. The first range that holds it counts.
+const CODES: [(std::ops::RangeInclusive<i64>, Meaning); 6] = [
+    (310..=310, Meaning::Nobody),
+    (100..=399, Meaning::Refused),
+    (400..=499, Meaning::Credentials),
+    (510..=510, Meaning::Slower),
+    (500..=599, Meaning::Unavailable),
+    (i64::MIN..=i64::MAX, Meaning::Unavailable),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    Nobody,
+    Refused,
+    Credentials,
+    Slower,
+    Unavailable,
+}
+
+/// After a limit it is waited for longer than after a failure.
+const AGAIN: Duration = Duration::from_secs(5);
+const SLOWER: Duration = Duration::from_secs(30);
+const AFTER_CREDENTIALS: Duration = Duration::from_mins(1);
+
+impl Entities {
+    /// Nothing is asked here.
+    ///
+    /// # Errors
+    ///
+    /// There is no TLS on this machine.
+    pub fn new(settings: EntitiesSettings) -> reqwest::Result<Self> {
+        let builder = Client::builder()
+            .user_agent(concat!("Gangway/", env!("CARGO_PKG_VERSION")))
+            // Credentials go to the configured host alone.
+            .redirect(redirect::Policy::none())
+            .https_only(settings.base.scheme() == "https");
+        // On loopback there is no certificate to check and no proxy to ask.
+        let plain = settings.base.scheme() == "http";
+        let http = if plain { builder.tls_certs_only([]).no_proxy() } else { builder }.build()?;
+        let places = Arc::new(Semaphore::new(settings.concurrency));
+        Ok(Self { settings, http, places })
+    }
+
+    /// The profile with this uuid.
+    pub(super) async fn profile(&self, entity_type: &str, uuid: &str) -> Result<Found, LookupError> {
+        let form = [("type_name", entity_type), ("uuid", uuid)];
+        let Some(answer) = self.ask("entity", &form, PATIENCE, LARGEST_PROFILE).await? else {
+            return Ok(Found::Nobody);
+        };
+        let profile = answer.result.filter(|result| result.get("uuid").and_then(Value::as_str) == Some(uuid));
+        profile.map(Found::Profile).ok_or_else(|| self.unavailable("it answered with another profile"))
+    }
+
+    /// The profiles that were changed since then and come after this one, by their numbers. Pages go by number and not by place,
+    /// so that nobody is passed over when others come and go meanwhile.
+    pub(super) async fn changed(
+        &self,
+        entity_type: &str,
+        since: Timestamp,
+        after: i64,
+    ) -> Result<Vec<Value>, LookupError> {
+        let filter = format!("lastUpdated >= '{}' and id > {after}", since.strftime("%Y-%m-%d %H:%M:%S"));
+        let (sort, most) = (json!(["id"]).to_string(), PAGE.to_string());
+        let form = [
+            ("type_name", entity_type),
+            ("filter", filter.as_str()),
+            ("sort_on", sort.as_str()),
+            ("max_results", most.as_str()),
+        ];
+        let answer = self.ask("entity.find", &form, PAGE_PATIENCE, LARGEST_PAGE).await?;
+        let page = answer.and_then(|answer| answer.results);
+        page.ok_or_else(|| self.unavailable("it answered without `results`"))
+    }
+
+    /// A longer pause after each failure, never the same.
+    pub(super) fn pause(&self, failures: u32) -> Duration {
+        Duration::from_secs(1 << failures.min(6)).mul_f64(0.5 + 0.5 * self.settings.ids.jitter())
+    }
+
+    async fn ask(
+        &self,
+        call: &str,
+        form: &[(&str, &str)],
+        patience: Duration,
+        largest: usize,
+    ) -> Result<Option<Answer>, LookupError> {
+        let place = tokio::time::timeout(PATIENCE, self.places.acquire()).await;
+        let Ok(Ok(_place)) = place else { return Err(self.unavailable("too many calls at once")) };
+        let url = self.settings.base.join(call).map_err(|_| self.unavailable("it has no such address"))?;
+        let secret = self.settings.client_secret.expose_secret();
+        let request = self
+            .http
+            .post(url)
+            .basic_auth(&self.settings.client_id, Some(secret))
+            .form(form)
+            .timeout(patience);
+        let mut response = request.send().await.map_err(|error| self.cut(error, patience))?;
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|error| self.cut(error, patience))? {
+            if body.len() + part.len() > largest {
+                return Err(self.unavailable(&format!("it answered with more than {largest} bytes")));
+            }
+            body.extend_from_slice(&part);
+        }
+        match serde_json::from_slice::<Answer>(&body) {
+            Ok(answer) if answer.stat == "ok" && status.is_success() => Ok(Some(answer)),
+            Ok(answer) if answer.stat == "error" && answer.code.is_some() => {
+                self.refused(call, status, &answer)
+            }
+            _ => Err(self.by_status(status)),
+        }
+    }
+
+    /// An error in the words of the API.
+    fn refused(
+        &self,
+        call: &str,
+        status: StatusCode,
+        answer: &Answer,
+    ) -> Result<Option<Answer>, LookupError> {
+        let code = answer.code.unwrap_or_default();
+        let error = answer.error.as_deref().unwrap_or("without a name");
+        let request_token = answer.request_token.as_deref().unwrap_or_default();
+        let meaning = CODES.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, meaning)| *meaning);
+        let meaning = meaning.unwrap_or(Meaning::Unavailable);
+        // Its support asks for the token. The description may quote what was sent.
+        if meaning != Meaning::Nobody {
+            tracing::warn!(
+                call,
+                status = status.as_u16(),
+                code,
+                error,
+                request_token,
+                "Akamai refuses a call"
+            );
+        }
+        let why = format!("/{call} of the identity source answered {code} {error}");
+        Err(match meaning {
+            Meaning::Nobody => return Ok(None),
+            Meaning::Refused => LookupError::Refused { why },
+            Meaning::Credentials => LookupError::Credentials { why, retry_after: AFTER_CREDENTIALS },
+            Meaning::Slower => LookupError::Unavailable { why, retry_after: self.jittered(SLOWER) },
+            Meaning::Unavailable => LookupError::Unavailable { why, retry_after: self.jittered(AGAIN) },
+        })
+    }
+
+    /// An answer that is none of the API's own.
+    fn by_status(&self, status: StatusCode) -> LookupError {
+        let why = format!("the identity source answered {} and nothing that can be read", status.as_u16());
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                LookupError::Credentials { why, retry_after: AFTER_CREDENTIALS }
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                LookupError::Unavailable { why, retry_after: self.jittered(SLOWER) }
+            }
+            _ => LookupError::Unavailable { why, retry_after: self.jittered(AGAIN) },
+        }
+    }
+
+    fn cut(&self, error: reqwest::Error, patience: Duration) -> LookupError {
+        // The URL is in the configuration, and what was sent is nobody's business.
+        let error = error.without_url();
+        if error.is_timeout() {
+            return self.unavailable(&format!("it did not answer within {} s", patience.as_secs()));
+        }
+        self.unavailable(if error.is_connect() { "it cannot be reached" } else { "the connection was cut" })
+    }
+
+    fn unavailable(&self, why: &str) -> LookupError {
+        let why = format!("the identity source cannot be asked for profiles: {why}");
+        LookupError::Unavailable { why, retry_after: self.jittered(AGAIN) }
+    }
+
+    fn jittered(&self, pause: Duration) -> Duration {
+        pause.mul_f64(0.5 + self.settings.ids.jitter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_meaning() {
+        for (code, expected) in [
+            (100, Meaning::Refused),
+            (200, Meaning::Refused),
+            (310, Meaning::Nobody),
+            (340, Meaning::Refused),
+            (400, Meaning::Credentials),
+            (415, Meaning::Credentials),
+            (500, Meaning::Unavailable),
+            (510, Meaning::Slower),
+            (700, Meaning::Unavailable),
+            (-1, Meaning::Unavailable),
+        ] {
+            let meaning = CODES.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, meaning)| *meaning);
+            assert_eq!(meaning, Some(expected), "{code}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What arrives in the org.
+
+use e2e::{Scene, World, sources::akamai::Akamai, world::add};
+use serde_json::{Value, json};
+use toml::Value as Toml;
+
+use crate::akamai::{AUDIENCE, Story, UUID, mapping, noor, org_file, scene};
+
+///
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a01_a_created_profile_is_asked_for_once_and_becomes_one_contact() {
+    let story = Story::begin().await;
+    // The first call of a gateway's life reads what the org is like.
+    story.person("00000000-first", &json!({"familyName": "First"})).await;
+    let (calls, lookups) = (story.calls().await, story.lookups());
+
+    story.person(UUID, &noor()).await;
+    let asked = story.akamai.asked("/entity");
+    assert_eq!(asked.len(), lookups + 1);
+    let asked = &asked[lookups];
+    assert_eq!(asked.method, "POST");
+    assert_eq!(asked.header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert!(asked.header("authorization").unwrap().starts_with("Basic "));
+    let form = (asked.form("uuid"), asked.form("type_name"));
+    assert_eq!(form, (Some(UUID.to_owned()), Some("user".to_owned())));
+
+    assert_eq!(story.calls().await - calls, 1, "one upsert");
+    let contact = story.contact(UUID).await;
+    for (field, value) in [
+        ("Email", "noor.haddad@example.net"),
+        ("FirstName", "Noor"),
+        ("LastName", "Haddad"),
+        ("Identity_UUID__c", UUID),
+    ] {
+        assert_eq!(contact[field], value, "{field}");
+    }
+    for unmapped in ["MailingCity", "MailingCountry", "MobilePhone"] {
+        assert_eq!(contact[unmapped], Value::Null, "{unmapped}");
+    }
+    assert_eq!(story.contacts().await.len(), 2);
+}
+
+///
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a02_dates_are_those_of_salesforce_and_a_time_in_a_checkbox_is_a_tick() {
+    let story = Story::begin().await;
+    story.person(UUID, &noor()).await;
+    let contact = story.contact(UUID).await;
+    assert_eq!(contact["Identity_Created__c"], "2026-08-04T09:11:02.118+0000");
+    assert_eq!(contact["Last_Login__c"], "2026-08-05T07:59:58.000+0000");
+    assert_eq!(contact["Identity_Updated__c"], "2026-08-05T08:00:01.774+0000");
+    assert_eq!(contact["Email_Verified__c"], true);
+
+    let mut unsure = noor();
+    (unsure["emailVerified"], unsure["lastLogin"]) = (Value::Null, Value::Null);
+    story.akamai.profile(UUID, &unsure);
+    story.sent(&story.updated(UUID).attributes(&["emailVerified", "lastLogin"])).await;
+    let contact = story.contact(UUID).await;
+    assert_eq!((&contact["Email_Verified__c"], &contact["Last_Login__c"]), (&json!(false), &Value::Null));
+}
+
+///
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a03_a_changed_address_changes_the_one_contact() {
+    let story = Story::begin().await;
+    story.person(UUID, &noor()).await;
+    let mut moved = noor();
+    moved["email"] = json!("noor@elsewhere.example");
+    story.akamai.profile(UUID, &moved);
+    let calls = story.calls().await;
+    story.sent(&story.updated(UUID)).await;
+    assert_eq!(story.calls().await - calls, 1);
+    assert_eq!(story.contact(UUID).await["Email"], "noor@elsewhere.example");
+    assert_eq!(story.contacts().await.len(), 1);
+}
+
+///
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a05_a_deleted_profile_goes_as_the_mapping_says_and_is_not_asked_for() {
+    let with = |on_delete: &str| {
+        let mut mapping = mapping();
+        mapping["on_delete"] = json!(on_delete);
+        if on_delete == "flag" {
+            mapping["flag"] = json!({"Identity_Gone__c": true});
+        }
+        mapping
+    };
+    for on_delete in ["delete", "flag", "anonymise", "none"] {
+        let story = Story::with(&with(on_delete), |_| ()).await;
+        story.person(UUID, &noor()).await;
+        let lookups = story.lookups();
+        story.akamai.forget(UUID);
+        story.sent(&story.deleted(UUID)).await;
+        assert_eq!(story.lookups(), lookups, "{on_delete}: a deleted profile is not asked for");
+        let left = story.contacts().await;
+        match on_delete {
+            "delete" => assert!(left.is_empty(), "{left:#?}"),
+            "flag" => assert_eq!(
+                (&left[0]["Identity_Gone__c"], &left[0]["LastName"]),
+                (&json!(true), &json!("Haddad"))
+            ),
+            "anonymise" => assert!(!json!(left).to_string().contains("noor.haddad"), "{left:#?}"),
+            _ => assert_eq!(left[0]["LastName"], "Haddad"),
+        }
+    }
+}
+
+///
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a24_two_sources_with_one_key_have_one_record_and_two_records_are_not_guessed_between() {
+    let (old, new) = (Akamai::start().await, Akamai::start().await);
+    let other = "https://gw.example.com/events/successor/acme/prod";
+    let (first, mut second) = (old.section(AUDIENCE, "people.json"), new.section(other, "people.json"));
+    second.insert("name".to_owned(), Toml::from("successor"));
+    let world = World::of_scene(&scene(&mapping()), |config| {
+        add(config, "akamai", first);
+        add(config, "akamai", second);
+    })
+    .await;
+    let to = |name: &str| format!("{}/events/{name}/acme/prod", world.url());
+    let org = world.org();
+    for source in [&old, &new] {
+        source.profile(UUID, &noor());
+    }
+    let _ = old.send(&to("akamai"), &old.event("entityCreated", UUID, AUDIENCE)).await.expect(202);
+    let _ = new.send(&to("successor"), &new.event("entityCreated", UUID, other)).await.expect(202);
+    assert_eq!(org.records("Contact").await.len(), 1, "one person, whoever says so");
+    let mut moved = noor();
+    moved["email"] = json!("noor@elsewhere.example");
+    new.profile(UUID, &moved);
+    let _ = new.send(&to("successor"), &new.event("entityUpdated", UUID, other)).await.expect(202);
+    assert_eq!(org.one("Contact", "Identity_UUID__c", UUID).await["Email"], "noor@elsewhere.example");
+
+    // An org whose field is not unique: several records may have the key.
+    let loose = Scene {
+        org_file: org_file().replace("unique = true\ncase-sensitive = true\n", ""),
+        ..scene(&mapping())
+    };
+    let akamai = Akamai::start().await;
+    let section = akamai.section(AUDIENCE, "people.json");
+    let world = World::of_scene(&loose, |config| add(config, "akamai", section)).await;
+    for name in ["One", "Two"] {
+        world.org().make("Contact", &json!({"LastName": name, "Identity_UUID__c": UUID})).await;
+    }
+    let before = world.org().records("Contact").await;
+    akamai.profile(UUID, &noor());
+    let token = akamai.event("entityCreated", UUID, AUDIENCE);
+    let _ = akamai.send(&format!("{}/events/akamai/acme/prod", world.url()), &token).await.expect(202);
+    assert_eq!(world.org().records("Contact").await, before, "nothing is written");
+    let listed = super::listed(&world, token.jti()).await;
+    assert_eq!(listed["state"], "dead", "{listed}");
+}

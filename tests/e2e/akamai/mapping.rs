@@ -1,0 +1,107 @@
+//! Whose events count, and what of them.
+
+use serde_json::json;
+
+use crate::akamai::{Story, UUID, mapping, noor};
+
+/// A client with keys of its own.
+const PARTNER: &str = "partner5exampleexampleexample55e";
+/// The gateway's own, or a bulk import's.
+const MUTED: &str = "muted3exampleexampleexample33exa";
+
+///
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a04_a_change_of_what_is_not_mapped_is_not_even_asked_about() {
+    let story = Story::begin().await;
+    story.person(UUID, &noor()).await;
+    let (calls, lookups) = (story.calls().await, story.lookups());
+    let unmapped =
+        story.updated(UUID).attributes(&["displayName", "primaryAddress.city", "deactivateAccount"]);
+    story.sent(&unmapped).await;
+    assert_eq!((story.calls().await, story.lookups()), (calls, lookups));
+    let listed = story.listed(&unmapped).await;
+    assert_eq!((&listed["state"], &listed["reason"]), (&json!("ignored"), &json!("unmapped")));
+    assert_eq!(story.count("ignored", "unmapped").await, 1);
+    // One of several is enough, and none at all may be any.
+    story.sent(&story.updated(UUID).attributes(&["displayName", "givenName"])).await;
+    story.sent(&story.akamai.event("entityUpdated", UUID, super::AUDIENCE)).await;
+    assert_eq!(story.lookups(), lookups + 2);
+}
+
+///
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a21_a_client_overrides_whole_keys_and_paths_that_nobody_has_are_404() {
+    let mut mapping = mapping();
+    mapping["clients"] = json!({ PARTNER: {"events": ["ADD"]}, MUTED: {"enabled": false} });
+    let story = Story::with(&mapping, |_| ()).await;
+    let by =
+        |token: e2e::sources::akamai::Token, client: &str| token.saying("captureClientId", json!(client));
+    story.person(UUID, &noor()).await;
+    let mut moved = noor();
+    moved["email"] = json!("noor@elsewhere.example");
+    story.akamai.profile(UUID, &moved);
+    let lookups = story.lookups();
+    for (client, reason) in [(PARTNER, "not-subscribed"), (MUTED, "client")] {
+        let token = by(story.updated(UUID), client);
+        story.sent(&token).await;
+        let listed = story.listed(&token).await;
+        assert_eq!((&listed["state"], &listed["reason"]), (&json!("ignored"), &json!(reason)));
+    }
+    assert_eq!(story.lookups(), lookups);
+    assert_eq!(story.contact(UUID).await["Email"], "noor.haddad@example.net");
+
+    // What it may say is applied by the mapping of all.
+    story.akamai.profile("new-one", &json!({"familyName": "New"}));
+    story.sent(&by(story.created("new-one"), PARTNER)).await;
+    assert_eq!(story.contact("new-one").await["LastName"], "New");
+    // A client that the mapping does not name, and no client at all.
+    story.sent(&by(story.updated(UUID), "nobody1exampleexampleexample1")).await;
+    assert_eq!(story.contact(UUID).await["Email"], "noor@elsewhere.example");
+    moved["email"] = json!("noor@third.example");
+    story.akamai.profile(UUID, &moved);
+    story.sent(&story.updated(UUID).saying("captureClientId", json!(null))).await;
+    assert_eq!(story.contact(UUID).await["Email"], "noor@third.example");
+
+    let url = story.world.url();
+    for path in [
+        "/events/akamai/acme/test",
+        "/events/akamai/other/prod",
+        "/events/elsewhere/acme/prod",
+        "/events/akamai",
+    ] {
+        let _ = story.akamai.send(&format!("{url}{path}"), &story.updated(UUID)).await.expect(404);
+    }
+}
+
+/// the other keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a21_a_client_has_fields_an_object_and_an_end_of_its_own() {
+    let mut mapping = mapping();
+    mapping["on_delete"] = json!("none");
+    mapping["clients"] = json!({
+        PARTNER: {
+            "object": "Lead", "on_delete": "delete",
+            "mapping": {"uuid": "Identity_UUID__c", "familyName": "LastName", "displayName": "Company"},
+        },
+    });
+    let story = Story::with(&mapping, |_| ()).await;
+    let by_partner = |token: e2e::sources::akamai::Token| token.saying("captureClientId", json!(PARTNER));
+    story.akamai.profile(
+        "lead",
+        &json!({"familyName": "Prospect", "displayName": "Harbour Ltd", "email": "p@example.net"}),
+    );
+    story.sent(&by_partner(story.created("lead"))).await;
+    let lead = story.org.one("Lead", "Identity_UUID__c", "lead").await;
+    assert_eq!((&lead["Company"], &lead["Email"]), (&json!("Harbour Ltd"), &json!(null)));
+    assert!(story.contacts().await.is_empty());
+    // An attribute that only the others map.
+    let lookups = story.lookups();
+    story.sent(&by_partner(story.updated("lead").attributes(&["email"]))).await;
+    assert_eq!(story.lookups(), lookups);
+    story.sent(&by_partner(story.deleted("lead"))).await;
+    assert!(story.org.records("Lead").await.is_empty());
+
+    story.person(UUID, &noor()).await;
+    story.sent(&story.deleted(UUID)).await;
+    assert_eq!(story.contacts().await.len(), 1, "the others leave it as it is");
+}
