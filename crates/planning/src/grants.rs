@@ -202,11 +202,13 @@ pub fn field_rows(input: &GrantInput<'_>, written: &Fields, catalogue: &Catalogu
             || rows.iter().any(|(of, ..)| *of == grant.of);
         if !stays {
             let stripped = input.presence == Presence::Away && asks(&grant.of).is_some();
-            changes.push(if stripped && grant.state == GrantState::Granted {
-                LedgerChange::Set(LedgerRow { state: GrantState::Stripped, ..row_of(grant) })
-            } else {
-                end(grant, ended_because(input, grant))
-            });
+            match grant.state {
+                // It comes back with him.
+                GrantState::Stripped if stripped => {}
+                GrantState::Granted if stripped => changes
+                    .push(LedgerChange::Set(LedgerRow { state: GrantState::Stripped, ..row_of(grant) })),
+                _ => changes.push(end(grant, ended_because(input, grant))),
+            }
         }
     }
     for (of, asked, until) in rows {

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use model::{ChangeId, ClientName, OrgName, TargetName, Timestamp};
 use planning::{
-    GrantInput, GrantPlan, LedgerChange, LedgerRow, OwnershipOf, Presence, Wanted, grant_rows, granted_fields,
+    GrantInput, GrantPlan, LedgerChange, LedgerRow, OwnershipOf, Presence, Wanted, grant_rows,
+    granted_by_fields, granted_fields,
 };
 use proptest::prelude::*;
 use salesforce_types::{
-    Ask, AskedBy, Assigned, EntitlementKind, EntitlementRef, Grant, GrantState, RecordId, Step,
+    Ask, AskedBy, Assigned, Catalogue, EntitlementKind, EntitlementRef, Fields, Grant, GrantState, RecordId,
+    Step,
 };
 use translation::{Desired, Ownership};
 
@@ -312,4 +314,44 @@ fn a_profile_that_is_not_asked_for_any_more_is_replaced_and_never_taken() {
     let fields = granted_fields(&input, Some(&least));
     assert_eq!(fields.get("ProfileId"), Some(&Desired::Set(least.to_string().into())));
     assert_eq!(granted_fields(&input, None).get("ProfileId"), None, "a User has a profile");
+}
+
+#[test]
+fn a_role_that_was_stripped_is_not_over_while_somebody_is_away() {
+    let of = EntitlementRef { kind: EntitlementKind::Role, id: "00E5f000000aaaaEAA".to_owned() };
+    let mut world = World::new(Ownership::Managed, vec![EntitlementKind::Role]);
+    let stripped = LedgerRow {
+        of: of.clone(),
+        name: "Pilot".into(),
+        state: GrantState::Stripped,
+        asked: vec![AskedBy::Attribute],
+        row: None,
+        until: None,
+        reason: None,
+    };
+    world.note(LedgerChange::Set(stripped), None);
+    let (target, org): (TargetName, OrgName) =
+        ("staff".parse().expect("a valid text"), "acme".parse().expect("a valid text"));
+    let user = RecordId::parse("0055f000000abcd").expect("a valid text");
+    let wanted = [Wanted { of, name: "Pilot".into(), asked: vec![AskedBy::Attribute], until: None }];
+    let input = GrantInput {
+        target: &target,
+        org: &org,
+        user: Some(&user),
+        wanted: &wanted,
+        ledger: &world.ledger,
+        actual: None,
+        ownership: &world.ownership,
+        presence: Presence::Away,
+        strip: &world.strip,
+        set_aside: &[],
+        again: true,
+        now: world.now,
+    };
+    let written = Fields::from_iter([("UserRoleId".to_owned(), serde_json::Value::Null)]);
+    let catalogue = Catalogue::default();
+    assert_eq!(granted_by_fields(&input, &written, &catalogue), Vec::new());
+    let unasked = GrantInput { wanted: &[], ..input };
+    let changes = granted_by_fields(&unasked, &written, &catalogue);
+    assert!(matches!(changes.as_slice(), [LedgerChange::End { .. }]), "{changes:?}");
 }

@@ -247,6 +247,11 @@ fn words(refusal: &Refusal) -> String {
 }
 
 impl ProvisionError {
+    /// Whether the caller, or anybody in this target, may not do it: trying again does not help, and nobody does it in his name.
+    pub(crate) fn is_denial(&self) -> bool {
+        matches!(self, Self::NotAllowed { .. } | Self::MayNotGrant { .. })
+    }
+
     /// What Salesforce's refusal means to a caller: the status, the `scimType` and what to do.
     #[must_use]
     pub fn refusal_rule(&self) -> Option<(u16, Option<&'static str>, &'static str)> {

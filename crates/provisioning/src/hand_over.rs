@@ -325,7 +325,7 @@ impl Run<'_> {
         let ledger = self.inner.store.grants(&self.task.tenant, &self.task.identity).await?;
         let of_ledger = ledger
             .iter()
-            .filter(|grant| grant.org == self.link.org && grant.of.kind == EntitlementKind::Queue)
+            .filter(|grant| grant.target == self.task.target && grant.of.kind == EntitlementKind::Queue)
             .filter(|grant| grant.state.is_held() || grant.state == GrantState::Stripped);
         queues.extend(of_ledger.map(|grant| grant.of.id.clone()));
         queues.sort_unstable();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use toml::Table;
 
 use super::{ORG, STAFF, held, patch, shown};
+use crate::faults::listed;
 
 const MARKETING: &str = "UserPermissionsMarketingUser";
 const ADA: &str = "ada@acme.example";
@@ -123,6 +124,36 @@ async fn somebody_who_has_become_an_administrator_is_out_of_the_reach_of_who_may
     world.reload(|config| may_give(config, "profile:System Administrator"));
     let _ = patch(&tool, &path, inactive).await.expect(200);
     assert_eq!(org.user(ADA).await["IsActive"], false);
+}
+
+/// A task has no bounds of its own: what the caller may not do is not left to it, whoever waits for the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_the_caller_may_not_lock_out_no_task_locks_out_in_his_name() {
+    for required in [true, false] {
+        let keys = format!("object = \"User\"\nrequired = {required}");
+        let staff = STAFF.replace("object = \"User\"", &keys);
+        let world = World::of_scene(&Scene::new(&staff, ORG), |_| ()).await;
+        let (tool, org) = (world.tool(), world.org());
+        let id = joined(&world).await;
+        let path = format!("/Users/{id}");
+        change(&org, json!({"ProfileId": org.profile("System Administrator").await})).await;
+        gangway(&world.config_file(), &["resync", &id]).await;
+        let inactive = json!([{"op": "replace", "path": "active", "value": false}]);
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": inactive,
+        });
+        let headers = [("prefer", "respond-async"), ("content-type", "application/scim+json")];
+        for method in ["PATCH", "DELETE"] {
+            let body = (method == "PATCH").then(|| body.to_string().into_bytes());
+            let _ = tool.send(method, &path, &headers, body).await.unwrap().expect(202);
+        }
+        // It has its turn when the others have ended.
+        let answer = patch(&tool, &path, inactive).await.expect(403).json();
+        assert!(answer["detail"].as_str().unwrap().contains("protected"), "{answer}");
+        assert_ne!(tool.get(&path).await.expect(200).json()["active"], false);
+        assert!(listed(&world.config_file(), "tasks").await.is_empty());
+        assert_eq!(org.user(ADA).await["IsActive"], true);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

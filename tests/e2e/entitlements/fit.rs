@@ -101,6 +101,12 @@ permission-sets = ["Dock_More"]
         let display = |kind: &str| shown(&answer.json(), "entitlements", kind).unwrap()["display"].clone();
         assert_eq!((display("PermissionSet"), display("Profile")), (json!(set), json!("Standard User")));
     }
+    // Nor does it refuse who asks for a profile himself: he does not know the rules.
+    let mut grace = somebody("grace@acme.example", json!([{"value": "Dock Sales", "type": "Profile"}]));
+    grace["title"] = json!("Docker");
+    warned(&tool.post("/Users", &grace).await.expect(201), "grant-refused");
+    assert_eq!(held(&org, "grace@acme.example", "profile").await, ["Dock Sales"]);
+    assert_eq!(held(&org, "grace@acme.example", "permission-sets").await, ["Dock_Reports"]);
     let why = why(&world, &id, "permission-set:Customer_Portal_Reader").await;
     assert!(why.contains("refused") && why.contains("Customer Community, not Salesforce"), "{why}");
     // Who does not change asks for nothing anew.

@@ -376,6 +376,56 @@ async fn who_leaves_a_target_loses_the_fields_that_are_stripped_too_and_has_them
     assert_eq!(back["roles"][0]["display"], "Pilot");
 }
 
+/// What is stripped is known to be his, however many steps his departure takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stripped_beside_fields_is_not_over() {
+    let keys =
+        "object = \"User\"\nwhen = 'user.userType != \"Gone\"'\nstrip = [\"role\", \"permission-set\"]";
+    let world = World::of_scene(&Scene::new(&STAFF.replace("object = \"User\"", keys), ORG), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    let _ = give(&tool, &path, "Role", "Pilot").await.expect(200);
+    let _ = give(&tool, &path, "PermissionSet", "Dock_Reports").await.expect(200);
+    let gone = json!([{"op": "replace", "path": "userType", "value": "Gone"}]);
+    let _ = patch(&tool, &path, gone).await.expect(200);
+    assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, [""; 0]);
+    let id = path.trim_start_matches("/Users/");
+    for of in ["permission-set:Dock_Reports", "role:Pilot"] {
+        let why = audited(&world, &["audit", "why", id, of]).await;
+        assert!(why.contains("stripped") && !why.contains("nobody asks for it any more"), "{of}: {why}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_what_somebody_had_who_has_left_is_nobodys_task() {
+    let ends = model::Clock::system().now() + jiff::SignedDuration::from_hours(2);
+    let staff = STAFF.replace("object = \"User\"", "object = \"User\"\nwhen = 'user.userType != \"Gone\"'");
+    let rule =
+        format!("[[grants]]\nname = \"visitors\"\nuntil = {ends}\npublic-groups = [\"Dock Workers\"]\n");
+    let world = World::of_scene(&Scene::new(&format!("{rule}\n{staff}"), ORG), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    let gone = json!([{"op": "replace", "path": "userType", "value": "Gone"}]);
+    let _ = patch(&tool, &path, gone).await.expect(200);
+    assert_eq!(org.user("ada@acme.example").await["IsActive"], false);
+    world.advance(std::time::Duration::from_hours(3));
+    until("nothing is owed", async || listed(&world.config_file(), "tasks").await.is_empty()).await;
+}
+
+/// Where the tenant lets people wait, only what a seat would help waits for one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feature_licence_that_has_run_out_is_refused_once_where_the_user_licence_is_full_too() {
+    let world = world("[entitlements]\nwaiting-list = true\n").await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = ada(&tool).await;
+    org.seats(json!({"Salesforce": 0, "UserPermissionsMarketingUser": 0})).await;
+    let before = org.calls().await.api;
+    let answer = give(&tool, &path, "FeatureLicense", "UserPermissionsMarketingUser").await;
+    assert!((400..500).contains(&answer.status), "{}: {}", answer.status, answer.text);
+    assert!(org.calls().await.api - before <= 3, "it is not sent again and again");
+    assert_eq!(org.user("ada@acme.example").await["IsActive"], true);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_changes_no_records_says_that_it_gives_nothing() {
     let staff = STAFF.replace("object = \"User\"", "object = \"User\"\nallow = [\"create\", \"disable\"]");

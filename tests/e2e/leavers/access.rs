@@ -140,6 +140,48 @@ async fn the_sessions_of_a_leaver_are_ended_as_soon_as_that_can_be() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_identity_stays_until_the_sessions_of_its_user_are_ended() {
+    let logged_in = format!("[[users]]\nusername = \"{ADA}\"\nprofile = \"Standard User\"\nsessions = 2\n");
+    let world = World::of_scene(&Scene::new(&staff("freeze"), &logged_in), |_| ()).await;
+    let (tool, org, config) = (world.tool(), world.org(), world.config_file());
+    let path = format!("/Users/{}", tool.create(ADA).await.expect(201).id());
+    let no_session = json!({"method": "DELETE", "path": "/data/v*/composite/sobjects", "kind": "status",
+        "status": 400, "error_code": "DELETE_FAILED"});
+    org.fault(no_session).await;
+    let _ = tool.delete(&path).await.expect(204);
+    assert!(is_frozen(&org, ADA).await);
+    assert_eq!(tool.get(&path).await.expect(200).json()["active"], false);
+    assert_eq!(sessions(&org).await, 2);
+    org.heal().await;
+    world.advance(A_WHILE);
+    until("they are ended", async || sessions(&org).await == 0).await;
+    until("the identity is gone", async || tool.get(&path).await.status == 404).await;
+    assert!(listed(&config, "tasks").await.is_empty());
+}
+
+/// Let in by hand and frozen again by hand: it is not ours to end.
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_somebody_has_frozen_again_gangway_does_not_let_in() {
+    let world = World::of_scene(&Scene::new(&staff("freeze"), ""), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let id = tool.create(ADA).await.expect(201).id();
+    let path = format!("/Users/{id}");
+    let _ = tool.patch(&path, active(false)).await.expect(200);
+    let login_id = login(&org, ADA).await["Id"].as_str().unwrap().to_owned();
+    org.change_as_administrator("UserLogin", &login_id, &json!({"IsFrozen": false})).await;
+    frozen_by_somebody(&org).await;
+    let resync = tokio::process::Command::new(env!("CARGO_BIN_EXE_gangway-under-test"))
+        .args(["resync", &id, "--config"])
+        .arg(world.config_file())
+        .output()
+        .await
+        .unwrap();
+    assert!(resync.status.success(), "{}", String::from_utf8_lossy(&resync.stderr));
+    let _ = tool.patch(&path, active(true)).await.expect(200);
+    assert!(is_frozen(&org, ADA).await);
+}
+
 /// What is not known of a leaver's User is not asked for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_that_were_ended_are_not_looked_for_again() {

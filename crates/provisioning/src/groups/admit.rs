@@ -103,16 +103,19 @@ impl GroupChange {
             return Ok(Admission::Refused(why.to_owned()));
         }
         let (store, tenant) = (&self.inner.store, &self.scene.tenant.id);
-        let links = store.links(tenant, &member.id).await?;
-        if !links.iter().any(|link| link.object == "User" && link.org == *gate.org.name()) {
+        let mut links = store.links(tenant, &member.id).await?;
+        links.retain(|link| link.object == "User" && link.org == *gate.org.name() && !link.left);
+        if links.is_empty() {
             return Ok(Admission::Refused(format!(
                 "this identity has no User in the org {}",
                 gate.org.name()
             )));
         }
         let grants = store.grants(tenant, &member.id).await?;
+        // Of two Users that somebody has had in the org only the one that he has counts.
+        let is_theirs = |grant: &&Grant| links.iter().any(|link| link.target == grant.target);
         let held: Vec<&Grant> =
-            grants.iter().filter(|grant| grant.org == *gate.org.name() && grant.state.is_held()).collect();
+            grants.iter().filter(|grant| grant.state.is_held()).filter(is_theirs).collect();
         if held.iter().any(|grant| grant.of == gate.entitlement.of) {
             return Ok(Admission::HasIt);
         }

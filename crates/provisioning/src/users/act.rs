@@ -5,6 +5,7 @@ use planning::{Aim, Course, GrantStep, LinkAfter, Origin, Steps};
 use salesforce_types::{
     EntitlementKind, EntitlementRef, Fields, Link, Plan, PlannedStep, RecordId, Refusal, Step, StepOutcome,
 };
+use serde_json::Value;
 use translation::{Note, NoteCode, Reference, Translation};
 
 use super::{
@@ -373,7 +374,8 @@ impl UserChange {
                 }
                 StepOutcome::Refused(refusal) => {
                     let of = &follower.grant.of;
-                    let error = match self.no_seat(&bound, Some(of), &refusal).await {
+                    let holds = |of: &EntitlementRef| progress.holds(grants, name, of);
+                    let error = match self.no_seat(&bound, Some(of), &refusal, holds).await {
                         Some(error) => {
                             if self.waits_instead(&bound, &follower.grant, &error, grants, progress) {
                                 ended = ended.map(|_| false);
@@ -455,10 +457,12 @@ impl UserChange {
         if self.learn(round, bound, chosen, &refusal, progress).await? {
             return Ok(());
         }
-        let profile = profile_of(chosen);
-        if let Some(error) = self.no_seat(bound, profile.as_ref(), &refusal).await {
-            // The numbers are known now: the next round lets him wait, where the tenant does.
-            let waits = bound.tenant.mapping.entitlements.waiting_list;
+        let profile = profile_of(chosen).filter(|_| takes_a_seat(&chosen.planned.step));
+        if let Some(error) = self.no_seat(bound, profile.as_ref(), &refusal, |_| false).await {
+            // The numbers are known now: the next round lets him wait, where the tenant does. One that sends such a step all the
+            // same is not helped by them.
+            let waits = bound.tenant.mapping.entitlements.waiting_list
+                && progress.seats_missed.insert(bound.name().clone());
             return if waits { Ok(()) } else { Err(error.into()) };
         }
         let attributes = refusal
@@ -468,6 +472,19 @@ impl UserChange {
             .collect();
         Err(ProvisionError::Refused { org: bound.org.name().clone(), refusal: Box::new(refusal), attributes }
             .into())
+    }
+}
+
+/// Whether the licence of his profile needs a seat for a step: of nothing else it is a refusal for want of one. Whoever is not
+/// active takes none.
+fn takes_a_seat(step: &Step) -> bool {
+    let active = step.fields().get("IsActive").and_then(Value::as_bool);
+    match step {
+        Step::Create { .. } | Step::Upsert { .. } => active != Some(false),
+        Step::Update { fields, .. } => {
+            active == Some(true) || (active.is_none() && fields.contains_key("ProfileId"))
+        }
+        _ => false,
     }
 }
 

@@ -412,7 +412,7 @@ impl UserChange {
         if let Aim::Hold(Origin::Linked(link)) | Aim::Leave(link) = &course.aim
             && !steps.plan.is_empty()
         {
-            self.check_protected(bound, link, made.granting.as_ref())?;
+            self.check_protected(round, bound, link, made.granting.as_ref(), progress)?;
         }
         if planning::takes_access_away(&steps.plan) {
             self.ticket.take_access_away();
@@ -426,7 +426,7 @@ impl UserChange {
         stage.take(bound, course, translation, steps, self.inner.clock.now(), progress);
         // Where a person has chosen another record, what follows comes once that is the identity's.
         if let (Some(granting), true) = (&made.granting, aim == course.aim) {
-            self.give(bound, course, granting, stage, progress).await?;
+            self.give(round, bound, course, granting, stage, progress).await?;
         }
         Ok(())
     }
@@ -434,6 +434,7 @@ impl UserChange {
     /// What follows from the record: the grants, as far as the record is known or about to be made.
     async fn give(
         &self,
+        round: &Round<'_>,
         bound: &Bound<'_>,
         course: &Course<'_>,
         granting: &Granting,
@@ -471,7 +472,7 @@ impl UserChange {
         let works = active.is_none_or(|active| *active != serde_json::Value::Bool(false));
         let steps = self.decide_grants(bound, granting, link, works, progress)?;
         if let (Aim::Hold(Origin::Linked(link)) | Aim::Leave(link), false) = (&course.aim, steps.is_empty()) {
-            self.check_protected(bound, link, Some(granting))?;
+            self.check_protected(round, bound, link, Some(granting), progress)?;
         }
         let (given, steps) = self.with_seats(bound, granting, steps, progress).await?;
         if !given && steps.iter().any(|step| matches!(step.step, Step::Delete { .. })) && chosen.is_none() {
@@ -556,7 +557,9 @@ impl UserChange {
             }
             Stop::Fail(error) => {
                 let by_a_person = matches!(error, ProvisionError::Held { .. });
-                (error, !by_a_person && !bound.removed)
+                // A task may do what the caller may not: it would do it in his name.
+                let is_tried_again = !by_a_person && !error.is_denial() && !bound.removed;
+                (error, is_tried_again)
             }
         };
         tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, mapping.target = %bound.name(), "a target did not get there");

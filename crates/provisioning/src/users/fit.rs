@@ -97,7 +97,8 @@ impl UserChange {
     }
 
     /// Leaves out what does not fit. What the caller asks for just now refuses the request, as long as nothing of it has reached
-    /// an org; what else asks is refused in the ledger, and the rest goes on.
+    /// an org; so does a profile that he asks for just now and that does not go with what he, or a group, asks for. What a rule
+    /// asks for is refused in the ledger, and the rest goes on.
     pub(super) fn leave_out(
         &self,
         round: &Round<'_>,
@@ -113,7 +114,10 @@ impl UserChange {
             let by_profile = wanted.iter().any(|one| {
                 one.of.kind == EntitlementKind::Profile && self.asks_now(round, bound, one, progress)
             });
-            if may_refuse && (by_profile || self.asks_now(round, bound, &wanted[at], progress)) {
+            let is_named =
+                wanted[at].asked.iter().any(|by| matches!(by, AskedBy::Attribute | AskedBy::Group(_)));
+            let refuses = (by_profile && is_named) || self.asks_now(round, bound, &wanted[at], progress);
+            if may_refuse && refuses {
                 let what = format!("the {} `{}` is refused", of.kind, wanted[at].name);
                 return Err(invalid(format!("{what}: {why}; nothing was changed")));
             }

@@ -27,6 +27,9 @@ use super::{
 };
 use crate::{Operation, ProvisionError, lookup};
 
+/// What no door does that could not have made him what he is.
+const CHANGE_A_PROTECTED_USER: &str = "change a user who is protected";
+
 /// What decides the grants of one User in one round.
 #[derive(Debug)]
 pub(super) struct Granting {
@@ -139,8 +142,13 @@ impl UserChange {
             Err(stop) => return Err(stop),
         };
         let mut wanted = if leaves {
-            // What he has stays his, but for what is stripped: he may come back.
-            ledger.iter().filter(|grant| grant.state == GrantState::Granted).map(as_wanted).collect()
+            // What he has stays his until its time is over, and what was stripped comes back: he may, too.
+            let now = self.inner.clock.now();
+            let is_his = |grant: &&Grant| {
+                matches!(grant.state, GrantState::Granted | GrantState::Stripped)
+                    && grant.until.is_none_or(|until| until > now)
+            };
+            ledger.iter().filter(is_his).map(as_wanted).collect()
         } else {
             self.wanted(round, bound, &mut catalogue, &ledger, progress).await?
         };
@@ -377,27 +385,42 @@ impl UserChange {
 
     /// Users who may change everything, or everybody, are changed by no door that could not have given them that. What a rule
     /// or the mapping gives, the operator has named.
+    ///
+    /// # Errors
+    /// He is protected; or what the org offers is not known, so that nobody can tell: then it is tried again.
     pub(super) fn check_protected(
         &self,
+        round: &Round<'_>,
         bound: &Bound<'_>,
         link: &Link,
         granting: Option<&Granting>,
+        progress: &Progress,
     ) -> Result<(), Stop> {
-        let is_out_of_reach = |grant: &Grant| {
-            let by_the_operator = |ask: &Ask| matches!(ask.by, AskedBy::Rule(_) | AskedBy::Default);
-            let one = granting.and_then(|granting| granting.catalogue.get(&grant.of));
-            let client = bound.tenant.clients.get(&self.caller.client);
-            let denied = one
-                .zip(client)
-                .is_some_and(|(one, client)| one.far_reaching && !client.may_grant.allows(one));
-            denied && grant.state.is_held() && !grant.asked.iter().any(by_the_operator)
+        let protected = || {
+            let (target, what) = (bound.name().clone(), CHANGE_A_PROTECTED_USER);
+            Err(ProvisionError::NotAllowed { target, what }.into())
         };
-        let ledger = granting.map(|granting| granting.ledger.as_slice()).unwrap_or_default();
-        if lookup::is_named(bound.tenant, link) || ledger.iter().any(is_out_of_reach) {
-            let what = "change a user who is protected";
-            return Err(ProvisionError::NotAllowed { target: bound.name().clone(), what }.into());
+        if lookup::is_named(bound.tenant, link) {
+            return protected();
         }
-        Ok(())
+        let Some(client) = bound.tenant.clients.get(&self.caller.client) else { return Ok(()) };
+        let by_the_operator = |ask: &Ask| matches!(ask.by, AskedBy::Rule(_) | AskedBy::Default);
+        let is_looked_at = |grant: &&Grant| grant.state.is_held() && !grant.asked.iter().any(by_the_operator);
+        let Some(granting) = granting else {
+            let ledger = progress.ledger_of(&round.turnover.grants, bound.name());
+            let mut ledger = ledger.iter().filter(is_looked_at);
+            if ledger.any(|grant| can_be_far_reaching(grant.of.kind)) {
+                let why = "what the org offers is not known, nor whether the user is protected".to_owned();
+                return Err(Stop::Stalled { why, retry_after: None });
+            }
+            return Ok(());
+        };
+        let is_out_of_reach = |grant: &Grant| {
+            let one = granting.catalogue.get(&grant.of);
+            one.is_some_and(|one| one.far_reaching && !client.may_grant.allows(one))
+        };
+        let mut ledger = granting.ledger.iter().filter(is_looked_at);
+        if ledger.any(is_out_of_reach) { protected() } else { Ok(()) }
     }
 
     /// What to do about the rows of a User that is there, or about to be made.
@@ -622,6 +645,17 @@ impl UserChange {
     }
 }
 
+/// Whether there are far-reaching ones of a kind.
+fn can_be_far_reaching(kind: EntitlementKind) -> bool {
+    use EntitlementKind::{PermissionSet, PermissionSetGroup, Profile};
+    matches!(kind, Profile | PermissionSet | PermissionSetGroup)
+}
+
+/// Whether a failure is that the User is out of the caller's reach.
+pub(super) fn is_protected(error: &ProvisionError) -> bool {
+    matches!(error, ProvisionError::NotAllowed { what, .. } if *what == CHANGE_A_PROTECTED_USER)
+}
+
 /// Whether a field is emptied.
 fn takes(desired: &Desired) -> bool {
     matches!(desired, Desired::Clear | Desired::Set(Value::Bool(false)))
@@ -702,6 +736,14 @@ impl Progress {
         let mut rows = self.whole_ledger(stored);
         rows.retain(|grant| grant.target == *target);
         rows
+    }
+
+    /// Whether the User of a target has something, as far as is known now.
+    pub(super) fn holds(&self, stored: &[Grant], target: &TargetName, of: &EntitlementRef) -> bool {
+        let ledger = self.ledger_of(stored, target);
+        let seen = self.actual.get(target).map(|(_, seen)| seen.as_slice()).unwrap_or_default();
+        ledger.iter().any(|grant| grant.of == *of && grant.state.is_held())
+            || seen.iter().any(|assigned| assigned.of == *of)
     }
 
     /// The rows of all targets.

@@ -198,7 +198,7 @@ impl UserChange {
     }
 
     /// Whether a User is frozen. By Gangway, where the integration user was the last to touch its login record.
-    async fn login_of(&self, bound: &Bound<'_>, user: &RecordId) -> Result<Frozen, Stop> {
+    pub(super) async fn login_of(&self, bound: &Bound<'_>, user: &RecordId) -> Result<Frozen, Stop> {
         let of_user = soql::Condition::eq("UserId", user).expect("this is a name");
         let query = soql::Query::select("UserLogin", &["IsFrozen", "LastModifiedById"]);
         let query = query.expect("these are names").where_(of_user);
@@ -301,6 +301,11 @@ impl UserChange {
         for (target, error) in online {
             let reason = format!("the sessions of the frozen User could not be ended: {}", in_short(error));
             tasks.push(task(target, TaskKind::Target, reason, tasks::first_try(now)));
+            if turnover.wanted.is_none() && !progress.blocked.contains_key(target) {
+                // So is each attempt at these.
+                let reason = "the sessions of the User are not ended yet".to_owned();
+                tasks.push(task(target, TaskKind::Removal, reason, tasks::look_anyway(now)));
+            }
         }
         for target in progress.handed_over(turnover, open) {
             let known = open.iter().find(|open| open.kind == TaskKind::HandOver && open.target == target);
@@ -309,7 +314,8 @@ impl UserChange {
                 |known| known.reason.clone(),
             );
             tasks.push(task(&target, TaskKind::HandOver, reason, now));
-            if turnover.wanted.is_none() && !progress.blocked.contains_key(&target) {
+            let is_kept = |task: &NewTask| task.kind == TaskKind::Removal && task.target == target;
+            if turnover.wanted.is_none() && !tasks.iter().any(is_kept) {
                 let reason = "his records are handed over first".to_owned();
                 tasks.push(task(&target, TaskKind::Removal, reason, tasks::first_try(now)));
             }

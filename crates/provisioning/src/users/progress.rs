@@ -71,6 +71,8 @@ pub(super) struct Progress {
     pub(super) not_granted: IndexMap<(TargetName, EntitlementRef), NotGranted>,
     /// What waits for a seat, and why; of a User itself its profile.
     pub(super) seats_awaited: Vec<(TargetName, EntitlementRef, String)>,
+    /// Targets whose User Salesforce has refused for want of a seat, where none was thought to be missing.
+    pub(super) seats_missed: HashSet<TargetName>,
     /// What no other identity may match or make meanwhile.
     pub(super) claims: Claims,
     /// How often the change was decided.
@@ -129,6 +131,7 @@ impl Progress {
             forgotten: HashSet::new(),
             not_granted: IndexMap::new(),
             seats_awaited: Vec::new(),
+            seats_missed: HashSet::new(),
             claims: Claims::default(),
             rounds: 0,
             has_seen: false,
@@ -203,6 +206,7 @@ impl Progress {
         self.sights.clear();
         self.actual.clear();
         self.fields_seen.clear();
+        self.seats_missed.clear();
         self.failed.clear();
         self.blocked.clear();
         if let Some(scene) = scene {

@@ -13,6 +13,7 @@ use super::{
     Entry, Progress, Stop, UserChange,
     act::{Stage, is_always_said},
     asks::{LISTS, asks_in},
+    grants::is_protected,
     progress::Failure,
     round::{Turnover, body_of, note},
     see::waits_for_confirmation,
@@ -29,11 +30,16 @@ impl UserChange {
         progress: &mut Progress,
     ) -> Result<Answer, Stop> {
         // Nothing was kept, and the caller hears why. Who was promised that somebody is locked out hears nothing any more: then
-        // it is recorded, and tried again.
+        // it is recorded, and tried again; but for what he may not do at all.
         let is_promised = self.ticket.takes_access_away() && !self.is_awaited() && !self.is_create();
+        let locks_out = self.ticket.takes_access_away();
+        let keeps_nothing = |failure: &Failure| {
+            // Kept, it would be done by whatever task comes next.
+            (locks_out && is_protected(&failure.error))
+                || (failure.required && (!is_promised || failure.error.is_denial()))
+        };
         if !progress.has_landed
-            && !is_promised
-            && let Some(at) = progress.failed.values().position(|failure| failure.required)
+            && let Some(at) = progress.failed.values().position(keeps_nothing)
             && let Some((_, failure)) = progress.failed.shift_remove_index(at)
             && !self.has_adopted(turnover, progress)
         {
@@ -259,9 +265,12 @@ impl UserChange {
             .seats_awaited
             .iter()
             .map(|(target, of, why)| task(target, TaskKind::Seat { of: of.clone() }, why, tasks::seat(now)));
+        let links = progress.links(&turnover.links);
+        let has_left = |target: &TargetName| links.iter().any(|link| link.left && link.target == *target);
         let ends = grants_after(turnover, progress);
         let ends = ends.iter().filter(|grant| grant.state.is_held()).filter_map(|grant| {
-            let at = grant.until?;
+            // Nothing is done any more about the User of somebody who has left.
+            let at = grant.until.filter(|at| *at > now || !has_left(&grant.target))?;
             Some(task(&grant.target, TaskKind::Expiry { at }, "a grant ends", at))
         });
         let mut tasks: Vec<NewTask> = Vec::new();

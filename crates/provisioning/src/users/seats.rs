@@ -125,21 +125,23 @@ impl UserChange {
         Ok((anything, go))
     }
 
-    /// Salesforce has found no seat although one was thought to be free: the numbers as they are.
+    /// Salesforce has found no seat although one was thought to be free: the numbers as they are. `None`: it is about something
+    /// else than the seat that this needs of who `holds` the rest.
     pub(super) async fn no_seat(
         &self,
         bound: &Bound<'_>,
         of: Option<&EntitlementRef>,
         refusal: &Refusal,
+        holds: impl Fn(&EntitlementRef) -> bool,
     ) -> Option<ProvisionError> {
         if refusal.code != NO_SEAT {
             return None;
         }
         let (of, now) = (of?, self.inner.clock.now());
-        let explains = |catalogue: &Catalogue| full(catalogue, of, |_| false).is_some();
+        let explains = |catalogue: &Catalogue| full(catalogue, of, &holds).is_some();
         let catalogue =
             self.inner.catalogue.after_a_refusal(&*self.inner.store, bound.org, now, explains).await;
-        full(&*catalogue.ok()?, of, |_| false).map(|full| seat_missing(bound, full))
+        full(&*catalogue.ok()?, of, &holds).map(|full| seat_missing(bound, full))
     }
 
     async fn catalogue_with_seats(&self, bound: &Bound<'_>) -> Result<Arc<Catalogue>, Stop> {

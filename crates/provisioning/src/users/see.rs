@@ -1,8 +1,8 @@
 //! What Salesforce shows of the records when somebody asks to bring them into agreement: what was changed by hand, what
 //! waits for a confirmation, who is frozen.
 
-use planning::same_value;
-use salesforce_client::{Purpose, soql};
+use planning::{Frozen, same_value};
+use salesforce_client::Purpose;
 use salesforce_types::{Fields, Link};
 use serde_json::Value;
 
@@ -83,23 +83,15 @@ impl UserChange {
             }
         }
         if is_user && !is_task {
-            let is_frozen = self.is_frozen(bound, link).await?;
-            // Somebody has let in whom Gangway had frozen.
-            seen.froze &= is_frozen;
-            seen.frozen = is_frozen && !seen.froze;
+            let known = self.login_of(bound, &link.record_id).await?;
+            // Somebody has let in whom Gangway had frozen, and may have frozen him again.
+            seen.froze &= known == Frozen::ByGangway;
+            seen.frozen = known != Frozen::No && !seen.froze;
         }
         let differs = seen != *link;
         seen.synced = Some(self.inner.clock.now());
         progress.land(seen);
         Ok(differs)
-    }
-
-    /// Whether somebody has frozen the User. One who has never logged in may have no row, and is not frozen.
-    async fn is_frozen(&self, bound: &Bound<'_>, link: &Link) -> Result<bool, Stop> {
-        let of_user = soql::Condition::eq("UserId", link.record_id.as_str()).expect("this is a name");
-        let query = soql::Query::select("UserLogin", &["IsFrozen"]).expect("these are names").where_(of_user);
-        let rows = bound.org.query(&query, Purpose::read_back(&self.ticket)).await.map_err(call_failed)?;
-        Ok(rows.iter().any(|row| row.get("IsFrozen") == Some(&Value::Bool(true))))
     }
 }
 
