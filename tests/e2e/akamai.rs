@@ -6,6 +6,8 @@ mod killed;
 mod mapping;
 mod order;
 mod refused;
+mod rehearsed;
+mod storm;
 mod unreachable;
 mod verified;
 

@@ -168,6 +168,15 @@ async fn ssf_b12_a_refusal_for_good_is_counted_and_the_next_follows() {
     let sent: Vec<Value> =
         receiver.pushed().iter().map(|pushed| claims(&pushed.token)["jti"].clone()).collect();
     assert_eq!(sent.len(), 2, "once each: {sent:?}");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_gangway-under-test"))
+        .args(["--output", "json", "events", "receivers", "--config"])
+        .arg(world.config_file())
+        .output()
+        .unwrap();
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let status = &said["receivers"][0];
+    assert_eq!((&status["name"], &status["refused"]), (&json!("idm"), &json!(1)));
+    assert_eq!(status["refusal"], "invalid_audience");
 }
 
 /// After a rotation the old key is still in the set.

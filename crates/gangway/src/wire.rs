@@ -163,6 +163,8 @@ impl Engine {
 struct Current {
     config: Config,
     orgs: HashMap<OrgName, Org>,
+    /// How many there were before it.
+    reloads: u64,
 }
 
 /// Starts a gateway in the tokio runtime of the caller. It listens when this returns. No org has been asked anything yet.
@@ -223,7 +225,7 @@ pub async fn start_with(config: Config, clock: Clock, ids: Ids) -> Result<Gatewa
         }
     };
     let operations = listen_to_operators(&config, &provisioner, &intake);
-    let current = Mutex::new(Current { config, orgs });
+    let current = Mutex::new(Current { config, orgs, reloads: 0 });
     let caretaker = tokio::spawn(look_after(Arc::clone(&health)));
     let tasks = tokio::spawn({
         let provisioner = provisioner.clone();
@@ -321,19 +323,11 @@ async fn serve(
     let addr = server.addrs().first().copied().unwrap_or(listen);
     // Before the first request: what was accepted earlier has its turn earlier.
     take_up(provisioner).await;
-    let events = start_events(intake).await;
-    intake.outgoing.replace_receivers(sources::receivers(config)).await;
+    let events = intake.start().await;
+    intake.outgoing.replace_receivers(0, sources::receivers(config)).await;
     let server = server.run();
     let handle = server.handle();
     Ok((addr, handle, tokio::spawn(server), events))
-}
-
-/// Begins to apply stored events. Without it what was in flight at the last stop stays so, and is 503 when it comes again.
-async fn start_events(intake: &Arc<Intake>) -> JoinHandle<()> {
-    intake.start().await.unwrap_or_else(|error| {
-        tracing::error!(%error, "stored events cannot be read; they wait for the next start");
-        tokio::spawn(async {})
-    })
 }
 
 /// actix counts connections per worker; all of them together have [`CONNECTIONS`].
@@ -412,6 +406,7 @@ impl Gateway {
         if config.simulated() != current.config.simulated() {
             return Err(NeedsRestart("whether an org is simulated"));
         }
+        current.reloads += 1;
         let orgs = tenants::orgs(&config.orgs, &current.config.orgs, &current.orgs, &self.vault, &self.clock);
         self.provisioner.replace_tenants(tenants::provisioned(&config.tenants), orgs.clone());
         let provisioner = self.provisioner.clone();
@@ -422,9 +417,11 @@ impl Gateway {
         self.door.replace_tenants(tenants::served(&config.tenants));
         self.intake.replace_sources(sources::told(&config.tenants, &self.sources));
         let (intake, receivers) = (Arc::clone(&self.intake), sources::receivers(&config));
-        tokio::spawn(async move { intake.outgoing.replace_receivers(receivers).await });
+        let order = current.reloads;
+        tokio::spawn(async move { intake.outgoing.replace_receivers(order, receivers).await });
         self.health.state.store(Arc::new(state(&config, &orgs, false)));
-        let before = std::mem::replace(&mut *current, Current { config, orgs }).orgs;
+        let reloads = current.reloads;
+        let before = std::mem::replace(&mut *current, Current { config, orgs, reloads }).orgs;
         for (name, org) in before {
             if current.orgs.get(&name) != Some(&org) {
                 // What still runs on it has a token, or waits and then takes the new one.

@@ -13,14 +13,15 @@ mod notice;
 use async_trait::async_trait;
 use model::{TenantId, Timestamp};
 use provisioning::{EventKind, Profiles, ProvisionError};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use entities::{Entities, EntitiesSettings};
 use entities::{Found, LookupError};
 use notice::{Change, Notice};
 
 use crate::{
-    CaughtUp, Delivery, Event, Intake, Kind, Outcome, Population, Refusal, Source, refused,
+    CaughtUp, Delivery, Event, Intake, Kind, Outcome, Population, Refusal, Rehearsal, Source, refused,
+    rehearsal,
     set::{self, Expect, KeySet},
 };
 
@@ -60,6 +61,11 @@ impl Kind for Akamai {
             Ok(Notice::Entity(change)) => self.change(intake, source, &event.subject, &change).await,
             Err(error) => Outcome::Dead(format!("the event cannot be read: {error}")),
         }
+    }
+
+    async fn rehearse(&self, intake: &Intake, _: &Source) -> Result<Rehearsal, String> {
+        let events = json!({ "test": { "id": intake.ids.change().to_string() } });
+        rehearsal::token(intake, (&self.keys, &self.expect), None, None, events).await
     }
 
     async fn catch_up(&self, intake: &Intake, source: &Source, since: Timestamp) -> Result<CaughtUp, String> {

@@ -85,6 +85,12 @@ impl Refusal {
         }
     }
 
+    /// Whether the same delivery may be taken later: it is none of the sender's fault.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::InFlight | Self::Unavailable { .. })
+    }
+
     /// The answer. Errors about the token are those of RFC 8935 §2.3, everything else is a problem (RFC 9457).
     #[must_use]
     pub fn answer(&self) -> HttpResponse {

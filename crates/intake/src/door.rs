@@ -15,7 +15,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{CaughtUp, Count, Outgoing, Source, counts::Counts, turns::Turns, worker::Running};
+use crate::{CaughtUp, Count, Outgoing, Rehearsal, Source, counts::Counts, turns::Turns, worker::Running};
 
 /// How many deliveries are read and applied at once, of all sources. What is beyond is 503: its source sends it again. One
 /// costs about 300 KiB at most while it is read.
@@ -48,7 +48,10 @@ pub struct Intake {
     pub outgoing: Arc<Outgoing>,
     pub(crate) stored: Notify,
     pub(crate) turns: Turns,
+    /// Events that are being applied from the store.
     pub(crate) running: Running,
+    /// Events that are being taken in; who sent them waits.
+    pub(crate) taking: Running,
     pub(crate) places: Semaphore,
     counts: Counts,
     sources: ArcSwap<Sources>,
@@ -81,6 +84,7 @@ impl Intake {
             stored: Notify::new(),
             turns: Turns::default(),
             running: Running::default(),
+            taking: Running::default(),
             places: Semaphore::new(AT_ONCE),
             counts: Counts::default(),
             sources: ArcSwap::from_pointee(by_name(sources)),
@@ -89,20 +93,18 @@ impl Intake {
     }
 
     /// Begins to apply what is stored, and what the sources do of themselves. Call it once, before the first delivery.
-    ///
-    /// # Errors
-    ///
-    /// What the store says.
-    pub async fn start(self: &Arc<Self>) -> Result<JoinHandle<()>, StoreError> {
-        let forgotten = self.inbox.forget_in_flight(self.clock.now()).await?;
-        if forgotten > 0 {
-            tracing::info!(
+    pub async fn start(self: &Arc<Self>) -> JoinHandle<()> {
+        match self.inbox.forget_in_flight(self.clock.now()).await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::info!(
                 events = forgotten,
                 "events were in flight when Gangway stopped: their sources send them again"
-            );
+            ),
+            // They are found out one by one when they come again.
+            Err(error) => tracing::error!(%error, "events of before cannot be given back"),
         }
         self.run_sources();
-        Ok(tokio::spawn(Arc::clone(self).work()))
+        tokio::spawn(Arc::clone(self).work())
     }
 
     /// Takes other sources: a new configuration. Deliveries under way end with what they began with.
@@ -139,6 +141,16 @@ impl Intake {
         self.inbox.dismiss_event(key, reason, self.clock.now()).await
     }
 
+    /// A delivery as a source would make it, that changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// A sentence: why there is none.
+    pub async fn rehearse(&self, tenant: &TenantId, name: &SourceName) -> Result<Rehearsal, String> {
+        let source = self.source(tenant, name).ok_or_else(|| no_source(tenant, name))?;
+        source.kind.rehearse(self, &source).await
+    }
+
     /// Asks a source for everything that is new since then, and applies it.
     ///
     /// # Errors
@@ -150,9 +162,7 @@ impl Intake {
         name: &SourceName,
         since: Timestamp,
     ) -> Result<CaughtUp, String> {
-        let source = self
-            .source(tenant, name)
-            .ok_or_else(|| format!("there is no event source {name} in {tenant}"))?;
+        let source = self.source(tenant, name).ok_or_else(|| no_source(tenant, name))?;
         source.kind.catch_up(self, &source, since).await
     }
 
@@ -187,6 +197,10 @@ impl Intake {
             beside.push(tokio::spawn(async move { source.kind.run(&intake, &source).await }));
         }
     }
+}
+
+fn no_source(tenant: &TenantId, name: &SourceName) -> String {
+    format!("there is no event source {name} in {tenant}")
 }
 
 fn by_name(sources: Vec<Source>) -> Sources {

@@ -6,7 +6,7 @@ use model::{ResourceId, ResourceKind, TenantId};
 use provisioning::{Answer, Caller, Operation, ProvisionError, Request, Warning};
 use scim_types::{Filter, Registry};
 use serde_json::Value;
-use store::{Query, StoreError, Window};
+use store::{Query, StoreError, StoredResource, Window};
 
 use crate::{Intake, Outcome, Source};
 
@@ -38,10 +38,15 @@ impl<'i> Population<'i> {
     ///
     /// What the store says.
     pub async fn find(&self, external_id: &str) -> Result<Option<ResourceId>, StoreError> {
-        self.find_by("externalId", external_id).await
+        if let Some(found) = self.find_by("externalId", external_id).await? {
+            return Ok(Some(found.id));
+        }
+        // One that is being made is found by its name alone, which is the same for those that have no name of their own.
+        let found = self.find_by("userName", external_id).await?;
+        Ok(found.filter(|found| has_external_id(found, external_id)).map(|found| found.id))
     }
 
-    async fn find_by(&self, attribute: &str, value: &str) -> Result<Option<ResourceId>, StoreError> {
+    async fn find_by(&self, attribute: &str, value: &str) -> Result<Option<StoredResource>, StoreError> {
         let text = format!("{attribute} eq {}", Value::from(value));
         let Ok(filter) = Filter::parse(&text, Registry::standard().user()) else { return Ok(None) };
         let query = Query {
@@ -52,38 +57,41 @@ impl<'i> Population<'i> {
             with_members: false,
         };
         let page = self.intake.directory.find(&self.caller.tenant, &query).await?;
-        Ok(page.resources.into_iter().next().map(|resource| resource.id))
+        Ok(page.resources.into_iter().next())
     }
 
     /// The identity is this from now on: `body` is the whole SCIM User, with its `externalId` and a `userName` that only it has.
     /// It is made where it is not there, unless it may not be.
     pub async fn put(&self, external_id: &str, body: Value, may_create: bool) -> Outcome {
-        // Twice: it may come to be there between looking and making.
+        // Twice: it may come to be there, or be gone, between looking and doing.
         for _ in 0..2 {
-            let found = match self.find(external_id).await {
-                Ok(found) => found,
+            let done = match self.find(external_id).await {
                 Err(error) => return Outcome::later(error.to_string()),
+                Ok(Some(id)) => self.submit(Some(id), Operation::Replace(body.clone())).await,
+                Ok(None) if !may_create => return Outcome::Ignored("not-created"),
+                Ok(None) => self.submit(None, Operation::Create(body.clone())).await,
             };
-            let Some(id) = found else {
-                if !may_create {
-                    return Outcome::Ignored("not-created");
-                }
-                match self.submit(None, Operation::Create(body.clone())).await {
-                    Err(ProvisionError::Taken { .. }) => {
-                        // One that is not recorded yet is found by its name alone.
-                        let name = body.get("userName").and_then(Value::as_str).unwrap_or_default();
-                        match self.find_by("userName", name).await {
-                            Ok(Some(id)) => return self.replace(id, body).await,
-                            Ok(None) => continue,
-                            Err(error) => return Outcome::later(error.to_string()),
-                        }
+            match done {
+                Err(ProvisionError::NotFound { .. }) => {}
+                Err(ProvisionError::Taken { .. }) => match self.is_own(external_id, &body).await {
+                    Err(error) => return Outcome::later(error.to_string()),
+                    Ok(true) => {}
+                    Ok(false) => {
+                        let why = "another identity of the population has its userName or externalId";
+                        return Outcome::Dead(why.to_owned());
                     }
-                    ended => return outcome(ended),
-                }
-            };
-            return self.replace(id, body).await;
+                },
+                ended => return outcome(ended),
+            }
         }
-        Outcome::later("the identity is being made by another request")
+        Outcome::later("the identity is being changed by another request")
+    }
+
+    /// Whether it is this very identity that has the name already: it is being made, or has just been.
+    async fn is_own(&self, external_id: &str, body: &Value) -> Result<bool, StoreError> {
+        let name = body.get("userName").and_then(Value::as_str).unwrap_or_default();
+        let found = self.find_by("userName", name).await?;
+        Ok(found.is_none_or(|found| has_external_id(&found, external_id)))
     }
 
     /// The identity is gone at its source. `None`: nobody knows it here.
@@ -103,10 +111,6 @@ impl<'i> Population<'i> {
         outcome(self.submit(Some(id), Operation::Patch(body)).await)
     }
 
-    async fn replace(&self, id: ResourceId, body: Value) -> Outcome {
-        outcome(self.submit(Some(id), Operation::Replace(body)).await)
-    }
-
     async fn submit(&self, id: Option<ResourceId>, operation: Operation) -> Result<Answer, ProvisionError> {
         let request = Request {
             kind: ResourceKind::User,
@@ -117,6 +121,11 @@ impl<'i> Population<'i> {
         };
         self.intake.provisioner.submit(&self.caller, request).await
     }
+}
+
+fn has_external_id(found: &StoredResource, external_id: &str) -> bool {
+    let attributes = found.attributes().unwrap_or_default();
+    attributes.get("externalId").and_then(Value::as_str) == Some(external_id)
 }
 
 /// What an answer of provisioning means to an event: whether it may work later, or never will as it is.
@@ -155,6 +164,7 @@ pub fn refused(error: &ProvisionError) -> Outcome {
         {
             later(&Duration::from_secs(30))
         }
+        ProvisionError::Held { .. } => Outcome::Held(error.to_string()),
         _ => Outcome::Dead(error.to_string()),
     }
 }

@@ -7,6 +7,7 @@
 //! | `routes.rs`, `answer.rs` | where events are sent to, and what is answered |
 //! | `pipeline.rs`, `turns.rs`, `worker.rs` | the way of one event, at once or later |
 //! | `identity.rs` | identities that come by events |
+//! | `rehearsal.rs` | deliveries that change nothing, to try whether events arrive |
 //! | `counts.rs` | what came of events, for metrics |
 //! | `outgoing.rs`, `outgoing/` | events out: to receivers, by push and by poll |
 //! | `incoming.rs`, `poll.rs` | security event tokens that are pushed (RFC 8935) and polled (RFC 8936) |
@@ -27,6 +28,7 @@ mod incoming;
 mod outgoing;
 mod pipeline;
 mod poll;
+mod rehearsal;
 mod remote;
 mod routes;
 pub mod scim_events;
@@ -43,5 +45,7 @@ pub use identity::{Population, outcome, refused};
 pub use outgoing::{OUT, Outgoing, OutgoingDelivery, Receiver, Wants};
 pub use remote::{Authorization, Remote, is_safe};
 pub use routes::{BODY, configure};
-pub use source::{ANSWER_WITHIN, Acknowledge, CaughtUp, Delivery, Event, Kind, Order, Outcome, Source};
+pub use source::{
+    ANSWER_WITHIN, Acknowledge, CaughtUp, Delivery, Event, Kind, Order, Outcome, Rehearsal, Source,
+};
 pub use worker::{KEEP_EVENTS, KEEP_TOMBSTONES};

@@ -19,7 +19,7 @@ use actix_web::{HttpRequest, HttpResponse, http::Method};
 use arc_swap::ArcSwap;
 use model::{Clock, SourceName, TenantId};
 use secrecy::SecretString;
-use store::{Directory, Outbox, Store, Vault};
+use store::{Directory, Outbox, ReceiverStatus, Store, StoreError, Vault};
 use tokio::task::JoinHandle;
 use url::Url;
 
@@ -30,6 +30,9 @@ use keys::Keys;
 pub const OUT: &str = "out";
 /// The public keys, below that address.
 const KEY_SET: &str = "jwks.json";
+
+/// How long is kept what a receiver does not take.
+const KEEP: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
 
 /// Somebody who wants to hear of changes, as configured.
 #[derive(Debug)]
@@ -102,6 +105,8 @@ pub struct Outgoing {
     clock: Clock,
     client: reqwest::Client,
     receivers: ArcSwap<Vec<Arc<Receiver>>>,
+    /// Of which configuration they are. Held while they are replaced.
+    newest: tokio::sync::Mutex<u64>,
     /// Those that are sent to; replaced with the receivers.
     pushing: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -120,12 +125,19 @@ impl Outgoing {
             clock,
             client: push::client()?,
             receivers: ArcSwap::default(),
+            newest: tokio::sync::Mutex::default(),
             pushing: Mutex::default(),
         }))
     }
 
-    /// Takes the receivers of a configuration, and begins to send to them.
-    pub async fn replace_receivers(self: &Arc<Self>, receivers: Vec<Receiver>) {
+    /// Takes the receivers of a configuration, and begins to send to them. `order` is the place of the configuration among all
+    /// of this process: an older one that comes late is dropped.
+    pub async fn replace_receivers(self: &Arc<Self>, order: u64, receivers: Vec<Receiver>) {
+        let mut newest = self.newest.lock().await;
+        if order < *newest {
+            return;
+        }
+        *newest = order;
         let known: Vec<_> =
             receivers.iter().map(|receiver| (receiver.tenant.clone(), receiver.name.clone())).collect();
         if let Err(error) = self.outbox.keep_receivers(&known).await {
@@ -151,6 +163,25 @@ impl Outgoing {
         for task in self.pushing.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }
+    }
+
+    /// Whether somebody is at this address below `/events/out`.
+    pub(crate) fn knows(&self, rest: &[&str]) -> bool {
+        let [customer, environment, last] = rest else { return false };
+        let Ok(home) = TenantId::new(customer, environment) else { return false };
+        let is_there = |receiver: &Arc<Receiver>| {
+            receiver.tenant.home() == home && (*last == KEY_SET || receiver.name.as_str() == *last)
+        };
+        self.receivers.load().iter().any(is_there)
+    }
+
+    /// How it stands with the receivers.
+    ///
+    /// # Errors
+    ///
+    /// What the store says.
+    pub async fn status(&self) -> Result<Vec<ReceiverStatus>, StoreError> {
+        self.outbox.receivers(None).await
     }
 
     /// Answers below `/events/out`: the public keys of a tenant, and receivers that poll. `rest` is what stands behind that.
@@ -199,7 +230,7 @@ impl Outgoing {
                     tracing::error!(tenant = %home, %error, "the keys of outgoing events cannot be renewed");
                 }
             }
-            if let Err(error) = self.outbox.prune_outgoing().await {
+            if let Err(error) = self.outbox.prune_outgoing(self.clock.now() - KEEP).await {
                 tracing::error!(%error, "what every receiver has got could not be forgotten");
             }
             tokio::time::sleep(std::time::Duration::from_secs(3600)).await;

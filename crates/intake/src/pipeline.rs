@@ -43,55 +43,76 @@ impl Intake {
             stored,
             at: self.clock.now(),
         };
-        match self.inbox.receive(new).await {
+        if !self.taking.begin(&new.key) {
+            return Err(Refusal::InFlight);
+        }
+        let (done, heard) = tokio::sync::oneshot::channel();
+        let (intake, source, key) = (Arc::clone(self), Arc::clone(source), new.key.clone());
+        let within = source.answer_within;
+        // Apart from whoever waits: a sender that hangs up, or for which it takes too long, stops nothing half-way.
+        tokio::spawn(async move {
+            let work = tokio::spawn({
+                let intake = Arc::clone(&intake);
+                async move { intake.take_in(&source, new, event).await }
+            });
+            let taken = work.await.unwrap_or_else(|error| {
+                tracing::error!(panicked = error.is_panic(), "an event could not be applied");
+                Err(Refusal::Unavailable { why: "Gangway failed at it".into(), retry_after: AGAIN })
+            });
+            intake.taking.end(&key);
+            // Nobody may be there any more to hear it.
+            let _ = done.send(taken);
+        });
+        match tokio::time::timeout(within, heard).await {
+            Ok(Ok(taken)) => taken,
+            _ => Err(Refusal::Unavailable { why: "it takes longer than usual".into(), retry_after: AGAIN }),
+        }
+    }
+
+    /// Receives an event and, where its source waits for that, applies it. Nobody else has it meanwhile.
+    async fn take_in(
+        self: &Arc<Self>,
+        source: &Arc<Source>,
+        new: NewEvent,
+        event: Event,
+    ) -> Result<(), Refusal> {
+        let (key, stored) = (new.key.clone(), new.stored);
+        let mut received = self.inbox.receive(new.clone()).await;
+        if let Ok(Received::InFlight { jti }) = &received {
+            let same = EventKey { jti: jti.clone(), ..key.clone() };
+            if *jti != key.jti && self.taking.has(&same) {
+                return Err(Refusal::InFlight);
+            }
+            // Nobody works on it any more: it was given up in the middle.
+            if let Err(error) =
+                self.inbox.release(&same, "it was given up in the middle", self.clock.now()).await
+            {
+                return Err(unavailable(&error));
+            }
+            received = self.inbox.receive(new).await;
+        }
+        match received {
             Err(error) => Err(unavailable(&error)),
             Ok(Received::Known(_)) => {
                 self.count(source, "duplicate", "");
                 Ok(())
             }
-            Ok(Received::InFlight) => Err(Refusal::InFlight),
+            Ok(Received::InFlight { .. }) => Err(Refusal::InFlight),
             Ok(Received::New) if stored => {
                 self.count(source, "stored", "");
                 self.stored.notify_one();
                 Ok(())
             }
-            Ok(Received::New) => self.apply_now(source, event).await,
+            Ok(Received::New) => match self.apply(source, &event, false).await {
+                Outcome::Later { why, retry_after } => {
+                    if let Err(error) = self.inbox.release(&key, &why, self.clock.now()).await {
+                        tracing::error!(%error, "an event that was not applied could not be given back");
+                    }
+                    Err(Refusal::Unavailable { why, retry_after })
+                }
+                _ => Ok(()),
+            },
         }
-    }
-
-    /// Applies an event whose source waits. A source that hangs up, or for which it takes too long, stops nothing.
-    async fn apply_now(self: &Arc<Self>, source: &Arc<Source>, event: Event) -> Result<(), Refusal> {
-        let key = key(source, &event);
-        let work = tokio::spawn({
-            let (intake, source) = (Arc::clone(self), Arc::clone(source));
-            async move { intake.apply(&source, &event, false).await }
-        });
-        let (done, heard) = tokio::sync::oneshot::channel();
-        let intake = Arc::clone(self);
-        tokio::spawn(async move {
-            let outcome = work.await.unwrap_or_else(|error| {
-                tracing::error!(%error, "an event could not be applied");
-                Outcome::later("Gangway failed at it")
-            });
-            let ended = intake.end(&key, outcome).await;
-            // Nobody may be there any more to hear it.
-            let _ = done.send(ended);
-        });
-        match tokio::time::timeout(source.answer_within, heard).await {
-            Ok(Ok(ended)) => ended,
-            _ => Err(Refusal::Unavailable { why: "it takes longer than usual".into(), retry_after: AGAIN }),
-        }
-    }
-
-    /// Ends an event in flight.
-    async fn end(&self, key: &EventKey, outcome: Outcome) -> Result<(), Refusal> {
-        if let Outcome::Later { why, retry_after } = outcome {
-            if let Err(error) = self.inbox.release(key, &why, self.clock.now()).await {
-                tracing::error!(%error, "an event that was not applied could not be given back");
-            }
-            return Err(Refusal::Unavailable { why, retry_after });
-        }
-        Ok(())
     }
 
     /// Applies an event at its turn and settles it, unless it cannot be applied now.
@@ -153,14 +174,17 @@ impl Intake {
         let Some(known) = self.inbox.subject(&source.tenant, &source.name, &event.subject).await? else {
             return Ok(Standing::Current);
         };
+        let again = known.deleted.is_some_and(|deleted| deleted >= known.happened);
         let older = match (event.version, known.version) {
-            (Some(version), Some(newest)) => version < newest,
+            // Who is there again counts from the beginning.
+            (Some(version), Some(newest)) if !again => version < newest,
             _ => event.happened < known.happened,
         };
         Ok(match event.order {
             _ if known.deleted.is_some_and(|deleted| event.happened <= deleted) => {
                 Standing::OutOfDate("stale-after-delete")
             }
+            // A deletion that comes after something newer is one of before: its subject is there again.
             Order::Values | Order::Delete if older => Standing::OutOfDate("stale"),
             _ => Standing::Current,
         })

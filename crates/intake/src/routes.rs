@@ -11,6 +11,7 @@ use actix_web::{
 };
 use futures::StreamExt;
 use model::{SourceName, TenantId};
+use tokio::sync::SemaphorePermit;
 
 use crate::{Delivery, Intake, OUT, Refusal, Source, answer};
 
@@ -34,16 +35,18 @@ pub fn configure(intake: Arc<Intake>) -> impl FnOnce(&mut ServiceConfig) {
 async fn answer(intake: &Arc<Intake>, request: &HttpRequest, payload: Payload) -> HttpResponse {
     let parts: Vec<&str> = request.path().split('/').filter(|part| !part.is_empty()).skip(1).collect();
     let mut response = match find(intake, &parts) {
-        None if parts.first() == Some(&OUT) => match read(request, payload).await {
-            Ok(body) => intake.outgoing.serve(&parts[1..], request, &body).await,
-            Err(refusal) => refusal.answer(),
-        },
+        None if parts.first() == Some(&OUT) && intake.outgoing.knows(&parts[1..]) => {
+            match read_at_a_place(intake, request, payload).await {
+                Ok(body) => intake.outgoing.serve(&parts[1..], request, &body).await,
+                Err(refusal) => refusal.answer(),
+            }
+        }
         None => Refusal::NotFound.answer(),
         Some((source, rest)) if rest.is_empty() => {
             enter(intake, &source, request, payload).await.unwrap_or_else(|refusal| {
-                let address = caller(intake, request);
-                intake.count(&source, "rejected", refusal.reason());
-                tracing::info!(tenant = %source.tenant, source = %source.name, %address, reason = refusal.reason(), "delivery refused");
+                let outcome = if refusal.is_passing() { "later" } else { "rejected" };
+                intake.count(&source, outcome, refusal.reason());
+                tracing::info!(tenant = %source.tenant, source = %source.name, outcome, reason = refusal.reason(), "delivery refused");
                 refusal.answer()
             })
         }
@@ -76,11 +79,7 @@ async fn enter(
         Method::HEAD => return Ok(HttpResponse::build(StatusCode::NO_CONTENT).finish()),
         _ => return Err(Refusal::Method),
     }
-    let busy = || Refusal::Unavailable {
-        why: "too many deliveries at once".into(),
-        retry_after: Duration::from_secs(3),
-    };
-    let _place = intake.places.try_acquire().map_err(|_| busy())?;
+    let _place = place(intake)?;
     check_media_type(source, request)?;
     let body = read(request, payload).await?;
     let delivery = Delivery {
@@ -105,12 +104,29 @@ async fn below(
     request: &HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
-    let body = match read(request, payload).await {
+    let body = match read_at_a_place(intake, request, payload).await {
         Ok(body) => body,
         Err(refusal) => return refusal.answer(),
     };
     let answer = source.kind.serve(intake, rest, request, &body).await;
     answer.unwrap_or_else(|| Refusal::NotFound.answer())
+}
+
+/// One of the places for deliveries that are read and applied.
+fn place(intake: &Intake) -> Result<SemaphorePermit<'_>, Refusal> {
+    intake.places.try_acquire().map_err(|_| Refusal::Unavailable {
+        why: "too many deliveries at once".into(),
+        retry_after: Duration::from_secs(3),
+    })
+}
+
+async fn read_at_a_place(
+    intake: &Intake,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Vec<u8>, Refusal> {
+    let _place = place(intake)?;
+    read(request, payload).await
 }
 
 fn check_media_type(source: &Source, request: &HttpRequest) -> Result<(), Refusal> {
@@ -127,7 +143,8 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Vec<u8>, Re
         return Err(Refusal::TooLarge(BODY));
     }
     let read = async {
-        let mut body = Vec::with_capacity(told.unwrap_or_default());
+        // It grows with what arrives: a length that is only told takes no memory.
+        let mut body = Vec::new();
         while let Some(part) = payload.next().await {
             let part =
                 part.map_err(|_| Refusal::InvalidRequest("the body could not be read to its end".into()))?;

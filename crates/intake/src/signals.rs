@@ -19,7 +19,7 @@ use model::Timestamp;
 use provisioning::{Signal, SignalAction, Signalled};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use url::Url;
 
 pub use events::{Actions, EVENT_TYPES, EventType};
@@ -27,13 +27,15 @@ pub use subject::SubjectFields;
 
 use self::{events::What, stream::Stream, subject::NoSubject};
 use crate::{
-    Authorization, Delivery, Event, Intake, Kind, Order, Outcome, Refusal, Source, incoming,
+    Authorization, Delivery, Event, Intake, Kind, Order, Outcome, Refusal, Rehearsal, Source, incoming,
     poll::ReadToken,
-    refused,
+    refused, rehearsal,
     remote::Remote,
     set::{Claims, Expect, KeySet},
 };
 
+/// What a transmitter sends to try the stream.
+const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/verification";
 /// Subject of what is about the stream itself.
 const STREAM: &str = "stream";
 /// Seconds beyond this are milliseconds: drafts of CAEP had them.
@@ -157,6 +159,19 @@ impl Kind for SharedSignals {
             What::Other => Outcome::Ignored("event-type"),
             What::Signal(kind) => self.signal(intake, source, event, &body, kind, approved).await,
         }
+    }
+
+    async fn rehearse(&self, intake: &Intake, _: &Source) -> Result<Rehearsal, String> {
+        if self.settings.delivery != SignalDelivery::Push {
+            return Err("the events of this source are polled: nothing is sent to it".to_owned());
+        }
+        let keys = self.keys(intake.clock.now()).await;
+        let keys =
+            keys.map_err(|refusal| format!("the transmitter's keys are not known: {}", refusal.reason()))?;
+        let subject = json!({ "format": "opaque", "id": "rehearsal" });
+        let events = json!({ VERIFICATION: {} });
+        let authorization = self.settings.authorization.as_ref();
+        rehearsal::token(intake, (&keys, &self.expect()), authorization, Some(subject), events).await
     }
 
     async fn run(&self, intake: &Arc<Intake>, source: &Arc<Source>) {

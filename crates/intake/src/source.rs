@@ -101,8 +101,31 @@ pub trait Kind: Send + Sync + fmt::Debug {
         Err("a source of this kind cannot be asked for what is new: let it send again".to_owned())
     }
 
+    /// A delivery as the source would make it, that changes nothing: for an administrator who tries whether events arrive.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, also where this kind of source has no such delivery.
+    async fn rehearse(&self, _intake: &Intake, _source: &Source) -> Result<Rehearsal, String> {
+        Err("a source of this kind cannot be rehearsed".to_owned())
+    }
+
     /// What it does of itself, such as polling. It is stopped by dropping it.
     async fn run(&self, _intake: &Arc<Intake>, _source: &Arc<Source>) {}
+}
+
+/// A delivery that changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rehearsal {
+    /// `Content-Type`.
+    pub media_type: String,
+    /// `Authorization`, where the source sends one.
+    pub authorization: Option<String>,
+    /// The body.
+    pub body: String,
+    /// What its event is called, as `gangway events list` shows it.
+    pub jti: String,
 }
 
 /// What came of asking a source for what is new.

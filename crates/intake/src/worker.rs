@@ -11,12 +11,16 @@ use model::Timestamp;
 use store::{EventKey, EventState, Settled, StoredEvent};
 use tokio::sync::Semaphore;
 
-use crate::{Event, Intake, Outcome};
+use crate::{Event, Intake, Outcome, Source};
 
 /// How often it is looked for what is due, when nothing new comes in.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How many events are applied at once. Each waits for a call most of the time, and the dispatcher puts them together.
 const AT_ONCE: u32 = 64;
+/// How many of one source: the org of one may be away, and those of the others are not.
+const OF_EACH: u32 = 16;
+/// How long an event waits here that could not be put off: the store cannot be written.
+const STORE_PAUSE: Duration = Duration::from_secs(10);
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(10);
 /// An event that could not be applied for so long is dead: Salesforce has been away for longer than any outage, or something
@@ -34,12 +38,19 @@ pub const KEEP_TOMBSTONES: SignedDuration = SignedDuration::from_hours(90 * 24);
 pub(crate) struct Running(Mutex<HashSet<EventKey>>);
 
 impl Running {
-    fn begin(&self, key: &EventKey) -> bool {
+    /// Whether it was nobody's.
+    pub(crate) fn begin(&self, key: &EventKey) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone())
     }
 
-    fn end(&self, key: &EventKey) {
+    pub(crate) fn end(&self, key: &EventKey) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+impl Running {
+    pub(crate) fn has(&self, key: &EventKey) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
     }
 }
 
@@ -50,7 +61,7 @@ impl Intake {
         let mut pruned = Timestamp::UNIX_EPOCH;
         loop {
             // Those that are being applied are among them, and there are never more of those.
-            match self.inbox.due_events(self.clock.now(), 2 * AT_ONCE).await {
+            match self.inbox.due_events(self.clock.now(), 2 * AT_ONCE, OF_EACH).await {
                 Ok(due) => {
                     for event in due {
                         self.begin(event, &places).await;
@@ -80,7 +91,7 @@ impl Intake {
                 async move { intake.attempt(event).await }
             });
             if let Err(error) = work.await {
-                tracing::error!(%error, "an event could not be applied");
+                tracing::error!(panicked = error.is_panic(), "an event could not be applied");
                 let due = intake.clock.now() + LONGEST_PAUSE;
                 intake.put_off(&key, "Gangway failed at it", due).await;
             }
@@ -100,12 +111,12 @@ impl Intake {
         let read = stored.payload.clone().map(serde_json::from_value::<Event>);
         let Some(Ok(event)) = read else {
             let why = "it was stored by another version of Gangway and cannot be read";
-            return self.give_up(&stored.key, why).await;
+            return self.give_up(&source, &stored.key, why).await;
         };
         if let Outcome::Later { why, .. } = self.apply(&source, &event, stored.approved).await {
             let now = self.clock.now();
             if now.duration_since(stored.received) >= GIVE_UP_AFTER && !stored.approved {
-                return self.give_up(&stored.key, &why).await;
+                return self.give_up(&source, &stored.key, &why).await;
             }
             self.put_off(&stored.key, &why, now + self.pause(stored.attempts)).await;
         }
@@ -120,10 +131,12 @@ impl Intake {
     async fn put_off(&self, key: &EventKey, why: &str, due: Timestamp) {
         if let Err(error) = self.inbox.postpone(key, why, due).await {
             tracing::error!(%error, "a stored event could not be put off");
+            // It is still due, and nobody else has it before this has passed.
+            tokio::time::sleep(STORE_PAUSE).await;
         }
     }
 
-    async fn give_up(&self, key: &EventKey, why: &str) {
+    async fn give_up(&self, source: &Source, key: &EventKey, why: &str) {
         let settled = Settled {
             state: EventState::Dead,
             reason: Some(why.to_owned()),
@@ -132,6 +145,7 @@ impl Intake {
         };
         match self.inbox.settle(key, settled).await {
             Ok(()) => {
+                self.count(source, "dead", "");
                 tracing::warn!(jti = key.jti, source = %key.source, "an event is given up: see `gangway events list`");
             }
             Err(error) => tracing::error!(%error, "a stored event could not be given up"),

@@ -205,6 +205,8 @@ impl GroupChange {
             if let Some(earlier) = earlier {
                 let is_there = other.as_ref().is_some_and(|other| other.id == earlier.resource);
                 if earlier.state.is_open() || (is_there && !earlier.answered) {
+                    let told = self.request.asynchronous(&earlier.id, self.asynchronous.get());
+                    self.inner.hear_of(&earlier, told).await?;
                     return accepted(&earlier.resource, &earlier.id);
                 }
             }

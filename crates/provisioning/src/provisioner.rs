@@ -10,7 +10,7 @@ use std::{
 use model::{ChangeId, ClientName, Clock, HoldId, Ids, OrgName, ResourceId, ResourceKind, TenantId};
 use salesforce_client::Org;
 use salesforce_types::RecordId;
-use store::{Asynchronous, Directory, Happening, Hold, HoldKind, Store, StoreError};
+use store::{Asynchronous, Change, Directory, Happening, Hold, HoldKind, Store, StoreError};
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
@@ -411,6 +411,24 @@ impl fmt::Debug for Provisioner {
 impl Inner {
     pub(crate) fn world(&self) -> Arc<World> {
         Arc::clone(&self.world.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A repeat has joined an earlier change: its caller, who does not wait, hears of the end of that one too.
+    pub(crate) async fn hear_of(
+        &self,
+        earlier: &Change,
+        told: Option<Asynchronous>,
+    ) -> Result<(), StoreError> {
+        let Some(told) = told else { return Ok(()) };
+        if self.store.tell_also(&earlier.id, &told).await? {
+            return Ok(());
+        }
+        let ended = self.store.change(&earlier.tenant, &earlier.id).await?;
+        let Some(outcome) = ended.and_then(|ended| ended.outcome) else { return Ok(()) };
+        let (status, detail) = (outcome.status, outcome.reason);
+        let happening = Happening::Answered { request: told, status, version: None, detail };
+        let (kind, resource) = (earlier.kind, &earlier.resource);
+        self.store.announce(&earlier.tenant, kind, resource, &happening, self.clock.now()).await
     }
 
     /// Whose plans these are.

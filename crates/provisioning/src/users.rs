@@ -265,6 +265,8 @@ impl UserChange {
                 Ok(Answer::Accepted { id: self.id.clone(), change: self.change.clone() })
             }
             Err(Stop::Join(earlier)) => {
+                let told = self.request.asynchronous(&earlier.id, self.asynchronous.get());
+                self.inner.hear_of(&earlier, told).await?;
                 Ok(Answer::Accepted { id: earlier.resource.clone(), change: earlier.id.clone() })
             }
             Err(Stop::Fail(error)) => Err(error),

@@ -116,17 +116,26 @@ impl Progress<'_> {
     async fn flush(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
         let runs =
-            waiting.iter().map(|(turn, operation)| run(self.call, operation, self.told(*turn, operation)));
+            waiting.iter().map(|(turn, operation)| run(self.call, operation, self.end_of(*turn, operation)));
         let outcomes = join_all(runs).await;
         for ((turn, _), outcome) in waiting.into_iter().zip(outcomes) {
             self.finish(turn, outcome);
         }
     }
 
-    /// What the caller knows an operation by: the request's name and the operation's place, counted from 0. The second part of a
-    /// POST has none, because the first one has said it.
+    /// How the caller hears of the end of an operation.
+    fn end_of(&self, turn: Turn, operation: &BulkOperation) -> End {
+        match self.told(turn, operation) {
+            Some(told) => End::Told(told),
+            // The first part of a POST whose second part is told of: that one needs it done.
+            None => End::Answered { respond_async: self.txn.is_none() && self.call.respond_async() },
+        }
+    }
+
+    /// What the caller knows an operation by: the request's name and the operation's place, counted from 0. The first part of a
+    /// POST has none: it is done when the second one is.
     fn told(&self, turn: Turn, operation: &BulkOperation) -> Option<Asynchronous> {
-        let txn = self.txn.filter(|_| !matches!(turn, Turn::Complete(_)))?;
+        let txn = self.txn.filter(|_| !matches!(turn, Turn::Begin(_)))?;
         Some(Asynchronous {
             txn: format!("{txn}:{}", place_of(turn)),
             method: method(operation.method).to_owned(),
@@ -180,6 +189,14 @@ impl Progress<'_> {
     }
 }
 
+/// How the caller hears of the end of an operation.
+enum End {
+    /// Here: when it is done, or when it is stored.
+    Answered { respond_async: bool },
+    /// By an event.
+    Told(Asynchronous),
+}
+
 /// What an operation did.
 struct Done {
     kind: ResourceKind,
@@ -189,17 +206,13 @@ struct Done {
 }
 
 /// Runs one operation. An error comes with the URL of the resource, where there is one.
-async fn run(
-    call: &Call<'_>,
-    operation: &BulkOperation,
-    told: Option<Asynchronous>,
-) -> Result<Done, (Error, Option<String>)> {
+async fn run(call: &Call<'_>, operation: &BulkOperation, end: End) -> Result<Done, (Error, Option<String>)> {
     let target = operation.target().map_err(|error| (error, None))?;
     let Some(kind) = kind_of(target.endpoint) else {
         return Err((Error::not_found("bulk operations go to /Users and /Groups"), None));
     };
     let known = target.id.map(ResourceId::from_text);
-    submit(call, kind, target.id, operation, told)
+    submit(call, kind, target.id, operation, end)
         .await
         .map_err(|failure| (failure.error, known.map(|id| call.location(kind, &id))))
 }
@@ -209,7 +222,7 @@ async fn submit(
     kind: ResourceKind,
     id: Option<&str>,
     operation: &BulkOperation,
-    told: Option<Asynchronous>,
+    end: End,
 ) -> Result<Done, Failure> {
     let id = match id {
         Some(id) => Some(call.scim_id(id).await?.into_owned()),
@@ -226,11 +239,11 @@ async fn submit(
             Method::Delete => Operation::Delete,
         },
         if_match: operation.version.clone().map(|version| vec![version]),
-        respond_async: call.respond_async(),
+        respond_async: !matches!(end, End::Answered { respond_async: false }),
     };
-    let answer = match told {
-        Some(told) => call.submit_as(request, told).await?,
-        None => call.submit(request).await?,
+    let answer = match end {
+        End::Told(told) => call.submit_as(request, told).await?,
+        End::Answered { .. } => call.submit(request).await?,
     };
     Ok(match answer {
         Answer::Created(written) => {

@@ -105,8 +105,11 @@ impl EventState {
 pub enum Received {
     /// It is new, or was refused before: whoever received it applies it (or has stored it).
     New,
-    /// It is being applied.
-    InFlight,
+    /// It is being applied, under this name.
+    InFlight {
+        /// What its source called it.
+        jti: String,
+    },
     /// It was received before, and has this outcome or is still stored.
     Known(EventState),
 }
@@ -201,8 +204,14 @@ pub trait Inbox: Send + Sync {
     /// A stored event could not be applied now: it is tried again when it is due.
     async fn postpone(&self, key: &EventKey, reason: &str, due: Timestamp) -> Result<(), StoreError>;
 
-    /// Stored events that are due, in the order in which they came; at most `limit`, and of each subject only the first.
-    async fn due_events(&self, now: Timestamp, limit: u32) -> Result<Vec<StoredEvent>, StoreError>;
+    /// Stored events that are due, in the order in which they came; at most `limit`, of each source at most `of_each`, and of each
+    /// subject only the first.
+    async fn due_events(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        of_each: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError>;
 
     /// After a start: what was in flight is nobody's any more, and its source will send it again. Answers how many.
     async fn forget_in_flight(&self, at: Timestamp) -> Result<u64, StoreError>;

@@ -258,6 +258,9 @@ pub trait Journal: Send + Sync {
         at: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// One more caller, who does not wait, hears of the end of an open change. `false`: it has ended. Durable.
+    async fn tell_also(&self, change: &ChangeId, also: &Asynchronous) -> Result<bool, StoreError>;
+
     /// Open changes, oldest first; of one tenant or of all.
     async fn open_changes(&self, tenant: Option<&TenantId>) -> Result<Vec<OpenChange>, StoreError>;
 

@@ -60,6 +60,8 @@ pub enum Happening {
 pub struct Outgoing {
     /// Its place among those of all tenants.
     pub number: u64,
+    /// Random: what tells it from another that had the same number before a power failure, or in another file.
+    pub id: String,
     /// Whose.
     pub tenant: TenantId,
     /// When it happened.
@@ -86,8 +88,10 @@ pub struct ReceiverStatus {
     pub refused: u64,
     /// How often the next one was tried in vain.
     pub attempts: u32,
-    /// Why it does not get on, or why it refused last.
+    /// Why it does not get on.
     pub reason: Option<String>,
+    /// Why it refused last.
+    pub refusal: Option<String>,
     /// Since when it does not get on.
     pub failing_since: Option<Timestamp>,
     /// When it is tried next.
@@ -119,12 +123,12 @@ pub trait Outbox: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Outgoing>, StoreError>;
 
-    /// A receiver has got these, and refused some of them for good. Durable.
+    /// A receiver has got these, or refused them for good. Each is its number and its id. Durable.
     async fn acknowledge(
         &self,
         tenant: &TenantId,
         receiver: &SourceName,
-        numbers: &[u64],
+        which: &[(u64, String)],
         refused: Option<&str>,
     ) -> Result<(), StoreError>;
 
@@ -141,6 +145,6 @@ pub trait Outbox: Send + Sync {
     /// How it stands with the receivers, of one tenant or of all.
     async fn receivers(&self, tenant: Option<&TenantId>) -> Result<Vec<ReceiverStatus>, StoreError>;
 
-    /// Forgets what every receiver has got.
-    async fn prune_outgoing(&self) -> Result<u64, StoreError>;
+    /// Forgets what every receiver has got, and what is older than this; that is counted as refused by those who have not got it.
+    async fn prune_outgoing(&self, before: Timestamp) -> Result<u64, StoreError>;
 }

@@ -27,11 +27,22 @@ impl Story {
         Self::with(Path::new(PROGRAM), "sync").await
     }
 
+    /// Whoever is deleted there is deleted here.
+    pub(super) async fn deleting() -> Self {
+        let mut mapping = mapping();
+        mapping["on_delete"] = json!("delete");
+        Self::of(Path::new(PROGRAM), "sync", &mapping).await
+    }
+
     async fn with(program: &Path, acknowledge: &str) -> Self {
+        Self::of(program, acknowledge, &mapping()).await
+    }
+
+    async fn of(program: &Path, acknowledge: &str, mapping: &serde_json::Value) -> Self {
         let akamai = Akamai::start().await;
         let mut section = akamai.section(AUDIENCE, "people.json");
         section.insert("acknowledge".to_owned(), Toml::from(acknowledge));
-        let process = Process::with(program, &scene(&mapping()), SimConfig::default(), |config| {
+        let process = Process::with(program, &scene(mapping), SimConfig::default(), |config| {
             add(config, "akamai", section);
             let log = toml::from_str("filter = \"debug\"").unwrap();
             config.insert("log".to_owned(), Toml::Table(log));

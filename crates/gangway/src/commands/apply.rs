@@ -106,7 +106,9 @@ async fn look_and_do(reach: &Reach, plans: Vec<IdentityPlan>, output: Output) ->
     for (identity, answer) in answers {
         match answer {
             Ok(Reply::Done(_)) => outcome.done += 1,
-            Ok(Reply::Plans(_) | Reply::Decided | Reply::CaughtUp(_)) => return Err(unexpected()),
+            Ok(Reply::Plans(_) | Reply::Decided | Reply::CaughtUp(_) | Reply::Rehearsal(_)) => {
+                return Err(unexpected());
+            }
             Err(ReachError::Refused(refused)) if refused.moved => outcome.moved.push(identity),
             Err(ReachError::Refused(refused)) => outcome.refused.push((identity, refused.message)),
             Err(error) => outcome.refused.push((identity, super::chain(&error))),

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 use jiff::{Span, SpanRelativeTo, Timestamp};
-use model::{SourceName, TenantId};
+use model::{Clock, SourceName, TenantId};
 use serde_json::json;
-use store::{EventFilter, EventKey, EventState, Inbox, StoredEvent, sqlite::SqliteStore};
+use store::{EventFilter, EventKey, EventState, Inbox, Outbox, StoredEvent, sqlite::SqliteStore};
 
 use super::{ConfigFile, Failure, Output, output, resync::unexpected};
 use crate::{
@@ -27,6 +27,10 @@ pub(super) enum Command {
     Dismiss(Dismiss),
     /// Ask a source for everything that is new since a time, and apply it. Also while a gateway runs.
     CatchUp(CatchUp),
+    /// How it stands with those who hear of changes. Also while a gateway runs.
+    Receivers(Receivers),
+    /// Send an event that changes nothing the way a source's events come, to try whether they arrive. A gateway has to run.
+    SendTest(SendTest),
 }
 
 #[derive(Debug, Args)]
@@ -80,6 +84,29 @@ struct Which {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Receivers {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Only those of this tenant, written as customer/environment.
+    #[arg(long)]
+    tenant: Option<TenantId>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SendTest {
+    /// The event source.
+    source: SourceName,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Where to send it. Without it: the source's address below `public-url`, or where the gateway listens.
+    #[arg(long)]
+    url: Option<String>,
+    /// The source's tenant, where several have one of this name.
+    #[arg(long)]
+    tenant: Option<TenantId>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CatchUp {
     /// The event source.
     source: SourceName,
@@ -106,6 +133,8 @@ pub(super) async fn run(command: &Command, output: Output) -> Result<(), Failure
             decide(&which.config.path, &request, output).await
         }
         Command::CatchUp(arguments) => catch_up(arguments, output).await,
+        Command::Receivers(arguments) => receivers(arguments, output).await,
+        Command::SendTest(arguments) => send_test(arguments, output).await,
     }
 }
 
@@ -196,6 +225,91 @@ async fn catch_up(arguments: &CatchUp, output: Output) -> Result<(), Failure> {
     if caught_up.failed > 0 { Err(Failure::Findings) } else { Ok(()) }
 }
 
+async fn receivers(arguments: &Receivers, output: Output) -> Result<(), Failure> {
+    let receivers = look(&arguments.config.path)?.receivers(arguments.tenant.as_ref()).await?;
+    match output {
+        Output::Json => output::document(&json!({ "receivers": receivers })),
+        Output::Table if receivers.is_empty() => output::line("Nobody hears of changes."),
+        Output::Table => output::table(
+            ["receiver", "tenant", "waiting", "refused", "why", "away since", "tries", "next try"],
+            receivers.iter().map(|receiver| {
+                let time = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
+                [
+                    receiver.name.to_string(),
+                    receiver.tenant.to_string(),
+                    receiver.waiting.to_string(),
+                    receiver.refused.to_string(),
+                    receiver.reason.clone().or_else(|| receiver.refusal.clone()).unwrap_or_default(),
+                    time(receiver.failing_since),
+                    receiver.attempts.to_string(),
+                    time(receiver.due),
+                ]
+            }),
+        ),
+    }
+    Ok(())
+}
+
+/// Sends what the running gateway has made, from here, so that it comes by the way of the source.
+async fn send_test(arguments: &SendTest, output: Output) -> Result<(), Failure> {
+    let config = &arguments.config.path;
+    let tenant = tenant_of(config, &arguments.source, arguments.tenant.as_ref())?;
+    let url = match &arguments.url {
+        Some(url) => url.clone(),
+        None => address(config, &tenant, &arguments.source)?,
+    };
+    let request = Request::Rehearse { tenant, source: arguments.source.clone() };
+    let Reply::Rehearsal(rehearsal) = ask(config, &request).await? else { return Err(unexpected()) };
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(std::time::Duration::from_secs(15))
+        .build();
+    let client = client.map_err(|error| Failure::Failed(error.to_string()))?;
+    let mut delivery =
+        client.post(&url).header("content-type", &rehearsal.media_type).body(rehearsal.body.clone());
+    if let Some(authorization) = &rehearsal.authorization {
+        delivery = delivery.header("authorization", authorization);
+    }
+    let answer = delivery.send().await;
+    let answer = answer
+        .map_err(|error| Failure::Failed(format!("{url} cannot be reached: {}", super::chain(&error))))?;
+    let status = answer.status();
+    let said = answer.text().await.unwrap_or_default();
+    match output {
+        Output::Json => output::document(&json!({
+            "url": url, "status": status.as_u16(), "jti": rehearsal.jti, "answer": said,
+        })),
+        Output::Table if status.as_u16() == 202 => output::line(&format!(
+            "{url} took the event {} (202): events arrive here. Nothing was changed.",
+            rehearsal.jti
+        )),
+        Output::Table => output::line(&format!("{url} answered {status}: {said}{}", advice(status.as_u16()))),
+    }
+    if status.as_u16() == 202 { Ok(()) } else { Err(Failure::Findings) }
+}
+
+/// What stands between a source and the gateway, by what it answers.
+fn advice(status: u16) -> &'static str {
+    match status {
+        300..=399 => {
+            "\nSomething redirects: sources take that for a final failure. Serve the address itself."
+        }
+        401 | 403 => {
+            "\nSomething in front of the gateway wants credentials, or takes the gateway's own away."
+        }
+        404 => "\nThat is not this gateway's address, or something in front of it changes the path.",
+        _ => "",
+    }
+}
+
+/// Where a source sends to.
+fn address(config: &Path, tenant: &TenantId, source: &SourceName) -> Result<String, Failure> {
+    let server = Config::load(config)?.server;
+    let base =
+        server.public_url.unwrap_or_else(|| format!("http://{}", crate::wire::reachable(server.listen)));
+    Ok(format!("{base}/events/{source}/{tenant}"))
+}
+
 /// The tenant that has this source.
 fn tenant_of(config: &Path, source: &SourceName, named: Option<&TenantId>) -> Result<TenantId, Failure> {
     let outline = crate::config::Outline::load(config)?;
@@ -240,5 +354,5 @@ fn since(text: &str) -> Result<Timestamp, String> {
     let ago: Span =
         text.parse().map_err(|_| "write a time such as 2026-08-05T08:00:00Z, or a duration such as 26h")?;
     let ago = ago.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|error| error.to_string())?;
-    Timestamp::now().checked_sub(ago).map_err(|error| error.to_string())
+    Clock::system().now().checked_sub(ago).map_err(|error| error.to_string())
 }

@@ -124,7 +124,7 @@ pub(super) async fn plans(
     let request = Request::Plan { tenant: tenant.clone(), identities: identities.to_vec() };
     match reach.ask(&request).await? {
         Reply::Plans(plans) => Ok(plans),
-        Reply::Done(_) | Reply::Decided | Reply::CaughtUp(_) => Err(unexpected()),
+        Reply::Done(_) | Reply::Decided | Reply::CaughtUp(_) | Reply::Rehearsal(_) => Err(unexpected()),
     }
 }
 

@@ -110,7 +110,7 @@ async fn carry_out(config: &Path, request: &Request, output: Output) -> Result<(
                 );
             }
         },
-        Reply::Plans(_) | Reply::CaughtUp(_) => return Err(unexpected()),
+        Reply::Plans(_) | Reply::CaughtUp(_) | Reply::Rehearsal(_) => return Err(unexpected()),
     }
     Ok(())
 }

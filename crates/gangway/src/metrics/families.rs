@@ -5,10 +5,17 @@ use provisioning::Leavers;
 use salesforce_client::{Cause, Org};
 
 use super::exposition::{Exposition, Kind};
+use store::ReceiverStatus;
+
 use crate::health::State;
 
 /// All metrics, as they are now.
-pub(super) fn page(state: &State, leavers: &[Leavers], events: &[Count]) -> String {
+pub(super) fn page(
+    state: &State,
+    leavers: &[Leavers],
+    events: &[Count],
+    receivers: &[ReceiverStatus],
+) -> String {
     let mut orgs: Vec<&Org> = state.orgs.iter().map(|(_, org)| org).collect();
     orgs.sort_by_key(|org| org.name());
     let mut page = Exposition::default();
@@ -25,6 +32,7 @@ pub(super) fn page(state: &State, leavers: &[Leavers], events: &[Count]) -> Stri
     dispatch(&mut page, &orgs);
     kept_active(&mut page, leavers);
     came_of(&mut page, events);
+    gets_on(&mut page, receivers);
     page.into_text()
 }
 
@@ -54,6 +62,22 @@ fn came_of(page: &mut Exposition, events: &[Count]) {
             ("reason", count.reason),
         ];
         family.sample(&labels, count.number);
+    }
+}
+
+/// How it stands with those who hear of changes.
+fn gets_on(page: &mut Exposition, receivers: &[ReceiverStatus]) {
+    let help = "Changes that a receiver has not got yet.";
+    let mut family = page.family("gangway_receiver_waiting", Kind::Gauge, help);
+    for receiver in receivers {
+        let labels = [("tenant", receiver.tenant.as_str()), ("receiver", receiver.name.as_str())];
+        family.sample(&labels, receiver.waiting);
+    }
+    let help = "Changes that a receiver has refused for good since it was configured.";
+    let mut family = page.family("gangway_receiver_refused_total", Kind::Counter, help);
+    for receiver in receivers {
+        let labels = [("tenant", receiver.tenant.as_str()), ("receiver", receiver.name.as_str())];
+        family.sample(&labels, receiver.refused);
     }
 }
 

@@ -61,7 +61,8 @@ impl Metrics {
 async fn metrics(health: web::Data<Health>) -> HttpResponse {
     // Without the store the rest is all the more worth knowing.
     let leavers = health.provisioner.leavers().await.unwrap_or_default();
-    let page = families::page(&health.state.load(), &leavers, &health.intake.counts());
+    let receivers = health.intake.outgoing.status().await.unwrap_or_default();
+    let page = families::page(&health.state.load(), &leavers, &health.intake.counts(), &receivers);
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, exposition::MEDIA_TYPE))
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -85,7 +86,7 @@ mod tests {
     /// The names of all metrics, with those of a histogram as one.
     fn names() -> Vec<String> {
         let state = State { tenant: None, orgs: Vec::new(), reload_refused: false };
-        let page = families::page(&state, &[], &[]);
+        let page = families::page(&state, &[], &[], &[]);
         page.lines()
             .filter_map(|line| line.strip_prefix("# TYPE "))
             .filter_map(|rest| rest.split(' ').next().map(str::to_owned))

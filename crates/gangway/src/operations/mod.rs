@@ -64,6 +64,10 @@ impl Operations {
             Request::DismissEvent { event, reason } => {
                 of_event(&event, self.intake.dismiss(&event, &reason).await)
             }
+            Request::Rehearse { tenant, source } => {
+                let rehearsal = self.intake.rehearse(&tenant, &source).await;
+                rehearsal.map(Reply::Rehearsal).map_err(Refused::failed)
+            }
             Request::CatchUp { tenant, source, since } => {
                 let caught_up = self.intake.catch_up(&tenant, &source, since).await;
                 caught_up.map(Reply::CaughtUp).map_err(Refused::failed)

@@ -1,6 +1,6 @@
 //! What is asked of a gateway and what it answers, as it goes through the socket.
 
-use intake::CaughtUp;
+use intake::{CaughtUp, Rehearsal};
 use model::{ChangeId, HoldId, ResourceId, SourceName, TenantId, Timestamp};
 use provisioning::{IdentityPlan, ProvisionError, Warning};
 use salesforce_types::RecordId;
@@ -67,6 +67,13 @@ pub(crate) enum Request {
         /// Since when.
         since: Timestamp,
     },
+    /// A delivery as a source would make it, that changes nothing.
+    Rehearse {
+        /// Whose.
+        tenant: TenantId,
+        /// Which.
+        source: SourceName,
+    },
     /// A person has looked, and there is nothing to choose: the identity tool may repeat its request.
     Dismiss {
         /// Which hold.
@@ -86,6 +93,8 @@ pub(crate) enum Reply {
     Decided,
     /// To [`Request::CatchUp`].
     CaughtUp(CaughtUp),
+    /// To [`Request::Rehearse`].
+    Rehearsal(Rehearsal),
 }
 
 /// What came of planning one identity.

@@ -24,10 +24,15 @@ pub(super) const fn changed(full: bool) -> &'static str {
     }
 }
 
-/// What an event is called. The same event to the same receiver always has the same name, so that one that is sent again is
-/// known.
+/// What an event is called. The same event always has the same name, so that one that is sent again is known.
 pub(super) fn jti(outgoing: &Outgoing) -> String {
-    format!("gangway-{}", outgoing.number)
+    format!("gangway-{}-{}", outgoing.number, outgoing.id)
+}
+
+/// The place and the rest of a name that [`jti`] made.
+pub(super) fn parse_jti(jti: &str) -> Option<(u64, String)> {
+    let (number, id) = jti.strip_prefix("gangway-")?.split_once('-')?;
+    Some((number.parse().ok()?, id.to_owned()))
 }
 
 /// The claims of the token; `None` where the receiver does not want to hear of it, or there is nothing to tell any more.
@@ -147,6 +152,7 @@ mod tests {
     fn outgoing(happening: Happening) -> Outgoing {
         Outgoing {
             number: 7,
+            id: "a1".to_owned(),
             tenant: "acme/prod".parse().unwrap(),
             at: "2026-08-05T08:00:00Z".parse().unwrap(),
             kind: ResourceKind::User,

@@ -50,12 +50,12 @@ impl Outgoing {
             serde_json::from_slice(body)
                 .map_err(|error| Refusal::InvalidRequest(format!("the body is no poll request: {error}")))?
         };
-        let got: Vec<u64> = poll.ack.iter().filter_map(|jti| number(jti)).collect();
+        let got: Vec<_> = poll.ack.iter().filter_map(|jti| event::parse_jti(jti)).collect();
         self.acknowledged(receiver, &got, None).await?;
         for (jti, error) in &poll.set_errs {
             let why: String = error.err.chars().filter(|c| !c.is_control()).take(100).collect();
-            let number: Vec<u64> = number(jti).into_iter().collect();
-            self.acknowledged(receiver, &number, Some(&why)).await?;
+            let refused: Vec<_> = event::parse_jti(jti).into_iter().collect();
+            self.acknowledged(receiver, &refused, Some(&why)).await?;
         }
         let wanted = poll.max_events.unwrap_or(GIVEN).min(GIVEN);
         self.give(receiver, wanted, poll.return_immediately).await
@@ -64,14 +64,14 @@ impl Outgoing {
     async fn acknowledged(
         &self,
         receiver: &Receiver,
-        numbers: &[u64],
+        which: &[(u64, String)],
         refused: Option<&str>,
     ) -> Result<(), Refusal> {
-        if numbers.is_empty() {
+        if which.is_empty() {
             return Ok(());
         }
         self.outbox
-            .acknowledge(&receiver.tenant, &receiver.name, numbers, refused)
+            .acknowledge(&receiver.tenant, &receiver.name, which, refused)
             .await
             .map_err(|error| unavailable(&error.to_string()))
     }
@@ -81,7 +81,11 @@ impl Outgoing {
         let began = tokio::time::Instant::now();
         let mut sets = Map::new();
         let mut more = false;
-        while wanted > 0 {
+        loop {
+            // One that asks for nothing only acknowledges.
+            if wanted == 0 {
+                break;
+            }
             let outgoing = self.outbox.outgoing(&receiver.tenant, &receiver.name, wanted + 1).await;
             let outgoing = outgoing.map_err(|error| unavailable(&error.to_string()))?;
             more = outgoing.len() > wanted as usize;
@@ -91,7 +95,7 @@ impl Outgoing {
                     Some(token) => {
                         sets.insert(event::jti(one), token.into());
                     }
-                    None => unheard.push(one.number),
+                    None => unheard.push((one.number, one.id.clone())),
                 }
             }
             self.acknowledged(receiver, &unheard, None).await?;
@@ -121,11 +125,6 @@ fn authenticate(hashes: &[[u8; 32]], request: &HttpRequest) -> Result<(), Refusa
         return Ok(());
     }
     Err(Refusal::AuthenticationFailed("send the receiver's token as Authorization: Bearer".to_owned()))
-}
-
-/// The place of the event of this name.
-fn number(jti: &str) -> Option<u64> {
-    jti.strip_prefix("gangway-")?.parse().ok()
 }
 
 fn unavailable(why: &str) -> Refusal {

@@ -81,16 +81,17 @@ impl Outgoing {
     async fn deliver(&self, receiver: &Receiver, one: &OutgoingRow) -> bool {
         let mut failing_since = None;
         let mut attempts = 0;
+        let mut knows_our_key = true;
         loop {
-            let sent = self.send(receiver, one, attempts).await;
-            let number = [one.number];
+            let sent = self.send(receiver, one, &mut knows_our_key).await;
+            let which = [(one.number, one.id.clone())];
             let what = event::word(&one.happening);
             let (tenant, name) = (&receiver.tenant, &receiver.name);
             let ended = match sent {
-                Sent::Got => self.outbox.acknowledge(tenant, name, &number, None).await,
+                Sent::Got => self.outbox.acknowledge(tenant, name, &which, None).await,
                 Sent::Refused(why) => {
                     tracing::warn!(%tenant, receiver = %name, jti = event::jti(one), event = what, why, "a receiver refuses an event for good");
-                    self.outbox.acknowledge(tenant, name, &number, Some(&why)).await
+                    self.outbox.acknowledge(tenant, name, &which, Some(&why)).await
                 }
                 Sent::Later { why, pause } => {
                     let now = self.clock.now();
@@ -128,7 +129,7 @@ impl Outgoing {
         }
     }
 
-    async fn send(&self, receiver: &Receiver, one: &OutgoingRow, attempts: usize) -> Sent {
+    async fn send(&self, receiver: &Receiver, one: &OutgoingRow, knows_our_key: &mut bool) -> Sent {
         let OutgoingDelivery::Push { url, authorization } = &receiver.delivery else { return Sent::Got };
         let later = |why: String| Sent::Later { why, pause: None };
         let token = match self.token(receiver, one).await {
@@ -154,16 +155,22 @@ impl Outgoing {
         if status.is_success() {
             return Sent::Got;
         }
-        if status != StatusCode::BAD_REQUEST {
+        // About us, about too much at once, or about the receiver itself: another time it may work.
+        let passes = [401, 403, 404, 408, 429].contains(&status.as_u16()) || !status.is_client_error();
+        if passes {
             return later(format!("the receiver answers {status}"));
+        }
+        if status != StatusCode::BAD_REQUEST {
+            return Sent::Refused(status.to_string());
         }
         let err = answer.json::<Error>().await.map_or_else(|_| "400".to_owned(), |error| error.err);
         match err.as_str() {
             // Once: its key set may be of an hour ago.
-            "invalid_key" if attempts == 0 => Sent::Later {
-                why: "the receiver does not know our key yet".to_owned(),
-                pause: Some(KEY_SET_LIFE),
-            },
+            "invalid_key" if *knows_our_key => {
+                *knows_our_key = false;
+                let why = "the receiver does not know our key yet".to_owned();
+                Sent::Later { why, pause: Some(KEY_SET_LIFE) }
+            }
             // These are about us, not about the event.
             "authentication_failed" | "access_denied" => later(err),
             _ => Sent::Refused(err.chars().filter(|c| !c.is_control()).take(100).collect()),

@@ -12,7 +12,7 @@ use model::Timestamp;
 use url::Url;
 
 use super::{
-    Reason, Rejected,
+    InvalidSigningKey, Reason, Rejected, SigningKey,
     cache::Cache,
     fetch::{self, Fetch},
     keys::Keys,
@@ -23,7 +23,19 @@ use super::{
 ///
 /// A clone is the same set.
 #[derive(Clone)]
-pub struct KeySet(Kind);
+pub struct KeySet {
+    kind: Kind,
+    rehearsal: Arc<Mutex<Option<Rehearsal>>>,
+}
+
+/// A key of our own, for a delivery by which it is tried whether events arrive.
+struct Rehearsal {
+    keys: Arc<Keys>,
+    until: Timestamp,
+}
+
+/// How long such a key is good for.
+const REHEARSAL: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
 
 #[derive(Clone)]
 enum Kind {
@@ -63,7 +75,7 @@ impl KeySet {
     /// [`InvalidKeySet`] if the address is none, or if what comes from there could be anybody's.
     pub fn published(uri: &str) -> Result<Self, InvalidKeySet> {
         let fetch = Fetch::new(safe_url(uri)?).map_err(InvalidKeySet::NoClient)?;
-        Ok(Self(Kind::Published(Arc::new(Published { fetch, state: Mutex::default() }))))
+        Ok(Self::of(Kind::Published(Arc::new(Published { fetch, state: Mutex::default() }))))
     }
 
     /// A set that was handed over: `{"keys": [..]}` or the bare array.
@@ -76,12 +88,40 @@ impl KeySet {
         if keys.len() == 0 {
             return Err(InvalidKeySet::Empty);
         }
-        Ok(Self(Kind::Fixed(Arc::new(keys))))
+        Ok(Self::of(Kind::Fixed(Arc::new(keys))))
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self { kind, rehearsal: Arc::default() }
+    }
+
+    /// A key of our own that is taken for one of the source's for a minute: for a delivery by which it is tried whether events
+    /// arrive. It never leaves this machine; one before it is not good any more.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSigningKey`] if none can be made.
+    pub fn rehearse(&self, name: &str, now: Timestamp) -> Result<SigningKey, InvalidSigningKey> {
+        let key = SigningKey::from_pem(format!("rehearsal-{name}"), &SigningKey::generate()?)?;
+        let set = serde_json::json!([key.jwk()]).to_string();
+        let keys = Arc::new(Keys::parse(set.as_bytes()).map_err(|_| InvalidSigningKey)?);
+        *self.rehearsal() = Some(Rehearsal { keys, until: now + REHEARSAL });
+        Ok(key)
+    }
+
+    fn rehearsal(&self) -> MutexGuard<'_, Option<Rehearsal>> {
+        self.rehearsal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The keys, with `kid` among them.
     pub(super) async fn holding(&self, kid: &str, now: Timestamp) -> Result<Arc<Keys>, Rejected> {
-        match &self.0 {
+        if let Some(rehearsal) = &*self.rehearsal()
+            && now < rehearsal.until
+            && rehearsal.keys.contains(kid)
+        {
+            return Ok(Arc::clone(&rehearsal.keys));
+        }
+        match &self.kind {
             Kind::Fixed(keys) if keys.contains(kid) => Ok(Arc::clone(keys)),
             Kind::Fixed(_) => Err(Rejected::new(
                 Reason::Key,
@@ -94,7 +134,7 @@ impl KeySet {
 
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
+        f.write_str(match self.kind {
             Kind::Fixed(_) => "KeySet(fixed)",
             Kind::Published(_) => "KeySet(published)",
         })
@@ -116,10 +156,10 @@ impl KeySets {
         let url = safe_url(uri)?;
         let mut sets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(held) = sets.get(&url).and_then(Weak::upgrade) {
-            return Ok(KeySet(Kind::Published(held)));
+            return Ok(KeySet::of(Kind::Published(held)));
         }
         let set = KeySet::published(uri)?;
-        if let Kind::Published(published) = &set.0 {
+        if let Kind::Published(published) = &set.kind {
             sets.retain(|_, held| held.strong_count() > 0);
             sets.insert(url, Arc::downgrade(published));
         }

@@ -34,8 +34,8 @@ async fn outgoing(world: &World<'_>, receiver: &str) -> Vec<Outgoing> {
 }
 
 async fn got(world: &World<'_>, receiver: &str, which: &[&Outgoing]) {
-    let numbers: Vec<u64> = which.iter().map(|outgoing| outgoing.number).collect();
-    ok(world.store.acknowledge(&world.tenant, &named(receiver), &numbers, None).await);
+    let which: Vec<_> = which.iter().map(|outgoing| (outgoing.number, outgoing.id.clone())).collect();
+    ok(world.store.acknowledge(&world.tenant, &named(receiver), &which, None).await);
 }
 
 fn told(outgoing: &[Outgoing]) -> Vec<(&str, &Happening)> {
@@ -83,8 +83,13 @@ async fn what_is_got_out_of_order_is_not_given_again(world: &World<'_>) {
     assert_eq!(outgoing(world, "idm").await, []);
     assert_eq!(outgoing(world, "other").await, all, "each has its own place");
     // What does not exist yet cannot be got.
-    ok(world.store.acknowledge(&world.tenant, &named("idm"), &[all[2].number + 1], None).await);
+    let id = all[2].id.clone();
+    ok(world.store.acknowledge(&world.tenant, &named("idm"), &[(all[2].number + 1, id)], None).await);
     make(world, "dora").await;
+    let [dora] = &outgoing(world, "idm").await[..] else { panic!("dora is outgoing") };
+    // Nor what had its number before.
+    let other = (dora.number, "another".to_owned());
+    ok(world.store.acknowledge(&world.tenant, &named("idm"), &[other], None).await);
     assert_eq!(outgoing(world, "idm").await.len(), 1);
 }
 
@@ -144,11 +149,13 @@ async fn a_receiver_that_does_not_get_on_says_why(world: &World<'_>) {
     assert_eq!((failing.waiting, failing.attempts, failing.refused), (1, 2, 0));
     assert_eq!((failing.failing_since, failing.due), (Some(at(10)), Some(at(25))));
     assert_eq!(failing.reason.as_deref(), Some("no answer"));
-    let number = outgoing(world, "idm").await[0].number;
-    ok(world.store.acknowledge(&world.tenant, &idm, &[number], Some("invalid_audience")).await);
+    let one = outgoing(world, "idm").await.remove(0);
+    ok(world.store.acknowledge(&world.tenant, &idm, &[(one.number, one.id)], Some("invalid_audience")).await);
+    make(world, "bob").await;
+    got(world, "idm", &[&outgoing(world, "idm").await[0]]).await;
     let refused = status().await;
     assert_eq!((refused.waiting, refused.attempts, refused.refused), (0, 0, 1));
-    assert_eq!((refused.failing_since, refused.reason.as_deref()), (None, Some("invalid_audience")));
+    assert_eq!((refused.failing_since, refused.refusal.as_deref()), (None, Some("invalid_audience")));
     assert_eq!(ok(world.store.receivers(Some(&tenant("other/prod"))).await), []);
 }
 
@@ -159,10 +166,15 @@ async fn what_everybody_has_got_is_forgotten(world: &World<'_>) {
     let all = outgoing(world, "idm").await;
     got(world, "idm", &[&all[0], &all[1]]).await;
     got(world, "other", &[&all[0]]).await;
-    assert_eq!(ok(world.store.prune_outgoing().await), 1);
+    assert_eq!(ok(world.store.prune_outgoing(at(-1)).await), 1);
     assert_eq!(outgoing(world, "other").await, all[1..]);
     got(world, "other", &[&all[1]]).await;
-    assert_eq!(ok(world.store.prune_outgoing().await), 1);
+    assert_eq!(ok(world.store.prune_outgoing(at(-1)).await), 1);
+    make(world, "dora").await;
+    // What nobody takes is not kept for ever, and counted.
+    assert_eq!(ok(world.store.prune_outgoing(at(1)).await), 1);
+    let status = ok(world.store.receivers(Some(&world.tenant)).await).remove(0);
+    assert_eq!((status.waiting, status.refused), (0, 1));
     // Numbers are never given twice.
     make(world, "cleo").await;
     assert!(outgoing(world, "idm").await[0].number > all[1].number);

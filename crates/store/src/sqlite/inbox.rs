@@ -67,21 +67,31 @@ impl Inbox for SqliteStore {
         .await
     }
 
-    async fn due_events(&self, now: Timestamp, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
+    async fn due_events(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        of_each: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
         self.0
             .readers
             .read_long(move |reader| {
-                // A later event of a subject waits for the earlier one, however long that is put off.
+                // A later event of a subject waits for the earlier one, however long that is put off. Left to itself SQLite
+                // walks through all events that ever were.
                 let mut select = reader.statement(
                     &format!(
-                        "{SELECT} WHERE e.state = 'stored' AND e.due_ms <= ?1 AND NOT EXISTS (
-                             SELECT 1 FROM events f WHERE f.state = 'stored' AND f.tenant = e.tenant
-                                 AND f.source = e.source AND f.subject = e.subject AND f.number < e.number)
-                         ORDER BY e.number LIMIT ?2"
+                        "WITH due AS (
+                             SELECT e.number, row_number() OVER (PARTITION BY e.tenant, e.source ORDER BY e.number) AS place
+                             FROM events e INDEXED BY events_due
+                             WHERE e.state = 'stored' AND e.due_ms <= ?1 AND NOT EXISTS (
+                                 SELECT 1 FROM events f INDEXED BY events_waiting WHERE f.state = 'stored'
+                                     AND f.tenant = e.tenant AND f.source = e.source AND f.subject = e.subject
+                                     AND f.number < e.number))
+                         {SELECT} JOIN due ON due.number = e.number WHERE due.place <= ?3 ORDER BY e.number LIMIT ?2"
                     ),
                     READ,
                 )?;
-                let mut found = select.query(params![now.as_millisecond(), limit]).doing(READ)?;
+                let mut found = select.query(params![now.as_millisecond(), limit, of_each]).doing(READ)?;
                 let mut events = Vec::new();
                 while let Some(row) = found.next().doing(READ)? {
                     events.push(event(row)?);
@@ -133,14 +143,22 @@ impl Inbox for SqliteStore {
         self.0
             .readers
             .read_long(move |reader| {
-                let states = filter.states.iter().map(|state| format!("'{}'", state.as_str()));
-                let states = states.collect::<Vec<_>>().join(", ");
-                let of_states =
-                    if states.is_empty() { String::new() } else { format!(" AND e.state IN ({states})") };
+                // Those that somebody still has to look at have an index of their own, for whoever asks for no others.
+                let owed = |state: &EventState| !matches!(state, EventState::Applied | EventState::Ignored);
+                let states: Vec<_> =
+                    filter.states.iter().map(|state| format!("'{}'", state.as_str())).collect();
+                let mut which = String::new();
+                if !states.is_empty() {
+                    which += &format!(" AND e.state IN ({})", states.join(", "));
+                    if filter.states.iter().all(owed) {
+                        which += " AND e.state NOT IN ('applied', 'ignored')";
+                    }
+                }
+                which += if filter.jti.is_some() { " AND e.jti = ?3" } else { " AND ?3 IS NULL" };
                 let mut select = reader.statement(
                     &format!(
-                        "{SELECT} WHERE (?1 IS NULL OR n.name = ?1) AND (?2 IS NULL OR e.source = ?2)
-                             AND (?3 IS NULL OR e.jti = ?3){of_states} ORDER BY e.number DESC LIMIT ?4"
+                        "{SELECT} WHERE (?1 IS NULL OR n.name = ?1) AND (?2 IS NULL OR e.source = ?2){which}
+                         ORDER BY e.number DESC LIMIT ?4"
                     ),
                     READ,
                 )?;
@@ -192,7 +210,7 @@ impl Inbox for SqliteStore {
         self.write(Durability::Process, move |connection| {
             connection
                 .execute(
-                    "DELETE FROM subjects WHERE deleted_ms IS NOT NULL AND deleted_ms < ?1",
+                    "DELETE FROM subjects WHERE deleted_ms IS NOT NULL AND deleted_ms < ?1 AND happened_ms <= deleted_ms",
                     [tombstones.as_millisecond()],
                 )
                 .doing(WRITE)?;
@@ -212,19 +230,19 @@ fn receive(connection: &Connection, event: &NewEvent) -> Result<Received, StoreE
     let tenant = tenant_key_or_new(connection, &event.key.tenant)?;
     let source = event.key.source.as_str();
     // By whatever name it is known. One that was refused is to come again, unless it came under another name meanwhile.
-    let known: Option<(i64, String)> = connection
+    let known: Option<(i64, String, String)> = connection
         .prepare_cached(
-            "SELECT number, state FROM (
-                 SELECT number, state FROM events WHERE tenant = ?1 AND source = ?2 AND jti = ?3
+            "SELECT number, state, jti FROM (
+                 SELECT number, state, jti FROM events WHERE tenant = ?1 AND source = ?2 AND jti = ?3
                  UNION ALL
-                 SELECT number, state FROM events WHERE tenant = ?1 AND source = ?2 AND same_as = ?4 AND jti <> ?3
+                 SELECT number, state, jti FROM events WHERE tenant = ?1 AND source = ?2 AND same_as = ?4 AND jti <> ?3
                      AND state <> 'refused')
              ORDER BY state = 'refused' LIMIT 1",
         )
         .and_then(|mut select| {
             select
                 .query_row(params![tenant.0, source, event.key.jti, event.same_as], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
                 })
                 .optional()
         })
@@ -233,8 +251,8 @@ fn receive(connection: &Connection, event: &NewEvent) -> Result<Received, StoreE
     let payload = to_json(TABLE, "an event", &event.payload)?;
     match known {
         None => insert(connection, tenant, event, state, &payload)?,
-        Some((number, known)) => match self::state(&known)? {
-            EventState::InFlight => return Ok(Received::InFlight),
+        Some((number, known, jti)) => match self::state(&known)? {
+            EventState::InFlight => return Ok(Received::InFlight { jti }),
             EventState::Refused => {
                 connection
                     .prepare_cached(
@@ -308,7 +326,10 @@ fn settle(connection: &Connection, key: &EventKey, settled: &Settled) -> Result<
                 "INSERT INTO subjects (tenant, source, subject, happened_ms, version, deleted_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (tenant, source, subject) DO UPDATE SET
                      happened_ms = max(happened_ms, excluded.happened_ms),
-                     version = max(coalesce(version, excluded.version), coalesce(excluded.version, version)),
+                     -- Who is there again counts from the beginning.
+                     version = CASE WHEN deleted_ms >= happened_ms AND excluded.happened_ms > deleted_ms
+                         THEN excluded.version
+                         ELSE max(coalesce(version, excluded.version), coalesce(excluded.version, version)) END,
                      deleted_ms = max(coalesce(deleted_ms, excluded.deleted_ms), coalesce(excluded.deleted_ms, deleted_ms))",
             )
             .and_then(|mut upsert| {

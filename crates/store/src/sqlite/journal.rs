@@ -18,8 +18,8 @@ use super::{
     writer::Durability,
 };
 use crate::{
-    Change, ChangeOutcome, Happening, Journal, LinkWrite, NewChange, OpenChange, Opened, Record, Recorded,
-    ResourceWrite, StoreError,
+    Asynchronous, Change, ChangeOutcome, Happening, Journal, LinkWrite, NewChange, OpenChange, Opened,
+    Record, Recorded, ResourceWrite, StoreError,
 };
 
 const READ: &str = "read changes";
@@ -69,6 +69,11 @@ impl Journal for SqliteStore {
         let change = change.clone();
         self.write(Durability::Power, move |connection| withdraw(connection, &change, &outcome, answered, at))
             .await
+    }
+
+    async fn tell_also(&self, change: &ChangeId, also: &Asynchronous) -> Result<bool, StoreError> {
+        let (change, also) = (change.clone(), also.clone());
+        self.write(Durability::Power, move |connection| self::tell_also(connection, &change, also)).await
     }
 
     async fn open_changes(&self, tenant: Option<&TenantId>) -> Result<Vec<OpenChange>, StoreError> {
@@ -183,7 +188,7 @@ fn open(connection: &Connection, change: NewChange) -> Result<Opened, StoreError
     let asynchronous = change
         .asynchronous
         .as_ref()
-        .map(|asynchronous| to_json("changes", "who hears of its end", asynchronous))
+        .map(|asynchronous| to_json("changes", "who hears of its end", &[asynchronous]))
         .transpose()?;
     connection
         .prepare_cached(
@@ -418,14 +423,37 @@ fn end(
         })
         .doing(WRITE)?;
     let (tenant, kind, resource, Some(asynchronous)) = ended else { return Ok(()) };
-    let happening = Happening::Answered {
-        request: rows::json("changes", "who hears of its end", &asynchronous)?,
-        status: outcome.status,
-        version,
-        detail: outcome.reason.clone(),
-    };
+    let requests: Vec<Asynchronous> = rows::json("changes", "who hears of its end", &asynchronous)?;
     let (kind, resource) = (rows::kind("changes", kind)?, ResourceId::from_text(resource));
-    outbox::put(connection, TenantKey(tenant), kind, &resource, &happening, at)
+    for request in requests {
+        let happening =
+            Happening::Answered { request, status: outcome.status, version, detail: outcome.reason.clone() };
+        outbox::put(connection, TenantKey(tenant), kind, &resource, &happening, at)?;
+    }
+    Ok(())
+}
+
+/// One more caller hears of the end of an open change. `false`: it has ended.
+fn tell_also(connection: &Connection, change: &ChangeId, also: Asynchronous) -> Result<bool, StoreError> {
+    let told: Option<Option<String>> = connection
+        .prepare_cached("SELECT asynchronous FROM changes WHERE id = ?1 AND ended_ms IS NULL")
+        .and_then(|mut select| select.query_row([change.as_str()], |row| row.get(0)).optional())
+        .doing(READ)?;
+    let Some(told) = told else { return Ok(false) };
+    let mut requests: Vec<Asynchronous> = match told {
+        Some(text) => rows::json("changes", "who hears of its end", &text)?,
+        None => Vec::new(),
+    };
+    if requests.iter().any(|request| request.txn == also.txn) {
+        return Ok(true);
+    }
+    requests.push(also);
+    let requests = to_json("changes", "who hears of its end", &requests)?;
+    connection
+        .prepare_cached("UPDATE changes SET asynchronous = ?2 WHERE id = ?1")
+        .and_then(|mut update| update.execute(params![change.as_str(), requests]))
+        .map(|_| true)
+        .doing(WRITE)
 }
 
 /// The columns that [`change`] reads, of `changes c` and `tenants t`.

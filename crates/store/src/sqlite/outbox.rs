@@ -47,7 +47,7 @@ impl Outbox for SqliteStore {
         self.0.readers.read(|reader| {
             let Some(key) = reader.tenant(tenant)? else { return Ok(Vec::new()) };
             let mut select = reader.statement(
-                "SELECT o.number, o.at_ms, o.kind, o.resource, o.happening
+                "SELECT o.number, o.at_ms, o.kind, o.resource, o.happening, o.id
                  FROM outgoing o JOIN receivers r ON r.tenant = o.tenant AND r.name = ?2
                  WHERE o.tenant = ?1 AND o.number > r.got AND NOT EXISTS (
                      SELECT 1 FROM receiver_got g WHERE g.tenant = ?1 AND g.name = ?2 AND g.number = o.number)
@@ -60,6 +60,7 @@ impl Outbox for SqliteStore {
                 let happening: String = row.get(4).doing(READ)?;
                 outgoing.push(Outgoing {
                     number: rows::unsigned(TABLE, row.get(0).doing(READ)?)?,
+                    id: row.get(5).doing(READ)?,
                     tenant: tenant.clone(),
                     at: rows::time(TABLE, row.get(1).doing(READ)?)?,
                     kind: rows::kind(TABLE, row.get(2).doing(READ)?)?,
@@ -75,14 +76,14 @@ impl Outbox for SqliteStore {
         &self,
         tenant: &TenantId,
         receiver: &SourceName,
-        numbers: &[u64],
+        which: &[(u64, String)],
         refused: Option<&str>,
     ) -> Result<(), StoreError> {
         let (tenant, receiver) = (tenant.clone(), receiver.clone());
-        let (numbers, refused) = (numbers.to_vec(), refused.map(str::to_owned));
+        let (which, refused) = (which.to_vec(), refused.map(str::to_owned));
         self.write(Durability::Power, move |connection| {
             let Some(tenant) = tenant_key(connection, &tenant)? else { return Ok(()) };
-            acknowledge(connection, tenant, receiver.as_str(), &numbers, refused.as_deref())
+            acknowledge(connection, tenant, receiver.as_str(), &which, refused.as_deref())
         })
         .await
     }
@@ -125,7 +126,7 @@ impl Outbox for SqliteStore {
             .readers
             .read_long(move |reader| {
                 let mut select = reader.statement(
-                    "SELECT n.name, r.name, r.refused, r.attempts, r.reason, r.failing_ms, r.due_ms,
+                    "SELECT n.name, r.name, r.refused, r.attempts, r.reason, r.failing_ms, r.due_ms, r.refusal,
                          (SELECT count(*) FROM outgoing o WHERE o.tenant = r.tenant AND o.number > r.got)
                          - (SELECT count(*) FROM receiver_got g WHERE g.tenant = r.tenant AND g.name = r.name)
                      FROM receivers r JOIN tenants n ON n.tenant = r.tenant
@@ -148,7 +149,8 @@ impl Outbox for SqliteStore {
                         reason: row.get(4).doing(READ)?,
                         failing_since: time(5)?,
                         due: time(6)?,
-                        waiting: rows::unsigned("receivers", row.get(7).doing(READ)?)?,
+                        refusal: row.get(7).doing(READ)?,
+                        waiting: rows::unsigned("receivers", row.get(8).doing(READ)?)?,
                     });
                 }
                 Ok(receivers)
@@ -156,19 +158,34 @@ impl Outbox for SqliteStore {
             .await
     }
 
-    async fn prune_outgoing(&self) -> Result<u64, StoreError> {
-        self.write(Durability::Process, move |connection| {
-            connection
-                .execute(
-                    "DELETE FROM outgoing WHERE number <= coalesce(
-                         (SELECT min(got) FROM receivers r WHERE r.tenant = outgoing.tenant), number)",
-                    [],
-                )
-                .map(|pruned| pruned as u64)
-                .doing(WRITE)
-        })
-        .await
+    async fn prune_outgoing(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.write(Durability::Process, move |connection| prune(connection, before)).await
     }
+}
+
+fn prune(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> {
+    let before = before.as_millisecond();
+    connection
+        .execute(
+            "UPDATE receivers SET refused = refused + old.number, refusal = 'it was not taken for too long'
+             FROM (SELECT r.tenant, r.name, count(*) AS number FROM receivers r
+                   JOIN outgoing o ON o.tenant = r.tenant AND o.number > r.got AND o.at_ms < ?1
+                   GROUP BY r.tenant, r.name) old
+             WHERE old.tenant = receivers.tenant AND old.name = receivers.name",
+            [before],
+        )
+        .doing(WRITE)?;
+    let mut pruned = connection.execute("DELETE FROM outgoing WHERE at_ms < ?1", [before]).doing(WRITE)?;
+    let mut select =
+        connection.prepare("SELECT tenant, min(got) FROM receivers GROUP BY tenant").doing(READ)?;
+    let got: Vec<(i64, i64)> =
+        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).doing(READ)?;
+    for (tenant, got) in got {
+        pruned += connection
+            .execute("DELETE FROM outgoing WHERE tenant = ?1 AND number <= ?2", [tenant, got])
+            .doing(WRITE)?;
+    }
+    Ok(pruned as u64)
 }
 
 /// Lets something go out, if the tenant has anybody who wants to hear of it.
@@ -187,7 +204,8 @@ pub(super) fn put(
     let happening = to_json(TABLE, "what has happened", happening)?;
     connection
         .prepare_cached(
-            "INSERT INTO outgoing (tenant, at_ms, kind, resource, happening) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO outgoing (tenant, at_ms, kind, resource, happening, id)
+             VALUES (?1, ?2, ?3, ?4, ?5, lower(hex(randomblob(6))))",
         )
         .and_then(|mut insert| {
             insert.execute(params![
@@ -233,7 +251,7 @@ fn acknowledge(
     connection: &Connection,
     tenant: TenantKey,
     receiver: &str,
-    numbers: &[u64],
+    which: &[(u64, String)],
     refused: Option<&str>,
 ) -> Result<(), StoreError> {
     let got: Option<i64> = connection
@@ -242,15 +260,15 @@ fn acknowledge(
         .doing(READ)?;
     let Some(got) = got else { return Ok(()) };
     let mut new = 0;
-    for number in numbers.iter().map(|number| rows::signed(*number)).filter(|number| *number > got) {
-        // Only what is there: nobody gets what does not exist yet.
+    for (number, id) in which.iter().filter(|(number, _)| rows::signed(*number) > got) {
+        // Only what is there: nobody gets what does not exist yet, or what had the number before.
         new += connection
             .prepare_cached(
                 "INSERT INTO receiver_got (tenant, name, number)
-                 SELECT ?1, ?2, number FROM outgoing WHERE tenant = ?1 AND number = ?3
+                 SELECT ?1, ?2, number FROM outgoing WHERE tenant = ?1 AND number = ?3 AND id = ?4
                  ON CONFLICT DO NOTHING",
             )
-            .and_then(|mut insert| insert.execute(params![tenant.0, receiver, number]))
+            .and_then(|mut insert| insert.execute(params![tenant.0, receiver, rows::signed(*number), id]))
             .doing(WRITE)?;
     }
     // As far as nothing is missing.
@@ -261,7 +279,7 @@ fn acknowledge(
                      (SELECT min(number) - 1 FROM outgoing o WHERE o.tenant = ?1 AND o.number > got AND NOT EXISTS (
                          SELECT 1 FROM receiver_got g WHERE g.tenant = ?1 AND g.name = ?2 AND g.number = o.number)),
                      (SELECT max(number) FROM outgoing o WHERE o.tenant = ?1), got),
-                 attempts = 0, failing_ms = NULL, due_ms = NULL, reason = ?3,
+                 attempts = 0, failing_ms = NULL, due_ms = NULL, reason = NULL, refusal = coalesce(?3, refusal),
                  refused = refused + CASE WHEN ?3 IS NULL THEN 0 ELSE ?4 END
              WHERE tenant = ?1 AND name = ?2",
         )

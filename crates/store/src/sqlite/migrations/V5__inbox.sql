@@ -19,11 +19,11 @@ CREATE TABLE events (
     approved    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
-CREATE UNIQUE INDEX events_by_jti ON events (tenant, source, jti);
+CREATE UNIQUE INDEX events_by_jti ON events (jti, source, tenant);
 CREATE INDEX events_same ON events (tenant, source, same_as) WHERE same_as IS NOT NULL;
 CREATE INDEX events_due ON events (due_ms) WHERE state = 'stored';
 CREATE INDEX events_waiting ON events (tenant, source, subject, number) WHERE state = 'stored';
-CREATE INDEX events_owed ON events (tenant, state, number) WHERE state NOT IN ('applied', 'ignored');
+CREATE INDEX events_owed ON events (state, number) WHERE state NOT IN ('applied', 'ignored');
 CREATE INDEX events_settled ON events (settled_ms) WHERE settled_ms IS NOT NULL;
 
 CREATE TABLE subjects (
@@ -40,7 +40,7 @@ CREATE INDEX subjects_deleted ON subjects (deleted_ms) WHERE deleted_ms IS NOT N
 
 -- What goes out to those who want to hear of changes.
 
--- store::Asynchronous as JSON: the caller did not wait, and hears of the end by an event.
+-- A list of store::Asynchronous as JSON: callers that did not wait, and hear of the end by an event.
 ALTER TABLE changes ADD COLUMN asynchronous TEXT;
 
 CREATE TABLE outgoing (
@@ -49,7 +49,8 @@ CREATE TABLE outgoing (
     at_ms     INTEGER NOT NULL,
     kind      INTEGER NOT NULL,
     resource  TEXT NOT NULL,
-    happening TEXT NOT NULL             -- store::Happening as JSON
+    happening TEXT NOT NULL,            -- store::Happening as JSON
+    id        TEXT NOT NULL             -- random: a number may be given again after a power failure, or in another file
 ) STRICT;
 
 CREATE INDEX outgoing_of ON outgoing (tenant, number);
@@ -59,6 +60,7 @@ CREATE TABLE receivers (
     name       TEXT NOT NULL,
     got        INTEGER NOT NULL,        -- everything up to this number, and what is in receiver_got
     refused    INTEGER NOT NULL DEFAULT 0,
+    refusal    TEXT,                    -- why it refused last
     attempts   INTEGER NOT NULL DEFAULT 0,
     reason     TEXT,
     failing_ms INTEGER,
