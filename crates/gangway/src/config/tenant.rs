@@ -51,6 +51,10 @@ pub struct EnvironmentSection {
     #[serde(default = "default_profile")]
     pub default_profile: String,
     /// Usernames or ids of Salesforce Users that are never adopted nor changed.
+    ///
+    /// Users with *Modify All Data* or *Manage Users* in their profile are never adopted either. Somebody who gets such a permission
+    /// later, by hand in Salesforce and seen by `resync`, or from another client, is changed, locked out and stripped only by a client
+    /// that may give it, by its full name in `grants`: others get 403. What a rule or the default profile gives does not count.
     #[serde(default)]
     pub protected: Vec<String>,
     /// Who may call.

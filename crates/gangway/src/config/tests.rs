@@ -602,3 +602,77 @@ fn a_configuration_can_be_shown_without_its_secrets() {
     let config = Config::parse(&text, &directory.path().join("gangway.toml")).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
 }
+
+/// The shortest configuration with an event source.
+fn with_source(kind: &str, keys: &str) -> Result<Config, ConfigErrors> {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    fs::write(secret.path(), "Bearer of-the-transmitter").unwrap();
+    let keys = keys.replace("<secret>", &format!("{{ file = \"{}\" }}", secret.path().display()));
+    parse(&format!("{SHORTEST}\n[[customers.acme.environments.prod.{kind}]]\n{keys}"))
+}
+
+#[test]
+fn a_transmitter_needs_an_issuer_and_what_shows_that_it_is_the_sender() {
+    let (issuer, audience) = ("issuer = \"https://idp.example\"\n", "audience = \"https://gw.example\"\n");
+    let config =
+        with_source("shared-signals", &format!("{issuer}{audience}authorization = <secret>")).unwrap();
+    let source = &config.tenants[0].sources[0];
+    assert_eq!((source.name.as_str(), source.acknowledge), ("shared-signals", AcknowledgeEvent::Stored));
+    let SourceKind::SharedSignals(settings, None) = &source.kind else { panic!("{source:?}") };
+    assert_eq!(settings.lockouts_per_hour, 25);
+    assert_eq!(settings.fields.identity_providers, ["https://idp.example"], "the transmitter itself");
+
+    for (keys, why) in [
+        (format!("{issuer}{audience}"), "without anything that shows who sends them"),
+        (format!("{issuer}authorization = <secret>"), "nobody knows for whom"),
+        (format!("issuer = \"http://idp.example\"\n{audience}authorization = <secret>"), "can be trusted"),
+        (format!("{issuer}{audience}delivery = \"poll\""), "nobody knows where events are polled"),
+        (format!("{issuer}{audience}authorization = <secret>\nsubject-field = \"E mail\""), "`E mail`"),
+        (
+            format!(
+                "{issuer}{audience}authorization = <secret>\nactions = {{ account-disable = \"freeze\" }}"
+            ),
+            "did you mean `account-disabled`?",
+        ),
+        (
+            format!(
+                "{issuer}{audience}authorization = <secret>\nactions = {{ account-enabled = \"freeze\" }}"
+            ),
+            "cannot be answered so",
+        ),
+        (
+            format!("{issuer}{audience}authorization = <secret>\ntransmitter = {{ client-id = \"x\" }}"),
+            "nobody knows who Gangway is there",
+        ),
+        (
+            format!("{issuer}{audience}authorization = <secret>\ntransmitter = {{ token = <secret> }}"),
+            "cannot be told where to push to",
+        ),
+    ] {
+        let error = with_source("shared-signals", &keys).unwrap_err().to_string();
+        assert!(error.contains(why), "{keys}: {error}");
+        assert!(!error.contains("of-the-transmitter"), "{error}");
+    }
+}
+
+#[test]
+fn a_publisher_of_scim_events_has_a_population_of_its_own() {
+    let keys = "issuer = \"https://idm.example\"\njwks-uri = \"https://idm.example/jwks\"\naudience = \"https://gw.example\"\n";
+    let config =
+        with_source("scim-events", &format!("{keys}authorization = <secret>\npopulation = \"partners\""))
+            .unwrap();
+    let tenants: Vec<String> = config.tenants.iter().map(|tenant| tenant.id.to_string()).collect();
+    assert_eq!(tenants, ["acme/prod", "acme/prod/partners"]);
+    for (more, why) in [
+        ("", "without anything that shows who sends them"),
+        ("authorization = <secret>\npublisher = { url = \"http://idm.example/scim\" }", "can be trusted"),
+        ("delivery = \"poll\"", "nobody knows where events are polled"),
+        (
+            "authorization = <secret>\npoll-url = \"https://idm.example/poll\"",
+            "that are pushed are not polled",
+        ),
+    ] {
+        let error = with_source("scim-events", &format!("{keys}{more}")).unwrap_err().to_string();
+        assert!(error.contains(why), "{more}: {error}");
+    }
+}
