@@ -80,6 +80,11 @@ async fn next_identity() {
     sequence.play(&akamai, &to, audience, &world.org()).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn didomi() {
+    replay("didomi").await;
+}
+
 /// A folder that is not named above would never be played.
 #[test]
 fn every_example_is_played() {
@@ -94,6 +99,7 @@ fn every_example_is_played() {
     assert_eq!(
         folders,
         [
+            "didomi",
             "entitlements",
             "entra",
             "helloid-generic-scim",

@@ -10,6 +10,7 @@ mod adoption;
 mod akamai;
 mod checklist;
 mod crash;
+mod didomi;
 mod entitlements;
 mod examples;
 mod faults;

@@ -3,6 +3,7 @@
 
 pub mod akamai;
 pub mod akamai_sequence;
+pub mod didomi;
 pub mod http;
 pub mod token;
 pub mod transmitter;

@@ -229,6 +229,7 @@ pub(crate) fn place(config: &mut Table, directory: &Path, org: &str) {
     table(config, "server").insert("listen".into(), Value::from("127.0.0.1:0"));
     // Stories are faster than identity tools; the rate limit has its own test where it is.
     table(config, "server").insert("requests-per-second".into(), Value::from(100_000));
+    place_secrets(table(config, "customers"), &secret("client-secret"));
     // The key stays out of the data's directory.
     fs::create_dir_all(directory.join("data")).expect("the directory can be made");
     table(config, "store").insert("url".into(), Value::from("sqlite:data/gangway.db"));
@@ -239,6 +240,22 @@ pub(crate) fn place(config: &mut Table, directory: &Path, org: &str) {
         settings.insert("client-id".into(), Value::from(CLIENT_ID));
         settings.insert("client-secret".into(), secret("client-secret"));
         settings.insert("refresh-token".into(), secret("refresh-token"));
+    }
+}
+
+/// Puts the stories' secret in the place of every one that is looked for in the environment.
+fn place_secrets(table: &mut Table, secret: &Value) {
+    for (_, value) in table {
+        match value {
+            Value::Table(place) if place.len() == 1 && place.contains_key("env") => *value = secret.clone(),
+            Value::Table(table) => place_secrets(table, secret),
+            Value::Array(items) => {
+                for table in items.iter_mut().filter_map(Value::as_table_mut) {
+                    place_secrets(table, secret);
+                }
+            }
+            _ => {}
+        }
     }
 }
 

@@ -103,6 +103,12 @@ impl Key {
         self.derived(b"gangway: access tokens")
     }
 
+    /// What access tokens of the event doors are signed with: the same after a restart.
+    #[must_use]
+    pub fn event_tokens(&self) -> [u8; 32] {
+        self.derived(b"gangway: access tokens of event sources")
+    }
+
     /// A key for one purpose, which says nothing of the master key or of any other.
     fn derived(&self, purpose: &[u8]) -> [u8; 32] {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]), purpose);
@@ -337,5 +343,6 @@ mod tests {
         assert_ne!(key.cursors(), [7; 32]);
         assert_ne!(key.access_tokens(), [7; 32]);
         assert_ne!(key.access_tokens(), key.cursors());
+        assert_ne!(key.event_tokens(), key.access_tokens());
     }
 }

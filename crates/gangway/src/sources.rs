@@ -3,6 +3,7 @@
 use intake::{
     Kind, OUT, OutgoingDelivery, Receiver, Remote, Source,
     akamai::{Akamai, Entities, EntitiesSettings},
+    didomi::Didomi,
     scim_events::{ScimEvents, ScimEventsParts},
     set::{Expect, KeySets},
     signals::{SharedSignals, SharedSignalsSettings},
@@ -37,6 +38,9 @@ fn told_one(tenant: &TenantSettings, source: &SourceSettings, shared: &Shared) -
         }
         SourceKind::ScimEvents(settings) => Box::new(scim_events(settings, shared)),
         SourceKind::Akamai(settings) => Box::new(akamai(settings, shared)),
+        SourceKind::Didomi(settings) => {
+            Box::new(Didomi::new(tenant.id.clone(), source.name.clone(), (**settings).clone()))
+        }
     };
     Source {
         tenant: tenant.id.clone(),

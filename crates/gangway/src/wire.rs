@@ -10,7 +10,7 @@ use std::{
 
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use arc_swap::ArcSwap;
-use intake::{Intake, IntakeSettings, Outgoing, set::KeySets};
+use intake::{Intake, IntakeSettings, Outgoing, TokenKey, set::KeySets};
 use model::{Clock, Ids, OrgName};
 use provisioning::{Provisioner, Settings};
 use salesforce_client::{Org, TokenVault};
@@ -137,6 +137,7 @@ impl Engine {
             IntakeSettings {
                 trusted_proxies: config.server.trusted_proxies.clone(),
                 simulated: config.simulated(),
+                token_key: TokenKey::new(key.event_tokens()),
             },
             clock,
             ids,

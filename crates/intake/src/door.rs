@@ -15,19 +15,23 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{CaughtUp, Count, Outgoing, Rehearsal, Source, counts::Counts, turns::Turns, worker::Running};
+use crate::{
+    CaughtUp, Count, Outgoing, Rehearsal, Source, TokenKey, counts::Counts, turns::Turns, worker::Running,
+};
 
 /// How many deliveries are read and applied at once, of all sources. What is beyond is 503: its source sends it again. One
 /// costs about 300 KiB at most while it is read.
 const AT_ONCE: usize = 512;
 
 /// What holds for every delivery.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct IntakeSettings {
     /// The proxies whose word on where a caller is counts.
     pub trusted_proxies: Vec<IpNet>,
     /// Whether an org is a simulated one.
     pub simulated: bool,
+    /// What access tokens are signed with.
+    pub token_key: TokenKey,
 }
 
 /// The event doors. One for all workers of the server.

@@ -16,12 +16,15 @@
 //! | `signals.rs`, `signals/` | Shared Signals: CAEP and RISC |
 //! | `akamai.rs`, `akamai/` | Akamai Identity Cloud |
 //! | `set.rs`, `set/` | security event tokens (RFC 8417): parse, verify, key sets, issue |
+//! | `didomi.rs`, `didomi/` | consent, as Didomi tells it |
+//! | `token_key.rs` | what access tokens of the doors are signed with |
 //!
 //! This crate knows no SQL and no Salesforce: what an event asks for is a call of `provisioning`.
 
 pub mod akamai;
 mod answer;
 mod counts;
+pub mod didomi;
 mod door;
 mod identity;
 mod incoming;
@@ -35,6 +38,7 @@ pub mod scim_events;
 pub mod set;
 pub mod signals;
 mod source;
+mod token_key;
 mod turns;
 mod worker;
 
@@ -48,4 +52,5 @@ pub use routes::{BODY, configure};
 pub use source::{
     ANSWER_WITHIN, Acknowledge, CaughtUp, Delivery, Event, Kind, Order, Outcome, Rehearsal, Source,
 };
+pub use token_key::TokenKey;
 pub use worker::{KEEP_EVENTS, KEEP_TOMBSTONES};

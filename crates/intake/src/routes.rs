@@ -108,7 +108,13 @@ async fn below(
         Ok(body) => body,
         Err(refusal) => return refusal.answer(),
     };
-    let answer = source.kind.serve(intake, rest, request, &body).await;
+    let delivery = Delivery {
+        headers: request.headers(),
+        address: caller(intake, request),
+        body: &body,
+        now: intake.clock.now(),
+    };
+    let answer = source.kind.serve(intake, request.method(), rest, &delivery).await;
     answer.unwrap_or_else(|| Refusal::NotFound.answer())
 }
 

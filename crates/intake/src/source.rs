@@ -2,7 +2,10 @@
 
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
-use actix_web::{HttpRequest, HttpResponse, http::header::HeaderMap};
+use actix_web::{
+    HttpResponse,
+    http::{Method, header::HeaderMap},
+};
 use async_trait::async_trait;
 use model::{ClientName, SourceName, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -79,9 +82,9 @@ pub trait Kind: Send + Sync + fmt::Debug {
     async fn serve(
         &self,
         _intake: &Intake,
+        _method: &Method,
         _rest: &[&str],
-        _request: &HttpRequest,
-        _body: &[u8],
+        _delivery: &Delivery<'_>,
     ) -> Option<HttpResponse> {
         None
     }

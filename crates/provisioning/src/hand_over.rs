@@ -404,6 +404,7 @@ async fn audit(
             fields: fields.collect(),
             notes: notes.collect(),
             grants: Vec::new(),
+            consents: Vec::new(),
             mapping: None,
         },
         outcome: ChangeOutcome { result: "updated".to_owned(), status: 200, reason: None },

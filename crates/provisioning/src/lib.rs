@@ -17,6 +17,7 @@
 //! | `tasks.rs` | what is owed later |
 //! | `hand_over.rs` | the records of a leaver, given to somebody else |
 //! | `signals.rs`, `signals/` | what security signals ask for: see the table there |
+//! | `consent.rs`, `consent/` | consent in Salesforce, with its evidence |
 //! | `removed.rs` | targets that are not configured any more |
 //! | `resume.rs` | finishing what a crash or an absent org left open |
 //!
@@ -24,6 +25,7 @@
 
 mod catalogue;
 mod client;
+mod consent;
 mod error;
 mod fingerprint;
 mod groups;
@@ -43,6 +45,10 @@ mod users;
 mod wish;
 
 pub use client::{BadGrantPattern, ClientPolicy, GrantList, GrantPattern, ListRule};
+pub use consent::{
+    Choices, Consent, ConsentAnswer, ConsentObject, ConsentTarget, ContactPointChoice, FieldChoice,
+    OnMultiple, Stance, consent_problems,
+};
 pub use error::ProvisionError;
 pub use offers::Offer;
 pub use profiles::{EventKind, ProfileError, Profiles};

@@ -14,8 +14,10 @@ use store::{Asynchronous, Change, Directory, Happening, Hold, HoldKind, Store, S
 use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
-    Answer, Caller, IdentityPlan, Operation, ProvisionError, Request, Settings, Tenant,
+    Answer, Caller, Consent, ConsentAnswer, ConsentTarget, IdentityPlan, Operation, ProvisionError, Request,
+    Settings, Tenant,
     catalogue::Catalogues,
+    consent,
     groups::{self, GroupChange},
     offers::{self, Offer},
     profiles::Profiles,
@@ -194,6 +196,34 @@ impl Provisioner {
         let detail = Some(detail);
         let happening = Happening::Answered { request: asynchronous, status, version: None, detail };
         self.inner.store.announce(tenant, kind, &resource, &happening, self.inner.clock.now()).await
+    }
+
+    /// Writes what somebody has chosen to the records that stand for him. Doing it twice comes to the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`Provisioner::submit`]. After one the evidence of what was written is kept, and a repeat writes the rest.
+    pub async fn write_consent(
+        &self,
+        caller: &Caller,
+        target: &ConsentTarget,
+        consent: &Consent,
+    ) -> Result<ConsentAnswer, ProvisionError> {
+        self.may_begin()?;
+        consent::write(&self.inner, caller, target, consent).await
+    }
+
+    /// What an org lacks for a target of consents; see [`crate::consent_problems`].
+    ///
+    /// # Errors
+    ///
+    /// [`ProvisionError::Misconfigured`] where the org is not configured, else why it cannot be asked.
+    pub async fn consent_problems(
+        &self,
+        target: &ConsentTarget,
+        fields: Option<&[String]>,
+    ) -> Result<Vec<String>, ProvisionError> {
+        consent::fits(&self.inner, target, fields).await
     }
 
     /// What would be done for an identity as it is now, the records of targets that are not configured any more included.

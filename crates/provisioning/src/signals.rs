@@ -181,6 +181,7 @@ impl Work<'_> {
                 fields: fields.iter().map(|&field| field.to_owned()).collect(),
                 notes: vec![format!("{}: {note}", self.signal.cause)],
                 grants: Vec::new(),
+                consents: Vec::new(),
                 mapping: None,
             },
             outcome: ChangeOutcome { result: "updated".to_owned(), status: 200, reason: None },

@@ -4,14 +4,14 @@ use async_trait::async_trait;
 use model::{ChangeId, ClientName, ResourceId, TenantId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::{Chain, StoreError};
+use crate::{Chain, ConsentEvidence, StoreError};
 
-/// Who did what; kept for the auditor. Values are not kept here yet, attribute and field names are.
+/// Who did what; kept for the auditor. Values are kept of consents alone, of everything else attribute and field names are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
     /// The client that asked.
     pub client: ClientName,
-    /// `create`, `replace`, `patch`, `delete`, `resume`.
+    /// `create`, `replace`, `patch`, `delete`, `resume`, `consent`.
     pub action: String,
     /// Salesforce fields that were written, by `target.Field`.
     pub fields: Vec<String>,
@@ -20,6 +20,9 @@ pub struct AuditEntry {
     pub grants: Vec<String>,
     /// Codes of the notes and warnings that came with it.
     pub notes: Vec<String>,
+    /// What was written of somebody's consent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consents: Vec<ConsentEvidence>,
     /// The fingerprint of the mapping by which it was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping: Option<String>,
@@ -43,7 +46,7 @@ pub struct Audited {
 pub struct TrailEntry {
     /// Where it stands: later ones have higher numbers. Numbers are not without gaps.
     pub number: u64,
-    /// Whose history it belongs to: a User or a Group, which may be gone.
+    /// Whose history it belongs to: a User or a Group, which may be gone; of a consent the id of the Salesforce record.
     pub resource: ResourceId,
     /// Who did what, when.
     pub audited: Audited,

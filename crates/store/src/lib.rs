@@ -12,6 +12,7 @@ mod audit;
 mod catalogues;
 mod chain;
 pub mod conformance;
+mod consents;
 mod directory;
 mod error;
 mod holds;
@@ -29,6 +30,7 @@ mod vault;
 pub use audit::{Audit, AuditEntry, Audited, TrailEntry};
 pub use catalogues::Catalogues;
 pub use chain::{Broken, Chain};
+pub use consents::{ConsentEvidence, Consents};
 pub use directory::{
     Cursor, Directory, GroupRef, IdPage, Member, Page, Query, SortBy, StoredResource, Window,
 };
@@ -64,6 +66,7 @@ pub trait Store:
     + Inbox
     + Outbox
     + Lockouts
+    + Consents
 {
 }
 impl<T> Store for T where
@@ -80,5 +83,6 @@ impl<T> Store for T where
         + Inbox
         + Outbox
         + Lockouts
+        + Consents
 {
 }

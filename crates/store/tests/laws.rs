@@ -320,6 +320,7 @@ impl Both {
                 fields: vec![format!("{}.Title", TARGETS[who % TARGETS.len()])],
                 grants: Vec::new(),
                 notes: Vec::new(),
+                consents: Vec::new(),
                 mapping: Some(format!("at {}", self.step)),
             },
             outcome: outcome(),

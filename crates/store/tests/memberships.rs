@@ -209,6 +209,7 @@ impl Both {
                 fields: Vec::new(),
                 grants: Vec::new(),
                 notes: Vec::new(),
+                consents: Vec::new(),
                 mapping: None,
             },
             outcome: ChangeOutcome { result: "updated".to_owned(), status: 200, reason: None },

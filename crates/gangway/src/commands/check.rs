@@ -1,6 +1,7 @@
 //! `gangway check`: does the configuration hold, and do the orgs agree with it?
 
 mod cases;
+mod consents;
 mod offers;
 mod quota;
 
@@ -269,6 +270,7 @@ async fn check_org(
     for tenant in tenants {
         check_tenant(org, settings, tenant, report).await;
     }
+    consents::check(org, &settings.name, tenants, report).await;
     offers::check(org, &settings.name, tenants, past, report).await;
 }
 

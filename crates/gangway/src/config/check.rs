@@ -69,7 +69,7 @@ pub(super) fn store(document: &Document<'_>, section: &StoreSection) -> Result<S
 
 /// What tenants are told of an org.
 pub(super) struct KnownOrg {
-    name: OrgName,
+    pub(super) name: OrgName,
     url: Option<Url>,
 }
 
@@ -152,7 +152,7 @@ impl Checker<'_, '_> {
             let help = "the default is 25s; identity tools give up after 30 s or more";
             self.refuse(&place!["server", "answer-within"], "nobody can be answered within no time", help);
         }
-        let trusted_proxies = self.trusted_proxies(&section.trusted_proxies);
+        let trusted_proxies = self.networks(&place!["server", "trusted-proxies"], &section.trusted_proxies);
         Some(ServerSettings {
             trusted_proxies,
             listen: listen?,
@@ -163,7 +163,8 @@ impl Checker<'_, '_> {
         })
     }
 
-    fn trusted_proxies(&mut self, texts: &[String]) -> Vec<IpNet> {
+    /// IP addresses and networks.
+    pub(super) fn networks(&mut self, place: &Place, texts: &[String]) -> Vec<IpNet> {
         let mut networks = Vec::with_capacity(texts.len());
         for (index, text) in texts.iter().enumerate() {
             if let Ok(network) = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
@@ -172,7 +173,9 @@ impl Checker<'_, '_> {
             }
             let message = format!("`{text}` is neither an IP address nor a network");
             let help = "write it like \"10.0.0.7\" or \"10.0.0.0/8\"";
-            self.refuse(&place!["server", "trusted-proxies", index], &message, help);
+            let mut at = place.clone();
+            at.push(index.into());
+            self.refuse(&at, &message, help);
         }
         networks
     }
@@ -414,7 +417,8 @@ impl Checker<'_, '_> {
                     default = Some(format!("{customer}/{environment}"));
                 }
                 let id = self.keep(&root, TenantId::new(&customer, &environment), "");
-                let sources = id.as_ref().map(|id| self.sources(&root, id, &section)).unwrap_or_default();
+                let sources =
+                    id.as_ref().map(|id| self.sources(&root, id, &section, orgs)).unwrap_or_default();
                 if let Some(mut tenant) = self.tenant(&root, id, is_default, section, orgs) {
                     let populations = self.populations(&tenant, &sources.populations, orgs);
                     tenant.sources = sources.sources;
@@ -486,7 +490,12 @@ impl Checker<'_, '_> {
     }
 
     /// The org of targets that name none: the one that is named, or the only one.
-    fn tenant_org(&mut self, place: &Place, named: Option<&str>, orgs: &[KnownOrg]) -> Option<OrgName> {
+    pub(super) fn tenant_org(
+        &mut self,
+        place: &Place,
+        named: Option<&str>,
+        orgs: &[KnownOrg],
+    ) -> Option<OrgName> {
         match (named, orgs) {
             (Some(named), _) => {
                 let found = orgs.iter().find(|org| org.name.as_str() == named).map(|org| org.name.clone());
@@ -740,6 +749,15 @@ pub(super) fn below(root: &Place, key: &str) -> Place {
 
 fn known_orgs(orgs: &[KnownOrg]) -> String {
     format!("configured: {}", orgs.iter().map(|org| org.name.as_str()).collect::<Vec<_>>().join(", "))
+}
+
+/// The org of what names none: the environment's, or the only one.
+pub(super) fn sole_or_named<'o>(named: Option<&str>, orgs: &'o [KnownOrg]) -> Option<&'o OrgName> {
+    match (named, orgs) {
+        (Some(named), _) => orgs.iter().map(|org| &org.name).find(|org| org.as_str() == named),
+        (None, [only]) => Some(&only.name),
+        (None, _) => None,
+    }
 }
 
 /// 32 bytes from 64 hexadecimal digits, in either case.

@@ -8,6 +8,7 @@
 mod akamai;
 mod check;
 mod client;
+mod didomi;
 mod document;
 mod error;
 mod log;
@@ -35,6 +36,10 @@ pub(crate) use check::hex;
 pub use client::{
     Acknowledge, ClientSection, ClientSettings, DialectName, GrantsSection, GroupPatch, ListRuleName, May,
     UnknownEntitlements,
+};
+pub use didomi::{
+    ConsentObjectName, DidomiObjectSection, DidomiSection, MappingSection, MatchSection, OnMultipleName,
+    TransformName, UserDeletedName, WriterName,
 };
 pub(crate) use document::Document;
 pub(crate) use error::from_mapping;

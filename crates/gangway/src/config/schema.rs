@@ -32,6 +32,9 @@ const TABLES: &[(&str, &str)] = &[
     ("[[customers.<name>.environments.<name>.shared-signals]]", "SharedSignalsSection"),
     ("[[customers.<name>.environments.<name>.scim-events]]", "ScimEventsSection"),
     ("[[customers.<name>.environments.<name>.receivers]]", "ReceiverSection"),
+    ("[[customers.<name>.environments.<name>.didomi]]", "DidomiSection"),
+    ("[[customers.<name>.environments.<name>.didomi.objects]]", "DidomiObjectSection"),
+    ("[[customers.<name>.environments.<name>.didomi.objects.mappings]]", "MappingSection"),
 ];
 
 /// The reference page in Markdown: each table, each key, in the order of the source.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     TenantSettings,
     akamai::AkamaiSettings,
-    check::{Checker, KnownOrg, below},
+    check::{Checker, KnownOrg, below, sole_or_named},
     document::Place,
     receiver::RESERVED,
     scim_events::ScimEventsSettings,
@@ -57,6 +57,8 @@ pub enum SourceKind {
     ScimEvents(ScimEventsSettings),
     /// Akamai Identity Cloud.
     Akamai(AkamaiSettings),
+    /// Didomi.
+    Didomi(Box<intake::didomi::DidomiSettings>),
 }
 
 /// Where the identities of a source live, apart from those of all others.
@@ -84,6 +86,7 @@ impl Checker<'_, '_> {
         root: &Place,
         tenant: &TenantId,
         section: &EnvironmentSection,
+        orgs: &[KnownOrg],
     ) -> Sources {
         let mut found = Sources::default();
         for (index, signals) in section.shared_signals.iter().enumerate() {
@@ -94,6 +97,11 @@ impl Checker<'_, '_> {
         }
         for (index, akamai) in section.akamai.iter().enumerate() {
             self.akamai(&element(root, "akamai", index), tenant, akamai, &mut found);
+        }
+        let default_org = sole_or_named(section.org.as_deref(), orgs);
+        for (index, didomi) in section.didomi.iter().enumerate() {
+            let at = element(root, "didomi", index);
+            found.sources.extend(self.didomi(&at, didomi, default_org, orgs));
         }
         let mut names: Vec<&SourceName> = Vec::new();
         for source in &found.sources {

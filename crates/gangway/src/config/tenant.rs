@@ -10,6 +10,7 @@ use translation::Mapping;
 use super::{
     akamai::AkamaiSection,
     client::{ClientSection, ClientSettings},
+    didomi::DidomiSection,
     receiver::{ReceiverSection, ReceiverSettings},
     scim_events::ScimEventsSection,
     shared_signals::SharedSignalsSection,
@@ -72,6 +73,9 @@ pub struct EnvironmentSection {
     /// Akamai Identity Clouds that send events.
     #[serde(default)]
     pub akamai: Vec<AkamaiSection>,
+    /// Didomi, which says what people have chosen.
+    #[serde(default)]
+    pub didomi: Vec<DidomiSection>,
 }
 
 fn default_profile() -> String {

@@ -68,6 +68,7 @@ impl Past {
                 fields: vec!["staff.Email".to_owned()],
                 grants: lines.collect(),
                 notes: Vec::new(),
+                consents: Vec::new(),
                 mapping: None,
             },
             grants,
@@ -380,7 +381,10 @@ async fn the_trail_of_a_running_gateway_is_verified_and_exported() {
 
     let csv = shown(&world, &["export", "--format", "csv", "--since", "2026-03-05", "--until", "2026-03-06"]);
     let lines: Vec<&str> = csv.split("\r\n").collect();
-    assert_eq!(lines[0], "tenant,at,resource,version,change,client,action,fields,grants,notes,mapping,hash");
+    assert_eq!(
+        lines[0],
+        "tenant,at,resource,version,change,client,action,fields,grants,notes,consents,mapping,hash"
+    );
     assert!(
         lines[1].starts_with(
             "acme/prod,2026-03-05T12:00:00Z,id-ada,1,,okta,patch,staff.Email,\

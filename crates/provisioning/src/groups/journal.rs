@@ -171,6 +171,7 @@ impl GroupChange {
                 fields: Vec::new(),
                 grants: Vec::new(),
                 notes: Vec::new(),
+                consents: Vec::new(),
                 mapping: None,
             },
             answered: self.is_awaited() && outcome.reason.is_none(),

@@ -328,6 +328,7 @@ impl UserChange {
                 fields: fields.collect(),
                 notes: notes.iter().map(|note| note.code.to_string()).collect(),
                 grants: progress.ledger.values().map(audited_grant).collect(),
+                consents: Vec::new(),
                 mapping: Some(progress.scene.tenant.mapping.fingerprint().to_owned()),
             },
             outcome: ChangeOutcome {

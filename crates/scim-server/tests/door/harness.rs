@@ -182,6 +182,7 @@ impl World {
                 fields: vec![],
                 grants: vec![],
                 notes: vec![],
+                consents: Vec::new(),
                 mapping: None,
             },
             outcome: ChangeOutcome { result: "created".into(), status: 201, reason: None },

@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+mod consents;
 mod find;
 mod groups;
 mod holds;
@@ -98,6 +99,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         inbox::CASES,
         outbox::CASES,
         lockouts::CASES,
+        consents::CASES,
         tasks::CASES,
         ledger::CASES,
         targets::CASES,
@@ -280,6 +282,7 @@ fn audit(action: &str) -> AuditEntry {
         fields: vec!["staff.Email".to_owned()],
         grants: Vec::new(),
         notes: vec!["alias-made".to_owned()],
+        consents: Vec::new(),
         mapping: None,
     }
 }

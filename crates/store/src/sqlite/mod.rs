@@ -8,6 +8,7 @@ mod audit;
 mod catalogues;
 mod chain;
 mod checkpoint;
+mod consents;
 mod directory;
 mod file;
 mod filter_sql;

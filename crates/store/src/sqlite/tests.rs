@@ -111,6 +111,7 @@ fn write(id: &str, write: ResourceWrite) -> Record {
             fields: Vec::new(),
             grants: Vec::new(),
             notes: Vec::new(),
+            consents: Vec::new(),
             mapping: None,
         },
         outcome: ChangeOutcome { result: "created".to_owned(), status: 201, reason: None },

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use model::TenantId;
 use serde_json::json;
-use store::{Audit, TrailEntry};
+use store::{Audit, ConsentEvidence, TrailEntry};
 
 use super::{Failure, Whose, moment};
 
@@ -14,9 +14,9 @@ use super::{Failure, Whose, moment};
 const PAGE: u32 = 1_000;
 
 /// The headings of the CSV.
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "tenant", "at", "resource", "version", "change", "client", "action", "fields", "grants", "notes",
-    "mapping", "hash",
+    "consents", "mapping", "hash",
 ];
 
 #[derive(Debug, Args)]
@@ -127,13 +127,14 @@ fn json_line(tenant: &TenantId, entry: &TrailEntry) -> String {
         "fields": audited.entry.fields,
         "grants": audited.entry.grants,
         "notes": audited.entry.notes,
+        "consents": audited.entry.consents,
         "mapping": audited.entry.mapping,
         "hash": entry.hash,
     });
     format!("{line}\n")
 }
 
-fn cells(tenant: &TenantId, entry: &TrailEntry) -> [String; 12] {
+fn cells(tenant: &TenantId, entry: &TrailEntry) -> [String; 13] {
     let audited = &entry.audited;
     [
         tenant.to_string(),
@@ -146,13 +147,20 @@ fn cells(tenant: &TenantId, entry: &TrailEntry) -> [String; 12] {
         audited.entry.fields.join("; "),
         audited.entry.grants.join("; "),
         audited.entry.notes.join("; "),
+        audited.entry.consents.iter().map(in_words).collect::<Vec<_>>().join("; "),
         audited.entry.mapping.clone().unwrap_or_default(),
         entry.hash.clone().unwrap_or_default(),
     ]
 }
 
+/// A consent in one cell, such as `evt-1 2026-08-05T08:00:01Z gdpr: Contact 003… DoNotCall true -> false`.
+fn in_words(consent: &ConsentEvidence) -> String {
+    let ConsentEvidence { event, given, regulation, object, record, field, old, new } = consent;
+    format!("{event} {given} {regulation}: {object} {record} {field} {old} -> {new}")
+}
+
 /// A line of CSV (RFC 4180).
-fn csv_line(cells: [String; 12]) -> String {
+fn csv_line(cells: [String; 13]) -> String {
     let cells = cells.map(|cell| csv_cell(&cell));
     format!("{}\r\n", cells.join(","))
 }

@@ -95,3 +95,12 @@ CREATE UNIQUE INDEX lockouts_by_user ON lockouts (tenant, org, user) WHERE ended
 CREATE INDEX lockouts_of_subject ON lockouts (tenant, source, subject) WHERE ended_ms IS NULL;
 CREATE INDEX lockouts_lately ON lockouts (tenant, source, begun_ms);
 CREATE INDEX lockouts_ended ON lockouts (ended_ms) WHERE ended_ms IS NOT NULL;
+
+-- What consent events are about to write; gone when the evidence is in the audit.
+CREATE TABLE consents (
+    tenant      INTEGER NOT NULL REFERENCES tenants (tenant),
+    source      TEXT NOT NULL,
+    jti         TEXT NOT NULL,
+    intent      TEXT NOT NULL,          -- JSON
+    PRIMARY KEY (tenant, source, jti)
+) STRICT, WITHOUT ROWID;

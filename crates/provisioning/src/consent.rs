@@ -1,0 +1,329 @@
+//! Consent in Salesforce: choices that somebody has made, written to the records that stand for him, with evidence.
+//!
+//! A consent event never makes an identity: it is written to the records whose `match` field has the person's value. What is
+//! written is only what differs, and of each value the audit has the old and the new one. The old values are durable before
+//! the first call, so that an event which is tried again after a crash still tells them.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `matching.rs` | which records stand for the person |
+//! | `fields.rs` | choices in fields of these records |
+//! | `contact_points.rs` | choices as `ContactPointTypeConsent` of their `Individual` |
+//! | `writing.rs` | journal, calls, evidence |
+//! | `fit.rs` | whether an org has what a target writes |
+
+mod contact_points;
+mod fields;
+mod fit;
+mod matching;
+mod writing;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use model::{OrgName, ResourceId, Timestamp};
+use salesforce_client::{Asker, CallError, Org, Purpose, Ticket};
+use salesforce_types::Fields;
+use serde_json::Value;
+use store::EventKey;
+
+pub use self::fit::problems as consent_problems;
+use self::{matching::Matches, writing::Intent};
+use crate::{Caller, ProvisionError, provisioner::Inner};
+
+/// When an org that is parked, or a call of unknown end, is asked again.
+const LATER: Duration = Duration::from_mins(1);
+const SOON: Duration = Duration::from_secs(5);
+
+/// Where a source's consents are written to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConsentTarget {
+    /// In which org.
+    pub org: OrgName,
+    /// To which records.
+    pub object: ConsentObject,
+    /// The field that has the person's value.
+    pub match_field: String,
+    /// What to do where several records have it.
+    pub on_multiple: OnMultiple,
+    /// Opt-outs are written to all of several records, whatever becomes of the rest.
+    pub opt_out_all: bool,
+    /// What a record is made with where none matches; absent: none is made.
+    pub create: Option<Fields>,
+    /// Where only converted leads match: their contacts are meant.
+    pub follow_converted: bool,
+}
+
+/// Whose records they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsentObject {
+    /// Contacts.
+    Contact,
+    /// Leads.
+    Lead,
+}
+
+impl ConsentObject {
+    /// As Salesforce names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Contact => "Contact",
+            Self::Lead => "Lead",
+        }
+    }
+}
+
+impl fmt::Display for ConsentObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What to do where several records match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnMultiple {
+    /// Nothing: a person decides.
+    #[default]
+    Skip,
+    /// All of them are meant.
+    All,
+    /// The one that was made last is meant.
+    Newest,
+}
+
+/// What somebody has chosen, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Consent {
+    /// The event that says it.
+    pub key: EventKey,
+    /// What the source calls it, for the evidence.
+    pub event: String,
+    /// When it was chosen, by the source's clock.
+    pub given: Timestamp,
+    /// Under which regulation.
+    pub regulation: String,
+    /// What the match field holds for the person.
+    pub person: String,
+    /// The choices.
+    pub choices: Choices,
+}
+
+/// Choices, in the form in which they are written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Choices {
+    /// Fields of the record itself.
+    Fields(Vec<FieldChoice>),
+    /// Rows of `ContactPointTypeConsent`.
+    ContactPoints(Vec<ContactPointChoice>),
+}
+
+/// What a choice means for the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stance {
+    /// He agrees, or says how he wants it.
+    In,
+    /// He refuses.
+    Out,
+    /// It only goes along with the others: when they were made.
+    Beside,
+}
+
+/// A choice in a field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldChoice {
+    /// The field.
+    pub field: String,
+    /// Its value.
+    pub value: Value,
+    /// What it means.
+    pub stance: Stance,
+}
+
+/// A choice about one purpose on one kind of contact point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactPointChoice {
+    /// `Name` of its row: one of an individual has it.
+    pub name: String,
+    /// `Email`, `Phone`, ...
+    pub contact_point_type: String,
+    /// The `Name` of a `DataUsePurpose`.
+    pub data_use_purpose: Option<String>,
+    /// What it means.
+    pub stance: Stance,
+}
+
+/// What came of a consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsentAnswer {
+    /// It is written. So many records were changed; none: all of them said it already.
+    Written {
+        /// How many.
+        records: usize,
+    },
+    /// No record has the person's value, and none may be made.
+    Unmatched,
+    /// Several records have it.
+    Ambiguous {
+        /// How many, or more than that.
+        found: usize,
+        /// Whether opt-outs among the choices were written to all of them.
+        opt_outs_written: bool,
+    },
+    /// Only converted leads have it.
+    Converted,
+}
+
+/// Writes a consent. Doing it twice comes to the same.
+pub(crate) async fn write(
+    inner: &Arc<Inner>,
+    caller: &Caller,
+    target: &ConsentTarget,
+    consent: &Consent,
+) -> Result<ConsentAnswer, ProvisionError> {
+    let world = inner.world();
+    let org = world
+        .orgs
+        .get(&target.org)
+        .ok_or_else(|| ProvisionError::Misconfigured(format!("the org {} is not configured", target.org)))?;
+    let asker = Asker {
+        tenant: caller.tenant.clone(),
+        client: caller.client.clone(),
+        identity: ResourceId::from_text(consent.key.jti.as_str()),
+    };
+    let begun = inner.store.consent_begun(&consent.key).await?;
+    let begun = begun.map(|begun| serde_json::from_value::<Intent>(begun).unwrap_or_default());
+    let run = Run { inner, caller, org, target, consent, ticket: Ticket::new(asker, false), begun };
+    run.run().await
+}
+
+/// What the org lacks for a target.
+pub(crate) async fn fits(
+    inner: &Inner,
+    target: &ConsentTarget,
+    fields: Option<&[String]>,
+) -> Result<Vec<String>, ProvisionError> {
+    let world = inner.world();
+    let org = world.orgs.get(&target.org);
+    let org = org.ok_or_else(|| misconfigured(format!("the org {} is not configured", target.org)))?;
+    fit::problems(org, target, fields).await.map_err(|error| failed(org.name(), error))
+}
+
+/// One consent on its way.
+struct Run<'a> {
+    inner: &'a Inner,
+    caller: &'a Caller,
+    org: &'a Org,
+    target: &'a ConsentTarget,
+    consent: &'a Consent,
+    ticket: Ticket,
+    /// What an earlier attempt was about to write.
+    begun: Option<Intent>,
+}
+
+/// Which of the choices go to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    All,
+    OptOuts,
+}
+
+impl Which {
+    fn takes(self, stance: Stance) -> bool {
+        self == Self::All || stance != Stance::In
+    }
+}
+
+impl Run<'_> {
+    async fn run(&self) -> Result<ConsentAnswer, ProvisionError> {
+        let found = match self.find().await? {
+            Matches::Converted => return Ok(ConsentAnswer::Converted),
+            Matches::Records(found) => found,
+        };
+        let count = found.len();
+        let opts_out = self.has(Stance::Out);
+        let mut left_out = false;
+        let mut chosen = Vec::with_capacity(count);
+        for (place, record) in found.into_iter().enumerate() {
+            let which = match self.target.on_multiple {
+                _ if count == 1 => Which::All,
+                OnMultiple::All if count <= matching::MOST => Which::All,
+                OnMultiple::Newest if place == 0 => Which::All,
+                _ if self.target.opt_out_all && opts_out && count <= matching::MOST => Which::OptOuts,
+                _ => {
+                    left_out |= self.target.on_multiple != OnMultiple::Newest;
+                    continue;
+                }
+            };
+            left_out |= which == Which::OptOuts
+                && self.has(Stance::In)
+                && self.target.on_multiple != OnMultiple::Newest;
+            chosen.push((record, which));
+        }
+        if count == 0 && self.target.create.is_none() {
+            self.forget().await?;
+            return Ok(ConsentAnswer::Unmatched);
+        }
+        let writes = match &self.consent.choices {
+            Choices::Fields(choices) if count == 0 => vec![self.made(choices).await?],
+            Choices::Fields(choices) => self.in_fields(&chosen, choices).await?,
+            Choices::ContactPoints(choices) => {
+                if count == 0 {
+                    let made = self.made(&[]).await?;
+                    self.commit(vec![made]).await?;
+                    let Matches::Records(made) = self.find().await? else {
+                        return Ok(ConsentAnswer::Converted);
+                    };
+                    chosen = made.into_iter().map(|record| (record, Which::All)).collect();
+                }
+                self.at_contact_points(&chosen, choices).await?
+            }
+        };
+        let records = self.commit(writes).await?;
+        if left_out {
+            return Ok(ConsentAnswer::Ambiguous { found: count, opt_outs_written: !chosen.is_empty() });
+        }
+        Ok(ConsentAnswer::Written { records })
+    }
+
+    fn has(&self, stance: Stance) -> bool {
+        match &self.consent.choices {
+            Choices::Fields(choices) => choices.iter().any(|choice| choice.stance == stance),
+            Choices::ContactPoints(choices) => choices.iter().any(|choice| choice.stance == stance),
+        }
+    }
+
+    fn purpose(&self) -> Purpose<'_> {
+        Purpose::matching(&self.ticket)
+    }
+
+    /// Nothing is to be written any more.
+    async fn forget(&self) -> Result<(), ProvisionError> {
+        if self.begun.is_some() {
+            let now = self.inner.clock.now();
+            self.inner.store.end_consent(&self.consent.key, Vec::new(), None, now).await?;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: CallError) -> ProvisionError {
+        failed(self.org.name(), error)
+    }
+}
+
+fn failed(org: &OrgName, error: CallError) -> ProvisionError {
+    match error {
+        CallError::Refused(refusal) => {
+            ProvisionError::Refused { org: org.clone(), refusal: Box::new(refusal), attributes: Vec::new() }
+        }
+        CallError::NotSent { why, retry_after } => {
+            ProvisionError::Busy { why, retry_after: retry_after.unwrap_or(SOON) }
+        }
+        CallError::Unknown { .. } | CallError::Parked { .. } => {
+            ProvisionError::Busy { why: error.to_string(), retry_after: LATER }
+        }
+    }
+}
+
+fn misconfigured(why: impl Into<String>) -> ProvisionError {
+    ProvisionError::Misconfigured(why.into())
+}

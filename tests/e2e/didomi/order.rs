@@ -1,0 +1,121 @@
+//! What comes twice, late, or while Salesforce is away.
+
+use e2e::sources::didomi::{chosen, newsletter, user_updated};
+use serde_json::json;
+
+use super::{EIGHT, NINE, NOOR, applied, didomi, evidence, ignored, look, noor, outcome, world_with};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn didomi_c08_an_event_is_written_once() {
+    let world = world_with(|_| ()).await;
+    let didomi = didomi(&world);
+    let event = newsletter("evt-1", EIGHT, NOOR, true);
+    let _ = didomi.send(&event).await.expect(202);
+    applied(&world, "evt-1").await;
+    let id = noor(&world).await["Id"].as_str().unwrap().to_owned();
+    world.org().change("Contact", &id, &json!({"HasOptedOutOfEmail": true})).await;
+    let written = evidence(&world).await.len();
+    let calls = world.org().calls().await.api;
+    let _ = didomi.send(&event).await.expect(202);
+    assert_eq!(outcome(&world, "evt-1").await.0, "applied");
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], true, "what was done since by hand stands");
+    assert_eq!((evidence(&world).await.len(), world.org().calls().await.api), (written, calls));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn didomi_c08_an_older_choice_is_out_of_date_for_its_own_purpose_alone() {
+    let world = world_with(|_| ()).await;
+    let didomi = didomi(&world);
+    let _ = didomi.send(&newsletter("evt-2", NINE, NOOR, true)).await.expect(202);
+    applied(&world, "evt-2").await;
+    let _ = didomi.send(&newsletter("evt-1", EIGHT, NOOR, false)).await.expect(202);
+    assert_eq!(ignored(&world, "evt-1").await, "stale");
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], false);
+
+    let phone = chosen("evt-0", EIGHT, NOOR, json!([]), json!([{"id": "phone", "enabled": true}]));
+    let _ = didomi.send(&phone).await.expect(202);
+    applied(&world, "evt-0").await;
+    let contact = noor(&world).await;
+    assert_eq!(contact["DoNotCall"], false);
+    assert!(
+        contact["Consent_Updated__c"].as_str().unwrap().starts_with("2026-08-05T09:00:00"),
+        "the newest choice"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn didomi_c08_a_user_of_an_older_version_is_out_of_date() {
+    let world = world_with(|_| ()).await;
+    let didomi = didomi(&world);
+    let newsletter = |enabled: bool| json!([{"id": "newsletter", "enabled": enabled}]);
+    let _ = didomi.send(&user_updated(7, EIGHT, NOOR, newsletter(true))).await.expect(202);
+    applied(&world, &format!("user.updated/gdpr/dd-{NOOR}/7")).await;
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], false);
+    let _ = didomi.send(&user_updated(6, NINE, NOOR, newsletter(false))).await.expect(202);
+    assert_eq!(ignored(&world, &format!("user.updated/gdpr/dd-{NOOR}/6")).await, "stale");
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], false);
+    let _ = didomi.send(&user_updated(8, NINE, NOOR, newsletter(false))).await.expect(202);
+    applied(&world, &format!("user.updated/gdpr/dd-{NOOR}/8")).await;
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn didomi_c09_while_salesforce_is_away_events_are_kept_here() {
+    let mut world = world_with(|_| ()).await;
+    let down = json!({"path": "/data", "kind": "status", "status": 503});
+    let _ = didomi(&world).send(&newsletter("evt-0", EIGHT, "nobody@example.net", true)).await.expect(202);
+    assert_eq!(ignored(&world, "evt-0").await, "unmatched");
+    world.org().fault(down).await;
+    let _ = didomi(&world).send(&newsletter("evt-1", EIGHT, NOOR, true)).await.expect(202);
+    for _ in 0..200 {
+        if look(&world, "evt-1").await["attempts"].as_u64() > Some(0) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(look(&world, "evt-1").await["state"], "stored");
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], true);
+    world.restart().await;
+    world.org().heal().await;
+    world.advance(std::time::Duration::from_mins(11));
+    applied(&world, "evt-1").await;
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], false);
+    assert_eq!(evidence(&world).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn didomi_c09_a_source_that_is_to_wait_is_told_to_send_again() {
+    let world = world_with(|source| drop(source.insert("acknowledge".into(), "sync".into()))).await;
+    let didomi = didomi(&world);
+    let event = newsletter("evt-1", EIGHT, NOOR, true);
+    world.org().fault(json!({"path": "/data", "kind": "status", "status": 503})).await;
+    let refused = didomi.send(&event).await.expect(503);
+    assert!(refused.header("retry-after").is_some());
+    world.org().heal().await;
+    let _ = didomi.send(&event).await.expect(202);
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], false, "202 means applied");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn didomi_c09_a_write_without_an_answer_still_has_its_evidence() {
+    let world = world_with(|source| drop(source.insert("acknowledge".into(), "sync".into()))).await;
+    let didomi = didomi(&world);
+    let event = newsletter("evt-1", EIGHT, NOOR, true);
+    // The write lands, and its answer is lost.
+    world
+        .org()
+        .fault(json!({"method": "PATCH", "path": "/data/v*/sobjects/Contact", "kind": "cut-after-commit", "count": 1}))
+        .await;
+    let _ = didomi.send(&event).await.expect(503);
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], false, "it has landed");
+    assert!(evidence(&world).await.is_empty());
+    let _ = didomi.send(&event).await.expect(202);
+    let evidence = evidence(&world).await;
+    let email: Vec<_> = evidence.iter().filter(|one| one["field"] == "HasOptedOutOfEmail").collect();
+    assert_eq!(email.len(), 1, "{evidence:?}");
+    assert_eq!(
+        (&email[0]["old"], &email[0]["new"]),
+        (&json!(true), &json!(false)),
+        "as it was before the first try"
+    );
+}
