@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use model::Timestamp;
+use model::{Clock, Timestamp};
 use serde_json::{Value, json};
 use toml::{Table, Value as Toml};
 
@@ -114,7 +114,7 @@ impl Akamai {
     /// There is such a profile from now on; what it has beyond these is made up.
     pub fn profile(&self, uuid: &str, said: &Value) {
         let mut state = lock(&self.state);
-        let now = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S%.6f +0000").to_string();
+        let now = now().strftime("%Y-%m-%d %H:%M:%S%.6f +0000").to_string();
         state.numbers += 1;
         let id = state.profiles.get(uuid).map_or(state.numbers, |profile| profile["id"].as_i64().unwrap());
         let mut profile = json!({
@@ -172,12 +172,12 @@ impl Akamai {
             "entityType": "user", "sub": uuid,
             "globalSub": format!("capture-v1://us.janraincapture.com/{APPLICATION}/user/{uuid}"),
         });
-        self.token(json!({ name: said }), audience)
+        self.token(&json!({ name: said }), audience)
     }
 
     /// A token with these events.
-    pub fn token(&self, events: Value, audience: &str) -> Token {
-        let (number, now) = (self.number(), Timestamp::now().as_second());
+    pub fn token(&self, events: &Value, audience: &str) -> Token {
+        let (number, now) = (self.number(), now().as_second());
         let jku = format!("{}/{CUSTOMER}/login/jwk", self.server.url());
         Token {
             header: json!({"typ": "secevent+jwt", "alg": "RS256", "kid": token::keys()[0].kid(), "jku": jku}),
@@ -207,7 +207,7 @@ pub async fn send(to: &str, body: &str) -> Answered {
 }
 
 impl Token {
-    /// Whether it says so of the one event in it.
+    /// What it says of the one event in it.
     fn said(&mut self) -> &mut Value {
         let events = self.claims["events"].as_object_mut().expect("events are an object");
         events.values_mut().next().expect("there is one")
@@ -230,7 +230,7 @@ impl Token {
     /// It happened so many seconds from now.
     #[must_use]
     pub fn happened(mut self, seconds: i64) -> Self {
-        self.claims["toe"] = json!(Timestamp::now().as_second() + seconds);
+        self.claims["toe"] = json!(now().as_second() + seconds);
         self
     }
 
@@ -317,6 +317,10 @@ pub fn error(code: i64, name: &str) -> Reply {
     Reply::json(&json!({
         "stat": "error", "code": code, "error": name, "error_description": "made up", "request_token": "k3examplek3exam1",
     }))
+}
+
+fn now() -> Timestamp {
+    Clock::system().now()
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

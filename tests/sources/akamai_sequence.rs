@@ -84,7 +84,7 @@ impl Event {
             akamai.forget(&self.uuid);
         }
         let token = if self.kind == "test" {
-            akamai.token(json!({"test": {"id": "made-up"}}), audience)
+            akamai.token(&json!({"test": {"id": "made-up"}}), audience)
         } else {
             let mut token = akamai.event(&self.kind, &self.uuid, audience);
             let members = [

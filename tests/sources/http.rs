@@ -139,7 +139,7 @@ async fn serve(caller: TcpStream, answer: &(impl Fn(&Asked) -> Reply + ?Sized)) 
             let mut text =
                 format!("HTTP/1.1 {status} said\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
             for (name, value) in headers {
-                text.push_str(&format!("{name}: {value}\r\n"));
+                text.extend([name.as_str(), ": ", &value, "\r\n"]);
             }
             text.push_str("\r\n");
             text.push_str(&body);

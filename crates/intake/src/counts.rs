@@ -14,7 +14,7 @@ pub struct Count {
     pub tenant: TenantId,
     /// Of which source.
     pub source: SourceName,
-    /// `applied`, `ignored`, `held`, `dead`, `later`, `duplicate`, `stored` or `rejected`.
+    /// `applied`, `ignored`, `held`, `dead`, `later`, `duplicate`, `stored` or `rejected`; `alarm` where a person has to look.
     pub outcome: &'static str,
     /// Of what is rejected or ignored, where it is one of a few: which.
     pub reason: &'static str,

@@ -12,6 +12,7 @@ use salesforce_client::Org;
 use salesforce_types::RecordId;
 use store::{Asynchronous, Change, Directory, Happening, Hold, HoldKind, Store, StoreError};
 use tokio::{runtime::Handle, sync::watch};
+use translation::Target;
 
 use crate::{
     Answer, Caller, Consent, ConsentAnswer, ConsentTarget, IdentityPlan, Operation, ProvisionError, Request,
@@ -92,6 +93,19 @@ impl World {
     /// The tenant as the caller has it.
     pub(crate) fn tenant_of(&self, caller: &Caller) -> Result<Arc<Tenant>, ProvisionError> {
         self.own_of(caller).map_or_else(|| self.tenant(&caller.tenant), Ok)
+    }
+
+    /// The targets that a tenant has for other clients, and not as `own` is.
+    pub(crate) fn targets_of_others(&self, own: &Tenant) -> Vec<Target> {
+        let all = self.tenants.get(&own.id).into_iter().flat_map(|tenant| tenant.mapping.and_of_clients());
+        let mut others: Vec<Target> = Vec::new();
+        for target in all.flat_map(|mapping| &mapping.targets) {
+            let is_it = |known: &Target| known.name == target.name;
+            if !own.mapping.targets.iter().any(is_it) && !others.iter().any(is_it) {
+                others.push(target.clone());
+            }
+        }
+        others
     }
 
     /// The tenant as the caller has it, if its mapping is another.

@@ -203,7 +203,7 @@ impl UserChange {
         let leaves_a_group = matches!(&request.operation, Operation::Regroup(change) if !change.member);
         let ticket = Ticket::new(asker, wish.may_take_access_away() || leaves_a_group);
         Ok(Self {
-            scene: Scene::of(inner, caller)?,
+            scene: Scene::of(inner, caller, &request.operation)?,
             inner: Arc::clone(inner),
             caller: caller.clone(),
             request,

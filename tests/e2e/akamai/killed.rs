@@ -180,7 +180,7 @@ async fn akamai_a27_nothing_is_acknowledged_that_the_disk_does_not_take() {
 impl Story {
     /// Ends when the event is in this state.
     async fn until(&self, token: &Token, state: &str) {
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
         loop {
             let listed = listed_in(&self.process.config_file(), token.jti()).await;
             if listed["state"] == state {

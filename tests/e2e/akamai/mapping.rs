@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::akamai::{Story, UUID, mapping, noor};
+use crate::akamai::{Story, UUID, mapping, noor, noor_as};
 
 /// A client with keys of its own.
 const PARTNER: &str = "partner5exampleexampleexample55e";
@@ -104,4 +104,29 @@ async fn akamai_a21_a_client_has_fields_an_object_and_an_end_of_its_own() {
     story.person(UUID, &noor()).await;
     story.sent(&story.deleted(UUID)).await;
     assert_eq!(story.contacts().await.len(), 1, "the others leave it as it is");
+}
+
+/// who is deleted by anybody has no record left of anybody's, each by its own end.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a21_whoever_deletes_somebody_leaves_no_record_of_another_client() {
+    let mut mapping = mapping();
+    mapping["on_delete"] = json!("delete");
+    mapping["clients"] = json!({
+        PARTNER: {"object": "Lead", "mapping": {"uuid": "Identity_UUID__c", "familyName": "LastName", "displayName": "Company"}},
+    });
+    let story = Story::with(&mapping, |_| ()).await;
+    for deleted_by in [PARTNER, e2e::sources::akamai::CLIENT] {
+        let uuid = format!("both-{deleted_by}");
+        story.akamai.profile(&uuid, &noor_as(&uuid));
+        story.sent(&story.created(&uuid)).await;
+        story
+            .sent(
+                &story.updated(&uuid).attributes(&["displayName"]).saying("captureClientId", json!(PARTNER)),
+            )
+            .await;
+        let count = async |object: &str| story.org.find(object, "Identity_UUID__c", &uuid).await.len();
+        assert_eq!((count("Contact").await, count("Lead").await), (1, 1));
+        story.sent(&story.deleted(&uuid).saying("captureClientId", json!(deleted_by))).await;
+        assert_eq!((count("Contact").await, count("Lead").await), (0, 0), "deleted by {deleted_by}");
+    }
 }

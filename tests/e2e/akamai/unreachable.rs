@@ -228,7 +228,7 @@ async fn akamai_a27_what_is_stored_is_acknowledged_survives_a_restart_and_is_wri
 impl Story {
     /// Ends when the event is in this state.
     async fn ends(&self, token: &Token, state: &str) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let listed = self.listed(token).await;
             if listed["state"] == state {

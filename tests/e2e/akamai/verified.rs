@@ -10,6 +10,7 @@ use e2e::{
         token,
     },
 };
+use model::Clock;
 use serde_json::json;
 
 use crate::akamai::{AUDIENCE, Story, UUID, noor};
@@ -172,7 +173,7 @@ async fn akamai_a16_a_new_key_is_read_once_and_unknown_ones_no_more_than_once_a_
 #[tokio::test(flavor = "multi_thread")]
 async fn akamai_a17_clocks_may_differ_a_little_and_events_may_be_ten_days_old() {
     let story = Story::knows_noor().await;
-    let now = jiff::Timestamp::now().as_second();
+    let now = Clock::system().now().as_second();
     let (minute, day) = (60, 86_400);
     let issued = |at: i64| story.created(UUID).claim("iat", json!(now + at)).claim("toe", json!(now + at));
     for wrong in [10 * minute, -30 * day, -11 * day] {

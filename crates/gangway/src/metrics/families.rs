@@ -52,7 +52,7 @@ fn kept_active(page: &mut Exposition, leavers: &[Leavers]) {
 
 /// What came of events.
 fn came_of(page: &mut Exposition, events: &[Count]) {
-    let help = "What came of the events of a source: applied, ignored, held, dead, later, duplicate, stored or rejected, and why.";
+    let help = "What came of the events of a source: applied, ignored, held, dead, later, duplicate, stored or rejected, and why; alarm: a person has to look.";
     let mut family = page.family("gangway_events_total", Kind::Counter, help);
     for count in events {
         let labels = [

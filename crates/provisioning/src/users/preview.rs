@@ -64,7 +64,7 @@ impl UserChange {
 
     /// The configuration as it is now, with the removed targets where the change is about them.
     pub(super) async fn scene_again(&self) -> Option<Arc<Scene>> {
-        let scene = Scene::of(&self.inner, &self.caller).ok()?;
+        let scene = Scene::of(&self.inner, &self.caller, &self.request.operation).ok()?;
         match &self.request.operation {
             Operation::Apply(_) => self.scene_with_removed(&scene).await.ok(),
             _ => Some(scene),

@@ -8,7 +8,7 @@ use salesforce_client::Org;
 use translation::Target;
 
 use crate::{
-    Caller, ProvisionError, Tenant,
+    Caller, Operation, ProvisionError, Tenant,
     provisioner::{Inner, World},
 };
 
@@ -22,11 +22,17 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// As it is now for whoever asks.
-    pub(crate) fn of(inner: &Inner, caller: &Caller) -> Result<Arc<Self>, ProvisionError> {
+    /// As it is now for whoever asks. Who is deleted leaves the targets of others' mappings as well.
+    pub(crate) fn of(
+        inner: &Inner,
+        caller: &Caller,
+        operation: &Operation,
+    ) -> Result<Arc<Self>, ProvisionError> {
         let world = inner.world();
         let tenant = world.tenant_of(caller)?;
-        Ok(Arc::new(Self { world, tenant, removed: Vec::new() }))
+        let leaves_all = matches!(operation, Operation::Delete);
+        let removed = if leaves_all { world.targets_of_others(&tenant) } else { Vec::new() };
+        Ok(Arc::new(Self { world, tenant, removed }))
     }
 
     /// As it is now.
