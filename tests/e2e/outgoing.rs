@@ -13,7 +13,7 @@ use toml::Table;
 const PREFIX: &str = "urn:ietf:params:scim:event:";
 
 async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
     loop {
         if let Some(found) = look().await {
             return found;

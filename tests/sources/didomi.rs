@@ -1,5 +1,7 @@
 //! Didomi as a sender of webhooks: gets an access token from the gateway first, as Didomi does, and sends events with it.
 
+#![expect(clippy::needless_pass_by_value, reason = "stories are easier to read with values in their place")]
+
 use std::sync::{Mutex, PoisonError};
 
 use base64::{Engine, engine::general_purpose::STANDARD};

@@ -1,13 +1,15 @@
 //! A transmitter of Shared Signals and SCIM events, simulated: it describes itself, has a key set, streams, a queue that is polled,
 //! and a SCIM API from which resources are read.
 
+#![expect(clippy::needless_pass_by_value, reason = "stories are easier to read with values in their place")]
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
-use model::Timestamp;
+use model::Clock;
 use serde_json::{Value, json};
 use toml::{Table, Value as Toml};
 
@@ -237,7 +239,7 @@ impl Transmitter {
     /// A token that says this of somebody.
     #[must_use]
     pub fn event(&self, uri: &str, sub_id: &Value, said: Value, audience: &str) -> Set {
-        let now = Timestamp::now().as_second();
+        let now = Clock::system().now().as_second();
         let mut state = lock(&self.state);
         state.numbers += 1;
         Set {
@@ -304,7 +306,7 @@ impl State {
                 let keys: Vec<Value> = token::keys()[..2].iter().map(token::Key::jwk).collect();
                 Reply::json(&json!({"keys": keys}))
             }
-            ("POST", "/token") => self.grant(asked),
+            ("POST", "/token") => Self::grant(asked),
             ("POST", "/poll") => self.poll(&body),
             (_, "/streams" | "/status" | "/verify")
                 if asked.header("authorization") != Some(&format!("Bearer {ACCESS_TOKEN}")) =>
@@ -332,7 +334,7 @@ impl State {
         })
     }
 
-    fn grant(&self, asked: &Asked) -> Reply {
+    fn grant(asked: &Asked) -> Reply {
         let is_ours = asked.header("authorization")
             == Some(&format!("Basic {}", crate::world::base64(&format!("{CLIENT_ID}:{CLIENT_SECRET}"))));
         if !is_ours || asked.form("grant_type").as_deref() != Some("client_credentials") {

@@ -72,6 +72,7 @@ pub enum OutgoingDelivery {
 
 /// What a receiver wants to hear of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a kind of event that is wanted or not")]
 pub struct Wants {
     /// Resources that are made.
     pub create: bool,
@@ -233,7 +234,7 @@ impl Outgoing {
             if let Err(error) = self.outbox.prune_outgoing(self.clock.now() - KEEP).await {
                 tracing::error!(%error, "what every receiver has got could not be forgotten");
             }
-            tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+            tokio::time::sleep(std::time::Duration::from_hours(1)).await;
         }
     }
 }

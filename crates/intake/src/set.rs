@@ -19,6 +19,7 @@ mod rejected;
 mod token;
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "cases are easier to read with values in their place")]
 mod tests;
 
 use model::Timestamp;

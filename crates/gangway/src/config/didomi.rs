@@ -155,8 +155,10 @@ pub enum ConsentObjectName {
 
 names! {
     /// What to do where several records have the person's value.
+    #[derive(Default)]
     OnMultipleName -> OnMultiple {
         /// Nothing: a person decides (`gangway events list`).
+        #[default]
         Skip => OnMultiple::Skip,
         /// All of them are meant.
         All => OnMultiple::All,
@@ -175,23 +177,13 @@ names! {
 }
 names! {
     /// What is done when Didomi has deleted a user.
+    #[derive(Default)]
     UserDeletedName -> UserDeleted {
         /// Nothing.
+        #[default]
         None => UserDeleted::Nothing,
         /// The person is opted out of every purpose and channel that is mapped.
         ClearMapped => UserDeleted::ClearMapped,
-    }
-}
-
-impl Default for OnMultipleName {
-    fn default() -> Self {
-        Self::Skip
-    }
-}
-
-impl Default for UserDeletedName {
-    fn default() -> Self {
-        Self::None
     }
 }
 
@@ -314,15 +306,14 @@ impl Checker<'_, '_> {
         default_org: Option<&OrgName>,
         orgs: &[KnownOrg],
     ) -> Option<DidomiObject> {
-        let org = match &section.org {
-            Some(named) => self.tenant_org(&below(at, "org"), Some(named), orgs),
-            None => {
-                if default_org.is_none() {
-                    let help = "write org = \"…\"";
-                    self.refuse(at, "there are several orgs; to which one is this written?", help);
-                }
-                default_org.cloned()
+        let org = if let Some(named) = &section.org {
+            self.tenant_org(&below(at, "org"), Some(named), orgs)
+        } else {
+            if default_org.is_none() {
+                let help = "write org = \"…\"";
+                self.refuse(at, "there are several orgs; to which one is this written?", help);
             }
+            default_org.cloned()
         };
         if section.matching.field.trim().is_empty() {
             let help = "the field that has Didomi's organization_user_id, such as \"Email\"";
@@ -331,7 +322,7 @@ impl Checker<'_, '_> {
         if section.mappings.is_empty() {
             self.refuse(&below(at, "mappings"), "nothing is mapped", "");
         }
-        let mappings = self.didomi_mappings(&below(at, "mappings"), section, regulations)?;
+        let mappings = self.didomi_mappings(&below(at, "mappings"), section, regulations);
         let defaults = section.upsert_defaults.clone().into_iter().collect();
         let target = ConsentTarget {
             org: org?,
@@ -353,7 +344,7 @@ impl Checker<'_, '_> {
         at: &Place,
         section: &DidomiObjectSection,
         regulations: &[String],
-    ) -> Option<Mappings> {
+    ) -> Mappings {
         let mut fields: Vec<FieldMapping> = Vec::new();
         let mut contact_points: Vec<ContactPointMapping> = Vec::new();
         for (index, mapping) in section.mappings.iter().enumerate() {
@@ -395,10 +386,10 @@ impl Checker<'_, '_> {
                 }
             }
         }
-        Some(match section.writer {
+        match section.writer {
             WriterName::Fields => Mappings::Fields(fields),
             WriterName::ContactPointTypeConsent => Mappings::ContactPoints(contact_points),
-        })
+        }
     }
 
     fn field_mapping(
@@ -413,10 +404,9 @@ impl Checker<'_, '_> {
             self.refuse(at, "contact points are for another writer", help);
         }
         let fits = match (&mapped, mapping.transform) {
-            (_, None) => true,
             (Mapped::CreatedAt, Some(_)) => false,
             (Mapped::Part(part), Some(TransformName::Multipicklist)) => matches!(part, Part::Preference(..)),
-            (Mapped::Part(_), Some(TransformName::Invert)) => true,
+            (_, None) | (Mapped::Part(_), Some(TransformName::Invert)) => true,
         };
         if !fits {
             let help = "`invert` is for a choice between yes and no, `multipicklist` for a preference";

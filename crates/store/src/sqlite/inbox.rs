@@ -149,7 +149,7 @@ impl Inbox for SqliteStore {
                     filter.states.iter().map(|state| format!("'{}'", state.as_str())).collect();
                 let mut which = String::new();
                 if !states.is_empty() {
-                    which += &format!(" AND e.state IN ({})", states.join(", "));
+                    which = format!(" AND e.state IN ({})", states.join(", "));
                     if filter.states.iter().all(owed) {
                         which += " AND e.state NOT IN ('applied', 'ignored')";
                     }

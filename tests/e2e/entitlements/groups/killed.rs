@@ -161,6 +161,7 @@ fn rename(name: &str) -> Value {
     json!([{"op": "replace", "path": "displayName", "value": name}])
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "stories are easier to read with values in their place")]
 fn operations(operations: Value) -> Value {
     json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations})
 }

@@ -18,7 +18,7 @@ struct Integration {
     kind: String,
     /// What somebody calls it; of no meaning here.
     #[serde(default, rename = "integration")]
-    _integration: Option<String>,
+    _name: Option<String>,
     organization_id: Option<String>,
     auth: Option<Auth>,
     salesforce_object: ConsentObjectName,

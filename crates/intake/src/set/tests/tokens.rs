@@ -22,7 +22,7 @@ async fn the_claims_are_what_was_signed() {
         txn: Some("9a71".to_owned()),
         sub: Some("somebody".to_owned()),
         sub_id: Some(json!({ "format": "opaque", "id": "1" })),
-        exp: Some(now() + Duration::from_secs(60)),
+        exp: Some(now() + Duration::from_mins(1)),
         events: json!({ "b": {}, "a": { "deep": [1, null] } }).as_object().unwrap().clone(),
     };
     let token = issue(&ONE.ours, &claims).unwrap();
