@@ -16,6 +16,7 @@ use std::{sync::Arc, time::Duration};
 use aws_lc_rs::digest::{SHA256, digest};
 use model::Timestamp;
 use store::{EventKey, EventState, NewEvent, Received, Settled, StoreError, SubjectClock};
+use tokio::time::Instant;
 
 use crate::{Acknowledge, Event, Intake, Order, Outcome, Refusal, Source};
 
@@ -29,8 +30,13 @@ enum Standing {
 }
 
 impl Intake {
-    /// Takes an event of a source in: when this is `Ok`, it may be acknowledged.
-    pub(crate) async fn take(self: &Arc<Self>, source: &Arc<Source>, event: Event) -> Result<(), Refusal> {
+    /// Takes an event of a source in: when this is `Ok`, it may be acknowledged. Whoever waits is answered by then.
+    pub(crate) async fn take(
+        self: &Arc<Self>,
+        source: &Arc<Source>,
+        event: Event,
+        until: Instant,
+    ) -> Result<(), Refusal> {
         let stored = source.acknowledge == Acknowledge::Stored;
         let new = NewEvent {
             key: key(source, &event),
@@ -48,7 +54,6 @@ impl Intake {
         }
         let (done, heard) = tokio::sync::oneshot::channel();
         let (intake, source, key) = (Arc::clone(self), Arc::clone(source), new.key.clone());
-        let within = source.answer_within;
         // Apart from whoever waits: a sender that hangs up, or for which it takes too long, stops nothing half-way.
         tokio::spawn(async move {
             let work = tokio::spawn({
@@ -63,7 +68,7 @@ impl Intake {
             // Nobody may be there any more to hear it.
             let _ = done.send(taken);
         });
-        match tokio::time::timeout(within, heard).await {
+        match tokio::time::timeout_at(until, heard).await {
             Ok(Ok(taken)) => taken,
             _ => Err(Refusal::Unavailable { why: "it takes longer than usual".into(), retry_after: AGAIN }),
         }

@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::{Event, Intake, Refusal, Source, remote::Remote};
@@ -147,7 +148,7 @@ async fn one(
         return refused(jti, &refusal, intake, source);
     }
     for event in events {
-        if let Err(refusal) = intake.take(source, event).await {
+        if let Err(refusal) = intake.take(source, event, Instant::now() + source.answer_within).await {
             return refused(jti, &refusal, intake, source);
         }
     }

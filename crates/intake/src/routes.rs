@@ -11,7 +11,7 @@ use actix_web::{
 };
 use futures::StreamExt;
 use model::{SourceName, TenantId};
-use tokio::sync::SemaphorePermit;
+use tokio::{sync::SemaphorePermit, time::Instant};
 
 use crate::{Delivery, Intake, OUT, Refusal, Source, answer};
 
@@ -82,6 +82,8 @@ async fn enter(
     let _place = place(intake)?;
     check_media_type(source, request)?;
     let body = read(request, payload).await?;
+    // All that is asked of others for it has this time together: keys, profiles, Salesforce.
+    let until = Instant::now() + source.answer_within;
     let delivery = Delivery {
         headers: request.headers(),
         address: caller(intake, request),
@@ -91,7 +93,7 @@ async fn enter(
     let events = source.kind.read(intake, source, &delivery).await?;
     // In their order, and the first that cannot be taken now ends it: those before it are known when it comes again.
     for event in events {
-        intake.take(source, event).await?;
+        intake.take(source, event, until).await?;
     }
     Ok(answer::accepted())
 }

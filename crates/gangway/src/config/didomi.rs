@@ -129,21 +129,6 @@ pub struct MappingSection {
     pub data_use_purpose: Option<String>,
 }
 
-macro_rules! names {
-    ($(#[$doc:meta])* $name:ident -> $means:ty { $($(#[$word_doc:meta])* $word:ident => $value:expr),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-        #[serde(rename_all = "kebab-case")]
-        pub enum $name { $($(#[$word_doc])* $word),* }
-
-        impl From<$name> for $means {
-            fn from(name: $name) -> Self {
-                match name { $($name::$word => $value),* }
-            }
-        }
-    };
-}
-
 /// Whose records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum ConsentObjectName {
@@ -153,37 +138,65 @@ pub enum ConsentObjectName {
     Lead,
 }
 
-names! {
-    /// What to do where several records have the person's value.
-    #[derive(Default)]
-    OnMultipleName -> OnMultiple {
-        /// Nothing: a person decides (`gangway events list`).
-        #[default]
-        Skip => OnMultiple::Skip,
-        /// All of them are meant.
-        All => OnMultiple::All,
-        /// The one that was made last is meant.
-        Newest => OnMultiple::Newest,
+/// What to do where several records have the person's value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnMultipleName {
+    /// Nothing: a person decides (`gangway events list`).
+    #[default]
+    Skip,
+    /// All of them are meant.
+    All,
+    /// The one that was made last is meant.
+    Newest,
+}
+
+impl From<OnMultipleName> for OnMultiple {
+    fn from(name: OnMultipleName) -> Self {
+        match name {
+            OnMultipleName::Skip => Self::Skip,
+            OnMultipleName::All => Self::All,
+            OnMultipleName::Newest => Self::Newest,
+        }
     }
 }
-names! {
-    /// How a choice becomes the value of a field.
-    TransformName -> Transform {
-        /// Yes is false and no is true: for fields that say that somebody has opted out.
-        Invert => Transform::Invert,
-        /// Values become those of a multi-select picklist.
-        Multipicklist => Transform::Multipicklist,
+
+/// How a choice becomes the value of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransformName {
+    /// Yes is false and no is true: for fields that say that somebody has opted out.
+    Invert,
+    /// Values become those of a multi-select picklist.
+    Multipicklist,
+}
+
+impl From<TransformName> for Transform {
+    fn from(name: TransformName) -> Self {
+        match name {
+            TransformName::Invert => Self::Invert,
+            TransformName::Multipicklist => Self::Multipicklist,
+        }
     }
 }
-names! {
-    /// What is done when Didomi has deleted a user.
-    #[derive(Default)]
-    UserDeletedName -> UserDeleted {
-        /// Nothing.
-        #[default]
-        None => UserDeleted::Nothing,
-        /// The person is opted out of every purpose and channel that is mapped.
-        ClearMapped => UserDeleted::ClearMapped,
+
+/// What is done when Didomi has deleted a user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UserDeletedName {
+    /// Nothing.
+    #[default]
+    None,
+    /// The person is opted out of every purpose and channel that is mapped.
+    ClearMapped,
+}
+
+impl From<UserDeletedName> for UserDeleted {
+    fn from(name: UserDeletedName) -> Self {
+        match name {
+            UserDeletedName::None => Self::Nothing,
+            UserDeletedName::ClearMapped => Self::ClearMapped,
+        }
     }
 }
 
