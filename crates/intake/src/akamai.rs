@@ -139,9 +139,8 @@ async fn put(intake: &Intake, rules: &Profiles, uuid: &str, profile: &Value) -> 
 /// Its source does not have it any more, as if it had said so.
 async fn gone(intake: &Intake, rules: &Profiles, uuid: &str) -> Outcome {
     if !rules.applies(EventKind::Deleted) {
-        return Outcome::Gone(
-            "its source has no such profile; those that are deleted do not count".to_owned(),
-        );
+        // No tombstone: the deletion itself may count, if it was somebody else's doing.
+        return Outcome::Ignored("gone");
     }
     match population(intake, rules).delete(uuid).await {
         None => Outcome::Gone("its source has no such profile, and nobody by this uuid was known".to_owned()),

@@ -124,11 +124,13 @@ impl Kind for ScimEvents {
             Ok(known) => known,
             Err(error) => return Outcome::later(error.to_string()),
         };
-        let (is_old, has_gap) = match known.as_ref().map(|known| (known, event.version.zip(known.version))) {
-            None => (false, false),
-            Some((_, Some((version, newest)))) => (version < newest, version > newest + 1),
-            Some((known, None)) => (event.happened < known.happened, false),
-        };
+        // Who was deleted and is there again counts from the beginning.
+        let known = known.filter(|known| known.deleted.is_none_or(|deleted| deleted < known.happened));
+        let versions = known.as_ref().and_then(|known| event.version.zip(known.version));
+        // By the time too: who is activated or deactivated gets no version by that.
+        let is_old = known.as_ref().is_some_and(|known| event.happened < known.happened)
+            || versions.is_some_and(|(version, newest)| version < newest);
+        let has_gap = versions.is_some_and(|(version, newest)| version > newest + 1);
         let doing = Doing {
             events: self,
             who: &who,
@@ -165,7 +167,9 @@ impl ScimEvents {
         let event = |(number, (uri, said)): (usize, (&String, &Value))| {
             let happening = Happening::read(uri, said).map_err(Refusal::InvalidRequest)?;
             let version = happening::version(said);
-            let order = if matches!(happening, Happening::Delete) { Order::Delete } else { Order::Notice };
+            // Who has left the feed is as gone as who was deleted: what happened before is out of date, what comes later is not.
+            let goes = matches!(happening, Happening::Delete | Happening::Left);
+            let order = if goes { Order::Delete } else { Order::Notice };
             let order = if matches!(happening, Happening::Other) { Order::Alone } else { order };
             let body = Body { who: who.clone(), happening };
             Ok(Event {

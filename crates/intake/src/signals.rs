@@ -184,7 +184,17 @@ impl ReadToken for SharedSignals {
     async fn read_token(&self, intake: &Intake, token: &str) -> Result<Vec<Event>, Refusal> {
         let now = intake.clock.now();
         let keys = self.keys(now).await?;
-        let claims = incoming::verify(&keys, token, &self.expect(), now).await?;
+        let claims = incoming::verify(&keys, token, &self.expect(), now).await.map_err(|refusal| {
+            // Whom the stream's tokens are for is not known before it was found again.
+            let is_early = self.settings.manages && self.stream.audiences().is_empty();
+            match refusal {
+                Refusal::InvalidAudience(_) if is_early => Refusal::Unavailable {
+                    why: "the stream is not set up yet".to_owned(),
+                    retry_after: std::time::Duration::from_secs(30),
+                },
+                refusal => refusal,
+            }
+        })?;
         Ok(vec![self.event(claims)?])
     }
 }

@@ -102,8 +102,9 @@ impl Didomi {
         match notice.kind.as_str() {
             "event.created" | "event.updated" => match &notice.status {
                 None => Use::Whole,
-                Some(status) if self.settings.accept_status.contains(status) => Use::Whole,
+                // Whatever is accepted beside it: what is not confirmed gives nothing.
                 Some(status) if status == PENDING => Use::OptOuts,
+                Some(status) if self.settings.accept_status.contains(status) => Use::Whole,
                 Some(_) => Use::Nothing(Outcome::Ignored("status")),
             },
             "user.created" | "user.updated" => Use::Whole,

@@ -133,7 +133,7 @@ impl Notice {
     pub(super) fn name(&self, accepted: &[String], digest: &str) -> String {
         match (self.kind.as_str(), &self.id) {
             ("event.created", Some(id)) => match &self.status {
-                Some(status) if !accepted.contains(status) => format!("{id}/{status}"),
+                Some(status) if status == PENDING || !accepted.contains(status) => format!("{id}/{status}"),
                 _ => id.clone(),
             },
             ("event.deleted", Some(id)) => format!("{id}/deleted"),

@@ -35,6 +35,7 @@ impl Run<'_> {
             return Err(misconfigured(why));
         }
         let mut writes = Vec::new();
+        let mut done: Vec<RecordId> = Vec::new();
         for (record, which) in chosen {
             let wanted: Vec<&ContactPointChoice> =
                 choices.iter().filter(|choice| which.takes(choice.stance)).collect();
@@ -42,11 +43,25 @@ impl Run<'_> {
                 continue;
             }
             let individual = self.individual(record).await?;
+            // Several records may be of one individual.
+            if done.contains(&individual) {
+                continue;
+            }
+            done.push(individual.clone());
             let rows = self.rows(&individual, &wanted).await?;
             for choice in wanted {
-                let row =
-                    rows.iter().find(|row| row.get("Name").and_then(Value::as_str) == Some(&choice.name));
-                writes.push(self.row(&individual, choice, row).await?);
+                let is_its = |row: &&Row| {
+                    let name = row.get("Name").and_then(Value::as_str);
+                    name.is_some_and(|name| name.eq_ignore_ascii_case(&choice.name))
+                };
+                let its: Vec<&Row> = rows.iter().filter(is_its).collect();
+                if its.is_empty() {
+                    writes.push(self.row(&individual, choice, None).await?);
+                }
+                // All of them: one that is left would say something else.
+                for row in its {
+                    writes.push(self.row(&individual, choice, Some(row)).await?);
+                }
             }
         }
         Ok(writes)

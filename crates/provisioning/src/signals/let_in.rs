@@ -8,7 +8,7 @@ use store::{LinkWrite, Lockout, LockoutKey, TaskKind};
 use super::{
     Meant, Signalled, Work,
     find::{Found, Protection},
-    lock_out::{FROZEN, Landed, frozen_by_us},
+    lock_out::{FROZEN, Landed, NO_LOGIN, frozen_by_us},
 };
 use crate::ProvisionError;
 
@@ -19,7 +19,10 @@ impl Work<'_> {
     pub(super) async fn let_in(&self) -> Result<Signalled, ProvisionError> {
         let mut notes = Vec::new();
         for lockout in self.lockouts().await? {
-            notes.push(self.open_door(&lockout).await?);
+            match self.open_door(&lockout).await? {
+                Ok(note) => notes.push(note),
+                Err(refusal) => return Ok(Signalled::Impossible(refusal)),
+            }
         }
         Ok(if notes.is_empty() { NOT_FROZEN } else { Signalled::Done(notes.join("; ")) })
     }
@@ -40,8 +43,8 @@ impl Work<'_> {
         Ok(lockouts)
     }
 
-    /// Ends one lockout.
-    async fn open_door(&self, lockout: &Lockout) -> Result<String, ProvisionError> {
+    /// Ends one lockout. The inner error is Salesforce's refusal: the User stays locked out, and it is remembered that he is.
+    async fn open_door(&self, lockout: &Lockout) -> Result<Result<String, String>, ProvisionError> {
         let LockoutKey { tenant, org, user } = &lockout.key;
         let Some(org) = self.inner.world().orgs.get(org).cloned() else {
             return Err(ProvisionError::Misconfigured(format!("the org {org} is not configured")));
@@ -55,7 +58,7 @@ impl Work<'_> {
         if let Some(identity) = &identity
             && let Some(link) = self.link_of_a_leaver(identity, lockout).await?
         {
-            return self.leave_to_the_leaver(identity, link, lockout).await;
+            return self.leave_to_the_leaver(identity, link, lockout).await.map(Ok);
         }
         let meant = Meant { org, user: user.clone(), protected: Protection::None, identity };
         let ticket = self.ticket(meant.identity.as_ref());
@@ -67,12 +70,20 @@ impl Work<'_> {
             match self.send(&meant, step, &ticket).await? {
                 Landed::Done => "let in again".clone_into(&mut note),
                 Landed::There => {}
-                Landed::Refused(refusal) => note = format!("not let in again: {}", refusal.code),
+                // Whoever has no login record cannot be frozen either.
+                Landed::Refused(refusal) if refusal.code == NO_LOGIN => {
+                    "there is no login record any more".clone_into(&mut note);
+                }
+                Landed::Refused(refusal) => {
+                    let why = format!("not let in again: {}", refusal.code);
+                    self.audit(meant.identity.as_ref(), &[], &why, Vec::new()).await?;
+                    return Ok(Err(format!("not let in again: {} {}", refusal.code, refusal.message)));
+                }
             }
         }
         self.audit(meant.identity.as_ref(), &[FROZEN], &note, Vec::new()).await?;
         self.inner.store.end_lockout(&lockout.key, self.inner.clock.now()).await?;
-        Ok(note)
+        Ok(Ok(note))
     }
 
     /// The link of the User, if SCIM or HR do not want him in: he is inactive, or on his way out.

@@ -21,7 +21,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// How long a lockout that has ended is remembered: longer than it counts.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// There is no login record (REST API Developer Guide, "Status Codes and Error Responses"; the client says it so too).
-const NO_LOGIN: &str = "NOT_FOUND";
+pub(super) const NO_LOGIN: &str = "NOT_FOUND";
 /// What a freeze writes.
 pub(super) const FROZEN: &str = "UserLogin.IsFrozen";
 
