@@ -7,7 +7,8 @@ use super::Normalised;
 use crate::note::NoteCode;
 
 /// The last name of a person: `name.familyName`, else what stands before the comma or last in `name.formatted` or
-/// `displayName`, else `userName` up to its `@`, unless that is a UUID: nobody is called so.
+/// `displayName`, else `userName` up to its `@`, unless that is a UUID and the `externalId` too: what a
+/// source of events calls somebody is nobody's name.
 pub(super) fn of_user(user: &Resource) -> Normalised {
     let name = |part: &str| text(user.get("name").and_then(|name| name.get(part)));
     if let Some(family) = name("familyName") {
@@ -19,7 +20,8 @@ pub(super) fn of_user(user: &Resource) -> Normalised {
         .find_map(|(whole, attribute)| Some((last_part(whole?)?, attribute)))
         .or_else(|| {
             let name = local_part(user.user_name()?)?;
-            (!is_uuid(name)).then(|| (name.to_owned(), "userName"))
+            let is_key = is_uuid(name) && text(user.get("externalId")) == Some(name);
+            (!is_key).then(|| (name.to_owned(), "userName"))
         });
     match made {
         Some((family, attribute)) => Normalised::Adapted(
