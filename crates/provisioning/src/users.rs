@@ -43,6 +43,7 @@ mod shown;
 pub(crate) use asks::{can_be_given, id_text};
 pub(crate) use crowd::Crowd;
 pub(crate) use journal::outcome_of;
+pub(crate) use leaving::frozen_by;
 pub use preview::IdentityPlan;
 pub(crate) use record::{action, reason_of};
 pub(crate) use round::body_of;

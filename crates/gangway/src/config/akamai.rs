@@ -199,7 +199,7 @@ impl Checker<'_, '_> {
     fn capture_domain(&mut self, place: &Place, text: &str) -> Option<Url> {
         let address = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
         let url = Url::parse(&address).ok().filter(|url| {
-            super::check::is_safe(url)
+            intake::is_safe(url)
                 && matches!(url.path(), "" | "/")
                 && url.query().is_none()
                 && url.username().is_empty()

@@ -14,7 +14,7 @@ use salesforce_client::{Flow, PrivateKey};
 use salesforce_types::{EntitlementKind, UnknownKind};
 use secrecy::SecretString;
 use translation::Mapping;
-use url::{Host, Url};
+use url::Url;
 
 use super::{
     Config, ConfigErrors, ConfigFile, FlowName, LogSection, OrgSettings, Outline, Problem, ServerSettings,
@@ -345,7 +345,7 @@ impl Checker<'_, '_> {
         };
         match url.scheme() {
             "https" => {}
-            "http" if is_safe(&url) => {}
+            "http" if intake::is_safe(&url) => {}
             "http" => {
                 self.refuse(
                     place,
@@ -728,17 +728,6 @@ impl Checker<'_, '_> {
         }
         hashes
     }
-}
-
-/// Whether secrets may be sent there: https, or plain http on this machine.
-pub(super) fn is_safe(url: &Url) -> bool {
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "https" || url.scheme() == "http" && loopback
 }
 
 pub(super) fn below(root: &Place, key: &str) -> Place {

@@ -5,7 +5,7 @@ use model::{SourceName, TenantId};
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use url::{Host, Url};
+use url::Url;
 
 use super::{
     check::{Checker, below},
@@ -118,7 +118,7 @@ impl Checker<'_, '_> {
         let name = self.keep(&below(at, "name"), SourceName::new(section.name.as_str()), "");
         let url = match &section.url {
             None => Some(None),
-            Some(text) => self.receiver_url(&below(at, "url"), text).map(Some),
+            Some(text) => self.safe_url(&below(at, "url"), text).map(Some),
         };
         let least = usize::from(section.url.is_none());
         let token_sha256 = self.token_hashes(&below(at, "token-sha256"), &section.token_sha256, least);
@@ -158,25 +158,6 @@ impl Checker<'_, '_> {
             },
             content: section.content,
         })
-    }
-
-    /// https, or http on this machine.
-    fn receiver_url(&mut self, place: &Place, text: &str) -> Option<Url> {
-        let is_good = |url: &Url| {
-            let is_here = match url.host() {
-                Some(Host::Ipv4(ip)) => ip.is_loopback(),
-                Some(Host::Ipv6(ip)) => ip.is_loopback(),
-                Some(Host::Domain(name)) => name == "localhost",
-                None => false,
-            };
-            url.scheme() == "https" || (url.scheme() == "http" && is_here)
-        };
-        let url = Url::parse(text).ok().filter(is_good);
-        if url.is_none() {
-            let message = format!("`{text}` is not an address that events can be sent to");
-            self.refuse(place, &message, "write it like \"https://idm.acme.example/events\"");
-        }
-        url
     }
 }
 

@@ -136,16 +136,9 @@ impl Checker<'_, '_> {
                 return self.refuse(at, "nobody knows where events are polled", "write poll-url");
             }
         };
-        if section.delivery == DeliveryName::Push && section.authorization.is_none() {
-            let help = "write authorization = { env = \"NAME\" }: what `Authorization` says of every push, such as \"Bearer …\"";
-            self.refuse(at, "pushes come without anything that shows who sends them", help);
-        }
-        let authorization = match &section.authorization {
-            Some(secret) => match self.secret(&below(at, "authorization"), Some(secret)) {
-                Some(secret) => Some(secret),
-                None => return,
-            },
-            None => None,
+        let Ok(authorization) = self.push_authorization(at, section.delivery, section.authorization.as_ref())
+        else {
+            return;
         };
         let publisher = section.publisher.as_ref();
         let place = below(at, "publisher");

@@ -10,11 +10,12 @@ use intake::{
 use model::TenantId;
 use provisioning::SignalAction;
 use schemars::JsonSchema;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    check::{Checker, below, is_safe},
+    check::{Checker, below},
     document::{Place, nearest},
     secret::Secret,
     source::{AcknowledgeEvent, SourceKind, SourceSettings, Sources},
@@ -175,16 +176,9 @@ impl Checker<'_, '_> {
         }
         let audience = self.audience(at, tenant, &section.name, section.audience.as_deref());
         let is_push = section.delivery == DeliveryName::Push;
-        if is_push && section.authorization.is_none() {
-            let help = "write authorization = { env = \"NAME\" }: what `Authorization` says of every push, such as \"Bearer …\"";
-            self.refuse(at, "pushes come without anything that shows who sends them", help);
-        }
-        let authorization = match &section.authorization {
-            Some(secret) => match self.secret(&below(at, "authorization"), Some(secret)) {
-                Some(secret) => Some(secret),
-                None => return,
-            },
-            None => None,
+        let Ok(authorization) = self.push_authorization(at, section.delivery, section.authorization.as_ref())
+        else {
+            return;
         };
         let api = section.transmitter.as_ref();
         let manages = api.is_some_and(|api| api.manage_stream);
@@ -286,9 +280,26 @@ impl Checker<'_, '_> {
         }
     }
 
+    /// What pushes come with. A source whose events are pushed has one. An error is noted already.
+    pub(super) fn push_authorization(
+        &mut self,
+        at: &Place,
+        delivery: DeliveryName,
+        authorization: Option<&Secret>,
+    ) -> Result<Option<SecretString>, ()> {
+        if authorization.is_none() {
+            if delivery == DeliveryName::Push {
+                let help = "write authorization = { env = \"NAME\" }: what `Authorization` says of every push, such as \"Bearer …\"";
+                self.refuse(at, "pushes come without anything that shows who sends them", help);
+            }
+            return Ok(None);
+        }
+        self.secret(&below(at, "authorization"), authorization).map(Some).ok_or(())
+    }
+
     /// An address of a source.
     pub(super) fn safe_url(&mut self, place: &Place, text: &str) -> Option<Url> {
-        let url = Url::parse(text).ok().filter(|url| is_safe(url) && url.username().is_empty());
+        let url = Url::parse(text).ok().filter(|url| intake::is_safe(url) && url.username().is_empty());
         if url.is_none() {
             let message = format!("`{text}` is not an address that can be trusted");
             self.refuse(place, &message, "write it like \"https://…\"; http is for loopback");

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, StatusCode, header, redirect};
-use url::{Host, Url};
+use url::Url;
 
 use super::keys::Keys;
 
@@ -76,16 +76,9 @@ impl Fetch {
     }
 }
 
-/// Whether nobody between can change what is read there: https, or this machine.
+/// Whether nobody between can change what is read there, and nothing of it is secret.
 pub(super) fn is_safe(url: &Url) -> bool {
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    let anonymous = url.username().is_empty() && url.password().is_none();
-    anonymous && (url.scheme() == "https" || url.scheme() == "http" && loopback)
+    url.username().is_empty() && url.password().is_none() && crate::is_safe(url)
 }
 
 /// Another host was not trusted by anybody, and may be one that only this machine can reach.

@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 use model::ResourceKind;
-use salesforce_client::{Purpose, Ticket, soql};
+use planning::Frozen;
+use salesforce_client::{Purpose, Ticket};
 use salesforce_types::{Fields, Manner, Refusal, Step, StepOutcome};
 use serde_json::{Value, json};
 use store::{BegunLockout, Lockout, LockoutLimit};
@@ -12,7 +13,10 @@ use super::{
     find::{Found, Protection},
     is_passing, later, not_asked,
 };
-use crate::{Caller, Operation, ProvisionError, Request, users::UserChange};
+use crate::{
+    Caller, Operation, ProvisionError, Request,
+    users::{UserChange, frozen_by},
+};
 
 /// Sources repeat themselves. What a signal did so short a time ago is not asked of Salesforce again.
 const SETTLED_FOR: SignedDuration = SignedDuration::from_mins(10);
@@ -244,14 +248,6 @@ fn impossible(refusal: &Refusal) -> Signalled {
 
 /// Whether a User is frozen, and the integration user was the last to touch his login record.
 pub(super) async fn frozen_by_us(meant: &Meant, ticket: &Ticket) -> Result<bool, ProvisionError> {
-    let of_user = soql::Condition::eq("UserId", &meant.user).expect("this is a name");
-    let query = soql::Query::select("UserLogin", &["IsFrozen", "LastModifiedById"]);
-    let query = query.expect("these are names").where_(of_user);
-    let rows = meant.org.query(&query, Purpose::read_back(ticket)).await.map_err(not_asked)?;
-    let Some(row) = rows.first().filter(|row| row.get("IsFrozen") == Some(&Value::Bool(true))) else {
-        return Ok(false);
-    };
-    let us = meant.org.identity().await.map_err(not_asked)?.user_id;
-    let by = row.get("LastModifiedById").and_then(Value::as_str);
-    Ok(by.and_then(|id| salesforce_types::RecordId::parse(id).ok()) == Some(us))
+    let frozen = frozen_by(&meant.org, &meant.user, ticket).await.map_err(not_asked)?;
+    Ok(frozen == Frozen::ByGangway)
 }

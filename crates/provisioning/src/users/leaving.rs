@@ -2,7 +2,7 @@
 
 use model::TargetName;
 use planning::{Aim, Found, Frozen, Origin};
-use salesforce_client::{CallError, Purpose, soql};
+use salesforce_client::{CallError, Org, Purpose, Ticket, soql};
 use salesforce_types::{Blocker, Fields, Link, PlannedStep, RecordId, Refusal, Step, StepOutcome, blockers};
 use scim_types::Resource;
 use serde_json::Value;
@@ -199,16 +199,7 @@ impl UserChange {
 
     /// Whether a User is frozen. By Gangway, where the integration user was the last to touch its login record.
     pub(super) async fn login_of(&self, bound: &Bound<'_>, user: &RecordId) -> Result<Frozen, Stop> {
-        let of_user = soql::Condition::eq("UserId", user).expect("this is a name");
-        let query = soql::Query::select("UserLogin", &["IsFrozen", "LastModifiedById"]);
-        let query = query.expect("these are names").where_(of_user);
-        let rows = bound.org.query(&query, Purpose::read_back(&self.ticket)).await.map_err(call_failed)?;
-        let Some(row) = rows.first().filter(|row| row.get("IsFrozen") == Some(&Value::Bool(true))) else {
-            return Ok(Frozen::No);
-        };
-        let by = row.get("LastModifiedById").and_then(Value::as_str).and_then(|id| RecordId::parse(id).ok());
-        let us = bound.org.identity().await.map_err(call_failed)?.user_id;
-        Ok(if by == Some(us) { Frozen::ByGangway } else { Frozen::BySomebody })
+        frozen_by(bound.org, user, &self.ticket).await.map_err(call_failed)
     }
 
     /// Whoever is frozen and still active goes on with the sessions that he has: they are ended, as far as the integration user
@@ -367,4 +358,19 @@ fn in_words(found: &[Blocker]) -> String {
         place => format!("{}: {place} ({})", blocker.what, blocker.remedy),
     });
     words.collect::<Vec<_>>().join("; ")
+}
+
+/// Whether a User is frozen, and by whom: by Gangway, where the integration user was the last to touch its login record. One
+/// query.
+pub(crate) async fn frozen_by(org: &Org, user: &RecordId, ticket: &Ticket) -> Result<Frozen, CallError> {
+    let of_user = soql::Condition::eq("UserId", user).expect("this is a name");
+    let query = soql::Query::select("UserLogin", &["IsFrozen", "LastModifiedById"]);
+    let query = query.expect("these are names").where_(of_user);
+    let rows = org.query(&query, Purpose::read_back(ticket)).await?;
+    let Some(row) = rows.first().filter(|row| row.get("IsFrozen") == Some(&Value::Bool(true))) else {
+        return Ok(Frozen::No);
+    };
+    let by = row.get("LastModifiedById").and_then(Value::as_str).and_then(|id| RecordId::parse(id).ok());
+    let us = org.identity().await?.user_id;
+    Ok(if by == Some(us) { Frozen::ByGangway } else { Frozen::BySomebody })
 }
