@@ -369,6 +369,7 @@ async fn end(inner: &Inner, caller: &Caller, task: &Task, tally: &Tally) -> Resu
         kind: open.kind,
         reason: open.reason,
         due: open.due,
+        client: open.client,
     });
     audit(inner, caller, task, tally, Some(rest.collect())).await
 }

@@ -56,6 +56,7 @@ impl Operation {
             Self::Delete => "DELETE",
             Self::Patch(_)
             | Self::Resync
+            | Self::Attempt(_)
             | Self::Adopt(_)
             | Self::Forget(_)
             | Self::Apply(_)
@@ -76,8 +77,11 @@ pub enum Operation {
     Patch(Value),
     /// `DELETE`.
     Delete,
-    /// By an operator or a task: the identity as it is, brought into agreement once more.
+    /// By an operator: the identity as it is, brought into agreement once more.
     Resync,
+    /// The same by a task, in the name of who asked for what is owed: it may do what he may. Of a task that an earlier version
+    /// has raised nobody knows.
+    Attempt(Option<ClientName>),
     /// By an operator: this record is the identity's.
     Adopt(RecordId),
     /// By an operator: this record of the identity was deleted by hand, and another may be made.

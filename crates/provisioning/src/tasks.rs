@@ -8,7 +8,7 @@ use std::{
 
 use jiff::SignedDuration;
 use model::{ResourceKind, TaskId, TenantId, Timestamp};
-use store::{StoreError, Task, TaskKind};
+use store::{NewTask, StoreError, Task, TaskKind};
 use tokio::sync::Semaphore;
 
 use crate::{Caller, Operation, Request, Tenant, provisioner::Inner, users::UserChange};
@@ -135,7 +135,7 @@ async fn attempt(inner: &Arc<Inner>, task: &Task) {
         kind: ResourceKind::User,
         id: Some(task.identity.to_string()),
         // Of a removal too: it is one as long as it is owed, and nothing once the person is back.
-        operation: Operation::Resync,
+        operation: Operation::Attempt(task.client.clone()),
         if_match: None,
         respond_async: false,
     };
@@ -151,6 +151,16 @@ async fn attempt(inner: &Arc<Inner>, task: &Task) {
         Err(error) => {
             let reason = crate::users::reason_of(&error);
             tracing::warn!(tenant = %task.tenant, task.id = %task.id, attempts = task.attempts + 1, %reason, "a task was tried and is still open");
+        }
+    }
+}
+
+/// Gangway itself asks for nothing: what was owed before goes on being owed in the name of who asked for it.
+pub(crate) fn keep_askers(tasks: &mut [NewTask], open: &[Task]) {
+    for task in tasks {
+        let known = open.iter().find(|open| open.target == task.target && open.kind == task.kind);
+        if let Some(known) = known {
+            task.client.clone_from(&known.client);
         }
     }
 }

@@ -56,7 +56,7 @@ use std::{
 
 use claim::Claims;
 use crowd::Place;
-use model::{ChangeId, ResourceId, Timestamp};
+use model::{ChangeId, ClientName, ResourceId, Timestamp};
 use progress::Progress;
 use salesforce_client::{Asker, Ticket};
 use store::{Asynchronous, Change, OpenChange, StoreError};
@@ -220,6 +220,20 @@ impl UserChange {
             owed,
             asynchronous: OnceLock::new(),
         })
+    }
+
+    /// In whose name it is: that of a task is who asked for what is owed.
+    fn asker(&self) -> Option<&ClientName> {
+        match &self.request.operation {
+            Operation::Attempt(asker) => asker.as_ref(),
+            _ => Some(&self.caller.client),
+        }
+    }
+
+    /// Whether it only goes on with what others have asked for.
+    fn asks_for_nothing(&self) -> bool {
+        let is_task = matches!(self.request.operation, Operation::Attempt(_));
+        is_task || self.caller.client.as_str() == crate::groups::PUBLISHER
     }
 
     /// Its caller, who does not wait, knows it by this.

@@ -42,6 +42,7 @@ impl Wish {
             }
             Operation::Delete => Ok(Self::Delete),
             Operation::Resync
+            | Operation::Attempt(_)
             | Operation::Adopt(_)
             | Operation::Forget(_)
             | Operation::Apply(_)

@@ -10,7 +10,7 @@
 //! and its kind are the same.
 
 use async_trait::async_trait;
-use model::{ResourceId, TargetName, TaskId, TenantId, Timestamp};
+use model::{ClientName, ResourceId, TargetName, TaskId, TenantId, Timestamp};
 use salesforce_types::EntitlementRef;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,8 @@ pub struct NewTask {
     pub reason: String,
     /// When to try next. A task that is there and due later stays so: raising it again does not shorten its pause.
     pub due: Timestamp,
+    /// Who has asked for it: each attempt is in his name. A task that is there already is his from now on.
+    pub client: Option<ClientName>,
 }
 
 /// Something owed later.
@@ -87,6 +89,9 @@ pub struct Task {
     pub attempts: u32,
     /// When it was first raised.
     pub raised: Timestamp,
+    /// Who has asked for it, last. Nobody is known of one that an earlier version has raised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientName>,
 }
 
 /// Tasks. [`Record::tasks`](crate::Record::tasks) raises and ends them.

@@ -386,6 +386,7 @@ impl Both {
             }),
             reason: format!("raised at {}", self.step),
             due: at(self.step + ask.in_seconds),
+            client: None,
         };
         asked.iter().enumerate().map(task).collect()
     }
@@ -397,6 +398,7 @@ impl Both {
             kind: task.kind,
             reason: format!("raised again at {}", self.step),
             due: at(self.step + in_seconds),
+            client: Some(format!("client-{}", self.step).parse().unwrap()),
         };
         self.oracle.tasks_of(resource).into_iter().enumerate().map(again).collect()
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use toml::Table;
 
 use super::{ORG, STAFF, held, patch, shown};
-use crate::faults::listed;
+use crate::faults::{listed, until};
 
 const MARKETING: &str = "UserPermissionsMarketingUser";
 const ADA: &str = "ada@acme.example";
@@ -154,6 +154,43 @@ async fn whom_the_caller_may_not_lock_out_no_task_locks_out_in_his_name() {
         assert!(listed(&world.config_file(), "tasks").await.is_empty());
         assert_eq!(org.user(ADA).await["IsActive"], true);
     }
+}
+
+/// Nor is what he may not do left to what is owed of another target.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_owed_of_one_target_locks_out_no_protected_user_of_another() {
+    let of_org = |target: &str, org: &str| {
+        let target = STAFF.replace("targets.staff", &format!("targets.{target}"));
+        target.replacen("object =", &format!("org = \"{org}\"\nobject ="), 1)
+    };
+    let mapping = format!("{}\n{}", of_org("staff", "acme"), of_org("guests", "beta"));
+    let scene = Scene { other_orgs: vec!["beta".to_owned()], ..Scene::new(&mapping, ORG) };
+    let world = World::of_scene(&scene, |_| ()).await;
+    let (tool, org, beta) = (world.tool(), world.org(), world.other_org(0));
+    let path = format!("/Users/{}", joined(&world).await);
+    change(&org, json!({"ProfileId": org.profile("System Administrator").await})).await;
+    gangway(&world.config_file(), &["resync", path.trim_start_matches("/Users/")]).await;
+    beta.block(ADA, &["default-case-owner"]).await;
+
+    let inactive = json!([{"op": "replace", "path": "active", "value": false}]);
+    let answer = patch(&tool, &path, inactive.clone()).await;
+    assert!(answer.text.contains("protected"), "{}: {}", answer.status, answer.text);
+    let config = world.config_file();
+    let owed = listed(&config, "tasks").await;
+    assert!(owed.iter().any(|task| task["kind"] == "deactivation" && task["client"] == "tool"), "{owed:?}");
+    beta.block(ADA, &[]).await;
+    let goes_by = async || {
+        world.advance(std::time::Duration::from_mins(1));
+        listed(&config, "tasks").await
+    };
+    until("nothing is owed", async || goes_by().await.is_empty()).await;
+    assert_eq!(beta.user(ADA).await["IsActive"], false);
+    assert_eq!(org.user(ADA).await["IsActive"], true, "who asked may not lock her out");
+
+    // Who may, does.
+    world.reload(|config| may_give(config, "profile:System Administrator"));
+    let _ = patch(&tool, &path, inactive).await.expect(200);
+    assert_eq!(org.user(ADA).await["IsActive"], false);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,10 @@ use e2e::{Answered, Org, Scene, Tool, World, tool::person, world::table};
 use serde_json::{Value, json};
 
 use super::{ORG, STAFF, held, shown};
-use crate::faults::until;
+use crate::faults::{listed, until};
+
+/// So much later a seat is looked for again.
+const A_WHILE: std::time::Duration = std::time::Duration::from_mins(2);
 
 async fn world(mapping: &str) -> World {
     World::of_scene(&Scene::new(&format!("{mapping}\n{STAFF}"), ORG), |_| ()).await
@@ -154,6 +157,52 @@ async fn whoever_works_goes_on_with_his_profile_until_the_new_one_has_a_seat() {
         shown(&read, "entitlements", "Profile").unwrap()["display"] == "Standard Platform User"
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_only_with_the_profile_that_is_waited_for_waits_with_it_and_comes_with_it() {
+    const PLATFORM: &str = r#"
+[[permission-sets]]
+name = "Dock_Platform"
+licence = "Salesforce Platform"
+"#;
+    let mapping = format!("[entitlements]\nwaiting-list = true\n{STAFF}");
+    let world = World::of_scene(&Scene::new(&mapping, &format!("{ORG}\n{PLATFORM}")), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let id = tool.post("/Users", &person("ada@acme.example")).await.expect(201).id();
+    let ada = format!("/Users/{id}");
+    org.seats(json!({"Salesforce Platform": 0})).await;
+
+    let asks = json!([{"op": "add", "path": "entitlements", "value": [
+        {"value": "Standard Platform User"}, {"value": "Dock_Platform"}, {"value": "Dock_Reports"},
+    ]}]);
+    let answer = tool.patch(&ada, asks).await.expect(200);
+    warned(&answer, "seat-awaited");
+    let codes = answer.header("x-gangway-warnings").unwrap_or_default();
+    assert!(!codes.contains("grant-refused"), "{codes}");
+    let sets = async || held(&org, "ada@acme.example", "permission-sets").await;
+    assert_eq!(sets().await, ["Dock_Reports"], "what goes with the old profile too is given at once");
+    let told = why(&world, &id, "permission-set:Dock_Platform").await;
+    assert!(told.contains("waiting"), "{told}");
+
+    // Nothing of it is forgotten by a look that finds no seat.
+    let config = world.config_file();
+    let owed = async || listed(&config, "tasks").await;
+    world.advance(A_WHILE);
+    let looked = |task: &Value| task["attempts"].as_u64() > Some(0);
+    until("seats are looked for", async || owed().await.iter().all(looked)).await;
+    assert_eq!(owed().await.len(), 2, "the profile, and what goes with it");
+    org.seats(json!({"Salesforce Platform": 1})).await;
+    // A look may have been on its way, and has the next one put off.
+    while !owed().await.is_empty() {
+        world.advance(A_WHILE);
+        let none = until("nothing is owed", async || owed().await.is_empty());
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(10), none).await;
+    }
+    assert_eq!(sets().await, ["Dock_Platform", "Dock_Reports"]);
+    assert_eq!(held(&org, "ada@acme.example", "profile").await, ["Standard Platform User"]);
+    let read = tool.get(&ada).await.expect(200).json();
+    assert_eq!(read["entitlements"].as_array().map(Vec::len), Some(3), "{read}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -372,6 +372,13 @@ impl UserChange {
                     self.granted(&bound, &follower.grant, None, grants, progress);
                     continue;
                 }
+                // It may go with the record as it was to become: that is asked once the record is so.
+                StepOutcome::Refused(_)
+                    if alone.contains(&name) && matches!(follower.planned.step, Step::Create { .. }) =>
+                {
+                    ended = ended.map(|_| false);
+                    continue;
+                }
                 StepOutcome::Refused(refusal) => {
                     let of = &follower.grant.of;
                     let holds = |of: &EntitlementRef| progress.holds(grants, name, of);

@@ -229,11 +229,11 @@ impl UserChange {
             }
         }
         // Those first that others refer to.
-        let mut in_turn: Vec<_> = round.courses.iter().zip(&translated).collect();
+        let mut in_turn: Vec<_> = round.courses.iter().zip(&mut translated).collect();
         in_turn.sort_by_key(|(course, _)| !round.is_referred_to(course));
         for (course, made) in in_turn {
             let bound = round.bound(course);
-            let Some(made) = made.as_ref().filter(|_| !progress.failed.contains_key(bound.name())) else {
+            let Some(made) = made.as_mut().filter(|_| !progress.failed.contains_key(bound.name())) else {
                 continue;
             };
             if let Err(stop) = self.decide(round, &bound, course, made, &mut stage, progress).await {
@@ -301,7 +301,11 @@ impl UserChange {
         let mut translation = bound.target.translate(wanted, &context);
         let known = match origin {
             // What was refused is asked once more when an operator asks to bring the record into agreement.
-            Origin::Linked(link) if self.request.operation != Operation::Resync => &link.refused,
+            Origin::Linked(link)
+                if !matches!(self.request.operation, Operation::Resync | Operation::Attempt(_)) =>
+            {
+                &link.refused
+            }
             _ => &nothing,
         };
         let refused = progress.refused(bound.name(), known);
@@ -321,12 +325,11 @@ impl UserChange {
         round: &Round<'_>,
         bound: &Bound<'_>,
         course: &Course<'_>,
-        made: &Translated,
+        made: &mut Translated,
         stage: &mut Stage,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
-        let translation = made.translation.as_ref();
-        if let Some(why) = waits(round, course, translation, stage, progress)? {
+        if let Some(why) = waits(round, course, made.translation.as_ref(), stage, progress)? {
             stage.waits.push((bound.name().clone(), why));
             return Ok(());
         }
@@ -335,7 +338,7 @@ impl UserChange {
             return Ok(());
         }
         let aim = self.decided_by_a_person(round, bound, course, made, progress).await?;
-        let profile = match (&aim, translation) {
+        let profile = match (&aim, &made.translation) {
             (Aim::Hold(Origin::Unknown(_) | Origin::Named(_)), Some(translation))
                 if bound.target.object == "User" && !translation.fields.contains_key("ProfileId") =>
             {
@@ -349,14 +352,13 @@ impl UserChange {
             }
             _ => None,
         };
-        let Work { active, keeps_profile } =
+        let Work { active, goes_on_with } =
             self.may_work(round, bound, course, made, profile.as_ref(), progress).await?;
-        let without_profile = translation.filter(|_| keeps_profile).map(|translation| {
-            let mut translation = translation.clone();
-            translation.fields.shift_remove("ProfileId");
-            translation
-        });
-        let translation = without_profile.as_ref().or(translation);
+        if let Some(kept) = &goes_on_with {
+            self.go_on_with(bound, kept, made, progress);
+        }
+        let made = &*made;
+        let translation = made.translation.as_ref();
         self.see_login(bound, &aim, progress).await?;
         let found = match &aim {
             Aim::Hold(Origin::Named(id)) if !progress.knows(bound.name(), id) => &planning::Found::NotLooked,
@@ -551,7 +553,10 @@ impl UserChange {
                     && !progress.has_landed
                     && progress.unsure.is_none()
                     && !self.ticket.takes_access_away()
-                    && !matches!(self.request.operation, Operation::Adopt(_) | Operation::Resync) =>
+                    && !matches!(
+                        self.request.operation,
+                        Operation::Adopt(_) | Operation::Resync | Operation::Attempt(_)
+                    ) =>
             {
                 return Err(Stop::Fail(error));
             }

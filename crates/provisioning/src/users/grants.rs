@@ -71,6 +71,19 @@ impl Granting {
         ledger || self.actual.iter().flatten().any(|assigned| assigned.of == *of)
     }
 
+    /// What of all that he is to have does not go with this profile, and why.
+    pub(super) fn misfits(&self, profile: &RecordId) -> Vec<(Wanted, String)> {
+        let fit = Fit { catalogue: &self.catalogue, ledger: &self.ledger, actual: self.actual.as_deref() };
+        let misfits = fit.mismatched(profile, &self.wanted).into_iter();
+        let wanted = |of: &EntitlementRef| self.wanted.iter().find(|one| one.of == *of).cloned();
+        misfits.filter_map(|(of, why)| Some((wanted(&of)?, why))).collect()
+    }
+
+    /// It comes later, if it does.
+    pub(super) fn set_aside(&mut self, of: &EntitlementRef) {
+        self.set_aside.push(of.clone());
+    }
+
     fn decide<T>(
         &self,
         bound: &Bound<'_>,
@@ -184,7 +197,8 @@ impl UserChange {
             user,
             presence: if is_here { Presence::Here } else { Presence::Away },
             set_aside,
-            again: self.tries_again(),
+            // With another profile, other things can be given.
+            again: self.tries_again() || progress.has_written(bound.name(), "ProfileId"),
             fallback,
             catalogue,
         }))
@@ -256,8 +270,7 @@ impl UserChange {
         let policy = &bound.tenant.mapping.entitlements;
         let is_authority = is_here
             && EntitlementKind::ALL.iter().any(|kind| policy.ownership(*kind) == Ownership::Authoritative);
-        let is_asked = matches!(self.request.operation, Operation::Resync | Operation::Adopt(_))
-            && self.caller.client.as_str() != crate::tasks::CLIENT;
+        let is_asked = matches!(self.request.operation, Operation::Resync | Operation::Adopt(_));
         // Adopted by this change: it was looked for, or named.
         let is_new = progress.sights.contains_key(bound.name()) || progress.named.contains_key(bound.name());
         let was_there =
@@ -341,8 +354,7 @@ impl UserChange {
 
     /// Whether what was refused before is tried once more: somebody asks for it just now.
     fn tries_again(&self) -> bool {
-        !matches!(self.request.operation, Operation::Resync)
-            || self.caller.client.as_str() != crate::tasks::CLIENT
+        !matches!(self.request.operation, Operation::Attempt(_))
     }
 
     /// The fields of the record that grants ask for take the place of what the mapping says of them.
@@ -403,7 +415,8 @@ impl UserChange {
         if lookup::is_named(bound.tenant, link) {
             return protected();
         }
-        let Some(client) = bound.tenant.clients.get(&self.caller.client) else { return Ok(()) };
+        let asker = self.asker().and_then(|asker| bound.tenant.clients.get(asker));
+        let Some(client) = asker else { return Ok(()) };
         let by_the_operator = |ask: &Ask| matches!(ask.by, AskedBy::Rule(_) | AskedBy::Default);
         let is_looked_at = |grant: &&Grant| grant.state.is_held() && !grant.asked.iter().any(by_the_operator);
         let Some(granting) = granting else {

@@ -248,7 +248,7 @@ impl UserChange {
         Ok(open.map(|open| open.target).collect())
     }
 
-    /// The tasks that there are, where what is owed of leavers depends on them.
+    /// The tasks that there are, where what is owed depends on them.
     pub(super) async fn open_tasks(
         &self,
         turnover: &Turnover,
@@ -257,7 +257,7 @@ impl UserChange {
         let hands_over = |target: &translation::Target| target.hand_over.is_some();
         let asks = progress.scene.tenant.mapping.targets.iter().any(hands_over)
             || progress.links(&turnover.links).iter().any(is_online);
-        if turnover.stored.is_none() || !asks {
+        if turnover.stored.is_none() || !(asks || self.asks_for_nothing()) {
             return Ok(Vec::new());
         }
         Ok(self.inner.store.tasks_of(&self.caller.tenant, &self.id).await?)
@@ -273,29 +273,22 @@ impl UserChange {
         progress: &Progress,
     ) -> Vec<NewTask> {
         let now = self.inner.clock.now();
-        let task = |target: &TargetName, kind, reason: String, due| NewTask {
-            id: self.inner.ids.task(),
-            target: target.clone(),
-            kind,
-            reason,
-            due,
-        };
         let mut tasks: Vec<NewTask> = Vec::new();
         for (target, found) in &progress.blocked {
-            tasks.push(task(target, TaskKind::Deactivation, in_words(found), tasks::first_try(now)));
+            tasks.push(self.task(target, TaskKind::Deactivation, in_words(found), tasks::first_try(now)));
             if turnover.wanted.is_none() {
                 // Each attempt at the deactivation is the DELETE.
                 let reason = "the User is still active".to_owned();
-                tasks.push(task(target, TaskKind::Removal, reason, tasks::look_anyway(now)));
+                tasks.push(self.task(target, TaskKind::Removal, reason, tasks::look_anyway(now)));
             }
         }
         for (target, error) in online {
             let reason = format!("the sessions of the frozen User could not be ended: {}", in_short(error));
-            tasks.push(task(target, TaskKind::Target, reason, tasks::first_try(now)));
+            tasks.push(self.task(target, TaskKind::Target, reason, tasks::first_try(now)));
             if turnover.wanted.is_none() && !progress.blocked.contains_key(target) {
                 // So is each attempt at these.
                 let reason = "the sessions of the User are not ended yet".to_owned();
-                tasks.push(task(target, TaskKind::Removal, reason, tasks::look_anyway(now)));
+                tasks.push(self.task(target, TaskKind::Removal, reason, tasks::look_anyway(now)));
             }
         }
         for target in progress.handed_over(turnover, open) {
@@ -304,11 +297,11 @@ impl UserChange {
                 || "what he owns goes to somebody else".to_owned(),
                 |known| known.reason.clone(),
             );
-            tasks.push(task(&target, TaskKind::HandOver, reason, now));
+            tasks.push(self.task(&target, TaskKind::HandOver, reason, now));
             let is_kept = |task: &NewTask| task.kind == TaskKind::Removal && task.target == target;
             if turnover.wanted.is_none() && !tasks.iter().any(is_kept) {
                 let reason = "his records are handed over first".to_owned();
-                tasks.push(task(&target, TaskKind::Removal, reason, tasks::first_try(now)));
+                tasks.push(self.task(&target, TaskKind::Removal, reason, tasks::first_try(now)));
             }
         }
         tasks

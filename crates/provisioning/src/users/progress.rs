@@ -200,6 +200,11 @@ impl Progress {
         }
     }
 
+    /// Whether this change has written a field of the record of a target.
+    pub(super) fn has_written(&self, target: &TargetName, field: &str) -> bool {
+        self.wrote.get(target).is_some_and(|fields| fields.contains_key(field))
+    }
+
     /// After a pause the org and the configuration may be others: what parked an org is often corrected by the latter.
     pub(super) fn look_again(&mut self, scene: Option<Arc<Scene>>) {
         self.rounds = 0;

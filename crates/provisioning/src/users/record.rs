@@ -63,6 +63,9 @@ impl UserChange {
         let open = self.open_tasks(turnover, progress).await?;
         let online = self.end_sessions(turnover, &open, progress).await;
         tasks.extend(self.leaver_tasks(turnover, &open, &online, progress));
+        if self.asks_for_nothing() {
+            tasks::keep_askers(&mut tasks, &open);
+        }
         progress.say_blocked(turnover);
         let notes = notes(stage, progress);
         let grants = grants_after(turnover, progress);
@@ -212,13 +215,7 @@ impl UserChange {
             progress.failed.iter().filter(|(_, failure)| failure.is_tried_again).map(|(target, failure)| {
                 let kind = if turnover.wanted.is_none() { TaskKind::Removal } else { TaskKind::Target };
                 let reason = reason_of(&failure.error);
-                NewTask {
-                    id: self.inner.ids.task(),
-                    target: target.clone(),
-                    kind,
-                    reason,
-                    due: tasks::first_try(now),
-                }
+                self.task(target, kind, reason, tasks::first_try(now))
             });
         let waits = stage.awaited.iter().map(|awaits| {
             let waits_for = ResourceId::from_text(awaits.identity.clone());
@@ -228,24 +225,28 @@ impl UserChange {
                 through: awaits.through.clone(),
             };
             let reason = "the person it refers to has no record in the org yet".to_owned();
-            NewTask {
-                id: self.inner.ids.task(),
-                target: awaits.target.clone(),
-                kind,
-                reason,
-                due: tasks::look_anyway(now),
-            }
+            self.task(&awaits.target, kind, reason, tasks::look_anyway(now))
         });
         let links = progress.links(&turnover.links);
         let failed = |target: &TargetName| progress.failed.contains_key(target);
         let unconfirmed =
             waits_for_confirmation(&links).filter(|(link, _)| !failed(&link.target)).map(|(link, _)| {
                 let reason = "the new e-mail address waits for the person's confirmation".to_owned();
-                let (target, kind) = (link.target.clone(), TaskKind::Target);
-                let due = tasks::confirmation(now);
-                NewTask { id: self.inner.ids.task(), target, kind, reason, due }
+                self.task(&link.target, TaskKind::Target, reason, tasks::confirmation(now))
             });
         again.chain(waits).chain(unconfirmed).chain(self.grant_tasks(turnover, progress)).collect()
+    }
+
+    /// Something owed, by who asks for it.
+    pub(super) fn task(
+        &self,
+        target: &TargetName,
+        kind: TaskKind,
+        reason: String,
+        due: model::Timestamp,
+    ) -> NewTask {
+        let (id, client) = (self.inner.ids.task(), self.asker().cloned());
+        NewTask { id, target: target.clone(), kind, reason, due, client }
     }
 
     /// What is owed of grants: seats that are not there yet, and ends that are to come.
@@ -254,24 +255,16 @@ impl UserChange {
         if turnover.wanted.is_none() {
             return Vec::new();
         }
-        let task = |target: &TargetName, kind, reason: &str, due| NewTask {
-            id: self.inner.ids.task(),
-            target: target.clone(),
-            kind,
-            reason: reason.to_owned(),
-            due,
-        };
-        let seats = progress
-            .seats_awaited
-            .iter()
-            .map(|(target, of, why)| task(target, TaskKind::Seat { of: of.clone() }, why, tasks::seat(now)));
+        let seats = progress.seats_awaited.iter().map(|(target, of, why)| {
+            self.task(target, TaskKind::Seat { of: of.clone() }, why.clone(), tasks::seat(now))
+        });
         let links = progress.links(&turnover.links);
         let has_left = |target: &TargetName| links.iter().any(|link| link.left && link.target == *target);
         let ends = grants_after(turnover, progress);
         let ends = ends.iter().filter(|grant| grant.state.is_held()).filter_map(|grant| {
             // Nothing is done any more about the User of somebody who has left.
             let at = grant.until.filter(|at| *at > now || !has_left(&grant.target))?;
-            Some(task(&grant.target, TaskKind::Expiry { at }, "a grant ends", at))
+            Some(self.task(&grant.target, TaskKind::Expiry { at }, "a grant ends".to_owned(), at))
         });
         let mut tasks: Vec<NewTask> = Vec::new();
         for new in seats.chain(ends) {
@@ -543,7 +536,7 @@ pub(crate) fn action(operation: &Operation) -> &'static str {
         Operation::Replace(_) => "replace",
         Operation::Patch(_) => "patch",
         Operation::Delete => "delete",
-        Operation::Resync => "resync",
+        Operation::Resync | Operation::Attempt(_) => "resync",
         Operation::Adopt(_) => "adopt",
         Operation::Forget(_) => "forget",
         Operation::Apply(_) => "apply",

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use planning::{Course, GrantStep, LedgerChange, LedgerRow};
 use salesforce_types::{
-    Catalogue, EntitlementKind, EntitlementRef, GrantState, RecordId, Refusal, SeatsOf, Step, seats_of,
-    seats_of_license,
+    Catalogue, EntitlementKind, EntitlementRef, Given, GrantState, RecordId, Refusal, SeatsOf, Step,
+    seats_of, seats_of_license,
 };
 use serde_json::Value;
 use translation::Desired;
@@ -23,11 +23,19 @@ use crate::ProvisionError;
 pub(super) const NO_SEAT: &str = "LICENSE_LIMIT_EXCEEDED";
 
 /// Whether somebody works from now on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Work {
     pub(super) active: bool,
-    /// The profile that he is to have has no seat for him yet.
-    pub(super) keeps_profile: bool,
+    /// The profile that he goes on with, because the one that he is to have has no seat for him yet.
+    pub(super) goes_on_with: Option<Kept>,
+}
+
+/// A profile that somebody has until there is a seat for another one.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    profile: RecordId,
+    /// Why he has not got the other one.
+    why: String,
 }
 
 /// The refusal with the numbers.
@@ -50,7 +58,7 @@ impl UserChange {
     ) -> Result<Work, Stop> {
         let active = round.turnover.is_active(course);
         let (Some(granting), Some(translation), true) = (&made.granting, &made.translation, active) else {
-            return Ok(Work { active, keeps_profile: false });
+            return Ok(Work { active, goes_on_with: None });
         };
         let wanted = match translation.fields.get("ProfileId") {
             Some(Desired::Set(Value::String(id))) => RecordId::parse(id.as_str()).ok(),
@@ -75,20 +83,51 @@ impl UserChange {
         let Some(license) =
             needed.filter(|license| !has_seat && is_new_or_known && license.seats.free() == Some(0))
         else {
-            return Ok(Work { active, keeps_profile: false });
+            return Ok(Work { active, goes_on_with: None });
         };
         let now = self.catalogue_with_seats(bound).await?;
         let Some(license) = now.license(&license.id).filter(|license| license.seats.free() == Some(0)) else {
-            return Ok(Work { active, keeps_profile: false });
+            return Ok(Work { active, goes_on_with: None });
         };
         let error = seat_missing(bound, seats_of_license(license));
         if !bound.tenant.mapping.entitlements.waiting_list {
             return Err(error.into());
         }
+        let why = error.to_string();
+        let goes_on_with = held.clone().filter(|_| works).map(|profile| Kept { profile, why: why.clone() });
         let profile = wanted.or(held).map(|profile| profile.as_str().to_owned()).unwrap_or_default();
         let of = EntitlementRef { kind: EntitlementKind::Profile, id: profile };
-        progress.awaits_seat(bound, of, error.to_string());
-        Ok(Work { active: works, keeps_profile: works })
+        progress.awaits_seat(bound, of, why);
+        Ok(Work { active: works, goes_on_with })
+    }
+
+    /// Somebody goes on with the profile that he has: what goes with the other one alone waits with it.
+    pub(super) fn go_on_with(
+        &self,
+        bound: &Bound<'_>,
+        kept: &Kept,
+        made: &mut Translated,
+        progress: &mut Progress,
+    ) {
+        let (Some(granting), Some(translation)) = (&mut made.granting, &mut made.translation) else { return };
+        translation.fields.shift_remove("ProfileId");
+        for (wanted, misfit) in granting.misfits(&kept.profile) {
+            if let Given::Field(field) = wanted.of.kind.given() {
+                translation.fields.shift_remove(field);
+            }
+            let why = format!("it waits with the profile that it goes with ({}): {misfit}", kept.why);
+            granting.set_aside(&wanted.of);
+            let waiting = LedgerRow {
+                of: wanted.of,
+                name: wanted.name,
+                state: GrantState::Waiting,
+                asked: wanted.asked,
+                row: None,
+                until: wanted.until,
+                reason: Some(why.clone()),
+            };
+            self.waits_for_seat(bound, granting, waiting, why, progress);
+        }
     }
 
     /// The steps that may go: those that need a seat which is not there are refused or wait. With whether anything is given.

@@ -11,16 +11,17 @@ use super::{
     round::{Round, call_failed},
     scene::Bound,
 };
-use crate::{Operation, tasks};
+use crate::Operation;
 
 impl UserChange {
     /// Looks at the records once, where that is what was asked for. A task looks only at what waits for a confirmation.
     /// `true`: something is known better now.
     pub(super) async fn see(&self, round: &Round<'_>, progress: &mut Progress) -> Result<bool, Stop> {
-        if self.request.operation != Operation::Resync || std::mem::replace(&mut progress.has_seen, true) {
+        let is_task = matches!(self.request.operation, Operation::Attempt(_));
+        let looks = is_task || self.request.operation == Operation::Resync;
+        if !looks || std::mem::replace(&mut progress.has_seen, true) {
             return Ok(false);
         }
-        let is_task = self.caller.client.as_str() == tasks::CLIENT;
         let mut learnt = false;
         for link in round.links.iter().filter(|link| link.became.is_none() && !link.left) {
             let Some(bound) = round.bounds.iter().find(|bound| *bound.name() == link.target) else {

@@ -42,6 +42,7 @@ pub fn owed(id: &str, target_name: &str, due: i64) -> NewTask {
         kind: TaskKind::Target,
         reason: "REQUIRED_FIELD_MISSING LastName".to_owned(),
         due: at(due),
+        client: Some("hr".parse().expect("this is a name")),
     }
 }
 
@@ -57,7 +58,7 @@ fn awaited(id: &str, manager: &str, due: i64) -> NewTask {
 
 /// The task as it is read back.
 fn raised(identity: &str, new: NewTask, attempts: u32, second: i64) -> Task {
-    let NewTask { id, target, kind, reason, due } = new;
+    let NewTask { id, target, kind, reason, due, client } = new;
     let identity = ResourceId::from_text(identity);
     Task {
         id,
@@ -69,6 +70,7 @@ fn raised(identity: &str, new: NewTask, attempts: u32, second: i64) -> Task {
         due,
         attempts,
         raised: at(second),
+        client,
     }
 }
 
@@ -158,7 +160,8 @@ async fn a_task_that_is_raised_again_stays_the_same(world: &World<'_>) {
     for id in ["t1", "t2"] {
         ok(world.store.postpone_task(&TaskId::from_text(id), "away", at(90)).await);
     }
-    let again = NewTask { reason: "still away".to_owned(), ..owed("t3", "staff", 120) };
+    let client = Some("desk".parse().expect("this is a name"));
+    let again = NewTask { reason: "still away".to_owned(), client, ..owed("t3", "staff", 120) };
     // A wait for somebody else is another task.
     owes(world, ADA, Some(vec![again.clone(), awaited("t4", "id-other", 60)]), 100).await;
     let expected = [

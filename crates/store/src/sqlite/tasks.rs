@@ -1,7 +1,7 @@
 //! Tasks on `SQLite`.
 
 use async_trait::async_trait;
-use model::{ResourceId, TargetName, TaskId, TenantId, Timestamp};
+use model::{ClientName, ResourceId, TargetName, TaskId, TenantId, Timestamp};
 use rusqlite::{Connection, Params, Row, params};
 
 use super::{
@@ -18,7 +18,8 @@ const READ: &str = "read tasks";
 const WRITE: &str = "write tasks";
 
 /// What [`task`] reads; a condition and an order follow.
-const SELECT: &str = "SELECT t.id, n.name, r.id, t.target, t.kind, t.reason, t.due_ms, t.attempts, t.raised_ms
+const SELECT: &str = "SELECT t.id, n.name, r.id, t.target, t.kind, t.reason, t.due_ms, t.attempts, t.raised_ms,
+                             t.client
                       FROM tasks t JOIN resources r ON r.key = t.resource JOIN tenants n ON n.tenant = t.tenant";
 
 #[async_trait]
@@ -138,16 +139,16 @@ fn raise(
     connection
         .prepare_cached(
             "INSERT INTO tasks (id, tenant, resource, target, kind, waits_for, through, woken, reason, due_ms, attempts,
-                 raised_ms)
+                 raised_ms, client)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8,
                  CASE WHEN EXISTS (
                      SELECT 1 FROM resources r JOIN links l ON l.resource = r.key
                      WHERE r.tenant = ?2 AND r.kind IN (1, 2) AND r.id = ?6 AND l.target = ?7
                          AND coalesce(l.link ->> '$.left', 0) = 0
                  ) THEN min(?9, ?10) ELSE ?9 END,
-                 0, ?10)
+                 0, ?10, ?11)
              ON CONFLICT (resource, target, kind) DO UPDATE
-             SET reason = excluded.reason, due_ms = CASE woken WHEN 1 THEN due_ms ELSE max(due_ms, ?9) END,
+             SET reason = excluded.reason, client = excluded.client, due_ms = CASE woken WHEN 1 THEN due_ms ELSE max(due_ms, ?9) END,
                  woken = 0",
         )
         .and_then(|mut upsert| {
@@ -161,7 +162,8 @@ fn raise(
                 through,
                 task.reason,
                 task.due.as_millisecond(),
-                at.as_millisecond()
+                at.as_millisecond(),
+                task.client.as_ref().map(ClientName::as_str)
             ])
         })
         .map(|_| ())
@@ -208,5 +210,10 @@ fn task(row: &Row<'_>) -> Result<Task, StoreError> {
         due: rows::time(TABLE, row.get(6).doing(READ)?)?,
         attempts: row.get(7).doing(READ)?,
         raised: rows::time(TABLE, row.get(8).doing(READ)?)?,
+        client: row
+            .get::<_, Option<String>>(9)
+            .doing(READ)?
+            .map(|client| rows::client(TABLE, client))
+            .transpose()?,
     })
 }

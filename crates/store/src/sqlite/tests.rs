@@ -421,6 +421,7 @@ async fn a_reader_beside_the_gateway_sees_what_is_written_and_writes_nothing() {
         kind: TaskKind::Target,
         reason: "away".to_owned(),
         due: at(1),
+        client: None,
     };
     here.store.record(Record { tasks: Some(vec![task]), ..create("ada", user("ada")) }).await.unwrap();
     assert_eq!(beside.open_tasks(None).await.unwrap().len(), 1);
@@ -595,6 +596,7 @@ async fn a_file_of_version_2_is_brought_up_to_date_and_stays_usable_for_it() {
         kind: TaskKind::Target,
         reason: "away".to_owned(),
         due: at(1),
+        client: None,
     };
     store.record(Record { tasks: Some(vec![task]), ..write("ada", ResourceWrite::Keep) }).await.unwrap();
     // What version 2 does when somebody is deleted.

@@ -391,6 +391,7 @@ impl Oracle {
         for new in tasks {
             if let Some(raised) = self.tasks.iter_mut().find(|raised| same(new, &raised.task)) {
                 raised.task.reason.clone_from(&new.reason);
+                raised.task.client.clone_from(&new.client);
                 if !std::mem::take(&mut raised.woken) {
                     raised.task.due = raised.task.due.max(new.due);
                 }
@@ -413,6 +414,7 @@ impl Oracle {
                 due: if is_there { new.due.min(record.at) } else { new.due },
                 attempts: 0,
                 raised: record.at,
+                client: new.client.clone(),
             };
             self.tasks.push(Raised { task, woken: false });
         }
