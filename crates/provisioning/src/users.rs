@@ -203,6 +203,9 @@ impl UserChange {
         // Whoever leaves a group loses what it stands for, whatever the org says.
         let leaves_a_group = matches!(&request.operation, Operation::Regroup(change) if !change.member);
         let ticket = Ticket::new(asker, wish.may_take_access_away() || leaves_a_group);
+        if owed {
+            ticket.nobody_waits();
+        }
         Ok(Self {
             scene: Scene::of(inner, caller, &request.operation)?,
             inner: Arc::clone(inner),

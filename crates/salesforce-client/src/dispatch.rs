@@ -4,7 +4,8 @@
 //! Composite whose later rows refer to earlier ones. A crowd shares calls: records in collections of up to 200, five
 //! of them in a Composite, and what follows from these records in the next call; the login records of who is to be frozen are
 //! looked up by a query in the same call, a crowd's in the call before. A call takes its share of what waits
-//! (waiting ÷ free slots), so that one slot does not take everything and leave the others empty. Conversions of leads, which
+//! (waiting ÷ free slots), so that one slot does not take everything and leave the others empty. While nobody waits for any of
+//! them to land, changes gather until a call is full, a second at the most. Conversions of leads, which
 //! REST has no resource for, have SOAP calls of their own, up to a hundred leads in one.
 //!
 //! `waiting` and `line` say whose turn it is, `change` how far a change is, `batch` what goes in one call, `call`, `convert` and `freeze` how
@@ -51,6 +52,9 @@ use crate::{
 
 /// How long the slot of a crowd's call waits, at the most, for those who were in it.
 const LONGEST_REST: Duration = Duration::from_millis(20);
+/// How long what nobody waits for gathers, after a call of such changes has left: the first one of a day leaves at once, a
+/// crowd that comes one by one costs a call in each second or full calls. An API call costs the org as much for one as for a thousand.
+const GATHER_FOR: Duration = Duration::from_secs(1);
 /// Statuses of a whole call that one of its records, or their number, may be the reason for: a value that cannot be
 /// parsed, and what is too large.
 const SPOILT: [u16; 4] = [400, 413, 414, 431];
@@ -78,6 +82,10 @@ struct State {
     /// No call in flight carries group, role or territory steps.
     sharing: bool,
     size: Size,
+    /// Until then, changes that nobody waits for gather.
+    gathers_until: Option<Instant>,
+    /// Somebody will look again by then.
+    is_timed: bool,
 }
 
 /// The steps of a change, ready to be sent.
@@ -121,6 +129,8 @@ impl Dispatcher {
             kept: true,
             sharing: true,
             size: Size::default(),
+            gathers_until: None,
+            is_timed: false,
         });
         Self { state, tally: Tally::default() }
     }
@@ -159,18 +169,43 @@ impl State {
         waiting.div_ceil(free.max(1)).min(all.div_ceil(self.slots)).max(1)
     }
 
-    /// The next call, with its slot taken. `None`: nothing to do, or no slot to do it in.
-    fn next(&mut self) -> Option<(Batch, Slot)> {
+    /// Whether somebody waits for what is in line, a call is full, or it has gathered for long enough.
+    fn has_gathered(&self, now: Instant) -> bool {
+        self.others.is_awaited()
+            || self.others.len() >= self.size.patient_limit()
+            || self.gathers_until.is_none_or(|until| until <= now)
+    }
+
+    /// The next call for changes of no haste, with a slot free.
+    fn gather(&mut self, now: Instant) -> Option<Batch> {
+        if self.others.is_awaited() {
+            let share = self.share(self.others.len(), self.free);
+            return self.others.choose(share, self.size.limit(), self.sharing);
+        }
+        let batch = self.others.choose(self.others.len(), self.size.patient_limit(), self.sharing)?;
+        self.gathers_until = Some(now + GATHER_FOR);
+        Some(batch)
+    }
+
+    /// When somebody has to look again: what waits gathers, and a slot is free. Asked once for each time.
+    fn look_again(&mut self, now: Instant) -> Option<Duration> {
+        let waits = self.free > 0 && self.others.len() > 0 && !self.has_gathered(now);
+        let until = self.gathers_until.filter(|_| waits && !self.is_timed)?;
+        self.is_timed = true;
+        Some(until - now)
+    }
+
+    /// The next call, with its slot taken. `None`: nothing to do yet, or no slot to do it in.
+    fn next(&mut self, now: Instant) -> Option<(Batch, Slot)> {
         let slot = if self.free > 0 { Slot::Open } else { Slot::Kept };
         let mut batch = None;
         if self.free > 0 || self.kept {
             let free = self.free + usize::from(self.kept);
             let share = self.share(self.leavers.len(), free);
-            batch = self.leavers.choose(share, &self.size, self.sharing);
+            batch = self.leavers.choose(share, self.size.limit(), self.sharing);
         }
-        if batch.is_none() && self.free > 0 {
-            let share = self.share(self.others.len(), self.free);
-            batch = self.others.choose(share, &self.size, self.sharing);
+        if batch.is_none() && self.free > 0 && self.has_gathered(now) {
+            batch = self.gather(now);
         }
         let batch = batch?;
         self.under_way += batch.changes.len();
@@ -246,7 +281,7 @@ impl Org {
     /// Fills the free slots.
     fn pump(&self) {
         loop {
-            let next = self.0.dispatcher.state().next();
+            let next = self.0.dispatcher.state().next(Instant::now());
             let Some((batch, slot)) = next else { break };
             let held = Held {
                 org: self.clone(),
@@ -259,6 +294,18 @@ impl Org {
             let org = self.clone();
             tokio::spawn(async move { org.carry(batch, held).await });
         }
+        self.pump_later();
+    }
+
+    /// Looks again when what nobody waits for has gathered.
+    fn pump_later(&self) {
+        let Some(pause) = self.0.dispatcher.state().look_again(Instant::now()) else { return };
+        let org = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            org.0.dispatcher.state().is_timed = false;
+            org.pump();
+        });
     }
 
     /// Sends a batch. Where one of its changes may have spoilt it for the others, they all try again in smaller company: not

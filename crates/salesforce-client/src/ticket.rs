@@ -34,6 +34,7 @@ struct Shared {
     asker: Asker,
     state: AtomicU8,
     takes_access_away: AtomicBool,
+    is_awaited: AtomicBool,
 }
 
 impl Ticket {
@@ -45,6 +46,7 @@ impl Ticket {
             asker,
             state: AtomicU8::new(WAITING),
             takes_access_away: AtomicBool::new(takes_access_away),
+            is_awaited: AtomicBool::new(true),
         }))
     }
 
@@ -64,6 +66,18 @@ impl Ticket {
     #[must_use]
     pub fn takes_access_away(&self) -> bool {
         self.0.takes_access_away.load(Ordering::Acquire)
+    }
+
+    /// Notes that nobody waits for the change to land: its caller has an answer already. It may gather others around it, and
+    /// has its place where callers wait beside it. Before its steps are sent, as above.
+    pub fn nobody_waits(&self) {
+        self.0.is_awaited.store(false, Ordering::Release);
+    }
+
+    /// Whether somebody waits for the change to land.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.0.is_awaited.load(Ordering::Acquire)
     }
 
     /// The sender's move: from now on the change may have an effect. `false` means that it was

@@ -19,6 +19,8 @@ pub(super) struct Change {
     pub(super) ticket: Ticket,
     /// Takes access away. As the ticket said when the change came, so that it stands in the same line for good.
     pub(super) leaver: bool,
+    /// Somebody waits for it to land.
+    pub(super) is_awaited: bool,
     steps: Vec<Step>,
     progress: Vec<Progress>,
     reply: Option<oneshot::Sender<Vec<StepOutcome>>>,
@@ -84,6 +86,7 @@ impl Change {
         let change = Self {
             ticket: ticket.clone(),
             leaver: ticket.takes_access_away(),
+            is_awaited: ticket.is_awaited(),
             progress: progress.collect(),
             steps,
             reply: Some(reply),

@@ -1,6 +1,9 @@
 //! Laws of batches, over random changes: how they are sent makes no difference to what becomes of them.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
 
 use model::{ClientName, ResourceId};
 use proptest::prelude::*;
@@ -11,6 +14,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{
+    Dispatcher, GATHER_FOR, State,
     batch::{self, Batch, Shape, Sharing},
     change::{Change, Landing},
     freeze::must_be_found,
@@ -475,18 +479,18 @@ fn conversions_share_calls_of_a_hundred_leads_whoever_asks() {
         receivers.push(receiver);
     }
     let mut size = Size::default();
-    size.learn(1_000, std::time::Duration::from_millis(10));
-    size.learn(1_000, std::time::Duration::from_millis(10));
-    size.learn(1_000, std::time::Duration::from_millis(10));
+    size.learn(1_000, Duration::from_millis(10));
+    size.learn(1_000, Duration::from_millis(10));
+    size.learn(1_000, Duration::from_millis(10));
     let sizes: Vec<usize> = (0..3)
         .map(|_| {
-            let batch = waiting.choose(usize::MAX, &size, true).unwrap();
+            let batch = waiting.choose(usize::MAX, size.limit(), true).unwrap();
             assert!(matches!(batch.shape, Shape::Conversions(_)));
             batch.shape.steps()
         })
         .collect();
     assert_eq!(sizes, [100, 100, 50]);
-    assert!(waiting.choose(usize::MAX, &size, true).is_none());
+    assert!(waiting.choose(usize::MAX, size.limit(), true).is_none());
 }
 
 #[test]
@@ -499,7 +503,7 @@ fn a_lead_that_two_changes_convert_is_in_two_calls() {
         receivers.push(receiver);
     }
     let sizes: Vec<usize> =
-        (0..2).map(|_| waiting.choose(9, &Size::default(), true).unwrap().shape.steps()).collect();
+        (0..2).map(|_| waiting.choose(9, Size::default().limit(), true).unwrap().shape.steps()).collect();
     assert_eq!(sizes, [1, 2]);
 }
 
@@ -541,9 +545,62 @@ fn lines_take_turns_and_who_goes_alone_ends_no_call_of_others() {
         waiting.put(change);
         receivers.push(receiver);
     }
-    let sizes: Vec<usize> =
-        (0..6).map(|_| waiting.choose(usize::MAX, &Size::default(), true).unwrap().changes.len()).collect();
+    let sizes: Vec<usize> = (0..6)
+        .map(|_| waiting.choose(usize::MAX, Size::default().limit(), true).unwrap().changes.len())
+        .collect();
     assert_eq!(sizes, [50, 1, 50, 50, 1, 50]);
+}
+
+/// Joiners in line, by number; where they are told is the caller's to keep.
+fn join(
+    state: &mut State,
+    numbers: std::ops::Range<usize>,
+    is_awaited: bool,
+) -> Vec<oneshot::Receiver<Vec<StepOutcome>>> {
+    let put = |n| {
+        let ticket = ticket(0, n);
+        if !is_awaited {
+            ticket.nobody_waits();
+        }
+        let (change, receiver) = Change::new(vec![create("User")], &ticket);
+        state.others.put(change);
+        receiver
+    };
+    numbers.map(put).collect()
+}
+
+#[test]
+fn what_nobody_waits_for_gathers_a_second_or_a_full_call() {
+    let dispatcher = Dispatcher::new(4);
+    let mut state = dispatcher.state();
+    let start = Instant::now();
+    let next = |state: &mut State, now| state.next(now).map(|(batch, _)| batch.changes.len());
+    let _first = join(&mut state, 0..1, false);
+    assert_eq!(next(&mut state, start), Some(1), "nothing has left before: at once");
+    let _gathering = join(&mut state, 1..20, false);
+    let soon = start + GATHER_FOR / 2;
+    assert_eq!(next(&mut state, soon), None);
+    assert_eq!(state.look_again(soon), Some(GATHER_FOR / 2));
+    assert_eq!(state.look_again(soon), None, "somebody looks already");
+    assert_eq!(next(&mut state, start + GATHER_FOR), Some(19), "all in one call, whatever slots are free");
+    let full = state.size.patient_limit();
+    let _crowd = join(&mut state, 20..20 + full + 5, false);
+    assert_eq!(next(&mut state, start + GATHER_FOR), Some(full), "a full call waits for nothing");
+    assert_eq!(next(&mut state, start + GATHER_FOR), None);
+}
+
+#[test]
+fn a_caller_who_waits_is_not_held_up_and_takes_others_along() {
+    let dispatcher = Dispatcher::new(2);
+    let mut state = dispatcher.state();
+    let now = Instant::now();
+    let _first = join(&mut state, 0..1, false);
+    assert!(state.next(now).is_some());
+    let _gathering = join(&mut state, 1..8, false);
+    assert!(state.next(now).is_none());
+    let _awaited = join(&mut state, 8..9, true);
+    let (batch, _) = state.next(now).expect("it leaves at once");
+    assert!(batch.changes.len() > 1);
 }
 
 #[test]

@@ -16,6 +16,8 @@ use crate::Asker;
 pub(super) struct Line {
     tenants: Ring<TenantId, Ring<ClientName, Own>>,
     len: usize,
+    /// Those of them whose caller waits.
+    awaited: usize,
 }
 
 /// What waits for one client.
@@ -31,9 +33,14 @@ impl Line {
         self.len
     }
 
+    /// Whether somebody waits for one of them to land.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.awaited > 0
+    }
+
     /// Takes a place behind the others of the same tenant and client.
     pub(super) fn put(&mut self, change: Change) {
-        self.len += 1;
+        self.count(&change);
         let asker = change.asker().clone();
         let own = self.tenants.at(asker.tenant, false).at(asker.client, false);
         if change.is_begun() {
@@ -46,7 +53,7 @@ impl Line {
     /// Gives the change that was just taken its turn back: it did not fit, and is to be the first of the next call. At the
     /// head of its own client's line alone it might never be the first, as long as other clients have something waiting.
     pub(super) fn put_back(&mut self, change: Change) {
-        self.len += 1;
+        self.count(&change);
         let asker = change.asker().clone();
         let own = self.tenants.taken_last(asker.tenant).taken_last(asker.client);
         if change.is_begun() {
@@ -72,7 +79,13 @@ impl Line {
     pub(super) fn take(&mut self) -> Option<Change> {
         let change = self.tenants.next()?;
         self.len -= 1;
+        self.awaited -= usize::from(change.is_awaited);
         Some(change)
+    }
+
+    fn count(&mut self, change: &Change) {
+        self.len += 1;
+        self.awaited += usize::from(change.is_awaited);
     }
 }
 

@@ -4,7 +4,6 @@ use super::{
     batch::{self, Batch, Sharing},
     change::Change,
     line::Line,
-    size::Size,
 };
 use crate::Asker;
 
@@ -67,6 +66,11 @@ impl Waiting {
         self.lines().into_iter().map(Line::len).sum()
     }
 
+    /// Whether somebody waits for one of them to land.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.lines().into_iter().any(Line::is_awaited)
+    }
+
     pub(super) fn put(&mut self, change: Change) {
         let queue = if change.converts() {
             Queue::Converting
@@ -88,8 +92,8 @@ impl Waiting {
         self.len() >= MOST_WAITING && own >= MOST_WAITING / clients
     }
 
-    /// What goes in the next call: so many changes at the most.
-    pub(super) fn choose(&mut self, share: usize, size: &Size, sharing: bool) -> Option<Batch> {
+    /// What goes in the next call: so many changes at the most, with so many records.
+    pub(super) fn choose(&mut self, share: usize, limit: usize, sharing: bool) -> Option<Batch> {
         self.last.after().into_iter().find_map(|queue| {
             let waiting = self.line(queue).len();
             let (share, allowed) = match queue {
@@ -100,7 +104,7 @@ impl Waiting {
                     (share, if sharing { Sharing::Rows } else { Sharing::No })
                 }
             };
-            let batch = batch::choose(self.line(queue), share, size.limit(), allowed)?;
+            let batch = batch::choose(self.line(queue), share, limit, allowed)?;
             self.last = queue;
             Some(batch)
         })
