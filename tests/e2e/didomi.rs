@@ -4,6 +4,8 @@ mod delivery;
 mod matching;
 mod objects;
 mod order;
+mod people;
+mod refusals;
 mod writing;
 
 use std::time::Duration;
@@ -28,6 +30,7 @@ object = "Contact"
 name = "Topics__c"
 type = "multipicklist"
 values = ["events", "tech", "sport"]
+restricted = true
 
 [[fields]]
 object = "Contact"

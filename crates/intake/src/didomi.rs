@@ -26,17 +26,21 @@ use actix_web::{HttpResponse, http::Method};
 use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 use ipnet::IpNet;
-use model::{SourceName, TenantId};
+use model::{SourceName, TenantId, Timestamp, failures::Origin};
 use provisioning::ConsentTarget;
 use subtle::{Choice, ConstantTimeEq};
 
-use self::{apply::Told, payload::Notice, token::Tokens};
+use self::{
+    apply::Told,
+    payload::Notice,
+    token::{Attempts, Tokens},
+};
 pub use self::{
     choose::{ContactPointMapping, FieldMapping, Mapped, Mappings, Transform},
     part::{BadPart, Part},
     token::{OAuthClient, TOKEN_LIFE},
 };
-use crate::{Delivery, Event, Intake, Kind, Order, Outcome, Refusal, Rehearsal, Source};
+use crate::{CaughtUp, Delivery, Event, Intake, Kind, Order, Outcome, Refusal, Rehearsal, Source};
 
 /// The longest name of an event or a user. Didomi's own are 36 characters, a customer's may be an address.
 const NAME: usize = 400;
@@ -139,7 +143,7 @@ impl Didomi {
         }
         let who = notice.person.as_deref().or(notice.user.as_deref()).unwrap_or(&jti);
         Event {
-            subject: format!("{object}/{}/{who}", notice.regulation),
+            subject: format!("{object}/{}/{}", notice.regulation, apply::folded(who)),
             kind: notice.kind.clone(),
             happened: notice.given,
             version: notice.version,
@@ -200,7 +204,13 @@ impl Kind for Didomi {
                     let why = "access tokens are not given to this address".to_owned();
                     return Some(Refusal::AccessDenied(why).answer());
                 }
-                Some(tokens.answer(method, delivery, &intake.ids))
+                let attempts = Attempts {
+                    failures: &intake.failures,
+                    tenant: &self.tenant,
+                    from: Origin::of(delivery.address),
+                    now: delivery.now,
+                };
+                Some(tokens.answer(method, delivery, &attempts, &intake.ids))
             }
             _ => None,
         }
@@ -237,17 +247,33 @@ impl Kind for Didomi {
         for object in &self.settings.objects {
             let fields = object.mappings.fields();
             let fits = || intake.provisioner.consent_problems(&object.target, fields.as_deref());
+            let mut said = None;
             let problems = loop {
                 match fits().await {
                     Ok(problems) => break problems,
                     // The org is away: events wait for it as this does.
-                    Err(_) => tokio::time::sleep(apply::ASK_AGAIN).await,
+                    Err(error) => {
+                        let why = error.to_string();
+                        if said.as_ref() != Some(&why) {
+                            tracing::warn!(
+                                tenant = %source.tenant, source = %source.name, org = %object.target.org,
+                                "it cannot be told yet whether the org fits: {why}"
+                            );
+                            said = Some(why);
+                        }
+                        tokio::time::sleep(apply::ASK_AGAIN).await;
+                    }
                 }
             };
             for problem in problems {
                 tracing::error!(tenant = %source.tenant, source = %source.name, "consents cannot be written: {problem}");
             }
         }
+    }
+
+    /// What Didomi's Consents API would tell.
+    async fn catch_up(&self, _: &Intake, _: &Source, _: Timestamp) -> Result<CaughtUp, String> {
+        Err("Didomi's Consents API is not asked: let Didomi send what is missing again".to_owned())
     }
 }
 

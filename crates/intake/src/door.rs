@@ -7,7 +7,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
-use model::{Clock, Ids, SourceName, TenantId, Timestamp};
+use model::{Clock, Ids, SourceName, TenantId, Timestamp, failures::Failures};
 use provisioning::Provisioner;
 use store::{Directory, EventKey, Inbox, Store, StoreError};
 use tokio::{
@@ -57,6 +57,8 @@ pub struct Intake {
     /// Events that are being taken in; who sent them waits.
     pub(crate) taking: Running,
     pub(crate) places: Semaphore,
+    /// Who has failed to get an access token.
+    pub(crate) failures: Failures,
     counts: Counts,
     sources: ArcSwap<Sources>,
     /// What the sources do of themselves; replaced with them.
@@ -90,6 +92,7 @@ impl Intake {
             running: Running::default(),
             taking: Running::default(),
             places: Semaphore::new(AT_ONCE),
+            failures: Failures::default(),
             counts: Counts::default(),
             sources: ArcSwap::from_pointee(by_name(sources)),
             beside: Mutex::default(),

@@ -10,9 +10,6 @@ use store::{Query, StoreError, StoredResource, Window};
 
 use crate::{Intake, Outcome, Source};
 
-/// Salesforce's own statuses of what may work later: its limit, and everything that is not there.
-const PASSING: [u16; 2] = [429, 503];
-
 /// The population of a source, with what is done in it in the source's name.
 pub struct Population<'i> {
     intake: &'i Intake,
@@ -159,11 +156,7 @@ pub fn refused(error: &ProvisionError) -> Outcome {
         ProvisionError::Partly { .. } | ProvisionError::NotAllGranted { .. } => {
             Outcome::noted(error.to_string())
         }
-        ProvisionError::Refused { .. }
-            if error.refusal_rule().is_some_and(|(status, ..)| PASSING.contains(&status)) =>
-        {
-            later(&Duration::from_secs(30))
-        }
+        ProvisionError::Refused { .. } if !error.is_final_refusal() => later(&Duration::from_secs(30)),
         ProvisionError::Held { .. } => Outcome::Held(error.to_string()),
         _ => Outcome::Dead(error.to_string()),
     }

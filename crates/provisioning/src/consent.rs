@@ -153,7 +153,7 @@ pub struct ContactPointChoice {
 }
 
 /// What came of a consent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum ConsentAnswer {
     /// It is written. So many records were changed; none: all of them said it already.
     Written {
@@ -171,6 +171,13 @@ pub enum ConsentAnswer {
     },
     /// Only converted leads have it.
     Converted,
+    /// Some of it is written, or may be, and some is not.
+    Partly {
+        /// How many records were changed.
+        records: usize,
+        /// Why the rest is not written. Where that may pass, a repeat writes it.
+        problem: Box<ProvisionError>,
+    },
 }
 
 /// Writes a consent. Doing it twice comes to the same.
@@ -192,8 +199,22 @@ pub(crate) async fn write(
     };
     let begun = inner.store.consent_begun(&consent.key).await?;
     let begun = begun.map(|begun| serde_json::from_value::<Intent>(begun).unwrap_or_default());
-    let run = Run { inner, caller, org, target, consent, ticket: Ticket::new(asker, false), begun };
-    run.run().await
+    let ticket = Ticket::new(asker, false);
+    Run { inner, caller, org, target, consent, ticket, begun, unclear: Vec::new() }.run().await
+}
+
+/// The one spelling of a person, whichever was sent: as Salesforce compares the values of the match field.
+pub(crate) async fn person(
+    inner: &Inner,
+    target: &ConsentTarget,
+    person: &str,
+) -> Result<String, ProvisionError> {
+    let world = inner.world();
+    let org = world.orgs.get(&target.org);
+    let org = org.ok_or_else(|| misconfigured(format!("the org {} is not configured", target.org)))?;
+    let description = org.describe(target.object.as_str()).await;
+    let description = description.map_err(|error| failed(org.name(), error))?;
+    Ok(matching::canonical(matching::match_field(&description, target, org)?, person))
 }
 
 /// What the org lacks for a target.
@@ -216,8 +237,28 @@ struct Run<'a> {
     target: &'a ConsentTarget,
     consent: &'a Consent,
     ticket: Ticket,
-    /// What an earlier attempt was about to write.
+    /// What an earlier attempt was about to write; from the first write on what this one is.
     begun: Option<Intent>,
+    /// What is being made, by its key in the intent, and may still come to be there: the end of the call is not known.
+    unclear: Vec<String>,
+}
+
+/// Why something could not be written. What may pass counts first: what is missing is then tried again, and refusals are met again.
+#[derive(Debug, Default)]
+struct Problem(Option<ProvisionError>);
+
+impl Problem {
+    fn add(&mut self, error: ProvisionError) {
+        if self.0.as_ref().is_none_or(|known| known.is_final_refusal() && !error.is_final_refusal()) {
+            self.0 = Some(error);
+        }
+    }
+
+    fn join(&mut self, other: Self) {
+        if let Some(error) = other.0 {
+            self.add(error);
+        }
+    }
 }
 
 /// Which of the choices go to a record.
@@ -234,9 +275,12 @@ impl Which {
 }
 
 impl Run<'_> {
-    async fn run(&self) -> Result<ConsentAnswer, ProvisionError> {
+    async fn run(mut self) -> Result<ConsentAnswer, ProvisionError> {
         let found = match self.find().await? {
-            Matches::Converted => return Ok(ConsentAnswer::Converted),
+            Matches::Converted => {
+                self.forget().await?;
+                return Ok(ConsentAnswer::Converted);
+            }
             Matches::Records(found) => found,
         };
         let count = found.len();
@@ -263,22 +307,37 @@ impl Run<'_> {
             self.forget().await?;
             return Ok(ConsentAnswer::Unmatched);
         }
-        let writes = match &self.consent.choices {
-            Choices::Fields(choices) if count == 0 => vec![self.made(choices).await?],
-            Choices::Fields(choices) => self.in_fields(&chosen, choices).await?,
+        let consent = self.consent;
+        let mut problem = Problem::default();
+        let mut reached = false;
+        let writes = match &consent.choices {
+            Choices::Fields(choices) if count == 0 => self.made(choices, &mut problem).await?,
+            Choices::Fields(choices) => self.in_fields(&chosen, choices, &mut problem).await?,
             Choices::ContactPoints(choices) => {
                 if count == 0 {
-                    let made = self.made(&[]).await?;
-                    self.commit(vec![made]).await?;
-                    let Matches::Records(made) = self.find().await? else {
+                    let made = self.made(&[], &mut problem).await?;
+                    let made = self.commit(made).await?;
+                    reached |= made.reached;
+                    problem.join(made.problem);
+                    let Matches::Records(found) = self.find().await? else {
                         return Ok(ConsentAnswer::Converted);
                     };
-                    chosen = made.into_iter().map(|record| (record, Which::All)).collect();
+                    chosen = found.into_iter().map(|record| (record, Which::All)).collect();
                 }
-                self.at_contact_points(&chosen, choices).await?
+                self.at_contact_points(&chosen, choices, &mut problem).await?
             }
         };
-        let records = self.commit(writes).await?;
+        let committed = self.commit(writes).await?;
+        reached |= committed.reached;
+        let records = committed.records;
+        problem.join(committed.problem);
+        match problem.0 {
+            Some(problem) if reached => {
+                return Ok(ConsentAnswer::Partly { records, problem: Box::new(problem) });
+            }
+            Some(problem) => return Err(problem),
+            None => {}
+        }
         if left_out {
             return Ok(ConsentAnswer::Ambiguous { found: count, opt_outs_written: !chosen.is_empty() });
         }
@@ -294,15 +353,6 @@ impl Run<'_> {
 
     fn purpose(&self) -> Purpose<'_> {
         Purpose::matching(&self.ticket)
-    }
-
-    /// Nothing is to be written any more.
-    async fn forget(&self) -> Result<(), ProvisionError> {
-        if self.begun.is_some() {
-            let now = self.inner.clock.now();
-            self.inner.store.end_consent(&self.consent.key, Vec::new(), None, now).await?;
-        }
-        Ok(())
     }
 
     fn failed(&self, error: CallError) -> ProvisionError {
@@ -326,4 +376,46 @@ fn failed(org: &OrgName, error: CallError) -> ProvisionError {
 
 fn misconfigured(why: impl Into<String>) -> ProvisionError {
     ProvisionError::Misconfigured(why.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use salesforce_types::Refusal;
+
+    use super::*;
+
+    fn refused(code: &str) -> ProvisionError {
+        let refusal = Refusal {
+            status: 400,
+            code: code.to_owned(),
+            message: String::new(),
+            fields: Vec::new(),
+            records: Vec::new(),
+        };
+        ProvisionError::Refused {
+            org: "acme".parse().unwrap(),
+            refusal: Box::new(refusal),
+            attributes: Vec::new(),
+        }
+    }
+
+    fn busy() -> ProvisionError {
+        ProvisionError::Busy { why: "away".into(), retry_after: SOON }
+    }
+
+    #[test]
+    fn a_refusal_hides_nothing_that_may_be_written_later() {
+        let no = || refused("FIELD_CUSTOM_VALIDATION_EXCEPTION");
+        for (first, second, passes) in [
+            (no(), busy(), true),
+            (busy(), no(), true),
+            (no(), refused("REQUEST_LIMIT_EXCEEDED"), true),
+            (no(), no(), false),
+        ] {
+            let mut problem = Problem::default();
+            problem.add(first);
+            problem.add(second);
+            assert_eq!(problem.0.map(|error| !error.is_final_refusal()), Some(passes));
+        }
+    }
 }

@@ -9,6 +9,9 @@ use translation::FieldRefusal;
 
 use crate::groups::NAMED;
 
+/// Salesforce's own statuses of what may work later: its limit, and everything that is not there.
+const PASSING: [u16; 2] = [429, 503];
+
 /// Why a request was not carried out, and what was kept of it.
 ///
 /// Every variant but [`ProvisionError::RollingForward`] and [`ProvisionError::WillBeDone`] means that nothing was kept.
@@ -250,6 +253,13 @@ impl ProvisionError {
     /// Whether the caller, or anybody in this target, may not do it: trying again does not help, and nobody does it in his name.
     pub(crate) fn is_denial(&self) -> bool {
         matches!(self, Self::NotAllowed { .. } | Self::MayNotGrant { .. })
+    }
+
+    /// Whether Salesforce said no and will say so again. Its limits, and what is not there for a while, pass.
+    #[must_use]
+    pub fn is_final_refusal(&self) -> bool {
+        let passes = || self.refusal_rule().is_some_and(|(status, ..)| PASSING.contains(&status));
+        matches!(self, Self::Refused { .. }) && !passes()
     }
 
     /// What Salesforce's refusal means to a caller: the status, the `scimType` and what to do.

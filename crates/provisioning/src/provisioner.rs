@@ -227,6 +227,19 @@ impl Provisioner {
         consent::write(&self.inner, caller, target, consent).await
     }
 
+    /// The one spelling of a person of consents, whichever of those that Salesforce takes for the same was sent.
+    ///
+    /// # Errors
+    ///
+    /// [`ProvisionError::Misconfigured`] where the org has no such field, else why it cannot be asked.
+    pub async fn consent_person(
+        &self,
+        target: &ConsentTarget,
+        person: &str,
+    ) -> Result<String, ProvisionError> {
+        consent::person(&self.inner, target, person).await
+    }
+
     /// What an org lacks for a target of consents; see [`crate::consent_problems`].
     ///
     /// # Errors

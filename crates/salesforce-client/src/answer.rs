@@ -130,6 +130,11 @@ pub(crate) fn is_gone(code: &str) -> bool {
     matches!(code, "NOT_FOUND" | "ENTITY_IS_DELETED" | "INVALID_CROSS_REFERENCE_KEY")
 }
 
+/// What Salesforce says to a part of a Composite that another part has taken back.
+pub(crate) fn is_halt(code: &str) -> bool {
+    matches!(code, "PROCESSING_HALTED" | "ALL_OR_NONE_OPERATION_ROLLED_BACK")
+}
+
 /// Code and advice, without Salesforce's words: they may quote values.
 pub(crate) fn in_short(refusal: &Refusal) -> String {
     let rule = errors::rule(&refusal.code, &refusal.message);

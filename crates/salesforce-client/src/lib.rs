@@ -16,6 +16,7 @@ mod entitlements;
 mod error;
 mod identity;
 mod limits;
+mod linked;
 mod org;
 mod query;
 mod queue;

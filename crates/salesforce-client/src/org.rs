@@ -258,7 +258,11 @@ impl Org {
         }
     }
 
-    async fn attempt(&self, request: &Request<'_>, purpose: Purpose<'_>) -> Result<Answer, Trouble> {
+    pub(crate) async fn attempt(
+        &self,
+        request: &Request<'_>,
+        purpose: Purpose<'_>,
+    ) -> Result<Answer, Trouble> {
         let leaver = purpose.ticket.is_some_and(Ticket::takes_access_away);
         let Some(_slot) = self.0.slots.take(leaver).await else {
             return Err(Trouble::Final(CallError::NotSent {

@@ -224,6 +224,15 @@ pub trait Inbox: Send + Sync {
         subject: &str,
     ) -> Result<Option<SubjectClock>, StoreError>;
 
+    /// What is known of subjects before their event has come to its outcome, such as of what is written of it already. Durable when it
+    /// returns; it only ever moves forward.
+    async fn advance_subjects(
+        &self,
+        tenant: &TenantId,
+        source: &SourceName,
+        clocks: Vec<SubjectClock>,
+    ) -> Result<(), StoreError>;
+
     /// The events that were asked for, the newest first.
     async fn events(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, StoreError>;
 

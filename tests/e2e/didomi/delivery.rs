@@ -65,6 +65,21 @@ async fn didomi_c01_a_token_is_given_to_the_client_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn didomi_c01_who_guesses_secrets_has_to_wait() {
+    let world = world_with(|_| ()).await;
+    let didomi = didomi(&world);
+    let guess = "grant_type=client_credentials&client_id=didomi&client_secret=guess";
+    for _ in 0..20 {
+        let _ = didomi.ask_for_token(&[], guess).await.expect(401);
+    }
+    let refused = didomi.ask_for_token(&[], guess).await.expect(429);
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=6).contains(&wait), "{wait}");
+    world.advance(Duration::from_secs(wait));
+    let _ = didomi.login().await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn didomi_c01_a_bearer_that_never_changes_is_another_way() {
     let world = world_with(|source| {
         source.remove("client-id");

@@ -3,7 +3,7 @@
 use e2e::sources::didomi::{chosen, newsletter, user_updated};
 use serde_json::json;
 
-use super::{EIGHT, NINE, NOOR, applied, didomi, evidence, ignored, look, noor, outcome, world_with};
+use super::{EIGHT, NINE, NOOR, applied, dead, didomi, evidence, ignored, look, noor, outcome, world_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn didomi_c08_an_event_is_written_once() {
@@ -57,6 +57,55 @@ async fn didomi_c08_a_user_of_an_older_version_is_out_of_date() {
     let _ = didomi.send(&user_updated(8, NINE, NOOR, newsletter(false))).await.expect(202);
     applied(&world, &format!("user.updated/gdpr/dd-{NOOR}/8")).await;
     assert_eq!(noor(&world).await["HasOptedOutOfEmail"], true);
+}
+
+/// A `user.updated` that does not say when.
+fn untimed(version: i64, enabled: bool) -> serde_json::Value {
+    let mut event = user_updated(version, NINE, NOOR, json!([{"id": "newsletter", "enabled": enabled}]));
+    event["parameters"]["source"] = json!(null);
+    event
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn didomi_c08_a_user_without_a_time_is_no_newer_than_a_choice_that_has_one() {
+    let world = world_with(|_| ()).await;
+    let didomi = didomi(&world);
+    let name = |version: i64| format!("user.updated/gdpr/dd-{NOOR}/{version}");
+    let _ = didomi.send(&untimed(7, true)).await.expect(202);
+    applied(&world, &name(7)).await;
+    assert!(noor(&world).await["Consent_Updated__c"].is_null(), "nobody has said when");
+    // Chosen before that arrived; when that was chosen nobody knows.
+    let _ = didomi.send(&newsletter("evt-1", EIGHT, NOOR, false)).await.expect(202);
+    applied(&world, "evt-1").await;
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], true);
+    // Nor is it known whether this is newer.
+    let _ = didomi.send(&untimed(8, true)).await.expect(202);
+    assert_eq!(ignored(&world, &name(8)).await, "stale");
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn didomi_c08_a_user_without_a_time_is_newer_than_his_earlier_version() {
+    let world = world_with(|_| ()).await;
+    let didomi = didomi(&world);
+    let newsletter = json!([{"id": "newsletter", "enabled": true}]);
+    let _ = didomi.send(&user_updated(7, NINE, NOOR, newsletter)).await.expect(202);
+    applied(&world, &format!("user.updated/gdpr/dd-{NOOR}/7")).await;
+    let _ = didomi.send(&untimed(8, false)).await.expect(202);
+    applied(&world, &format!("user.updated/gdpr/dd-{NOOR}/8")).await;
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opt_out_of_which_nobody_knows_the_time_waits_for_a_person() {
+    let world = world_with(|_| ()).await;
+    let didomi = didomi(&world);
+    let _ = didomi.send(&newsletter("evt-1", EIGHT, NOOR, true)).await.expect(202);
+    applied(&world, "evt-1").await;
+    let _ = didomi.send(&untimed(8, false)).await.expect(202);
+    let why = dead(&world, &format!("user.updated/gdpr/dd-{NOOR}/8")).await;
+    assert!(why.contains("does not say when"), "{why}");
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], false);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -210,6 +210,9 @@ pub enum WriterName {
     /// As `ContactPointTypeConsent` of the record's `Individual`: one row for each mapping. The org needs Data Protection and
     /// Privacy.
     ContactPointTypeConsent,
+    /// Refused: it is not built.
+    #[schemars(skip)]
+    ConsentApi,
 }
 
 fn name() -> String {
@@ -335,6 +338,13 @@ impl Checker<'_, '_> {
         if section.mappings.is_empty() {
             self.refuse(&below(at, "mappings"), "nothing is mapped", "");
         }
+        if section.writer == WriterName::ConsentApi {
+            let message = "Salesforce's Consent API is not used: it writes every record with an e-mail address at once, and says \
+                           200 where it has failed";
+            let help =
+                "write writer = \"fields\", or \"contact-point-type-consent\" for records of their own";
+            self.refuse(&below(at, "writer"), message, help);
+        }
         let mappings = self.didomi_mappings(&below(at, "mappings"), section, regulations);
         let defaults = section.upsert_defaults.clone().into_iter().collect();
         let target = ConsentTarget {
@@ -395,12 +405,24 @@ impl Checker<'_, '_> {
                     }
                 }
                 WriterName::ContactPointTypeConsent => {
-                    contact_points.extend(self.contact_point_mapping(&at, mapping, mapped, regulation));
+                    let Some(row) = self.contact_point_mapping(&at, mapping, mapped, regulation) else {
+                        continue;
+                    };
+                    if contact_points.iter().any(|other| row.shares_a_row_with(other)) {
+                        let message = format!(
+                            "`{}` and a choice before it are written to one row: the names of both end with the same id and \
+                             `{}`",
+                            mapping.source, row.contact_point_type
+                        );
+                        self.refuse(&at, &message, "each row has one choice: take one of them out");
+                    }
+                    contact_points.push(row);
                 }
+                WriterName::ConsentApi => {}
             }
         }
         match section.writer {
-            WriterName::Fields => Mappings::Fields(fields),
+            WriterName::Fields | WriterName::ConsentApi => Mappings::Fields(fields),
             WriterName::ContactPointTypeConsent => Mappings::ContactPoints(contact_points),
         }
     }
@@ -450,6 +472,11 @@ impl Checker<'_, '_> {
             self.refuse(at, "the time of a choice stands in every row by itself", "take this mapping out");
             return None;
         };
+        if matches!(part, Part::Preference(..)) {
+            let help = "write it to a field, with writer = \"fields\"";
+            self.refuse(&below(at, "source"), "a row says yes or no, and a preference is neither", help);
+            return None;
+        }
         let Some(contact_point_type) = mapping.contact_point_type.clone() else {
             let help =
                 "add contact-point-type = \"Email\", \"Phone\", \"MailingAddress\", \"Social\" or \"Web\"";

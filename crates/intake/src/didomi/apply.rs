@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use model::{ClientName, Timestamp};
-use provisioning::{Caller, Consent, ConsentAnswer, Stance};
+use model::Timestamp;
+use provisioning::{Caller, Consent, ConsentAnswer, ConsentTarget, Stance};
 use serde::{Deserialize, Serialize};
 use store::{EventKey, StoreError, SubjectClock};
 
@@ -68,12 +68,22 @@ impl Didomi {
         if !says_something(&chosen) {
             return Outcome::Ignored(if pending { "pending" } else { "no-choice" });
         }
-        let current = match self.current(intake, source, event, &notice, chosen).await {
-            Ok(current) if says_something(&current) => current,
-            Ok(_) => return Outcome::Ignored("stale"),
+        let one_spelling = match intake.provisioner.consent_person(&target, &person).await {
+            Ok(one_spelling) => one_spelling,
+            Err(error) => return refused(&error),
+        };
+        // Events of several objects and regulations may come to the same records.
+        let turn = intake.turn(source, &format!("person {}", folded(&person)));
+        let _turn = turn.lock().await;
+        let clocks = Clocks { intake, source, target: &target, notice: &notice, person: &one_spelling };
+        let current = match clocks.current(chosen).await {
+            Ok(current) => current,
             Err(error) => return Outcome::later(error.to_string()),
         };
-        let clocks = clocks(event, &notice, &current);
+        if !says_something(&current.chosen) {
+            return if current.undecided { undecided() } else { Outcome::Ignored("stale") };
+        }
+        let advanced = clocks.after(&current);
         let consent = Consent {
             key: EventKey {
                 tenant: source.tenant.clone(),
@@ -83,14 +93,26 @@ impl Didomi {
             event: notice.id.clone().unwrap_or_else(|| event.jti.clone()),
             given: notice.given,
             regulation: notice.regulation.clone(),
+            choices: in_words(&object.mappings, current.chosen, &one_spelling),
             person,
-            choices: in_words(&object.mappings, current),
         };
-        let client = ClientName::new(source.name.as_str()).expect("a source's name is a name");
-        let caller = Caller { tenant: source.tenant.clone(), client };
-        match intake.provisioner.write_consent(&caller, &target, &consent).await {
-            Ok(answer) => outcome(answer, object, clocks),
+        let caller = Caller { tenant: source.tenant.clone(), client: source.client() };
+        let written = intake.provisioner.write_consent(&caller, &target, &consent).await;
+        let is_partly = matches!(written, Ok(ConsentAnswer::Partly { .. }));
+        let outcome = match written {
+            Ok(_) if current.undecided => undecided(),
+            Ok(answer) => outcome(answer, object),
             Err(error) => refused(&error),
+        };
+        match outcome {
+            Outcome::Applied { note, .. } => Outcome::Applied { note, clocks: advanced },
+            // Nothing was written, and it is tried again.
+            Outcome::Later { .. } if !is_partly => outcome,
+            // It is the newest choice all the same: an older one must not take its place.
+            outcome => match intake.inbox.advance_subjects(&source.tenant, &source.name, advanced).await {
+                Ok(()) => outcome,
+                Err(error) => Outcome::later(error.to_string()),
+            },
         }
     }
 
@@ -120,34 +142,69 @@ impl Didomi {
             _ => Use::Nothing(Outcome::Ignored("type")),
         }
     }
+}
 
+/// What is known of a person's choices, in time.
+struct Clocks<'c> {
+    intake: &'c Intake,
+    source: &'c Source,
+    target: &'c ConsentTarget,
+    notice: &'c Notice,
+    /// In the one spelling.
+    person: &'c str,
+}
+
+/// What counts of an event.
+struct Current {
+    chosen: Vec<Chosen>,
+    /// Of an event without a time: what is known of its user is as new as this.
+    since: Timestamp,
+    /// An opt-out is not among it, of which nobody can tell whether it is older than what was chosen since.
+    undecided: bool,
+}
+
+impl Clocks<'_> {
     /// What is no older than what was applied before.
-    async fn current(
-        &self,
-        intake: &Intake,
-        source: &Source,
-        event: &Event,
-        notice: &Notice,
-        chosen: Vec<Chosen>,
-    ) -> Result<Vec<Chosen>, StoreError> {
-        let known = async |part: &str| {
-            let subject = part_of(event, part);
-            intake.inbox.subject(&source.tenant, &source.name, &subject).await
-        };
-        if let (Some(user), Some(version)) = (user_part(notice), notice.version)
-            && let Some(newest) = known(&user).await?.and_then(|known| known.version)
-            && version < newest
+    ///
+    /// An event without a time (`user.*` alone) is only known to be newer than its user's earlier versions: what was chosen after
+    /// these, in an event that has a time, stands.
+    async fn current(&self, chosen: Vec<Chosen>) -> Result<Current, StoreError> {
+        let mut current = Current { chosen: Vec::new(), since: Timestamp::UNIX_EPOCH, undecided: false };
+        if let (Some(user), Some(version)) = (user_part(self.notice), self.notice.version)
+            && let Some(newest) = self.known(&user).await?
         {
-            return Ok(Vec::new());
+            if newest.version.is_some_and(|newest| version < newest) {
+                return Ok(current);
+            }
+            current.since = newest.happened;
         }
-        let mut current = Vec::with_capacity(chosen.len());
+        let happened = if self.notice.timed { self.notice.given } else { current.since };
         for chosen in chosen {
-            let newest = known(&chosen.clock).await?;
-            if newest.is_none_or(|newest| newest.happened <= to_the_millisecond(notice.given)) {
-                current.push(chosen);
+            let newest = self.known(&chosen.clock).await?;
+            if newest.is_none_or(|newest| newest.happened <= to_the_millisecond(happened)) {
+                current.chosen.push(chosen);
+            } else {
+                current.undecided |= !self.notice.timed && chosen.stance == Stance::Out;
             }
         }
         Ok(current)
+    }
+
+    /// What is known once these are the newest choices.
+    fn after(&self, current: &Current) -> Vec<SubjectClock> {
+        let happened = if self.notice.timed { self.notice.given } else { current.since };
+        let clock =
+            |part: &str, version| SubjectClock { subject: self.part(part), happened, version, deleted: None };
+        let parts = current.chosen.iter().map(|chosen| clock(&chosen.clock, None));
+        parts.chain(user_part(self.notice).map(|user| clock(&user, self.notice.version))).collect()
+    }
+
+    async fn known(&self, part: &str) -> Result<Option<SubjectClock>, StoreError> {
+        self.intake.inbox.subject(&self.source.tenant, &self.source.name, &self.part(part)).await
+    }
+
+    fn part(&self, part: &str) -> String {
+        format!("{}/{}/{}#{part}", self.target.object, self.notice.regulation, self.person)
     }
 }
 
@@ -156,25 +213,16 @@ fn says_something(chosen: &[Chosen]) -> bool {
     chosen.iter().any(|chosen| chosen.stance != Stance::Beside)
 }
 
-/// What is known of the parts of the event's subject once it is applied.
-fn clocks(event: &Event, notice: &Notice, chosen: &[Chosen]) -> Vec<SubjectClock> {
-    let clock = |part: &str, version| SubjectClock {
-        subject: part_of(event, part),
-        happened: notice.given,
-        version,
-        deleted: None,
-    };
-    let parts = chosen.iter().map(|chosen| clock(&chosen.clock, None));
-    parts.chain(user_part(notice).map(|user| clock(&user, notice.version))).collect()
-}
-
-fn part_of(event: &Event, part: &str) -> String {
-    format!("{}#{part}", event.subject)
-}
-
 /// Versions are counted for each of Didomi's users, of whom one person may have several in turn.
 fn user_part(notice: &Notice) -> Option<String> {
     notice.version.and(notice.user.as_ref()).map(|user| format!("user:{user}"))
+}
+
+/// A person in a form in which all spellings are alike, and some people too: for turns, which any two may share.
+pub(super) fn folded(person: &str) -> String {
+    // The last three of a record id only say which of the others are capitals.
+    let is_long_id = person.len() == 18 && person.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (if is_long_id { &person[..15] } else { person }).trim().to_lowercase()
 }
 
 /// As it comes back from the store.
@@ -182,15 +230,25 @@ fn to_the_millisecond(moment: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(moment.as_millisecond()).unwrap_or(moment)
 }
 
-fn outcome(answer: ConsentAnswer, object: &DidomiObject, clocks: Vec<SubjectClock>) -> Outcome {
+fn undecided() -> Outcome {
+    Outcome::Dead(
+        "it opts somebody out and does not say when: whether what was chosen since is older nobody can tell. Look the user up \
+         in Didomi, correct the record, and dismiss this"
+            .into(),
+    )
+}
+
+fn outcome(answer: ConsentAnswer, object: &DidomiObject) -> Outcome {
     let (name, field) = (object.target.object, &object.target.match_field);
     match answer {
-        ConsentAnswer::Written { records: 0 } => {
-            Outcome::Applied { note: Some("the records said so already".into()), clocks }
-        }
-        ConsentAnswer::Written { records } => {
-            Outcome::Applied { note: Some(format!("{records} records changed")), clocks }
-        }
+        ConsentAnswer::Written { records: 0 } => Outcome::noted("the records said so already"),
+        ConsentAnswer::Written { records } => Outcome::noted(format!("{records} records changed")),
+        ConsentAnswer::Partly { records, problem } => match refused(&problem) {
+            Outcome::Dead(why) => {
+                Outcome::Dead(format!("{why}. What Salesforce took of it is written, to {records} records"))
+            }
+            outcome => outcome,
+        },
         ConsentAnswer::Unmatched => Outcome::Ignored("unmatched"),
         ConsentAnswer::Ambiguous { found, opt_outs_written } => {
             let written = if opt_outs_written {
@@ -205,5 +263,18 @@ fn outcome(answer: ConsentAnswer, object: &DidomiObject, clocks: Vec<SubjectCloc
         ConsentAnswer::Converted => Outcome::Dead(format!(
             "the {name} was converted: nothing can be written to it any more. `follow-converted = true` writes to its contact"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_spellings_of_a_person_have_one_turn() {
+        assert_eq!(folded("Noor@Example.net"), folded("noor@example.NET"));
+        assert_eq!(folded("003000000000AbC"), folded("003000000000AbCEAA"));
+        assert_eq!(folded("ÄB"), folded("äb"));
+        assert_ne!(folded("noor@example.net"), folded("noor@example.com"));
     }
 }

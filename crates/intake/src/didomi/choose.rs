@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     part::Part,
-    payload::{Answer, Notice},
+    payload::{Answer, GDPR, Notice},
 };
 
 /// What of a notice is written, and where.
@@ -74,7 +74,12 @@ pub(super) struct Chosen {
 #[derive(Clone, Debug, PartialEq)]
 enum Write {
     Field(String, Value),
-    ContactPoint { name: String, contact_point_type: String, data_use_purpose: Option<String> },
+    /// `name` is the end of the row's, behind the person.
+    ContactPoint {
+        name: String,
+        contact_point_type: String,
+        data_use_purpose: Option<String>,
+    },
 }
 
 impl Mappings {
@@ -130,6 +135,8 @@ impl Mappings {
 impl FieldMapping {
     fn choose(&self, notice: &Notice) -> Option<Chosen> {
         let (clock, stance, value) = match &self.mapped {
+            // Nobody has said when.
+            Mapped::CreatedAt if !notice.timed => return None,
             Mapped::CreatedAt => {
                 let given = notice.given.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
                 ("event:created_at".to_owned(), Stance::Beside, Value::from(given))
@@ -146,14 +153,28 @@ impl FieldMapping {
 impl ContactPointMapping {
     fn choose(&self, notice: &Notice) -> Option<Chosen> {
         let answer = notice.choices.get(&self.part)?;
-        let (Part::Purpose(id) | Part::Channel(id) | Part::Preference(_, id)) = &self.part;
-        let user = notice.person.as_deref().unwrap_or_default();
         let write = Write::ContactPoint {
-            name: format!("didomi:{user}:{id}:{}", self.contact_point_type),
+            name: self.name(&notice.regulation),
             contact_point_type: self.contact_point_type.clone(),
             data_use_purpose: self.data_use_purpose.clone(),
         };
         Some(Chosen { clock: self.part.to_string(), stance: answer.stance(), write })
+    }
+
+    /// What tells its row from the others of a person: the choice, the kind of contact point and the regulation, which `gdpr` alone
+    /// is not named of, so that rows keep their names when a second one is added.
+    fn name(&self, regulation: &str) -> String {
+        let (Part::Purpose(id) | Part::Channel(id) | Part::Preference(_, id)) = &self.part;
+        let of = if regulation == GDPR { String::new() } else { format!("{regulation}:") };
+        format!("{of}{id}:{}", self.contact_point_type)
+    }
+
+    /// Whether two mappings are written to one row, under any of the regulations. Salesforce compares names without regard to case.
+    #[must_use]
+    pub fn shares_a_row_with(&self, other: &Self) -> bool {
+        let are_apart =
+            matches!((&self.regulation, &other.regulation), (Some(one), Some(other)) if one != other);
+        !are_apart && self.name(GDPR).to_lowercase() == other.name(GDPR).to_lowercase()
     }
 }
 
@@ -185,7 +206,7 @@ fn set(text: &str) -> Value {
 }
 
 /// What is written, in the words of provisioning.
-pub(super) fn in_words(mappings: &Mappings, chosen: Vec<Chosen>) -> Choices {
+pub(super) fn in_words(mappings: &Mappings, chosen: Vec<Chosen>, person: &str) -> Choices {
     match mappings {
         Mappings::Fields(_) => Choices::Fields(
             chosen
@@ -202,7 +223,7 @@ pub(super) fn in_words(mappings: &Mappings, chosen: Vec<Chosen>) -> Choices {
                 .filter_map(|chosen| match chosen.write {
                     Write::Field(..) => None,
                     Write::ContactPoint { name, contact_point_type, data_use_purpose } => {
-                        let stance = chosen.stance;
+                        let (stance, name) = (chosen.stance, format!("didomi:{person}:{name}"));
                         Some(ContactPointChoice { name, contact_point_type, data_use_purpose, stance })
                     }
                 })
@@ -244,7 +265,7 @@ mod tests {
     }
 
     fn written(mappings: &Mappings, chosen: Vec<Chosen>) -> Value {
-        let Choices::Fields(choices) = in_words(mappings, chosen) else { panic!("these are fields") };
+        let Choices::Fields(choices) = in_words(mappings, chosen, "noor") else { panic!("these are fields") };
         choices
             .into_iter()
             .map(|choice| (choice.field, choice.value))
@@ -303,6 +324,35 @@ mod tests {
         assert_eq!(value(&Answer::Enabled(true), Some(Transform::Multipicklist)), None);
         assert_eq!(value(&values("weekly"), Some(Transform::Invert)), None);
         assert_eq!(value(&values("weekly"), None), Some(json!("weekly")));
+    }
+
+    #[test]
+    fn rows_of_two_regulations_have_two_names() {
+        let row = |source: &str, regulation: Option<&str>| ContactPointMapping {
+            part: source.parse().unwrap(),
+            regulation: regulation.map(Into::into),
+            contact_point_type: "Email".into(),
+            data_use_purpose: None,
+        };
+        let news = row("purpose:news", Some("gdpr"));
+        assert_eq!((news.name("gdpr"), news.name("cpra")), ("news:Email".into(), "cpra:news:Email".into()));
+        for (other, shared) in [
+            (row("purpose:news", Some("cpra")), false),
+            (row("channel:news", Some("gdpr")), true),
+            (row("purpose:News", None), true),
+            (row("purpose:other", Some("gdpr")), false),
+            (ContactPointMapping { contact_point_type: "Phone".into(), ..news.clone() }, false),
+        ] {
+            assert_eq!(news.shares_a_row_with(&other), shared, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn who_does_not_say_when_writes_no_time() {
+        let untimed = Notice { timed: false, ..notice(&[("purpose:newsletter", Answer::Enabled(true))]) };
+        let mappings = mappings();
+        let chosen = mappings.choose(&untimed, false);
+        assert_eq!(written(&mappings, chosen), json!({"HasOptedOutOfEmail": false}));
     }
 
     #[test]

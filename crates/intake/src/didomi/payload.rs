@@ -14,7 +14,7 @@ const JOINT: &str = "__";
 /// The most levels of a flattened key. Didomi's own have ten.
 const LEVELS: usize = 24;
 /// The regulation of a delivery that names none.
-const GDPR: &str = "gdpr";
+pub(super) const GDPR: &str = "gdpr";
 /// The status of an event whose person has not confirmed it yet.
 pub(super) const PENDING: &str = "pending_approval";
 
@@ -32,8 +32,10 @@ pub(super) struct Notice {
     pub regulation: String,
     /// Of an event.
     pub status: Option<String>,
-    /// When it was chosen.
+    /// When it was chosen; when it arrived, where it does not say so.
     pub given: Timestamp,
+    /// Whether it says so.
+    pub timed: bool,
     /// Of a user.
     pub version: Option<i64>,
     /// What Didomi calls the user.
@@ -53,6 +55,7 @@ impl Default for Notice {
             regulation: GDPR.to_owned(),
             status: None,
             given: Timestamp::UNIX_EPOCH,
+            timed: true,
             version: None,
             user: None,
             person: None,
@@ -98,14 +101,13 @@ impl Notice {
         let of_user = kind.starts_with("user.");
         let user = object(entity, "user").unwrap_or(&empty);
         let given = match kind.as_str() {
-            // Nobody says when it was deleted.
-            "user.deleted" => now,
+            // Nobody says when it was deleted: what came before it counts no more.
+            "user.deleted" => Some(now),
             _ if of_user => moment(source, "created_at")?
                 .or(moment(entity, "updated_at")?)
-                .or(if kind == "user.created" { moment(entity, "created_at")? } else { None })
-                .unwrap_or(now),
-            _ if is_known => moment(entity, "created_at")?.ok_or("the event has no `created_at`")?,
-            _ => now,
+                .or(if kind == "user.created" { moment(entity, "created_at")? } else { None }),
+            _ if is_known => Some(moment(entity, "created_at")?.ok_or("the event has no `created_at`")?),
+            _ => None,
         };
         let id = if of_user { None } else { text(entity, "id") };
         if is_known && !of_user && id.is_none() {
@@ -115,7 +117,8 @@ impl Notice {
             organization: text(entity, "organization_id"),
             regulation: regulation.unwrap_or_else(|| GDPR.to_owned()).to_lowercase(),
             status: if of_user { None } else { text(entity, "status") },
-            given,
+            given: given.unwrap_or(now),
+            timed: given.is_some(),
             version: if of_user { entity.get("version").and_then(whole) } else { None },
             user: if of_user { text(entity, "id") } else { text(user, "id") },
             person: text(user, "organization_user_id").or_else(|| text(entity, "organization_user_id")),
@@ -395,7 +398,9 @@ mod tests {
         assert_eq!(notice.given, "2026-08-05T09:00:00Z".parse().unwrap());
         assert_eq!(notice.name(&[], "d"), "user.updated/gdpr/dd-77a1/7");
         body["parameters"]["source"] = json!(null);
-        assert_eq!(read(&body).unwrap().given, now(), "its own `created_at` is the user's, not the choice's");
+        let untimed = read(&body).unwrap();
+        assert_eq!(untimed.given, now(), "its own `created_at` is the user's, not the choice's");
+        assert!(notice.timed && !untimed.timed);
     }
 
     #[test]

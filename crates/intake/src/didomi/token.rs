@@ -9,7 +9,7 @@ use actix_web::{
     HttpResponse,
     http::{
         Method, StatusCode,
-        header::{ALLOW, CACHE_CONTROL, PRAGMA, WWW_AUTHENTICATE},
+        header::{ALLOW, CACHE_CONTROL, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 use aws_lc_rs::{
@@ -20,7 +20,10 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use model::{Ids, SourceName, TenantId, Timestamp};
+use model::{
+    Ids, SourceName, TenantId, Timestamp,
+    failures::{Failures, Origin, Who},
+};
 use serde_json::json;
 use subtle::{Choice, ConstantTimeEq};
 use url::form_urlencoded;
@@ -79,11 +82,47 @@ struct Credentials {
 }
 
 /// An error of RFC 6749 §5.2.
+#[derive(Debug)]
 struct Refused {
     status: StatusCode,
     error: &'static str,
     description: &'static str,
     basic: bool,
+    retry_after: Option<Duration>,
+}
+
+/// How often it may be tried from where a request comes from.
+pub(super) struct Attempts<'a> {
+    pub failures: &'a Failures,
+    pub tenant: &'a TenantId,
+    pub from: Origin,
+    pub now: Timestamp,
+}
+
+impl Attempts<'_> {
+    /// Whose failures count: the address's at the tenant whose client is named, or a stranger's.
+    fn counted(&self, names_the_client: bool) -> [Who<'_>; 2] {
+        let Origin { address, network } = self.from;
+        let who = if names_the_client { Who::Address(self.tenant, address) } else { Who::Stranger(address) };
+        [who, Who::Network(network)]
+    }
+
+    fn check(&self, counted: &[Who<'_>]) -> Result<(), Refused> {
+        let Some(wait) = self.failures.wait_of(counted, self.now) else { return Ok(()) };
+        Err(Refused {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            error: "invalid_client",
+            description: "too many attempts have failed: wait",
+            basic: false,
+            retry_after: Some(wait),
+        })
+    }
+
+    fn failed(&self, counted: &[Who<'_>]) {
+        for who in counted {
+            self.failures.count(*who, self.now);
+        }
+    }
 }
 
 impl<'c> Tokens<'c> {
@@ -132,11 +171,17 @@ impl<'c> Tokens<'c> {
     }
 
     /// Answers a token request: `client_secret_basic` and `client_secret_post`.
-    pub(super) fn answer(&self, method: &Method, delivery: &Delivery<'_>, ids: &Ids) -> HttpResponse {
+    pub(super) fn answer(
+        &self,
+        method: &Method,
+        delivery: &Delivery<'_>,
+        attempts: &Attempts<'_>,
+        ids: &Ids,
+    ) -> HttpResponse {
         if *method != Method::POST {
             return HttpResponse::MethodNotAllowed().insert_header((ALLOW, "POST")).finish();
         }
-        match self.grant(delivery.authorization(), delivery.body) {
+        match self.grant(delivery.authorization(), delivery.body, attempts) {
             Ok(()) => HttpResponse::Ok()
                 .insert_header((CACHE_CONTROL, "no-store"))
                 .insert_header((PRAGMA, "no-cache"))
@@ -151,6 +196,10 @@ impl<'c> Tokens<'c> {
                 if refused.basic {
                     answer.insert_header((WWW_AUTHENTICATE, "Basic realm=\"events\""));
                 }
+                if let Some(wait) = refused.retry_after {
+                    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                    answer.insert_header((RETRY_AFTER, seconds.to_string()));
+                }
                 answer
                     .insert_header((CACHE_CONTROL, "no-store"))
                     .json(json!({"error": refused.error, "error_description": refused.description}))
@@ -158,12 +207,18 @@ impl<'c> Tokens<'c> {
         }
     }
 
-    fn grant(&self, authorization: Option<&str>, body: &[u8]) -> Result<(), Refused> {
+    fn grant(
+        &self,
+        authorization: Option<&str>,
+        body: &[u8],
+        attempts: &Attempts<'_>,
+    ) -> Result<(), Refused> {
         let refused = |error, description| Refused {
             status: StatusCode::BAD_REQUEST,
             error,
             description,
             basic: false,
+            retry_after: None,
         };
         let form: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
         let parameter = |name: &str| {
@@ -192,14 +247,18 @@ impl<'c> Tokens<'c> {
             }
             (None, None) => Vec::new(),
         };
+        let counted = attempts.counted(given.iter().any(|given| given.id == self.client.id));
+        attempts.check(&counted)?;
         let is_known = given.iter().fold(Choice::from(0), |known, given| known | self.client.is(given));
         if !bool::from(is_known) {
+            attempts.failed(&counted);
             let description = "the client is not known, or its secret is another one";
             return Err(Refused {
                 status: StatusCode::UNAUTHORIZED,
                 error: "invalid_client",
                 description,
                 basic: true,
+                retry_after: None,
             });
         }
         match parameter("grant_type")? {
@@ -234,6 +293,10 @@ mod tests {
         Tokens::new(&TokenKey::new([1; 32]), &tenant.parse().unwrap(), &source.parse().unwrap(), client)
     }
 
+    fn attempts<'a>(failures: &'a Failures, tenant: &'a TenantId, from: &str) -> Attempts<'a> {
+        Attempts { failures, tenant, from: Origin::of(from.parse().unwrap()), now: end() }
+    }
+
     fn end() -> Timestamp {
         "2026-08-05T09:00:00Z".parse().unwrap()
     }
@@ -261,7 +324,9 @@ mod tests {
         let tokens = tokens(&client, "acme/prod", "didomi");
         let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
         let ask = |header: Option<String>, body: &str| {
-            tokens.grant(header.as_deref(), body.as_bytes()).map_err(|refused| refused.error)
+            let (failures, tenant) = (Failures::default(), "acme/prod".parse().unwrap());
+            let attempts = attempts(&failures, &tenant, "192.0.2.1");
+            tokens.grant(header.as_deref(), body.as_bytes(), &attempts).map_err(|refused| refused.error)
         };
         let grant = "grant_type=client_credentials";
         assert_eq!(ask(Some(basic("didomi:s3cret:+ %")), grant), Ok(()));
@@ -277,6 +342,29 @@ mod tests {
         assert_eq!(
             ask(Some(basic("didomi:s3cret:+ %")), "grant_type=password"),
             Err("unsupported_grant_type")
+        );
+    }
+
+    #[test]
+    fn an_address_that_goes_on_failing_has_to_wait() {
+        let client = OAuthClient::new("didomi", "s3cret");
+        let tokens = tokens(&client, "acme/prod", "didomi");
+        let (failures, tenant) = (Failures::default(), "acme/prod".parse().unwrap());
+        let ask = |from: &str, id: &str, secret: &str| {
+            let body = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+            tokens.grant(None, body.as_bytes(), &attempts(&failures, &tenant, from))
+        };
+        for _ in 0..20 {
+            assert_eq!(ask("192.0.2.1", "didomi", "guess").unwrap_err().status, StatusCode::UNAUTHORIZED);
+        }
+        let refused = ask("192.0.2.1", "didomi", "s3cret").unwrap_err();
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+        assert!(refused.retry_after.is_some_and(|wait| wait <= Duration::from_secs(6)));
+        assert!(ask("198.51.100.1", "didomi", "s3cret").is_ok(), "from another address");
+        assert_eq!(
+            ask("192.0.2.1", "other", "guess").unwrap_err().status,
+            StatusCode::UNAUTHORIZED,
+            "whoever names no client that there is is counted apart"
         );
     }
 }

@@ -1,16 +1,19 @@
 //! Choices as `ContactPointTypeConsent`: one row for each individual, purpose and kind of contact point.
 
-use salesforce_client::soql::{Condition, NotAName, Query};
-use salesforce_types::{Fields, Manner, RecordId, References, Step, StepOutcome};
+use salesforce_client::{
+    CallError,
+    soql::{Condition, NotAName, Query},
+};
+use salesforce_types::{Fields, Manner, RecordId, References, Step};
 use serde_json::{Map, Value};
 
 use super::{
-    ContactPointChoice, Run, Stance, Which,
+    ContactPointChoice, Problem, Run, Stance, Which,
     fields::moment,
     fit::no_contact_points,
     matching::{Match, id_in},
     misconfigured,
-    writing::{Changed, Write},
+    writing::{Changed, Write, made_as},
 };
 use crate::ProvisionError;
 
@@ -25,11 +28,13 @@ const CAPTURE_SOURCE: &str = "Didomi";
 type Row = Map<String, Value>;
 
 impl Run<'_> {
-    /// The rows that say the choices. Individuals that are missing are made and linked here: a row needs one.
+    /// The rows that say the choices. Individuals that are missing are made and linked here: a row needs one. What one row or
+    /// record lacks keeps no other from being written.
     pub(super) async fn at_contact_points(
-        &self,
+        &mut self,
         chosen: &[(Match, Which)],
         choices: &[ContactPointChoice],
+        problem: &mut Problem,
     ) -> Result<Vec<Write>, ProvisionError> {
         if let Some(why) = no_contact_points(self.org).await.map_err(|error| self.failed(error))? {
             return Err(misconfigured(why));
@@ -42,25 +47,45 @@ impl Run<'_> {
             if wanted.is_empty() {
                 continue;
             }
-            let individual = self.individual(record).await?;
-            // Several records may be of one individual.
-            if done.contains(&individual) {
-                continue;
-            }
-            done.push(individual.clone());
-            let rows = self.rows(&individual, &wanted).await?;
-            for choice in wanted {
-                let is_its = |row: &&Row| {
-                    let name = row.get("Name").and_then(Value::as_str);
-                    name.is_some_and(|name| name.eq_ignore_ascii_case(&choice.name))
-                };
-                let its: Vec<&Row> = rows.iter().filter(is_its).collect();
-                if its.is_empty() {
-                    writes.push(self.row(&individual, choice, None).await?);
+            match self.individual(record).await {
+                // Several records may be of one individual.
+                Ok(individual) if done.contains(&individual) => {}
+                Ok(individual) => {
+                    match self.rows_of(&individual, &wanted, problem).await {
+                        Ok(rows) => writes.extend(rows),
+                        Err(error) => problem.add(error),
+                    }
+                    done.push(individual);
                 }
-                // All of them: one that is left would say something else.
-                for row in its {
-                    writes.push(self.row(&individual, choice, Some(row)).await?);
+                Err(error) => problem.add(error),
+            }
+        }
+        Ok(writes)
+    }
+
+    /// The rows of one individual.
+    async fn rows_of(
+        &mut self,
+        individual: &RecordId,
+        wanted: &[&ContactPointChoice],
+        problem: &mut Problem,
+    ) -> Result<Vec<Write>, ProvisionError> {
+        let mut writes = Vec::new();
+        let rows = self.rows(individual, wanted).await?;
+        for choice in wanted {
+            let is_its = |row: &&Row| {
+                let name = row.get("Name").and_then(Value::as_str);
+                name.is_some_and(|name| name.eq_ignore_ascii_case(&choice.name))
+            };
+            // All of them: one that is left would say something else.
+            let mut its: Vec<Option<&Row>> = rows.iter().filter(is_its).map(Some).collect();
+            if its.is_empty() {
+                its.push(None);
+            }
+            for row in its {
+                match self.row(individual, choice, row).await {
+                    Ok(write) => writes.push(write),
+                    Err(error) => problem.add(error),
                 }
             }
         }
@@ -68,7 +93,7 @@ impl Run<'_> {
     }
 
     async fn row(
-        &self,
+        &mut self,
         individual: &RecordId,
         choice: &ContactPointChoice,
         row: Option<&Row>,
@@ -87,16 +112,24 @@ impl Run<'_> {
         .collect();
         let record = row.and_then(|row| id_in(row, "Id"));
         let current = row.and_then(|row| row.get(STATUS)).cloned().unwrap_or_default();
-        let id = record.as_ref().map_or("", RecordId::as_str);
-        let old =
-            self.before_named(id, CONSENT, &choice.name, STATUS).cloned().unwrap_or_else(|| current.clone());
-        let changed = Changed { field: STATUS.to_owned(), old, new: Value::from(status) };
+        let new = Value::from(status);
+        // Of each individual one has the name.
+        let name = format!("{individual} {}", choice.name);
         let (object, manner) = (CONSENT.to_owned(), Manner::default());
+        let mut old = current.clone();
         let step = match &record {
             // It stands there already: an earlier attempt has written it.
-            Some(_) if current == changed.new && row.is_some_and(|row| self.is_of_now(row)) => None,
+            Some(id) if current == new && row.is_some_and(|row| self.is_of_now(row)) => {
+                old = self.before_named(id.as_str(), CONSENT, &name, STATUS).cloned().unwrap_or(current);
+                None
+            }
             Some(id) => Some(Step::Update { object: object.clone(), id: id.clone(), fields, manner }),
             None => {
+                let key = made_as(CONSENT, &name);
+                if let Err(error) = self.may_make(&key) {
+                    self.unclear.push(key);
+                    return Err(error);
+                }
                 let mut fields = fields;
                 fields.insert("Name".to_owned(), Value::from(choice.name.as_str()));
                 fields.insert("PartyId".to_owned(), Value::from(individual.as_str()));
@@ -108,8 +141,9 @@ impl Run<'_> {
                 Some(Step::Create { object: object.clone(), fields, refers: References::new(), manner })
             }
         };
+        let changed = Changed { field: STATUS.to_owned(), old, new, stance: choice.stance };
         let changed = if changed.old == changed.new { Vec::new() } else { vec![changed] };
-        Ok(Write { object, name: choice.name.clone(), record, step, changed })
+        Ok(Write { object, name, record, step, changed })
     }
 
     /// Whether a row is about the very moment of this consent.
@@ -133,34 +167,28 @@ impl Run<'_> {
         self.ask(query).await
     }
 
-    /// The individual behind a record; made and linked where there is none.
-    async fn individual(&self, record: &Match) -> Result<RecordId, ProvisionError> {
+    /// The individual behind a record. Where there is none it is made and linked in one transaction, so that none is left behind that
+    /// belongs to nobody.
+    async fn individual(&mut self, record: &Match) -> Result<RecordId, ProvisionError> {
         if let Some(individual) = id_in(&record.row, "IndividualId") {
             return Ok(individual);
         }
+        let key = made_as(INDIVIDUAL, record.id.as_str());
+        if let Err(error) = self.may_make(&key) {
+            self.unclear.push(key);
+            return Err(error);
+        }
+        self.begin_making(&key).await?;
         let named = ["FirstName", "LastName"]
             .map(|field| (field.to_owned(), record.row.get(field).cloned().unwrap_or_default()));
-        let step = Step::Create {
-            object: INDIVIDUAL.to_owned(),
-            fields: Fields::from_iter(named),
-            refers: References::new(),
-            manner: Manner::default(),
-        };
-        let individual = self.one(step).await?;
-        let linked = Fields::from_iter([("IndividualId".to_owned(), Value::from(individual.as_str()))]);
-        self.one(Step::Update {
-            object: record.object.as_str().to_owned(),
-            id: record.id.clone(),
-            fields: linked,
-            manner: Manner::default(),
-        })
-        .await?;
-        Ok(individual)
-    }
-
-    async fn one(&self, step: Step) -> Result<RecordId, ProvisionError> {
-        let outcomes: Vec<StepOutcome> = self.org.act(&[step], &self.ticket).await;
-        self.ended(outcomes.into_iter().next())
+        let link = (record.object.as_str(), &record.id, "IndividualId");
+        let made = self.org.create_linked(INDIVIDUAL, &Fields::from_iter(named), link, &self.ticket).await;
+        if matches!(made, Err(CallError::Unknown { .. })) {
+            self.unclear.push(key);
+        } else {
+            self.end_making(&key);
+        }
+        made.map_err(|error| self.failed(error))
     }
 
     async fn data_use_purpose(&self, name: &str) -> Result<RecordId, ProvisionError> {

@@ -5,56 +5,78 @@ use salesforce_types::{FieldDescription, FieldType, Fields, Manner, ObjectDescri
 use serde_json::Value;
 
 use super::{
-    FieldChoice, Run, Which,
+    FieldChoice, Problem, Run, Stance, Which,
     matching::Match,
     misconfigured,
-    writing::{Changed, Write},
+    writing::{Changed, Write, made_as},
 };
 use crate::ProvisionError;
 
 impl Run<'_> {
-    /// What each record needs to say the choices; of each only the fields that differ.
+    /// What each record needs to say the choices; of each only the fields that differ. Where a field is missing in the org the
+    /// opt-outs are written all the same, and the rest waits for it.
     pub(super) async fn in_fields(
         &self,
         chosen: &[(Match, Which)],
         choices: &[FieldChoice],
+        problem: &mut Problem,
     ) -> Result<Vec<Write>, ProvisionError> {
         let mut writes = Vec::with_capacity(chosen.len());
         for (record, which) in chosen {
-            let object = record.object.as_str();
-            let description = self.org.describe(object).await.map_err(|error| self.failed(error))?;
-            let mut changed = Vec::new();
-            let mut fields = Fields::new();
-            for choice in choices.iter().filter(|choice| which.takes(choice.stance)) {
-                let described = self.described(&description, &choice.field)?;
-                let wanted = fit(described, &choice.value);
-                let current = record.row.get(&choice.field).cloned().unwrap_or_default();
-                let before = self.before(record.id.as_str(), object, &choice.field);
-                let old = before.cloned().unwrap_or_else(|| current.clone());
-                if says_same(described, &old, &wanted) {
-                    continue;
-                }
-                if !says_same(described, &current, &wanted) {
-                    fields.insert(choice.field.clone(), wanted.clone());
-                }
-                changed.push(Changed { field: choice.field.clone(), old, new: wanted });
+            let description = self.describe(record.object).await?;
+            let wanted: Vec<&FieldChoice> =
+                choices.iter().filter(|choice| which.takes(choice.stance)).collect();
+            for choice in self.writable(&description, wanted, problem) {
+                writes.push(self.in_field(record, &description, choice)?);
             }
-            let step = (!fields.is_empty()).then(|| Step::Update {
-                object: object.to_owned(),
-                id: record.id.clone(),
-                fields,
-                manner: Manner::default(),
-            });
-            let record = Some(record.id.clone());
-            writes.push(Write { object: object.to_owned(), name: String::new(), record, step, changed });
         }
-        Ok(writes)
+        Ok(together(writes))
     }
 
-    /// The record that is made for a person who has none.
-    pub(super) async fn made(&self, choices: &[FieldChoice]) -> Result<Write, ProvisionError> {
+    /// What one choice changes in a record.
+    fn in_field(
+        &self,
+        record: &Match,
+        description: &ObjectDescription,
+        choice: &FieldChoice,
+    ) -> Result<Write, ProvisionError> {
+        let object = record.object.as_str();
+        let described = self.described(description, &choice.field)?;
+        let new = fit(described, &choice.value);
+        let current = record.row.get(&choice.field).cloned().unwrap_or_default();
+        let mut write = Write {
+            object: object.to_owned(),
+            name: String::new(),
+            record: Some(record.id.clone()),
+            step: None,
+            changed: Vec::new(),
+        };
+        let changed =
+            |old| Changed { field: choice.field.clone(), old, new: new.clone(), stance: choice.stance };
+        if !says_same(described, &current, &new) {
+            // Whatever an earlier attempt found: this is what is overwritten.
+            write.changed.push(changed(current));
+            write.step = Some(Step::Update {
+                object: object.to_owned(),
+                id: record.id.clone(),
+                fields: Fields::from_iter([(choice.field.clone(), new)]),
+                manner: Manner::default(),
+            });
+        } else if let Some(before) = self.before(record.id.as_str(), object, &choice.field) {
+            // An earlier attempt has written it, and its evidence is missing.
+            write.changed.push(changed(before.clone()));
+        }
+        Ok(write)
+    }
+
+    /// The record that is made for a person who has none. Empty where that cannot be.
+    pub(super) async fn made(
+        &self,
+        choices: &[FieldChoice],
+        problem: &mut Problem,
+    ) -> Result<Vec<Write>, ProvisionError> {
         let object = self.target.object.as_str();
-        let description = self.org.describe(object).await.map_err(|error| self.failed(error))?;
+        let description = self.describe(self.target.object).await?;
         let key = &self.target.match_field;
         let key_described = self.described(&description, key)?;
         if !key_described.createable {
@@ -62,12 +84,17 @@ impl Run<'_> {
                 "a {object} cannot be made with a {key}: `upsert-mode` needs a `match` field that can be written"
             )));
         }
+        let writable = self.writable(&description, choices.iter().collect(), problem);
+        if writable.is_empty() && !choices.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut fields = self.target.create.clone().unwrap_or_default();
         let mut changed = Vec::with_capacity(choices.len());
-        for choice in choices {
+        for choice in writable {
             let value = fit(self.described(&description, &choice.field)?, &choice.value);
             fields.insert(choice.field.clone(), value.clone());
-            changed.push(Changed { field: choice.field.clone(), old: Value::Null, new: value });
+            let (field, stance) = (choice.field.clone(), choice.stance);
+            changed.push(Changed { field, old: Value::Null, new: value, stance });
         }
         let (object, refers, manner) = (object.to_owned(), References::new(), Manner::default());
         let step = if key_described.external_id {
@@ -76,10 +103,25 @@ impl Run<'_> {
             fields.shift_remove(key);
             Step::Upsert { object: object.clone(), key: key.clone(), value, fields, refers, manner }
         } else {
+            self.may_make(&made_as(&object, ""))?;
             fields.insert(key.clone(), Value::from(self.consent.person.as_str()));
             Step::Create { object: object.clone(), fields, refers, manner }
         };
-        Ok(Write { object, name: String::new(), record: None, step: Some(step), changed })
+        Ok(vec![Write { object, name: String::new(), record: None, step: Some(step), changed }])
+    }
+
+    /// The choices whose fields are there. Where one is missing only the opt-outs are written.
+    fn writable<'c>(
+        &self,
+        description: &ObjectDescription,
+        choices: Vec<&'c FieldChoice>,
+        problem: &mut Problem,
+    ) -> Vec<&'c FieldChoice> {
+        let missing = choices.iter().find_map(|choice| self.described(description, &choice.field).err());
+        let Some(missing) = missing else { return choices };
+        problem.add(missing);
+        let is_there = |choice: &&FieldChoice| description.field(&choice.field).is_some();
+        choices.into_iter().filter(|choice| choice.stance == Stance::Out).filter(is_there).collect()
     }
 
     fn described<'d>(
@@ -96,6 +138,24 @@ impl Run<'_> {
             ))
         })
     }
+}
+
+/// All that is written to a record in one step, and beside it what is there already.
+fn together(writes: Vec<Write>) -> Vec<Write> {
+    let mut joined: Vec<Write> = Vec::with_capacity(writes.len());
+    for write in writes {
+        let is_its =
+            |other: &&mut Write| other.record == write.record && other.step.is_some() == write.step.is_some();
+        let Some(other) = joined.iter_mut().rev().find(is_its) else {
+            joined.push(write);
+            continue;
+        };
+        if let (Some(Step::Update { fields, .. }), Some(step)) = (&mut other.step, &write.step) {
+            fields.extend(step.fields().clone());
+        }
+        other.changed.extend(write.changed);
+    }
+    joined
 }
 
 /// A value in the form of its field.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     CallError,
-    answer::{self, Trouble, is_gone, refusal_in, refused},
+    answer::{self, Trouble, is_gone, is_halt, refusal_in, refused},
     limits::Cause,
     soap,
     transport::{Answer, Body, assignment_header, duplicates_header},
@@ -495,10 +495,6 @@ fn in_one_tongue(step: &Step, refusal: Refusal) -> Refusal {
 }
 
 /// What Salesforce says of a step that it did not do because of another one.
-fn is_halt(code: &str) -> bool {
-    matches!(code, "PROCESSING_HALTED" | "ALL_OR_NONE_OPERATION_ROLLED_BACK")
-}
-
 pub(super) fn unknown(why: String) -> StepOutcome {
     StepOutcome::Unknown { why }
 }

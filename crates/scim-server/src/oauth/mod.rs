@@ -5,7 +5,6 @@
 //! | `token.rs` | the endpoint: grants, answers and errors |
 //! | `parameters.rs` | what a request says, in its body, its query and its `Authorization` header |
 //! | `password.rs` | secrets that people choose, checked against Argon2id |
-//! | `failures.rs` | how often somebody may fail |
 //! | `access_token.rs` | the tokens: made, and recognised again |
 //!
 //! A client's OAuth credentials and its tokens of `gangway token new` are two ways to be the same client.
@@ -13,7 +12,6 @@
 use std::time::Duration;
 
 mod access_token;
-mod failures;
 mod parameters;
 mod password;
 mod token;

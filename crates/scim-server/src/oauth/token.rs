@@ -12,13 +12,15 @@ use actix_web::{
 };
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use model::{Ids, TenantId, Timestamp};
+use model::{
+    Ids, TenantId, Timestamp,
+    failures::{Failures, Origin, Who},
+};
 use provisioning::Caller;
 use serde_json::{Value, json};
 
 use super::{
     OAuth, OAuthUser, Signer,
-    failures::{Failures, Origin, Who},
     parameters::{Ambiguous, Parameters},
     password::{Busy, PasswordHash, Passwords, Turn},
 };
@@ -44,7 +46,7 @@ impl Desk {
     /// With the key that tokens are signed with; the same on every replica.
     pub fn new(token_key: &[u8; 32], ids: Ids) -> Self {
         let passwords = Passwords::new(&ids);
-        Self { signer: Signer::new(token_key), passwords, failures: Failures::new(), ids }
+        Self { signer: Signer::new(token_key), passwords, failures: Failures::default(), ids }
     }
 }
 
@@ -339,8 +341,8 @@ impl Asked<'_> {
 
     /// Whether all of them may still try.
     fn limit(&self, counted: &[Who<'_>]) -> Result<(), Refusal> {
-        let waits = counted.iter().filter_map(|who| self.door.desk.failures.wait(*who, self.now));
-        waits.max().map_or(Ok(()), |wait| Err(Refusal::too_often(wait)))
+        let wait = self.door.desk.failures.wait_of(counted, self.now);
+        wait.map_or(Ok(()), |wait| Err(Refusal::too_often(wait)))
     }
 
     fn failed(&self, counted: &[Who<'_>], refusal: Refusal) -> Refusal {

@@ -13,6 +13,7 @@ suite![
     stored_events_of_a_subject_come_one_after_the_other,
     one_source_does_not_take_the_places_of_another,
     what_is_known_of_a_subject_only_moves_forward,
+    a_subject_is_known_before_its_event_has_an_outcome,
     who_is_there_again_counts_from_the_beginning,
     the_dead_are_tried_again_or_dismissed,
     old_events_are_forgotten_and_dead_ones_are_not,
@@ -178,6 +179,21 @@ async fn what_is_known_of_a_subject_only_moves_forward(world: &World<'_>) {
         ok(world.store.settle(&key(world, &jti), settled).await);
         let source = key(world, "").source;
         assert_eq!(ok(world.store.subject(&world.tenant, &source, "noor").await), Some(known));
+    }
+}
+
+async fn a_subject_is_known_before_its_event_has_an_outcome(world: &World<'_>) {
+    let source = key(world, "").source;
+    let clock = |second| SubjectClock {
+        subject: "noor".to_owned(),
+        happened: at(second),
+        version: None,
+        deleted: None,
+    };
+    for (told, known) in [(10, 10), (5, 10), (20, 20)] {
+        ok(world.store.advance_subjects(&world.tenant, &source, vec![clock(told)]).await);
+        let found = ok(world.store.subject(&world.tenant, &source, "noor").await);
+        assert_eq!(found, Some(clock(known)));
     }
 }
 

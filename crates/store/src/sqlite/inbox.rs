@@ -138,6 +138,20 @@ impl Inbox for SqliteStore {
         })
     }
 
+    async fn advance_subjects(
+        &self,
+        tenant: &TenantId,
+        source: &SourceName,
+        clocks: Vec<SubjectClock>,
+    ) -> Result<(), StoreError> {
+        let (tenant, source) = (tenant.clone(), source.clone());
+        self.write(Durability::Power, move |connection| {
+            let tenant = tenant_key_or_new(connection, &tenant)?;
+            advance(connection, tenant, &source, &clocks)
+        })
+        .await
+    }
+
     async fn events(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, StoreError> {
         let filter = filter.clone();
         self.0
@@ -320,7 +334,16 @@ fn settle(connection: &Connection, key: &EventKey, settled: &Settled) -> Result<
         ],
     )?;
     let Some(tenant) = tenant_key(connection, &key.tenant)? else { return Ok(()) };
-    for clock in &settled.clocks {
+    advance(connection, tenant, &key.source, &settled.clocks)
+}
+
+fn advance(
+    connection: &Connection,
+    tenant: TenantKey,
+    source: &SourceName,
+    clocks: &[SubjectClock],
+) -> Result<(), StoreError> {
+    for clock in clocks {
         connection
             .prepare_cached(
                 "INSERT INTO subjects (tenant, source, subject, happened_ms, version, deleted_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -335,7 +358,7 @@ fn settle(connection: &Connection, key: &EventKey, settled: &Settled) -> Result<
             .and_then(|mut upsert| {
                 upsert.execute(params![
                     tenant.0,
-                    key.source.as_str(),
+                    source.as_str(),
                     clock.subject,
                     clock.happened.as_millisecond(),
                     clock.version,

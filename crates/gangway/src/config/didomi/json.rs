@@ -74,6 +74,7 @@ struct Match {
 enum Writer {
     Fields,
     ContactPointTypeConsent,
+    ConsentApi,
 }
 
 #[derive(Debug, Deserialize)]
@@ -176,6 +177,7 @@ impl Checker<'_, '_> {
             writer: match read.writer {
                 None | Some(Writer::Fields) => WriterName::Fields,
                 Some(Writer::ContactPointTypeConsent) => WriterName::ContactPointTypeConsent,
+                Some(Writer::ConsentApi) => WriterName::ConsentApi,
             },
             mappings: read.mappings.into_iter().map(mapping).collect(),
         });

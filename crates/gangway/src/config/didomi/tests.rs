@@ -128,10 +128,44 @@ fn what_makes_no_sense_is_refused_with_a_way_out() {
             "object = \"Contact\"\nwriter = \"contact-point-type-consent\"",
             "`target` and `transform` are for the writer `fields`",
         ),
+        (
+            "object = \"Contact\"",
+            "object = \"Contact\"\nwriter = \"consent-api\"",
+            "Salesforce's Consent API is not used",
+        ),
     ] {
         let refused = refusal(from, to);
         assert!(refused.contains(words), "{to}: {refused}");
     }
+}
+
+#[test]
+fn each_row_has_one_choice() {
+    let start = BASE.find("mappings = [").unwrap();
+    let load = |regulations: &str, mappings: &str| {
+        let base = BASE[..start].replacen(
+            "organization-id = \"acme\"",
+            &format!("organization-id = \"acme\"\nregulations = [{regulations}]"),
+            1,
+        );
+        load(&format!("{base}writer = \"contact-point-type-consent\"\nmappings = [{mappings}]\n"), &[])
+    };
+    let row = |source: &str, more: &str| {
+        format!("{{ source = \"{source}\", contact-point-type = \"Email\"{more} }},")
+    };
+    let (gdpr, cpra) = (", regulation = \"gdpr\"", ", regulation = \"cpra\"");
+    let one = "\"gdpr\"";
+    for (rows, words) in [
+        ([row("purpose:news", ""), row("channel:news", "")], "written to one row"),
+        ([row("purpose:news", ""), row("purpose:NEWS", "")], "written to one row"),
+        ([row("purpose:news", ""), row("purpose:news", gdpr)], "written to one row"),
+        ([row("purpose:news", ""), row("preference:news/topics", "")], "a preference is neither"),
+    ] {
+        let refused = load(one, &rows.concat()).unwrap_err();
+        assert!(refused.contains(words), "{rows:?}: {refused}");
+    }
+    load(one, &[row("purpose:news", ""), row("purpose:offers", "")].concat()).unwrap();
+    load("\"gdpr\", \"cpra\"", &[row("purpose:news", gdpr), row("purpose:news", cpra)].concat()).unwrap();
 }
 
 #[test]

@@ -1,16 +1,17 @@
-//! How often somebody may fail to log in: so often from one address, so often for one user name.
+//! How often somebody may fail to log in at a token endpoint: so often from one address, so often for one user name.
 //!
 //! Failures are counted, not attempts: a tool that logs in for every action is never in the way of itself. What one address
 //! can fail is bounded whatever it names, so that nobody uses up by himself what all others have.
 
 use std::{
+    fmt,
     hash::{BuildHasher, Hash, RandomState},
     net::{IpAddr, Ipv6Addr},
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,
 };
 
-use model::{TenantId, Timestamp};
+use crate::{TenantId, Timestamp};
 
 /// An address may fail so often at one tenant at once, and once more every six seconds: a whole team behind one address can
 /// mistype, and guessing gets ten tries a minute. So it may where it names no client that there is.
@@ -34,7 +35,7 @@ struct Limit {
 
 /// Whose failures are counted.
 #[derive(Clone, Copy, Debug, Hash)]
-pub(super) enum Who<'a> {
+pub enum Who<'a> {
     /// An address that names no client that there is. Counted apart from tenants, which are thus not told from those that do not
     /// exist.
     Stranger(IpAddr),
@@ -62,12 +63,16 @@ impl Who<'_> {
 /// Where a request comes from. IPv6 is counted by /64, which is what one subscriber's network has, and in all by /48, which is
 /// what one subscriber may have.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Origin {
+pub struct Origin {
+    /// The address, or the /64 of IPv6.
     pub address: IpAddr,
+    /// The same, or the /48 of IPv6.
     pub network: IpAddr,
 }
 
 impl Origin {
+    /// Of this address.
+    #[must_use]
     pub fn of(address: IpAddr) -> Self {
         let cut = |bits: u32| match address.to_canonical() {
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> bits << bits)),
@@ -78,24 +83,40 @@ impl Origin {
 }
 
 /// Counts failures. In the memory of this gateway alone: a restart forgives, and each of several gateways counts its own.
-pub(super) struct Failures {
+pub struct Failures {
     /// The instants at which all is forgiven (the "generic cell rate algorithm"), in microseconds.
     forgiven: Box<[AtomicI64]>,
     seed: RandomState,
 }
 
-impl Failures {
-    pub fn new() -> Self {
+impl fmt::Debug for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Failures")
+    }
+}
+
+impl Default for Failures {
+    /// Nobody has failed yet.
+    fn default() -> Self {
         Self { forgiven: (0..PLACES).map(|_| AtomicI64::new(0)).collect(), seed: RandomState::new() }
     }
+}
 
+impl Failures {
     /// How long to wait until another attempt is taken, where too many have failed.
+    #[must_use]
     pub fn wait(&self, who: Who<'_>, now: Timestamp) -> Option<Duration> {
         let limit = who.limit();
         let ahead = self.place(who).load(Ordering::Relaxed).saturating_sub(now.as_microsecond());
         let over = ahead - limit.whole() + limit.one();
         // More than the whole is ahead only where the clock was set back, which must lock nobody out.
         (over > 0 && ahead <= limit.whole()).then(|| Duration::from_micros(over.unsigned_abs()))
+    }
+
+    /// How long the longest of them has to wait.
+    #[must_use]
+    pub fn wait_of(&self, counted: &[Who<'_>], now: Timestamp) -> Option<Duration> {
+        counted.iter().filter_map(|who| self.wait(*who, now)).max()
     }
 
     /// Counts a failure.
@@ -156,7 +177,7 @@ mod tests {
 
     #[test]
     fn an_address_may_fail_so_often_and_after_a_while_again() {
-        let failures = Failures::new();
+        let failures = Failures::default();
         let who = stranger("192.0.2.1");
         assert_eq!(taken(&failures, &[who], at(0)), 20);
         assert_eq!(failures.wait(who, at(0)), Some(Duration::from_secs(6)));
@@ -167,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_user_name_has_a_limit_of_its_own_and_so_has_each_tenant() {
-        let failures = Failures::new();
+        let failures = Failures::default();
         let (acme, beta) = (tenant("acme/prod"), tenant("beta/prod"));
         let from = origin("192.0.2.1").address;
         for tenant in [&acme, &beta] {
@@ -180,7 +201,7 @@ mod tests {
     /// For as long as it likes.
     #[test]
     fn one_address_alone_locks_no_user_out() {
-        let failures = Failures::new();
+        let failures = Failures::default();
         let acme = tenant("acme/prod");
         let login = |from: Origin| {
             let (client, user) = ("3MVG9", "helloid@acme.example");
@@ -196,7 +217,7 @@ mod tests {
     /// Whatever it makes up: an hour of it leaves nobody else waiting.
     #[test]
     fn one_address_cannot_fill_the_table() {
-        let failures = Failures::new();
+        let failures = Failures::default();
         let one = origin("192.0.2.1");
         let mut made_up = 0;
         for second in 0..3_600 {
@@ -218,7 +239,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_subscriber_is_one_address_and_so_is_ipv4_in_ipv6() {
-        let failures = Failures::new();
+        let failures = Failures::default();
         assert_eq!(taken(&failures, &[stranger("2001:db8::1")], at(0)), 20);
         assert_eq!(taken(&failures, &[stranger("2001:db8::ffff:1")], at(0)), 0);
         assert_eq!(taken(&failures, &[stranger("2001:db8:0:1::1")], at(0)), 20);
@@ -230,7 +251,7 @@ mod tests {
 
     #[test]
     fn who_goes_on_failing_waits_no_longer_for_it() {
-        let failures = Failures::new();
+        let failures = Failures::default();
         let who = stranger("192.0.2.1");
         (0..10_000).for_each(|_| failures.count(who, at(0)));
         assert_eq!(taken(&failures, &[who], at(120)), 20);
@@ -238,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_back_locks_nobody_out() {
-        let failures = Failures::new();
+        let failures = Failures::default();
         let who = stranger("192.0.2.1");
         assert_eq!(taken(&failures, &[who], at(86_400)), 20);
         assert_eq!(taken(&failures, &[who], at(0)), 20);
