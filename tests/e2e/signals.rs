@@ -1,8 +1,10 @@
 //! Shared Signals and SCIM events in: each numbered check is a story.
 
 mod example;
+mod kept_out;
 mod locked_out;
 mod polled;
+mod purged;
 mod scim;
 mod streams;
 

@@ -54,6 +54,8 @@ struct State {
     /// Given out until they are acknowledged, in the order of their numbers.
     queue: BTreeMap<u64, (String, String)>,
     numbers: u64,
+    /// How many requests for verification it does not take.
+    verify_faults: usize,
     /// What it answers polls instead.
     poll_fault: Option<Reply>,
     /// SCIM resources by path.
@@ -217,6 +219,11 @@ impl Transmitter {
         lock(&self.state).streams.clear();
     }
 
+    /// So many requests for verification are refused from now on.
+    pub fn refuse_to_verify(&self, times: usize) {
+        lock(&self.state).verify_faults = times;
+    }
+
     /// What it answers polls instead; nothing: what it has.
     pub fn poll_fault(&self, fault: Option<Reply>) {
         lock(&self.state).poll_fault = fault;
@@ -242,10 +249,12 @@ impl Transmitter {
         let now = Clock::system().now().as_second();
         let mut state = lock(&self.state);
         state.numbers += 1;
+        // No two transmitters have one name for two events.
+        let name = format!("{}-{}", state.base.rsplit(':').next().unwrap_or_default(), state.numbers);
         Set {
             claims: json!({
                 "iss": format!("{}{PATH}", state.base), "aud": audience, "iat": now,
-                "jti": format!("set-{}", state.numbers), "txn": format!("txn-{}", state.numbers),
+                "jti": format!("set-{name}"), "txn": format!("txn-{name}"),
                 "sub_id": sub_id, "events": {uri: said},
             }),
             key: 0,
@@ -318,6 +327,10 @@ impl State {
             ("PATCH", "/streams") => self.change(&body),
             ("GET", "/status") if self.streams.is_empty() => Reply::status(404, "{}"),
             ("GET", "/status") => Reply::json(&json!({"status": "enabled"})),
+            ("POST", "/verify") if self.verify_faults > 0 => {
+                self.verify_faults -= 1;
+                Reply::status(429, "{}")
+            }
             ("POST", "/verify") => Reply::Answer(204, Vec::new(), String::new()),
             _ => Reply::status(404, "{}"),
         }

@@ -113,6 +113,15 @@ impl World {
         self.own.get(&(caller.tenant.clone(), caller.client.clone())).cloned()
     }
 
+    /// The tenant of a customer's environment and all its populations, the tenant first.
+    pub(crate) fn environment(&self, of: &TenantId) -> Vec<Arc<Tenant>> {
+        let home = of.home();
+        let mut all: Vec<_> =
+            self.tenants.values().filter(|tenant| tenant.id.home() == home).cloned().collect();
+        all.sort_by(|one, other| one.id.cmp(&other.id));
+        all
+    }
+
     pub(crate) fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, ProvisionError> {
         self.tenants
             .get(id)

@@ -3,29 +3,37 @@
 //! A signal is about a User of Salesforce, whether or not there is an identity for him. It is no change of an identity: what
 //! SCIM and HR have said of `active` stays, and only whom a signal has frozen is let in again by one. That is remembered in the
 //! store's lockouts, which are begun before Salesforce hears of them; so a signal may be carried out again after a crash. Where
-//! there is an identity, what was done is in its audit trail.
+//! there is an identity, in the tenant or in a population of it, what was done is in its audit trail.
+//!
+//! Each source has a lockout of its own, and a User is let in when the last of them has ended and SCIM does not keep him out
+//! either. An administrator who unfreezes him in Salesforce ends them all: [`let_in_by_hand`].
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `find.rs` | exactly one active User in each org of the tenant, and whether he is protected |
+//! | `find.rs` | exactly one active User in each org of the environment, and whether he is protected |
 //! | `lock_out.rs` | ending sessions, freezing, deactivating |
+//! | `purge.rs` | what an account that is gone for good leaves behind |
 //! | `let_in.rs` | letting in again whom a signal has frozen |
 
 mod find;
 mod let_in;
 mod lock_out;
+mod purge;
 
 use std::{sync::Arc, time::Duration};
 
-use model::{ClientName, ResourceId, ResourceKind, SourceName, TenantId};
+use jiff::SignedDuration;
+use model::{ClientName, OrgName, ResourceId, ResourceKind, SourceName, TenantId};
 use salesforce_client::{Asker, CallError, Org, Ticket};
 use salesforce_types::{RecordId, Refusal, Retry, errors};
-use store::{AuditEntry, ChangeOutcome, LinkWrite, LockoutKey, Record, ResourceWrite};
+use store::{AuditEntry, ChangeOutcome, LinkWrite, Lockout, LockoutKey, Record, ResourceWrite, StoreError};
 
-use crate::{ProvisionError, Tenant, fingerprint, provisioner::Inner};
+use crate::{ProvisionError, Tenant, fingerprint, provisioner::Inner, turns::Turn};
 
 /// When what cannot be asked now may be asked again, where nothing else is said.
 const AGAIN: Duration = Duration::from_secs(10);
+/// Longer than it takes from a look at a login record to what is done because of it.
+const LOOKED_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a signal asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +88,8 @@ pub enum SignalAction {
     Unfreeze,
     /// He is deactivated: through his identity, where there is one.
     Deactivate,
+    /// The same; and what stands for the person as a Lead or a Contact goes as its mapping says of those who leave.
+    Purge,
 }
 
 /// What came of a signal.
@@ -108,37 +118,62 @@ struct Meant {
     user: RecordId,
     protected: find::Protection,
     /// Whose record it is.
-    identity: Option<ResourceId>,
+    identities: Vec<Whose>,
+}
+
+/// An identity of the environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Whose {
+    /// Its population.
+    tenant: TenantId,
+    id: ResourceId,
 }
 
 /// One signal being carried out.
 struct Work<'w> {
     inner: &'w Arc<Inner>,
     signal: &'w Signal,
-    tenant: Arc<Tenant>,
+    /// The environment: the tenant itself and its populations. Somebody may be an employee, a customer, or both.
+    tenants: Vec<Arc<Tenant>>,
     /// A digest of the subject.
     subject: String,
 }
 
 /// Does what a signal asks for. It may be asked again for the same signal: that comes to the same.
 pub(crate) async fn carry_out(inner: &Arc<Inner>, signal: &Signal) -> Result<Signalled, ProvisionError> {
-    let tenant = inner.world().tenant(&signal.tenant)?;
+    let world = inner.world();
+    world.tenant(&signal.tenant)?;
     let subject = fingerprint::hex(&fingerprint::sha256(signal.subject.as_bytes()));
-    let work = Work { inner, signal, tenant, subject };
+    let work = Work { inner, signal, tenants: world.environment(&signal.tenant), subject };
     match signal.action {
         SignalAction::Unfreeze => work.let_in().await,
+        SignalAction::Purge => work.purge().await,
         SignalAction::EndSessions | SignalAction::Freeze | SignalAction::Deactivate => work.lock_out().await,
     }
 }
 
+/// Ends the lockouts of a User who is found not to be frozen: an administrator has let him in, and knows better than the sources.
+/// One that is only begun stays, for its freeze is still to come, and so does one that is so new that it may have come after the
+/// look.
+pub(crate) async fn let_in_by_hand(inner: &Inner, org: &OrgName, user: &RecordId) -> Result<(), StoreError> {
+    let now = inner.clock.now();
+    let is_over = |open: &&Lockout| open.done.is_some_and(|done| now.duration_since(done) >= LOOKED_WITHIN);
+    for lockout in inner.store.lockouts_on(org, user).await?.iter().filter(is_over) {
+        let LockoutKey { tenant, source, .. } = &lockout.key;
+        tracing::info!(%tenant, %source, jti = lockout.jti, "a lockout was ended by hand: the User is not frozen any more");
+        inner.store.end_lockout(&lockout.key, now).await?;
+    }
+    Ok(())
+}
+
 impl Work<'_> {
     /// Calls to an org are the source's, and go before others where they take access away.
-    fn ticket(&self, identity: Option<&ResourceId>) -> Ticket {
+    fn ticket(&self, identities: &[Whose]) -> Ticket {
         let nobody = || ResourceId::from_text(&*self.subject);
         let asker = Asker {
             tenant: self.signal.tenant.clone(),
             client: self.client(),
-            identity: identity.cloned().unwrap_or_else(nobody),
+            identity: identities.first().map_or_else(nobody, |whose| whose.id.clone()),
         };
         Ticket::new(asker, self.signal.action != SignalAction::Unfreeze)
     }
@@ -147,28 +182,48 @@ impl Work<'_> {
         ClientName::new(self.signal.source.as_str()).expect("a source's name is a name")
     }
 
-    fn key(&self, meant: &Meant) -> LockoutKey {
-        LockoutKey {
-            tenant: self.signal.tenant.clone(),
-            org: meant.org.name().clone(),
-            user: meant.user.clone(),
-        }
+    fn key(&self, org: &OrgName, user: &RecordId) -> LockoutKey {
+        let Signal { tenant, source, .. } = self.signal;
+        LockoutKey { tenant: tenant.clone(), source: source.clone(), org: org.clone(), user: user.clone() }
     }
 
-    /// What was done, in the history of the identity, if there is one. `links`: what it changes of them.
-    async fn audit(
+    /// Whether somebody is frozen is decided for one source after the other. Where an identity's turn is needed as well, that
+    /// comes first.
+    async fn login_turn(&self, org: &OrgName, user: &RecordId) -> Turn {
+        self.inner.turns.enter(format!("login {org}/{user}")).await
+    }
+
+    /// The identities of the environment that a User is linked to.
+    async fn whose(&self, org: &OrgName, user: &RecordId) -> Result<Vec<Whose>, StoreError> {
+        let mut identities = Vec::new();
+        for tenant in &self.tenants {
+            let linked = self.inner.store.linked_in(&tenant.id, org, user).await?;
+            identities.extend(linked.map(|id| Whose { tenant: tenant.id.clone(), id }));
+        }
+        Ok(identities)
+    }
+
+    /// What was done, in the history of those whom it is about.
+    async fn audit(&self, identities: &[Whose], fields: &[&str], note: &str) -> Result<(), ProvisionError> {
+        for whose in identities {
+            self.audit_one(whose, fields, note, Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for one. `links`: what it changes of them.
+    async fn audit_one(
         &self,
-        identity: Option<&ResourceId>,
+        whose: &Whose,
         fields: &[&str],
         note: &str,
         links: Vec<LinkWrite>,
     ) -> Result<(), ProvisionError> {
-        let Some(identity) = identity else { return Ok(()) };
         let record = Record {
             change: None,
-            tenant: self.signal.tenant.clone(),
+            tenant: whose.tenant.clone(),
             kind: ResourceKind::User,
-            resource: identity.clone(),
+            resource: whose.id.clone(),
             write: ResourceWrite::Keep,
             links,
             grants: Vec::new(),

@@ -14,11 +14,13 @@ use salesforce_types::RecordId;
 
 use crate::StoreError;
 
-/// Which User of which org is locked out for a tenant. Only one lockout of him is open.
+/// By which source which User of which org is locked out. Each source has one open lockout of him at most.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LockoutKey {
     /// Whose door the signal came through.
     pub tenant: TenantId,
+    /// Who said so.
+    pub source: SourceName,
     /// Where the User is.
     pub org: OrgName,
     /// Who.
@@ -28,10 +30,8 @@ pub struct LockoutKey {
 /// A User whom a signal has locked out, or is locking out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lockout {
-    /// Who.
+    /// Who, and who said so.
     pub key: LockoutKey,
-    /// Who said so.
-    pub source: SourceName,
     /// A digest of what the source calls the person.
     pub subject: String,
     /// By which event.
@@ -56,7 +56,7 @@ pub struct LockoutLimit {
 pub enum BegunLockout {
     /// It is the caller's to carry out.
     New,
-    /// There is an open one of this User already, perhaps by another source.
+    /// The source has an open one of this User already.
     Open(Lockout),
     /// The source has begun too many.
     TooMany,
@@ -65,8 +65,8 @@ pub enum BegunLockout {
 /// Lockouts.
 #[async_trait]
 pub trait Lockouts: Send + Sync {
-    /// Begins a lockout, unless the User has an open one, or the source has begun too many. Those that have ended count too: a
-    /// source that locks out and lets in again in turn is no better. Durable when it returns.
+    /// Begins a lockout, unless the source has an open one of the User, or has begun too many. Those that have ended count too:
+    /// a source that locks out and lets in again in turn is no better. Durable when it returns.
     async fn begin_lockout(
         &self,
         lockout: Lockout,
@@ -79,11 +79,11 @@ pub trait Lockouts: Send + Sync {
     /// The open lockout has not come about: nothing is known of it any more, and it does not count. One that was confirmed stays.
     async fn withdraw_lockout(&self, key: &LockoutKey) -> Result<(), StoreError>;
 
-    /// The User is let in again.
+    /// The source does not keep the User out any more.
     async fn end_lockout(&self, key: &LockoutKey, at: Timestamp) -> Result<(), StoreError>;
 
-    /// The open lockout of a User.
-    async fn lockout(&self, key: &LockoutKey) -> Result<Option<Lockout>, StoreError>;
+    /// The open lockouts of a User, whoever said so and through whichever door, in the order in which they were begun.
+    async fn lockouts_on(&self, org: &OrgName, user: &RecordId) -> Result<Vec<Lockout>, StoreError>;
 
     /// The open lockouts by a source of whom it calls so, in the order in which they were begun.
     async fn lockouts_of(

@@ -115,7 +115,7 @@ async fn ssf_b05_only_whom_a_signal_has_frozen_a_signal_lets_in_again() {
     // An administrator has frozen him, before a signal says the same and after.
     let user = story.org.user("p0@acme.example").await["Id"].as_str().unwrap().to_owned();
     let login = story.org.one("UserLogin", "UserId", &user).await["Id"].as_str().unwrap().to_owned();
-    story.org.change("UserLogin", &login, &json!({"IsFrozen": true})).await;
+    story.org.change_as_administrator("UserLogin", &login, &json!({"IsFrozen": true})).await;
     story.pushed(&story.risc("account-enabled", &by_email("p0"))).await;
     assert!(story.is_frozen("p0@acme.example").await);
     story.pushed(&story.risc("account-disabled", &by_email("p0")).later(1)).await;

@@ -116,6 +116,8 @@ pub enum SignalActionName {
     Freeze,
     /// The User is deactivated.
     Deactivate,
+    /// The same, and a Lead or Contact goes by the `on-leave` of its target. For `account-purged` alone.
+    Purge,
     /// The User is let in again, if a signal of this source has frozen him. For `account-enabled` alone.
     Unfreeze,
 }
@@ -127,6 +129,7 @@ impl From<SignalActionName> for Option<SignalAction> {
             SignalActionName::EndSessions => Some(SignalAction::EndSessions),
             SignalActionName::Freeze => Some(SignalAction::Freeze),
             SignalActionName::Deactivate => Some(SignalAction::Deactivate),
+            SignalActionName::Purge => Some(SignalAction::Purge),
             SignalActionName::Unfreeze => Some(SignalAction::Unfreeze),
         }
     }
@@ -322,7 +325,7 @@ impl Checker<'_, '_> {
             };
             let action: Option<SignalAction> = (*action).into();
             if action.is_some_and(|action| !event.may(action)) {
-                let help = "`account-enabled` may be none or unfreeze, and no other one unfreeze";
+                let help = "only `account-enabled` may be unfreeze, and nothing else but none; only `account-purged` may be purge";
                 self.refuse(&place, &format!("`{name}` cannot be answered so"), help);
                 continue;
             }

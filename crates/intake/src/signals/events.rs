@@ -35,7 +35,7 @@ const fn only(event: EventType, member: &'static str, values: &'static [&'static
     EventType { worse: Some((member, values)), ..event }
 }
 
-use SignalAction::{Deactivate, EndSessions, Freeze, Unfreeze};
+use SignalAction::{EndSessions, Freeze, Purge, Unfreeze};
 
 /// Every kind that something can be done about (CAEP 1.0 §3, RISC 1.0 §2). All others are acknowledged and left alone.
 pub const EVENT_TYPES: [EventType; 14] = [
@@ -47,7 +47,7 @@ pub const EVENT_TYPES: [EventType; 14] = [
     only(event(CAEP, "risk-level-change", None), "current_level", &["HIGH"]),
     event(RISC, "account-disabled", Some(Freeze)),
     event(RISC, "account-enabled", Some(Unfreeze)),
-    event(RISC, "account-purged", Some(Deactivate)),
+    event(RISC, "account-purged", Some(Purge)),
     event(RISC, "account-credential-change-required", None),
     // Who has the address now is somebody else.
     alarming(event(RISC, "identifier-recycled", Some(Freeze))),
@@ -109,10 +109,11 @@ impl EventType {
         self.alarming
     }
 
-    /// Whether it may be answered with this action: only who is enabled is let in again.
+    /// Whether it may be answered with this action: only who is enabled is let in again, and only who is purged is deleted.
     #[must_use]
     pub fn may(&self, action: SignalAction) -> bool {
         (self.name == "account-enabled") == (action == Unfreeze)
+            && (self.name == "account-purged" || action != Purge)
     }
 }
 
@@ -150,9 +151,10 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_let_in_by_anything_but_account_enabled() {
+    fn nobody_is_let_in_but_by_account_enabled_or_deleted_but_by_account_purged() {
         for event in &EVENT_TYPES {
             assert_eq!(event.may(Unfreeze), event.name == "account-enabled");
+            assert_eq!(event.may(Purge), event.name == "account-purged");
         }
         assert!(!named("account-enabled").may(Freeze));
     }

@@ -9,7 +9,7 @@ use scim_types::{Filter, Registry};
 use serde_json::{Map, Value};
 use store::{Query, Window};
 
-use super::{Meant, Whom, Work, not_asked};
+use super::{Meant, Whom, Whose, Work, not_asked};
 use crate::{ProvisionError, lookup};
 
 /// Two are as many as any number.
@@ -23,6 +23,13 @@ pub(super) enum Found {
     Several,
 }
 
+/// The identities that have the address of a signal.
+pub(super) enum People {
+    Are(Vec<Whose>),
+    /// One population has several with it.
+    AreAmbiguous,
+}
+
 /// What keeps a User from being locked out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protection {
@@ -34,7 +41,7 @@ pub(super) enum Protection {
 }
 
 impl Work<'_> {
-    /// The User that is meant, in each org where the tenant has Users.
+    /// The User that is meant, in each org where the environment has Users.
     pub(super) async fn find(&self) -> Result<Found, ProvisionError> {
         let mut meant = Vec::new();
         for org in self.orgs()?.into_values() {
@@ -51,12 +58,17 @@ impl Work<'_> {
         self.find_by_identity().await
     }
 
-    /// The orgs where the tenant has Users.
-    pub(super) fn orgs(&self) -> Result<BTreeMap<OrgName, Org>, ProvisionError> {
+    /// The orgs where the environment has Users.
+    fn orgs(&self) -> Result<BTreeMap<OrgName, Org>, ProvisionError> {
         let world = self.inner.world();
-        let of_users = self.tenant.mapping.targets.iter().filter(|target| target.object == "User");
-        let names = of_users.filter_map(|target| target.org.as_ref().or(self.tenant.default_org.as_ref()));
+        let mut names = Vec::new();
+        for tenant in &self.tenants {
+            let targets = tenant.mapping.and_of_clients().flat_map(|mapping| &mapping.targets);
+            let of_users = targets.filter(|target| target.object == "User");
+            names.extend(of_users.filter_map(|target| target.org.as_ref().or(tenant.default_org.as_ref())));
+        }
         names
+            .into_iter()
             .map(|name| match world.orgs.get(name) {
                 Some(org) => Ok((name.clone(), org.clone())),
                 None => Err(ProvisionError::Misconfigured(format!("the org {name} is not configured"))),
@@ -86,7 +98,7 @@ impl Work<'_> {
             .where_(holds)
             .where_(active)
             .limit(FEW);
-        let ticket = self.ticket(None);
+        let ticket = self.ticket(&[]);
         let rows = org.query(&query, Purpose::matching(&ticket)).await.map_err(not_asked)?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -99,26 +111,52 @@ impl Work<'_> {
         let id = row.get("Id").and_then(Value::as_str).and_then(|id| RecordId::parse(id).ok());
         let Some(user) = id else { return Ok(None) };
         let us = org.identity().await.map_err(not_asked)?.user_id;
-        let protected = if user == us || lookup::names(&self.tenant, &user, row.get("Username")) {
+        let username = row.get("Username");
+        let is_named = self.tenants.iter().any(|tenant| lookup::names(tenant, &user, username));
+        let protected = if user == us || is_named {
             Protection::Untouchable
         } else if lookup::is_far_reaching(row) {
             Protection::FarReaching
         } else {
             Protection::None
         };
-        let identity = self.inner.store.linked_in(&self.signal.tenant, org.name(), &user).await?;
-        Ok(Some(Meant { org: org.clone(), user, protected, identity }))
+        let identities = self.whose(org.name(), &user).await?;
+        Ok(Some(Meant { org: org.clone(), user, protected, identities }))
     }
 
     /// By the e-mail address of an identity: Salesforce has a new one only when its owner has confirmed it.
     async fn find_by_identity(&self) -> Result<Found, ProvisionError> {
+        let People::Are(people) = self.people().await? else { return Ok(Found::Several) };
+        let orgs = self.orgs()?;
+        let mut meant: BTreeMap<OrgName, Meant> = BTreeMap::new();
+        for whose in &people {
+            for link in self.inner.store.links(&whose.tenant, &whose.id).await? {
+                let Some(org) = orgs.get(&link.org).filter(|_| link.object == "User") else { continue };
+                let is_it = soql::Condition::eq("Id", &link.record_id).expect("this is a name");
+                for found in self.in_org(org, is_it).await? {
+                    let known = meant.get(&link.org);
+                    if known.is_some_and(|known| known.user != found.user) {
+                        return Ok(Found::Several);
+                    }
+                    meant.insert(link.org.clone(), found);
+                }
+            }
+        }
+        let meant: Vec<Meant> = meant.into_values().collect();
+        Ok(if meant.is_empty() { Found::Nobody } else { Found::Users(meant) })
+    }
+
+    /// The identities with the e-mail address that the signal names: one in each population at most.
+    pub(super) async fn people(&self) -> Result<People, ProvisionError> {
         let address = self.signal.whom.iter().find_map(|whom| match whom {
             Whom::Email { address, .. } => Some(address),
             Whom::Field { .. } => None,
         });
-        let Some(address) = address else { return Ok(Found::Nobody) };
+        let Some(address) = address else { return Ok(People::Are(Vec::new())) };
         let text = format!("emails.value eq {}", Value::from(address.as_str()));
-        let Ok(filter) = Filter::parse(&text, Registry::standard().user()) else { return Ok(Found::Nobody) };
+        let Ok(filter) = Filter::parse(&text, Registry::standard().user()) else {
+            return Ok(People::Are(Vec::new()));
+        };
         let query = Query {
             kind: ResourceKind::User,
             filter: Some(filter),
@@ -126,20 +164,15 @@ impl Work<'_> {
             window: Window::Index { offset: 0, count: FEW },
             with_members: false,
         };
-        let page = self.inner.store.find(&self.signal.tenant, &query).await?;
-        let identity = match page.resources.as_slice() {
-            [] => return Ok(Found::Nobody),
-            [one] => &one.id,
-            _ => return Ok(Found::Several),
-        };
-        let orgs = self.orgs()?;
-        let mut meant = Vec::new();
-        for link in self.inner.store.links(&self.signal.tenant, identity).await? {
-            if let Some(org) = orgs.get(&link.org).filter(|_| link.object == "User") {
-                let is_it = soql::Condition::eq("Id", &link.record_id).expect("this is a name");
-                meant.extend(self.in_org(org, is_it).await?);
+        let mut people = Vec::new();
+        for tenant in &self.tenants {
+            let page = self.inner.store.find(&tenant.id, &query).await?;
+            match page.resources.as_slice() {
+                [] => {}
+                [one] => people.push(Whose { tenant: tenant.id.clone(), id: one.id.clone() }),
+                _ => return Ok(People::AreAmbiguous),
             }
         }
-        Ok(if meant.is_empty() { Found::Nobody } else { Found::Users(meant) })
+        Ok(People::Are(people))
     }
 }

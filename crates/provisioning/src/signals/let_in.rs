@@ -1,12 +1,12 @@
 //! Letting in again whom a signal has frozen, and nobody else.
 
-use model::{ResourceId, ResourceKind};
+use model::ResourceKind;
 use salesforce_types::{Link, Step};
 use serde_json::Value;
 use store::{LinkWrite, Lockout, LockoutKey, TaskKind};
 
 use super::{
-    Meant, Signalled, Work,
+    Meant, Signalled, Whose, Work,
     find::{Found, Protection},
     lock_out::{FROZEN, Landed, NO_LOGIN, frozen_by_us},
 };
@@ -37,37 +37,60 @@ impl Work<'_> {
         let Found::Users(users) = self.find().await? else { return Ok(Vec::new()) };
         let mut lockouts = Vec::new();
         for meant in &users {
-            let open = self.inner.store.lockout(&self.key(meant)).await?;
-            lockouts.extend(open.filter(|open| open.source == *source));
+            let key = self.key(meant.org.name(), &meant.user);
+            let open = self.inner.store.lockouts_on(&key.org, &key.user).await?;
+            lockouts.extend(open.into_iter().filter(|open| open.key == key));
         }
         Ok(lockouts)
     }
 
     /// Ends one lockout. The inner error is Salesforce's refusal: the User stays locked out, and it is remembered that he is.
     async fn open_door(&self, lockout: &Lockout) -> Result<Result<String, String>, ProvisionError> {
-        let LockoutKey { tenant, org, user } = &lockout.key;
+        let LockoutKey { org, user, .. } = &lockout.key;
         let Some(org) = self.inner.world().orgs.get(org).cloned() else {
             return Err(ProvisionError::Misconfigured(format!("the org {org} is not configured")));
         };
-        let identity = self.inner.store.linked_in(tenant, org.name(), user).await?;
+        let identities = self.whose(org.name(), user).await?;
         // Whoever leaves while his door is opened: one after the other.
-        let _turn = match &identity {
-            Some(identity) => Some(self.inner.turns.enter(format!("{tenant}/{identity}")).await),
-            None => None,
-        };
-        if let Some(identity) = &identity
-            && let Some(link) = self.link_of_a_leaver(identity, lockout).await?
-        {
-            return self.leave_to_the_leaver(identity, link, lockout).await.map(Ok);
+        let mut turns = Vec::new();
+        for Whose { tenant, id } in &identities {
+            turns.push(self.inner.turns.enter(format!("{tenant}/{id}")).await);
         }
-        let meant = Meant { org, user: user.clone(), protected: Protection::None, identity };
-        let ticket = self.ticket(meant.identity.as_ref());
+        let _login = self.login_turn(org.name(), user).await;
+        let meant = Meant { org, user: user.clone(), protected: Protection::None, identities };
+        if self.is_kept_out_by_others(lockout).await? {
+            let note = "still frozen: another source keeps him out".to_owned();
+            self.audit(&meant.identities, &[], &note).await?;
+            self.inner.store.end_lockout(&lockout.key, self.inner.clock.now()).await?;
+            return Ok(Ok(note));
+        }
+        let links = self.links(&meant).await?;
+        let mut leavers = Vec::new();
+        for (whose, link) in &links {
+            if self.leaves(whose, link).await? {
+                leavers.push((whose, link.clone()));
+            }
+        }
+        if !leavers.is_empty() {
+            return self.leave_to_the_leaver(leavers, lockout).await.map(Ok);
+        }
+        self.unfreeze(&meant, links, lockout).await
+    }
+
+    /// Nobody else keeps him out.
+    async fn unfreeze(
+        &self,
+        meant: &Meant,
+        links: Vec<(Whose, Link)>,
+        lockout: &Lockout,
+    ) -> Result<Result<String, String>, ProvisionError> {
+        let ticket = self.ticket(&meant.identities);
         // One that was begun and never known to have landed may be somebody else's.
-        let is_ours = lockout.done.is_some() || frozen_by_us(&meant, &ticket).await?;
+        let is_ours = lockout.done.is_some() || frozen_by_us(meant, &ticket).await?;
         let mut note = "not frozen any more".to_owned();
         if is_ours {
-            let step = Step::Freeze { user: user.clone(), frozen: false };
-            match self.send(&meant, step, &ticket).await? {
+            let step = Step::Freeze { user: meant.user.clone(), frozen: false };
+            match self.send(meant, step, &ticket).await? {
                 Landed::Done => "let in again".clone_into(&mut note),
                 Landed::There => {}
                 // Whoever has no login record cannot be frozen either.
@@ -76,48 +99,63 @@ impl Work<'_> {
                 }
                 Landed::Refused(refusal) => {
                     let why = format!("not let in again: {}", refusal.code);
-                    self.audit(meant.identity.as_ref(), &[], &why, Vec::new()).await?;
+                    self.audit(&meant.identities, &[], &why).await?;
                     return Ok(Err(format!("not let in again: {} {}", refusal.code, refusal.message)));
                 }
             }
         }
-        self.audit(meant.identity.as_ref(), &[FROZEN], &note, Vec::new()).await?;
+        for (whose, link) in links {
+            let is_known_frozen = is_ours && (link.froze || link.frozen);
+            let let_in = Link { froze: false, frozen: false, ..link };
+            let links = if is_known_frozen { vec![LinkWrite::Set(let_in)] } else { Vec::new() };
+            self.audit_one(&whose, &[FROZEN], &note, links).await?;
+        }
         self.inner.store.end_lockout(&lockout.key, self.inner.clock.now()).await?;
         Ok(Ok(note))
     }
 
-    /// The link of the User, if SCIM or HR do not want him in: he is inactive, or on his way out.
-    async fn link_of_a_leaver(
-        &self,
-        identity: &ResourceId,
-        lockout: &Lockout,
-    ) -> Result<Option<Link>, ProvisionError> {
-        let tenant = &self.signal.tenant;
-        let links = self.inner.store.links(tenant, identity).await?;
-        let is_his = |link: &Link| link.org == lockout.key.org && link.record_id == lockout.key.user;
-        let Some(link) = links.into_iter().find(is_his) else { return Ok(None) };
-        let resource = self.inner.store.get(tenant, ResourceKind::User, identity.as_str()).await?;
-        let active = match &resource {
-            Some(resource) => resource.attributes()?.get("active") != Some(&Value::Bool(false)),
-            None => false,
+    async fn is_kept_out_by_others(&self, lockout: &Lockout) -> Result<bool, ProvisionError> {
+        let open = self.inner.store.lockouts_on(&lockout.key.org, &lockout.key.user).await?;
+        Ok(open.iter().any(|open| open.key != lockout.key))
+    }
+
+    /// The links to the User.
+    async fn links(&self, meant: &Meant) -> Result<Vec<(Whose, Link)>, ProvisionError> {
+        let mut found = Vec::new();
+        for whose in &meant.identities {
+            let links = self.inner.store.links(&whose.tenant, &whose.id).await?;
+            let of_user = links.into_iter().find(|link| meant.is_linked_by(link));
+            found.extend(of_user.map(|link| (whose.clone(), link)));
+        }
+        Ok(found)
+    }
+
+    /// Whether SCIM or HR do not want somebody in: he is inactive, or on his way out.
+    async fn leaves(&self, Whose { tenant, id }: &Whose, link: &Link) -> Result<bool, ProvisionError> {
+        let resource = self.inner.store.get(tenant, ResourceKind::User, id.as_str()).await?;
+        let Some(resource) = resource else { return Ok(true) };
+        let is_out = match resource.attributes()?.get("active") {
+            Some(active) => *active == Value::Bool(false),
+            // Nothing is said any more: who was locked out stays so.
+            None => link.froze,
         };
-        let tasks = self.inner.store.tasks_of(tenant, identity).await?;
+        let tasks = self.inner.store.tasks_of(tenant, id).await?;
         let is_owed = |kind: &TaskKind| matches!(kind, TaskKind::Deactivation | TaskKind::Removal);
-        let leaves = tasks.iter().any(|task| task.target == link.target && is_owed(&task.kind));
-        Ok(Some(link).filter(|link| !active || leaves || link.left || link.froze))
+        let is_owed = tasks.iter().any(|task| task.target == link.target && is_owed(&task.kind));
+        Ok(is_out || is_owed || link.left)
     }
 
     /// The freeze stays, and is the leaver's from now on: it ends when he is back.
     async fn leave_to_the_leaver(
         &self,
-        identity: &ResourceId,
-        mut link: Link,
+        leavers: Vec<(&Whose, Link)>,
         lockout: &Lockout,
     ) -> Result<String, ProvisionError> {
-        link.froze = true;
-        link.frozen = false;
         let note = "still frozen: the identity is not active".to_owned();
-        self.audit(Some(identity), &[], &note, vec![LinkWrite::Set(link)]).await?;
+        for (whose, link) in leavers {
+            let link = Link { froze: true, frozen: false, ..link };
+            self.audit_one(whose, &[], &note, vec![LinkWrite::Set(link)]).await?;
+        }
         self.inner.store.end_lockout(&lockout.key, self.inner.clock.now()).await?;
         Ok(note)
     }

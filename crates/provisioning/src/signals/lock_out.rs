@@ -1,17 +1,17 @@
 //! A User's sessions end, he is frozen, or he is deactivated.
 
 use jiff::SignedDuration;
-use model::ResourceKind;
+use model::{OrgName, ResourceKind};
 use planning::Frozen;
 use salesforce_client::{Purpose, Ticket};
-use salesforce_types::{Fields, Manner, Refusal, Step, StepOutcome};
+use salesforce_types::{Fields, Link, Manner, RecordId, Refusal, Step, StepOutcome};
 use serde_json::{Value, json};
 use store::{BegunLockout, Lockout, LockoutLimit};
 
 use super::{
-    Meant, SignalAction, Signalled, Work,
+    Meant, SignalAction, Signalled, Whose, Work,
     find::{Found, Protection},
-    is_passing, later, not_asked,
+    is_passing, later, let_in_by_hand, not_asked,
 };
 use crate::{
     Caller, Operation, ProvisionError, Request,
@@ -29,16 +29,20 @@ pub(super) const NO_LOGIN: &str = "NOT_FOUND";
 /// What a freeze writes.
 pub(super) const FROZEN: &str = "UserLogin.IsFrozen";
 
-/// Whose lockout it is, and whether it may have landed before.
-enum Place {
-    /// It was begun for this signal.
-    Begun {
-        before: bool,
-    },
-    /// It was done, by this source or by another, some time ago.
+/// How far the source's lockout of a User has come.
+pub(super) enum Place {
+    Begun,
+    /// It was done some time ago.
     Done,
     Settled,
     TooMany,
+}
+
+/// What came of a freeze.
+enum Freeze {
+    Ended(Signalled),
+    /// There is no login record that could be frozen.
+    NoLogin,
 }
 
 impl Work<'_> {
@@ -90,7 +94,7 @@ impl Work<'_> {
     }
 
     async fn only_sessions(&self, meant: &Meant) -> Result<Signalled, ProvisionError> {
-        let ticket = self.ticket(meant.identity.as_ref());
+        let ticket = self.ticket(&meant.identities);
         let ended = meant.org.end_sessions(&meant.user, Purpose::read_back(&ticket)).await;
         let ended = match ended {
             Ok(ended) => ended,
@@ -100,59 +104,96 @@ impl Work<'_> {
             Err(error) => return Err(not_asked(error)),
         };
         let note = format!("{ended} sessions ended");
-        self.audit(meant.identity.as_ref(), &[], &note, Vec::new()).await?;
+        self.audit(&meant.identities, &[], &note).await?;
         Ok(Signalled::Done(note))
     }
 
     /// Locks one User out.
-    async fn one(&self, meant: &Meant) -> Result<Signalled, ProvisionError> {
-        let place = self.begin(meant).await?;
-        let (was_begun, was_done) = match place {
-            Place::TooMany => return Ok(Signalled::TooMany),
-            Place::Settled if self.signal.action == SignalAction::Freeze => {
-                return Ok(Signalled::Already("frozen-already"));
-            }
-            Place::Settled | Place::Done => (false, true),
-            Place::Begun { before } => (before, false),
-        };
-        if self.signal.action == SignalAction::Deactivate {
+    pub(super) async fn one(&self, meant: &Meant) -> Result<Signalled, ProvisionError> {
+        let place = self.begin(meant.org.name(), &meant.user, self.signal.approved).await?;
+        if matches!(place, Place::TooMany) {
+            return Ok(Signalled::TooMany);
+        }
+        if self.signal.action != SignalAction::Freeze {
             return self.deactivate(meant, "deactivated").await;
         }
-        let ticket = self.ticket(meant.identity.as_ref());
-        let freeze = Step::Freeze { user: meant.user.clone(), frozen: true };
-        let is_ours = match self.send(meant, freeze, &ticket).await? {
-            Landed::Done => true,
-            // An earlier try of ours may have landed.
-            Landed::There if was_begun => frozen_by_us(meant, &ticket).await?,
-            Landed::There => was_done,
-            Landed::Refused(refusal) if refusal.code == NO_LOGIN => {
-                return self.deactivate(meant, "deactivated: the User has no login record to freeze").await;
+        if matches!(place, Place::Settled) {
+            return Ok(Signalled::Already("frozen-already"));
+        }
+        match self.freeze(meant, matches!(place, Place::Done)).await? {
+            Freeze::Ended(signalled) => Ok(signalled),
+            Freeze::NoLogin => {
+                self.deactivate(meant, "deactivated: the User has no login record to freeze").await
             }
+        }
+    }
+
+    /// `was_done`: this source has him frozen already.
+    async fn freeze(&self, meant: &Meant, was_done: bool) -> Result<Freeze, ProvisionError> {
+        let (org, user) = (meant.org.name(), &meant.user);
+        let key = self.key(org, user);
+        let _turn = self.login_turn(org, user).await;
+        let ticket = self.ticket(&meant.identities);
+        let freeze = Step::Freeze { user: user.clone(), frozen: true };
+        let is_ours = match self.send(meant, freeze, &ticket).await? {
+            Landed::Done => {
+                // Whoever had him frozen before, he was let in since.
+                let_in_by_hand(self.inner, org, user).await?;
+                if was_done {
+                    self.begin(org, user, true).await?;
+                }
+                true
+            }
+            Landed::There => was_done || self.is_ours(meant, &ticket).await?,
+            Landed::Refused(refusal) if refusal.code == NO_LOGIN => return Ok(Freeze::NoLogin),
             Landed::Refused(refusal) => {
-                self.inner.store.withdraw_lockout(&self.key(meant)).await?;
-                return Ok(impossible(&refusal));
+                self.inner.store.withdraw_lockout(&key).await?;
+                return Ok(Freeze::Ended(impossible(&refusal)));
             }
         };
         let ended = self.sessions_of_the_frozen(meant, &ticket).await?;
-        if is_ours {
+        let note = if is_ours {
             let note = format!("frozen, {ended} sessions ended");
-            self.audit(meant.identity.as_ref(), &[FROZEN], &note, Vec::new()).await?;
-            self.inner.store.confirm_lockout(&self.key(meant), self.inner.clock.now()).await?;
-            return Ok(Signalled::Done(note));
+            self.audit(&meant.identities, &[FROZEN], &note).await?;
+            self.inner.store.confirm_lockout(&key, self.inner.clock.now()).await?;
+            note
+        } else {
+            // Somebody else has frozen him: that is not ours to take back.
+            self.inner.store.withdraw_lockout(&key).await?;
+            let note = format!("frozen before by somebody else, {ended} sessions ended");
+            self.audit(&meant.identities, &[], &note).await?;
+            note
+        };
+        Ok(Freeze::Ended(Signalled::Done(note)))
+    }
+
+    /// Whether Gangway has frozen a User: for another source, as a leaver, or by an earlier try that was cut off.
+    async fn is_ours(&self, meant: &Meant, ticket: &Ticket) -> Result<bool, ProvisionError> {
+        let store = &self.inner.store;
+        let open = store.lockouts_on(meant.org.name(), &meant.user).await?;
+        if open.iter().any(|open| open.done.is_some()) {
+            return Ok(true);
         }
-        // Somebody else has frozen him: that is not ours to take back.
-        self.inner.store.withdraw_lockout(&self.key(meant)).await?;
-        let note = format!("frozen before by somebody else, {ended} sessions ended");
-        self.audit(meant.identity.as_ref(), &[], &note, Vec::new()).await?;
-        Ok(Signalled::Done(note))
+        for whose in &meant.identities {
+            let links = store.links(&whose.tenant, &whose.id).await?;
+            if links.iter().any(|link| meant.is_linked_by(link) && link.froze) {
+                return Ok(true);
+            }
+        }
+        frozen_by_us(meant, ticket).await
     }
 
     /// Takes a place among those whom the source may lock out.
-    async fn begin(&self, meant: &Meant) -> Result<Place, ProvisionError> {
+    /// `unlimited`: however many there are.
+    pub(super) async fn begin(
+        &self,
+        org: &OrgName,
+        user: &RecordId,
+        unlimited: bool,
+    ) -> Result<Place, ProvisionError> {
         let now = self.inner.clock.now();
         let lockout = Lockout {
-            key: self.key(meant),
-            source: self.signal.source.clone(),
+            key: self.key(org, user),
             subject: self.subject.clone(),
             jti: self.signal.jti.clone(),
             begun: now,
@@ -160,13 +201,12 @@ impl Work<'_> {
         };
         let limit = LockoutLimit { most: self.signal.lockouts_per_hour, since: now - HOUR };
         self.inner.store.prune_lockouts(now - KEPT).await?;
-        let limit = (!self.signal.approved).then_some(limit);
+        let limit = (!unlimited).then_some(limit);
         Ok(match self.inner.store.begin_lockout(lockout, limit).await? {
-            BegunLockout::New => Place::Begun { before: false },
             BegunLockout::TooMany => Place::TooMany,
             BegunLockout::Open(open) if self.is_settled(&open) => Place::Settled,
             BegunLockout::Open(open) if open.done.is_some() => Place::Done,
-            BegunLockout::Open(_) => Place::Begun { before: true },
+            BegunLockout::New | BegunLockout::Open(_) => Place::Begun,
         })
     }
 
@@ -183,24 +223,19 @@ impl Work<'_> {
         }
     }
 
-    /// Through the identity, so that SCIM shows it and what else leaving means is done; else the User alone.
+    /// Through the identity, so that SCIM shows it and what else leaving means is done; else the User alone. The lockout ends
+    /// with it: who is deactivated comes back when SCIM says so.
     async fn deactivate(&self, meant: &Meant, note: &str) -> Result<Signalled, ProvisionError> {
-        let key = self.key(meant);
-        if let Some(identity) = &meant.identity {
-            let request = Request {
-                kind: ResourceKind::User,
-                id: Some(identity.to_string()),
-                operation: Operation::Patch(json!({
-                    "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-                    "Operations": [{"op": "replace", "path": "active", "value": false}],
-                })),
-                if_match: None,
-                respond_async: false,
-            };
-            let caller = Caller { tenant: self.signal.tenant.clone(), client: self.client() };
-            UserChange::accept(self.inner, &caller, request)?.answer().await?;
-        } else {
-            let ticket = self.ticket(None);
+        let key = self.key(meant.org.name(), &meant.user);
+        for whose in &meant.identities {
+            let operation = Operation::Patch(json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+                "Operations": [{"op": "replace", "path": "active", "value": false}],
+            }));
+            self.submit(whose, operation).await?;
+        }
+        if meant.identities.is_empty() {
+            let ticket = self.ticket(&[]);
             let fields = Fields::from_iter([("IsActive".to_owned(), Value::Bool(false))]);
             let (object, id) = ("User".to_owned(), meant.user.clone());
             let step = Step::Update { object, id, fields, manner: Manner::default() };
@@ -209,9 +244,23 @@ impl Work<'_> {
                 return Ok(impossible(&refusal));
             }
         }
-        self.audit(meant.identity.as_ref(), &[], note, Vec::new()).await?;
-        self.inner.store.confirm_lockout(&key, self.inner.clock.now()).await?;
+        self.audit(&meant.identities, &[], note).await?;
+        self.inner.store.end_lockout(&key, self.inner.clock.now()).await?;
         Ok(Signalled::Done(note.to_owned()))
+    }
+
+    /// Changes an identity in the source's name.
+    pub(super) async fn submit(&self, whose: &Whose, operation: Operation) -> Result<(), ProvisionError> {
+        let request = Request {
+            kind: ResourceKind::User,
+            id: Some(whose.id.to_string()),
+            operation,
+            if_match: None,
+            respond_async: false,
+        };
+        let caller = Caller { tenant: whose.tenant.clone(), client: self.client() };
+        UserChange::accept(self.inner, &caller, request)?.answer().await?;
+        Ok(())
     }
 
     /// Sends one step. What may have landed is tried again later, which comes to the same.
@@ -232,6 +281,13 @@ impl Work<'_> {
             StepOutcome::Unknown { why } => Err(later(why, None)),
             StepOutcome::NotSent { why, retry_after } => Err(later(why, retry_after)),
         }
+    }
+}
+
+impl Meant {
+    /// Whether this link is to the User.
+    pub(super) fn is_linked_by(&self, link: &Link) -> bool {
+        link.org == *self.org.name() && link.record_id == self.user
     }
 }
 

@@ -11,7 +11,6 @@ use translation::{Note, NoteCode, Reference, Translation};
 use super::{
     Progress, Stop, UserChange,
     grants::Granting,
-    leaving::note_freeze,
     round::{Round, Turnover, note},
     scene::Bound,
     settle,
@@ -305,11 +304,13 @@ impl UserChange {
             |outcome: &StepOutcome| matches!(outcome, StepOutcome::Done { .. } | StepOutcome::There);
         let of_followers = outcomes.split_off(freezes.len() + chosen.len());
         let of_records = outcomes.split_off(freezes.len());
-        let unfrozen = self.after_freezes(round, freezes, outcomes, progress);
+        let unfrozen = self.after_freezes(round, freezes, outcomes, progress).await;
         let (done, rest): (Vec<_>, Vec<_>) =
             chosen.iter().zip(of_records).partition(|(_, outcome)| is_done(outcome));
+        let mut seen = Ok(());
         for (chosen, outcome) in done {
-            note_freeze(&chosen.planned, &outcome, progress);
+            let landed = self.login_landed(&bound(chosen), &chosen.planned, &outcome, progress).await;
+            seen = seen.and(landed);
             match (&chosen.planned.step, outcome) {
                 (_, StepOutcome::Done { id }) => self.landed(chosen, &id, progress),
                 (Step::Freeze { user, .. }, _) => self.landed(chosen, user, progress),
@@ -328,7 +329,7 @@ impl UserChange {
         if !rest.is_empty() || !freezes.is_empty() {
             ended = ended.map(|_| false);
         }
-        ended = ended.and_then(|all_done| unfrozen.map(|()| all_done));
+        ended = ended.and_then(|all_done| unfrozen.and(seen).map(|()| all_done));
         for (chosen, outcome) in rest {
             let stop = match outcome {
                 StepOutcome::Refused(refusal) => {

@@ -359,7 +359,7 @@ impl UserChange {
         }
         let made = &*made;
         let translation = made.translation.as_ref();
-        self.see_login(bound, &aim, progress).await?;
+        self.see_login(bound, &aim, active, progress).await?;
         let found = match &aim {
             Aim::Hold(Origin::Named(id)) if !progress.knows(bound.name(), id) => &planning::Found::NotLooked,
             _ => progress.found(bound.name()),

@@ -15,7 +15,7 @@ use super::{
     round::{Round, Turnover, call_failed, note},
     scene::Bound,
 };
-use crate::{ProvisionError, tasks};
+use crate::{ProvisionError, signals::let_in_by_hand, tasks};
 
 /// There is no login record (REST API Developer Guide, "Status Codes and Error Responses"; the client says it so too).
 const NO_LOGIN: &str = "NOT_FOUND";
@@ -85,7 +85,7 @@ impl Progress {
 
 impl UserChange {
     /// What came of the freezes that go with another step.
-    pub(super) fn after_freezes(
+    pub(super) async fn after_freezes(
         &self,
         round: &Round<'_>,
         freezes: &[&PlannedStep],
@@ -111,7 +111,11 @@ impl UserChange {
                 }
                 // Who is deactivated needs no freeze any more; else the next round sends it again.
                 StepOutcome::NotSent { .. } => {}
-                StepOutcome::Done { .. } | StepOutcome::There => note_freeze(planned, &outcome, progress),
+                StepOutcome::Done { .. } | StepOutcome::There => {
+                    let bound = round.bounds.iter().find(|bound| *bound.name() == planned.target);
+                    let bound = bound.expect("steps are of these targets");
+                    ended = ended.and(self.login_landed(bound, planned, &outcome, progress).await);
+                }
             }
             // Also where the step that leads is refused: what is frozen is known to be so.
             let links = progress.links(&round.turnover.links);
@@ -165,6 +169,9 @@ impl UserChange {
         }
         progress.frozen.insert(bound.name().clone(), known);
         progress.note_written(bound.name(), &Fields::new());
+        if !frozen {
+            self.keep_out(bound, user, progress).await?;
+        }
         if let Some(link) = links.iter().find(|link| link.target == *bound.name()) {
             progress.land(link.clone());
         }
@@ -172,29 +179,99 @@ impl UserChange {
     }
 
     /// A User that is adopted may be frozen. An identity that is gone may have been locked out by Gangway, which lets in again whom
-    /// it has frozen.
+    /// it has frozen. Whom a signal keeps out is not let in: that is the signal's source to take back, or an administrator's.
     pub(super) async fn see_login(
         &self,
         bound: &Bound<'_>,
         aim: &Aim<'_>,
+        active: bool,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
         if bound.target.object != "User" || progress.frozen.contains_key(bound.name()) {
             return Ok(());
         }
-        let (Aim::Hold(Origin::Unknown(_) | Origin::Named(_)), Found::Records(found)) =
-            (aim, progress.found(bound.name()))
-        else {
-            return Ok(());
-        };
-        if let [one] = found.as_slice()
-            && !one.protected
-        {
-            let user = one.id.clone();
-            let known = self.login_of(bound, &user).await?;
-            progress.frozen.insert(bound.name().clone(), known);
+        match (aim, progress.found(bound.name())) {
+            (Aim::Hold(Origin::Unknown(_) | Origin::Named(_)), Found::Records(found)) => {
+                let [one] = found.as_slice() else { return Ok(()) };
+                if !one.protected {
+                    let user = one.id.clone();
+                    let known = self.access_of(bound, &user, progress.dry).await?;
+                    progress.frozen.insert(bound.name().clone(), known);
+                }
+            }
+            (Aim::Hold(Origin::Linked(link)), _) if active && link.froze => {
+                let user = &link.record_id;
+                if self.inner.store.lockouts_on(bound.org.name(), user).await?.is_empty() {
+                    return Ok(());
+                }
+                let known = self.access_of(bound, user, progress.dry).await?;
+                progress.frozen.insert(bound.name().clone(), known);
+                progress.land((*link).clone());
+            }
+            _ => {}
         }
         Ok(())
+    }
+
+    /// Whether a User is frozen, and whether that is SCIM's to take back. `dry`: nothing is to be remembered.
+    async fn access_of(&self, bound: &Bound<'_>, user: &RecordId, dry: bool) -> Result<Frozen, Stop> {
+        let org = bound.org.name();
+        Ok(match self.login_of(bound, user).await? {
+            Frozen::ByGangway if !self.inner.store.lockouts_on(org, user).await?.is_empty() => {
+                Frozen::BySomebody
+            }
+            Frozen::No if !dry => {
+                let_in_by_hand(&self.inner, org, user).await?;
+                Frozen::No
+            }
+            known => known,
+        })
+    }
+
+    /// A step that freezes or lets in again has landed.
+    pub(super) async fn login_landed(
+        &self,
+        bound: &Bound<'_>,
+        planned: &PlannedStep,
+        outcome: &StepOutcome,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        note_freeze(planned, outcome, progress);
+        match (&planned.step, outcome) {
+            (Step::Freeze { user, frozen: false }, _) => self.keep_out(bound, user, progress).await,
+            // He was not frozen, whatever signals there have been.
+            (Step::Freeze { user, .. }, StepOutcome::Done { .. }) => {
+                Ok(let_in_by_hand(&self.inner, bound.org.name(), user).await?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A signal may have come while somebody was let in again: then he is frozen after all.
+    async fn keep_out(
+        &self,
+        bound: &Bound<'_>,
+        user: &RecordId,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        if self.inner.store.lockouts_on(bound.org.name(), user).await?.is_empty() {
+            return Ok(());
+        }
+        let step = Step::Freeze { user: user.clone(), frozen: true };
+        let outcome = bound.org.act(&[step], &self.ticket).await.pop();
+        let (known, ended) = match outcome.expect("each step has an outcome") {
+            StepOutcome::Done { .. } | StepOutcome::There => (Frozen::BySomebody, Ok(())),
+            StepOutcome::Refused(refusal) => {
+                tracing::error!(tenant = %self.caller.tenant, change.id = %self.change, code = refusal.code, "a User whom a signal has locked out could not be frozen again");
+                (Frozen::No, Ok(()))
+            }
+            // He counts as frozen, so that the next round comes here again.
+            StepOutcome::Unknown { why } | StepOutcome::NotSent { why, .. } => {
+                (Frozen::ByGangway, Err(Stop::Stalled { why, retry_after: None }))
+            }
+        };
+        progress.frozen.insert(bound.name().clone(), known);
+        ended
     }
 
     /// Whether a User is frozen. By Gangway, where the integration user was the last to touch its login record.

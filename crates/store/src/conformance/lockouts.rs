@@ -6,7 +6,7 @@ use super::*;
 use crate::{BegunLockout, Lockout, LockoutKey, LockoutLimit};
 
 suite![
-    a_user_is_locked_out_once,
+    a_user_is_locked_out_once_by_each_source,
     a_lockout_that_has_not_come_about_is_forgotten,
     a_source_begins_only_so_many,
     a_lockout_outlives_a_crash,
@@ -21,8 +21,7 @@ fn lockout(world: &World<'_>, user: &str) -> Lockout {
     let org = OrgName::new("acme").expect("an org");
     let user = RecordId::parse(user).expect("an id");
     Lockout {
-        key: LockoutKey { tenant: world.tenant.clone(), org, user },
-        source: source("risk"),
+        key: LockoutKey { tenant: world.tenant.clone(), source: source("risk"), org, user },
         subject: "noor".to_owned(),
         jti: "j1".to_owned(),
         begun: at(1),
@@ -33,19 +32,35 @@ fn lockout(world: &World<'_>, user: &str) -> Lockout {
 const NOOR: &str = "0055f000005mc66AAA";
 const SAMI: &str = "0055f000005mc67AAA";
 
-async fn a_user_is_locked_out_once(world: &World<'_>) {
+/// The same one by another source.
+fn by_another(lockout: &Lockout) -> Lockout {
+    Lockout { key: LockoutKey { source: source("other"), ..lockout.key.clone() }, ..lockout.clone() }
+}
+
+/// Who keeps a User out.
+async fn open(world: &World<'_>, user: &str) -> Vec<Lockout> {
+    let LockoutKey { org, user, .. } = lockout(world, user).key;
+    ok(world.store.lockouts_on(&org, &user).await)
+}
+
+async fn a_user_is_locked_out_once_by_each_source(world: &World<'_>) {
     let noor = lockout(world, NOOR);
     let begin = async |lockout: Lockout| ok(world.store.begin_lockout(lockout, None).await);
     assert_eq!(begin(noor.clone()).await, BegunLockout::New);
-    let second = Lockout { jti: "j2".to_owned(), source: source("other"), ..noor.clone() };
+    let second = Lockout { jti: "j2".to_owned(), ..noor.clone() };
     assert_eq!(begin(second.clone()).await, BegunLockout::Open(noor.clone()), "the first one stays");
+    let other = by_another(&noor);
+    assert_eq!(begin(other.clone()).await, BegunLockout::New, "each source speaks for itself");
     ok(world.store.confirm_lockout(&noor.key, at(2)).await);
     ok(world.store.confirm_lockout(&noor.key, at(3)).await);
     let done = Lockout { done: Some(at(2)), ..noor.clone() };
-    assert_eq!(ok(world.store.lockout(&noor.key).await), Some(done));
+    assert_eq!(open(world, NOOR).await, [done, other.clone()]);
     ok(world.store.end_lockout(&noor.key, at(4)).await);
-    assert_eq!(ok(world.store.lockout(&noor.key).await), None);
+    assert_eq!(open(world, NOOR).await, std::slice::from_ref(&other), "the other one's lasts");
     assert_eq!(begin(second).await, BegunLockout::New, "it may happen again");
+    ok(world.store.withdraw_lockout(&other.key).await);
+    assert_eq!(open(world, NOOR).await.len(), 1);
+    assert_eq!(open(world, SAMI).await, []);
 }
 
 async fn a_lockout_that_has_not_come_about_is_forgotten(world: &World<'_>) {
@@ -53,7 +68,7 @@ async fn a_lockout_that_has_not_come_about_is_forgotten(world: &World<'_>) {
     let only_one = Some(LockoutLimit { most: 1, since: at(0) });
     assert_eq!(ok(world.store.begin_lockout(noor.clone(), only_one).await), BegunLockout::New);
     ok(world.store.withdraw_lockout(&noor.key).await);
-    assert_eq!(ok(world.store.lockout(&noor.key).await), None);
+    assert_eq!(open(world, NOOR).await, []);
     assert_eq!(ok(world.store.begin_lockout(noor, only_one).await), BegunLockout::New, "it does not count");
 }
 
@@ -64,19 +79,19 @@ async fn a_source_begins_only_so_many(world: &World<'_>) {
     ok(world.store.end_lockout(&noor.key, at(2)).await);
     let begin = async |limit| ok(world.store.begin_lockout(sami.clone(), limit).await);
     assert_eq!(begin(limit(0)).await, BegunLockout::TooMany, "one that has ended counts too");
-    let of_another = Lockout { source: source("other"), ..sami.clone() };
+    let of_another = by_another(&sami);
     assert_eq!(ok(world.store.begin_lockout(of_another, limit(0)).await), BegunLockout::New);
-    ok(world.store.withdraw_lockout(&sami.key).await);
     assert_eq!(begin(limit(2)).await, BegunLockout::New, "what was longer ago does not");
     assert_eq!(ok(world.store.prune_lockouts(at(3)).await), 1);
-    assert!(ok(world.store.lockout(&sami.key).await).is_some(), "one that is open stays");
+    assert_eq!(open(world, SAMI).await.len(), 2, "those that are open stay");
 }
 
 async fn a_lockout_outlives_a_crash(world: &World<'_>) {
     let noor = lockout(world, NOOR);
     ok(world.store.begin_lockout(noor.clone(), None).await);
     let store = world.backend.reopen(std::sync::Arc::clone(&world.store)).await;
-    assert_eq!(ok(store.lockout(&noor.key).await), Some(noor));
+    let LockoutKey { org, user, .. } = &noor.key;
+    assert_eq!(ok(store.lockouts_on(org, user).await), std::slice::from_ref(&noor));
 }
 
 async fn lockouts_of_a_subject_are_those_of_its_source(world: &World<'_>) {

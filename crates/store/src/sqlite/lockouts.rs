@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use model::{OrgName, SourceName, TenantId, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 use salesforce_types::RecordId;
 
 use super::{
@@ -31,7 +31,7 @@ impl Lockouts for SqliteStore {
     }
 
     async fn confirm_lockout(&self, key: &LockoutKey, at: Timestamp) -> Result<(), StoreError> {
-        self.change_lockout(key, "UPDATE lockouts SET done_ms = coalesce(done_ms, ?4) WHERE", Some(at)).await
+        self.change_lockout(key, "UPDATE lockouts SET done_ms = coalesce(done_ms, ?5) WHERE", Some(at)).await
     }
 
     async fn withdraw_lockout(&self, key: &LockoutKey) -> Result<(), StoreError> {
@@ -39,16 +39,15 @@ impl Lockouts for SqliteStore {
     }
 
     async fn end_lockout(&self, key: &LockoutKey, at: Timestamp) -> Result<(), StoreError> {
-        self.change_lockout(key, "UPDATE lockouts SET ended_ms = ?4 WHERE", Some(at)).await
+        self.change_lockout(key, "UPDATE lockouts SET ended_ms = ?5 WHERE", Some(at)).await
     }
 
-    async fn lockout(&self, key: &LockoutKey) -> Result<Option<Lockout>, StoreError> {
+    async fn lockouts_on(&self, org: &OrgName, user: &RecordId) -> Result<Vec<Lockout>, StoreError> {
         self.0.readers.read(|reader| {
-            let text = format!("{SELECT} AND n.name = ?1 AND l.org = ?2 AND l.user = ?3");
+            let text = format!("{SELECT} AND l.org = ?1 AND l.user = ?2 ORDER BY l.number");
             let mut select = reader.statement(&text, READ)?;
-            let (tenant, org, user) = (key.tenant.as_str(), key.org.as_str(), key.user.as_str());
-            let mut rows = select.query(params![tenant, org, user]).doing(READ)?;
-            rows.next().doing(READ)?.map(lockout).transpose()
+            let rows = select.query(params![org.as_str(), user.as_str()]).doing(READ)?;
+            lockouts(rows)
         })
     }
 
@@ -62,12 +61,8 @@ impl Lockouts for SqliteStore {
             let text =
                 format!("{SELECT} AND n.name = ?1 AND l.source = ?2 AND l.subject = ?3 ORDER BY l.number");
             let mut select = reader.statement(&text, READ)?;
-            let mut rows = select.query(params![tenant.as_str(), source.as_str(), subject]).doing(READ)?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next().doing(READ)? {
-                found.push(lockout(row)?);
-            }
-            Ok(found)
+            let rows = select.query(params![tenant.as_str(), source.as_str(), subject]).doing(READ)?;
+            lockouts(rows)
         })
     }
 
@@ -86,7 +81,7 @@ impl Lockouts for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Changes the open lockout of a User, if there is one; `what` ends where conditions may follow, and may have a time as `?4`.
+    /// Changes the open lockout of a User by a source, if there is one; `what` ends where conditions may follow, and may have a time as `?5`.
     async fn change_lockout(
         &self,
         key: &LockoutKey,
@@ -96,12 +91,13 @@ impl SqliteStore {
         let key = key.clone();
         self.write(Durability::Power, move |connection| {
             let Some(tenant) = tenant_key(connection, &key.tenant)? else { return Ok(()) };
-            let text = format!("{what} tenant = ?1 AND org = ?2 AND user = ?3 AND ended_ms IS NULL");
+            let text =
+                format!("{what} tenant = ?1 AND org = ?2 AND user = ?3 AND source = ?4 AND ended_ms IS NULL");
             let mut change = connection.prepare_cached(&text).doing(WRITE)?;
-            let (org, user) = (key.org.as_str(), key.user.as_str());
+            let (org, user, source) = (key.org.as_str(), key.user.as_str(), key.source.as_str());
             match at {
-                Some(at) => change.execute(params![tenant.0, org, user, at.as_millisecond()]),
-                None => change.execute(params![tenant.0, org, user]),
+                Some(at) => change.execute(params![tenant.0, org, user, source, at.as_millisecond()]),
+                None => change.execute(params![tenant.0, org, user, source]),
             }
             .map(|_| ())
             .doing(WRITE)
@@ -116,11 +112,10 @@ fn begin(
     limit: Option<LockoutLimit>,
 ) -> Result<BegunLockout, StoreError> {
     let tenant = tenant_key_or_new(connection, &new.key.tenant)?;
-    let (org, user, source) = (new.key.org.as_str(), new.key.user.as_str(), new.source.as_str());
-    let mut open = connection
-        .prepare_cached(&format!("{SELECT} AND l.tenant = ?1 AND l.org = ?2 AND l.user = ?3"))
-        .doing(READ)?;
-    let mut rows = open.query(params![tenant.0, org, user]).doing(READ)?;
+    let (org, user, source) = (new.key.org.as_str(), new.key.user.as_str(), new.key.source.as_str());
+    let of_user = "l.tenant = ?1 AND l.org = ?2 AND l.user = ?3 AND l.source = ?4";
+    let mut open = connection.prepare_cached(&format!("{SELECT} AND {of_user}")).doing(READ)?;
+    let mut rows = open.query(params![tenant.0, org, user, source]).doing(READ)?;
     if let Some(row) = rows.next().doing(READ)? {
         return Ok(BegunLockout::Open(lockout(row)?));
     }
@@ -151,18 +146,26 @@ fn begin(
     Ok(BegunLockout::New)
 }
 
+fn lockouts(mut rows: Rows<'_>) -> Result<Vec<Lockout>, StoreError> {
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().doing(READ)? {
+        found.push(lockout(row)?);
+    }
+    Ok(found)
+}
+
 fn lockout(row: &Row<'_>) -> Result<Lockout, StoreError> {
     let text = |column| row.get::<_, String>(column).doing(READ);
     let corrupt = |what| StoreError::Corrupt { table: TABLE, what, source: None };
     let key = LockoutKey {
         tenant: rows::tenant(TABLE, &text(0)?)?,
+        source: SourceName::new(text(3)?).map_err(|_| corrupt("a source"))?,
         org: OrgName::new(text(1)?).map_err(|_| corrupt("an org"))?,
         user: RecordId::parse(&text(2)?).map_err(|_| corrupt("a record id"))?,
     };
     let done: Option<i64> = row.get(7).doing(READ)?;
     Ok(Lockout {
         key,
-        source: SourceName::new(text(3)?).map_err(|_| corrupt("a source"))?,
         subject: text(4)?,
         jti: text(5)?,
         begun: rows::time(TABLE, row.get(6).doing(READ)?)?,

@@ -77,7 +77,7 @@ CREATE TABLE receiver_got (
     FOREIGN KEY (tenant, name) REFERENCES receivers (tenant, name) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- Users whom signals have locked out: only these are let in again by one.
+-- Users whom the signals of a source have locked out: only these are let in again by one of it.
 CREATE TABLE lockouts (
     number      INTEGER PRIMARY KEY,
     tenant      INTEGER NOT NULL REFERENCES tenants (tenant),
@@ -91,7 +91,7 @@ CREATE TABLE lockouts (
     ended_ms    INTEGER
 ) STRICT;
 
-CREATE UNIQUE INDEX lockouts_by_user ON lockouts (tenant, org, user) WHERE ended_ms IS NULL;
+CREATE UNIQUE INDEX lockouts_by_user ON lockouts (org, user, tenant, source) WHERE ended_ms IS NULL;
 CREATE INDEX lockouts_of_subject ON lockouts (tenant, source, subject) WHERE ended_ms IS NULL;
 CREATE INDEX lockouts_lately ON lockouts (tenant, source, begun_ms);
 CREATE INDEX lockouts_ended ON lockouts (ended_ms) WHERE ended_ms IS NOT NULL;
