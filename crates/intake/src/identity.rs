@@ -38,9 +38,13 @@ impl<'i> Population<'i> {
         if let Some(found) = self.find_by("externalId", external_id).await? {
             return Ok(Some(found.id));
         }
-        // One that is being made is found by its name alone, which is the same for those that have no name of their own.
-        let found = self.find_by("userName", external_id).await?;
-        Ok(found.filter(|found| has_external_id(found, external_id)).map(|found| found.id))
+        // One that is being made is in no list yet.
+        let made = self.intake.directory.pending_by_external_id(&self.caller.tenant, external_id).await?;
+        if made.is_some() {
+            return Ok(made.map(|made| made.id));
+        }
+        // It may have been recorded between the two looks.
+        Ok(self.find_by("externalId", external_id).await?.map(|found| found.id))
     }
 
     async fn find_by(&self, attribute: &str, value: &str) -> Result<Option<StoredResource>, StoreError> {

@@ -207,6 +207,13 @@ pub trait Directory: Send + Sync {
     /// would be needed to answer: never a short answer.
     async fn find(&self, tenant: &TenantId, query: &Query) -> Result<Page, StoreError>;
 
+    /// The User with this `externalId` that is still being made, if there is one; of several the first.
+    async fn pending_by_external_id(
+        &self,
+        tenant: &TenantId,
+        external_id: &str,
+    ) -> Result<Option<StoredResource>, StoreError>;
+
     /// Which kind each of these ids is, in their order; `None` for one that is not there (pending ones are
     /// there). For checking members.
     async fn kinds(&self, tenant: &TenantId, ids: &[&str]) -> Result<Vec<Option<ResourceKind>>, StoreError>;

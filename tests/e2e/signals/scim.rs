@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use toml::Value as Toml;
 
 use super::{count, listed, scene};
+use crate::faults::until;
 
 const AUDIENCE: &str = "https://gw.example.com/events/scim-events/acme/prod";
 const PREFIX: &str = "urn:ietf:params:scim:event:";
@@ -28,6 +29,7 @@ impl Story {
         let world = World::of_scene(&scene(""), |config| {
             let server = config["server"].as_table_mut().unwrap();
             server.insert("metrics-listen".to_owned(), Toml::from("127.0.0.1:0"));
+            server.insert("answer-within".to_owned(), Toml::from("1s"));
             add(config, "scim-events", section);
         })
         .await;
@@ -194,9 +196,53 @@ async fn ssf_b10_a_change_out_of_order_is_replaced_by_what_is_current() {
     story.pushed(&story.of("prov:put:notice", "ada", json!({"attributes": ["title"]})).later(9)).await;
     assert_eq!(story.user("ada").await["IsActive"], false);
     assert_eq!(count(&story.world, "ignored", "gone").await, 1);
-    // Groups and answers to requests of ours are left alone.
+}
+
+/// §2.6: Groups are no identities. What their events say is left alone, and that is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b10_a_group_is_left_alone_and_the_list_of_events_says_so() {
+    let story = Story::begin().await;
+    let calls = story.org.calls().await.api;
     let group = json!({"format": "scim", "uri": "/Groups/1"});
-    let set = story.publisher.event(&format!("{PREFIX}prov:delete"), &group, json!({}), AUDIENCE);
-    story.pushed(&set).await;
-    assert_eq!(count(&story.world, "ignored", "not-a-user").await, 1);
+    let data = json!({"displayName": "Pilots", "members": [{"value": "ada"}]});
+    let member = json!({"op": "add", "path": "members", "value": [{"value": "ada"}]});
+    let told = [
+        ("prov:create:full", json!({"data": data})),
+        ("prov:patch:full", json!({"data": {"Operations": [member]}})),
+        ("prov:put:notice", json!({"attributes": ["members"]})),
+        ("feed:add", json!({})),
+        ("prov:delete", json!({})),
+    ];
+    for (number, (suffix, said)) in (0..).zip(told.clone()) {
+        let set = story.publisher.event(&format!("{PREFIX}{suffix}"), &group, said, AUDIENCE).later(number);
+        story.pushed(&set).await;
+        let listed = listed(&story.world, set.jti()).await;
+        assert_eq!((&listed["state"], &listed["reason"]), (&json!("ignored"), &json!("not-a-user")));
+    }
+    assert_eq!(count(&story.world, "ignored", "not-a-user").await, told.len() as u64);
+    assert!(story.publisher.asked("/scim/v2/Groups/1").is_empty(), "nor is it fetched");
+    assert_eq!(story.org.calls().await.api, calls);
+}
+
+/// §0.3: who is deleted while he is still being made is deleted, whatever his userName.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b09_who_is_deleted_while_he_is_being_made_does_not_stay() {
+    let story = Story::begin().await;
+    let slow = json!({"method": "POST", "path": "/data/v*/sobjects/User", "kind": "delay", "delay_ms": 3_000, "count": 1});
+    story.org.fault(slow).await;
+    let made = story.of("prov:create:full", "E10442", json!({"data": resource("ada", "Pilot")}));
+    let _ = story.push(&made).await.expect(503);
+    let gone = story.of("prov:delete", "E10442", json!({})).later(1);
+    let told = story.push(&gone).await.status;
+    assert!([202, 503].contains(&told), "{told}");
+    until("the end of both", || async {
+        let users = story.org.users("ada@acme.example").await;
+        let is_out = users.len() == 1 && users[0]["IsActive"] == false;
+        story.push(&gone).await.status == 202 && is_out
+    })
+    .await;
+    // The sender still has the first one.
+    story.pushed(&made).await;
+    assert_eq!(listed(&story.world, made.jti()).await["reason"], "stale-after-delete");
+    assert_eq!(story.user("ada").await["IsActive"], false);
 }

@@ -328,6 +328,11 @@ async fn a_pending_resource_shows_by_id_and_name_alone(world: &World<'_>) {
     ] {
         assert!(world.found(USER, filter).await.is_empty(), "{filter}");
     }
+    let being_made = async |external_id| {
+        ok(world.store.pending_by_external_id(&world.tenant, external_id).await).map(|found| found.id)
+    };
+    assert_eq!(being_made("7").await, Some(ResourceId::from_text("ada")), "its source knows it so");
+    assert_eq!(being_made("8").await, None);
     let page = world.page(&all(USER)).await;
     assert_eq!((page.total, page.resources.len(), world.count(USER).await), (0, 0, 0));
     let page = world.page(&sorted_by(USER, "userName", false)).await;

@@ -44,6 +44,26 @@ impl Directory for SqliteStore {
         self.0.readers.read_long(move |reader| search.run(reader, &tenant)).await
     }
 
+    async fn pending_by_external_id(
+        &self,
+        tenant: &TenantId,
+        external_id: &str,
+    ) -> Result<Option<StoredResource>, StoreError> {
+        self.0.readers.read(|reader| {
+            let Some(tenant) = reader.tenant(tenant)? else { return Ok(None) };
+            reader.snapshot(|reader| {
+                let text = format!(
+                    "SELECT {STORED_COLUMNS} FROM resources r INDEXED BY resources_by_external_id
+                     WHERE r.tenant = ?1 AND r.kind = ?2 AND r.external_id = ?3 AND r.seq IS NULL ORDER BY r.key"
+                );
+                let mut select = reader.statement(&text, READ)?;
+                let kind = ResourceKind::User;
+                let mut rows = select.query(params![tenant.0, kind_key(kind), external_id]).doing(READ)?;
+                Ok(one(reader, kind, &mut rows, FEW_MEMBERS)?.resource())
+            })
+        })
+    }
+
     async fn kinds(&self, tenant: &TenantId, ids: &[&str]) -> Result<Vec<Option<ResourceKind>>, StoreError> {
         let kind = |reader: &Reader, tenant: TenantKey, id: &str| {
             reader

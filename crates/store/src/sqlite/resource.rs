@@ -100,11 +100,10 @@ pub fn reserve(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let columns = Columns::of(kind, Content { body, asked: None })?;
-    // Only its id and its name are searched before it is recorded.
-    let found_by_name =
-        Columns { external_id: None, display_name: None, employee_number: None, active: None, ..columns };
-    let key = insert(connection, tenant, id, &found_by_name, &Visible::Pending { change }, at)?;
-    set_members(connection, tenant, key, &found_by_name)
+    // Only its id and its names are searched before it is recorded.
+    let found_by_names = Columns { display_name: None, employee_number: None, active: None, ..columns };
+    let key = insert(connection, tenant, id, &found_by_names, &Visible::Pending { change }, at)?;
+    set_members(connection, tenant, key, &found_by_names)
 }
 
 /// Makes a resource, or makes the pending one real, at the end of the creation sequence.
@@ -129,7 +128,7 @@ pub fn create(
     set_members(connection, tenant, key, &columns)
 }
 
-/// A pending row is searched by nothing but its id and its name, so all the rest is written at once.
+/// A pending row is searched by nothing but its id and its names, so all the rest is written at once.
 fn make_visible(
     connection: &Connection,
     key: i64,
