@@ -155,7 +155,7 @@ impl Kind for SharedSignals {
         };
         match What::of(&body.uri) {
             What::Verification => Outcome::noted("the stream is verified"),
-            What::StreamUpdated => stream_updated(intake, source, &body),
+            What::StreamUpdated => self.stream_updated(intake, source, &body),
             What::Other => Outcome::Ignored("event-type"),
             What::Signal(kind) => self.signal(intake, source, event, &body, kind, approved).await,
         }
@@ -253,7 +253,7 @@ impl SharedSignals {
     fn check_state(&self, event: &Map<String, Value>) -> Result<(), Refusal> {
         match event.get("state") {
             None | Some(Value::Null) => Ok(()),
-            Some(Value::String(state)) if self.stream.has_asked(state) => Ok(()),
+            Some(Value::String(state)) if self.stream.is_answered(state) => Ok(()),
             Some(_) => Err(Refusal::InvalidState(
                 "`state` is not one that verification was asked for with".to_owned(),
             )),
@@ -300,6 +300,14 @@ impl SharedSignals {
         }
     }
 
+    /// The transmitter says what has become of the stream.
+    fn stream_updated(&self, intake: &Intake, source: &Source, body: &Body) -> Outcome {
+        let text = |name: &str| body.event.get(name).and_then(Value::as_str);
+        let status = text("status").unwrap_or("unknown");
+        self.stream.note_status(intake, source, status, text("reason"));
+        Outcome::noted(format!("the stream is {status}"))
+    }
+
     fn signalled(&self, intake: &Intake, source: &Source, event: &Event, signalled: Signalled) -> Outcome {
         match signalled {
             Signalled::Done(note) => Outcome::noted(note),
@@ -321,14 +329,6 @@ impl SharedSignals {
             Signalled::Impossible(why) => Outcome::Dead(why),
         }
     }
-}
-
-/// The transmitter says what has become of the stream.
-fn stream_updated(intake: &Intake, source: &Source, body: &Body) -> Outcome {
-    let text = |name: &str| body.event.get(name).and_then(Value::as_str);
-    let status = text("status").unwrap_or("unknown");
-    stream::note_status(intake, source, status, text("reason"));
-    Outcome::noted(format!("the stream is {status}"))
 }
 
 /// Whether actions of this kind on one person follow one another: an older one must not undo a newer one.

@@ -66,6 +66,13 @@ async fn ssf_b01_verification_has_the_state_that_was_asked_for_or_none() {
     story.pushed(&paused).await;
     assert_eq!(story.listed(&paused).await["reason"], "the stream is paused");
     assert_eq!(story.count("alarm", "stream-not-enabled").await, 1);
+    // So has one that is back: what has happened meanwhile is not told again.
+    let stream = json!({"format": "opaque", "id": "stream-1"});
+    let enabled = json!({"status": "enabled"});
+    let enabled = story.transmitter.event(&format!("{SSF}stream-updated"), &stream, enabled, AUDIENCE);
+    story.pushed(&enabled).await;
+    assert_eq!(story.listed(&enabled).await["reason"], "the stream is enabled");
+    assert_eq!(story.count("alarm", "stream-enabled-again").await, 1);
 }
 
 /// B-1: a restart finds the stream that is there, and makes another one only when it is gone.
@@ -75,12 +82,40 @@ async fn ssf_b01_a_stream_is_made_once() {
     transmitter.say_of_streams("inactivity_timeout", json!(1));
     let mut story = managed(transmitter).await;
     asked(&story.transmitter, "/verify", 1).await;
+    let before = story.transmitter.asked("/streams").len();
     story.world.restart().await;
-    asked(&story.transmitter, "/verify", 2).await;
+    asked(&story.transmitter, "/streams", before + 2).await;
     assert_eq!(story.transmitter.streams().len(), 1);
     story.transmitter.forget_streams();
-    asked(&story.transmitter, "/verify", 3).await;
-    assert_eq!(story.transmitter.streams().len(), 1, "it is made again");
+    until("another stream", || async { story.transmitter.streams().len() == 1 }).await;
+}
+
+/// B-1: what was asked before a restart is asked again, and so is what was refused, or never came.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b01_a_verification_that_does_not_come_is_asked_for_again() {
+    let transmitter = Transmitter::start().await;
+    transmitter.say_of_streams("inactivity_timeout", json!(2));
+    transmitter.refuse_to_verify(1);
+    let mut story = managed(transmitter).await;
+    let asked_for = asked(&story.transmitter, "/verify", 2).await;
+    assert_ne!(asked_for[0]["state"], asked_for[1]["state"], "each request has its own");
+    // Nothing comes: somebody has to know it.
+    until("an alarm", || async { story.count("alarm", "stream-not-verified").await > 0 }).await;
+
+    let before = story.transmitter.bodies("/verify").len();
+    story.world.restart().await;
+    let again = asked(&story.transmitter, "/verify", before + 1).await;
+    let old = verification(&story, json!({"state": again[before - 1]["state"]}));
+    let refused = story.push(&old).await.expect(400);
+    assert_eq!(refused.json()["err"], "invalid_state", "nobody knows any more that it was asked for");
+    let newest = story.transmitter.bodies("/verify").pop().unwrap();
+    story.pushed(&verification(&story, json!({"state": newest["state"]}))).await;
+    // It has come: it is not asked for, nor is there an alarm, for as long as before.
+    let alarms = story.count("alarm", "stream-not-verified").await;
+    let asked_for = story.transmitter.bodies("/verify").len();
+    asked(&story.transmitter, "/status", story.transmitter.asked("/status").len() + 3).await;
+    let now = (story.count("alarm", "stream-not-verified").await, story.transmitter.bodies("/verify").len());
+    assert_eq!(now, (alarms, asked_for));
 }
 
 /// B-14.
@@ -92,7 +127,8 @@ async fn ssf_b14_the_stream_is_looked_at_before_the_transmitter_gives_it_up() {
     let story = managed(transmitter).await;
     asked(&story.transmitter, "/status", 3).await;
     let managed = [story.transmitter.asked("/verify"), story.transmitter.asked("/status")].concat();
-    let times: Vec<_> = managed.iter().map(|(at, _)| *at).collect();
+    let mut times: Vec<_> = managed.iter().map(|(at, _)| *at).collect();
+    times.sort();
     for pair in times.windows(2) {
         assert!(pair[1] - pair[0] < timeout, "{:?} between two calls", pair[1] - pair[0]);
     }

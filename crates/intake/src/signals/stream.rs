@@ -23,13 +23,15 @@ const METADATA: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 const LOOK_EVERY: Duration = Duration::from_hours(12);
 /// How often a stream is verified: by then it is seen that nothing comes any more.
 const VERIFY_EVERY: Duration = Duration::from_hours(24);
+/// How long the answer to a verification takes at most; a stream that is looked at more often is verified at its next look.
+const ARRIVES_WITHIN: Duration = Duration::from_mins(5);
 /// Pauses after failures: the first, doubled up to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// So many verifications may be under way.
 const STATES: usize = 8;
 
-/// What is known of the stream. It is found out again after a start.
+/// What is known of the stream. It is found out again after a start, and verification is asked for again.
 #[derive(Debug)]
 pub(super) struct Stream {
     known: Mutex<Known>,
@@ -46,6 +48,10 @@ struct Known {
     audiences: Vec<String>,
     /// The states that verification was asked for with.
     states: VecDeque<String>,
+    /// Whether an answer to the last of them is still to come.
+    awaits: bool,
+    /// Whether the transmitter was heard to have switched the stream off.
+    is_off: bool,
 }
 
 impl std::fmt::Debug for Known {
@@ -72,9 +78,31 @@ impl Stream {
         self.known().audiences.clone()
     }
 
-    /// Whether a verification event with this state was asked for.
-    pub(super) fn has_asked(&self, state: &str) -> bool {
-        self.known().states.iter().any(|asked| asked == state)
+    /// A verification event has come with this state. Whether it was asked for.
+    pub(super) fn is_answered(&self, state: &str) -> bool {
+        let mut known = self.known();
+        let is_ours = known.states.iter().any(|asked| asked == state);
+        if is_ours {
+            known.awaits = false;
+        }
+        is_ours
+    }
+
+    /// What the transmitter says of the stream. Somebody has to see one that is not enabled: nothing comes, and what happens
+    /// meanwhile may be lost. It is not told again when the stream is back.
+    pub(super) fn note_status(&self, intake: &Intake, source: &Source, status: &str, reason: Option<&str>) {
+        if status.is_empty() {
+            return;
+        }
+        let is_off = status != "enabled";
+        let was_off = std::mem::replace(&mut self.known().is_off, is_off);
+        if is_off {
+            intake.count(source, "alarm", "stream-not-enabled");
+            tracing::error!(tenant = %source.tenant, source = %source.name, status, reason, "ALARM: the transmitter does not send: the stream is not enabled");
+        } else if was_off {
+            intake.count(source, "alarm", "stream-enabled-again");
+            tracing::error!(tenant = %source.tenant, source = %source.name, "ALARM: the stream is enabled again: what has happened meanwhile may be missing");
+        }
     }
 
     /// The members that the transmitter does not want left out of account, as far as it has said.
@@ -219,31 +247,64 @@ impl SharedSignals {
             _ => LOOK_EVERY,
         };
         let least = stream.min_verification_interval.map_or(Duration::ZERO, Duration::from_secs);
-        let verify_every = VERIFY_EVERY.max(least);
-        self.verify(intake, source, stream).await;
-        let mut verified = Instant::now();
+        tokio::select! {
+            () = self.look(intake, source, stream, between) => {}
+            () = self.go_on_verifying(intake, source, stream, between.min(ARRIVES_WITHIN).max(least)) => {}
+        }
+    }
+
+    async fn look(&self, intake: &Intake, source: &Source, stream: &StreamConfiguration, between: Duration) {
         loop {
             tokio::time::sleep(between).await;
             let Ok(metadata) = self.metadata(intake.clock.now()).await else { continue };
             match metadata.status(&self.api, &stream.stream_id).await {
-                Ok((status, reason)) => note_status(intake, source, &status, reason.as_deref()),
+                Ok((status, reason)) => self.stream.note_status(intake, source, &status, reason.as_deref()),
                 Err(TransmitterError::Gone) => return,
                 Err(error) => {
                     tracing::warn!(tenant = %source.tenant, source = %source.name, %error, "the stream could not be looked at");
                 }
             }
-            if verified.elapsed() >= verify_every {
-                self.verify(intake, source, stream).await;
-                verified = Instant::now();
+        }
+    }
+
+    /// Has the stream verified, for ever. What was asked in vain, or is not answered `within` this time, is asked again, and again
+    /// less and less often: the transmitter may not have got the request, or the answer may have got lost.
+    async fn go_on_verifying(
+        &self,
+        intake: &Intake,
+        source: &Source,
+        stream: &StreamConfiguration,
+        within: Duration,
+    ) {
+        let least = stream.min_verification_interval.map_or(Duration::ZERO, Duration::from_secs);
+        let (mut refused, mut unanswered) = (FIRST_PAUSE, within);
+        loop {
+            let asked = Instant::now();
+            if !self.verify(intake, source, stream).await {
+                tokio::time::sleep(refused.max(least)).await;
+                refused = (refused * 2).min(LONGEST_PAUSE);
+                continue;
+            }
+            refused = FIRST_PAUSE;
+            tokio::time::sleep(unanswered).await;
+            if self.stream.known().awaits {
+                intake.count(source, "alarm", "stream-not-verified");
+                tracing::error!(tenant = %source.tenant, source = %source.name, "ALARM: the transmitter was asked to verify the stream, and nothing has come");
+                unanswered = (unanswered * 2).min(VERIFY_EVERY).max(within);
+            } else {
+                unanswered = within;
+                tokio::time::sleep_until(asked + VERIFY_EVERY.max(least)).await;
             }
         }
     }
 
-    async fn verify(&self, intake: &Intake, source: &Source, stream: &StreamConfiguration) {
+    /// Asks for a verification event. Whether the transmitter will send one.
+    async fn verify(&self, intake: &Intake, source: &Source, stream: &StreamConfiguration) -> bool {
         let state = intake.ids.change().to_string();
         {
             let mut known = self.stream.known();
             known.states.push_back(state.clone());
+            known.awaits = true;
             if known.states.len() > STATES {
                 known.states.pop_front();
             }
@@ -252,17 +313,9 @@ impl SharedSignals {
             Ok(metadata) => metadata.verify(&self.api, &stream.stream_id, &state).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = asked {
+        if let Err(error) = &asked {
             tracing::warn!(tenant = %source.tenant, source = %source.name, %error, "the stream could not be verified");
         }
+        asked.is_ok()
     }
-}
-
-/// Somebody has to see a stream that is not enabled: nothing comes, and what happens meanwhile may be lost.
-pub(super) fn note_status(intake: &Intake, source: &Source, status: &str, reason: Option<&str>) {
-    if status == "enabled" || status.is_empty() {
-        return;
-    }
-    intake.count(source, "alarm", "stream-not-enabled");
-    tracing::error!(tenant = %source.tenant, source = %source.name, status, reason, "ALARM: the transmitter does not send: the stream is not enabled");
 }
