@@ -1,5 +1,6 @@
 //! What people are given beside their records: how tools find it, ask for it and see it.
 
+mod asked;
 mod by_hand;
 mod fit;
 mod groups;

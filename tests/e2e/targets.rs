@@ -19,7 +19,7 @@ const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:
 const GANGWAY: &str = "urn:gangway:params:scim:schemas:extension:2.0:User";
 
 /// What `deploy/` adds to an org, an account, and a field by which accounts are known elsewhere.
-const ORG: &str = r#"
+pub(crate) const ORG: &str = r#"
 [[fields]]
 object = "Contact"
 name = "GangwayId__c"

@@ -425,10 +425,11 @@ pub fn manner(target: &Target) -> Manner {
 
 /// The identity is gone from the target.
 fn leave(input: &Input<'_>, link: &Link) -> Decision {
-    if link.left {
+    let target = input.place.target;
+    let stripped = input.stripped.map(|stripped| difference(stripped, &link.written)).unwrap_or_default();
+    if link.left && stripped.is_empty() {
         return Decision::Nothing;
     }
-    let target = input.place.target;
     let after = |fields: &Fields, left: bool| LinkAfter::There {
         record_id: Some(link.record_id.clone()),
         written: written(&link.written, fields),
@@ -448,13 +449,19 @@ fn leave(input: &Input<'_>, link: &Link) -> Decision {
         return steps([None, None], after(&Fields::new(), true));
     }
     let id = link.record_id.clone();
+    let (object, manner) = (target.object.clone(), manner(target));
+    // What it had until a time goes when that is over, and nothing else is done about it any more.
+    if link.left {
+        let link = after(&stripped, true);
+        return steps([Some(Step::Update { object, id, fields: stripped, manner }), None], link);
+    }
     let was_active = link.written.get("IsActive").and_then(Value::as_bool).unwrap_or(true);
     let access = match target.on_leave {
         OnLeave::Delete => {
             if !target.allow.delete {
                 return Decision::NotAllowed("delete");
             }
-            let delete = Step::Delete { object: target.object.clone(), id };
+            let delete = Step::Delete { object, id };
             return steps([Some(delete), None], LinkAfter::Gone);
         }
         OnLeave::Flag => Lockout { fields: target.flag.clone(), ..Lockout::default() },
@@ -468,12 +475,10 @@ fn leave(input: &Input<'_>, link: &Link) -> Decision {
     }
     let Lockout { mut fields, freeze, is_blocked, leaves } = access;
     let locks_out = leaves && (!fields.is_empty() || freeze.is_some());
-    let stripped = input.stripped.map(|stripped| difference(stripped, &link.written)).unwrap_or_default();
     let more = locks_out && !stripped.is_empty();
     if !more {
         fields.extend(stripped);
     }
-    let (object, manner) = (target.object.clone(), manner(target));
     let freeze = freeze.map(|frozen| Step::Freeze { user: id.clone(), frozen });
     let update = (!fields.is_empty()).then(|| Step::Update { object, id, fields: fields.clone(), manner });
     then([update, freeze], after(&fields, !is_blocked && !more), more)

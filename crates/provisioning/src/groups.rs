@@ -35,7 +35,7 @@ use admit::Offenders;
 use course::{After, Course};
 use journal::Before;
 use members::{as_wanted, with_members};
-use model::{ChangeId, ResourceId, ResourceKind, Timestamp};
+use model::{ChangeId, ResourceId, ResourceKind, TenantId, Timestamp};
 use scim_types::{Filter, Registry, Resource, ResourceType};
 use serde_json::{Value, json};
 use standing::Standing;
@@ -351,7 +351,7 @@ impl GroupChange {
         if was.as_ref().and_then(Resource::display_name).map(scim_types::fold).as_ref() == Some(&folded) {
             return Ok(Named::Free(None));
         }
-        let turn = self.inner.turns.enter(format!("{}/group-name/{folded}", self.scene.tenant.id)).await;
+        let turn = self.inner.turns.enter(name_turn(&self.scene.tenant.id, &folded)).await;
         match self.another(&after.name).await? {
             Some(other) => self.joined(&other).await,
             None => Ok(Named::Free(Some(turn))),
@@ -360,13 +360,12 @@ impl GroupChange {
 
     /// The other Group of this name.
     async fn another(&self, name: &str) -> Result<Option<StoredResource>, ProvisionError> {
-        let filter = Filter::parse(&format!("displayName eq {}", Value::from(name)), kind())
-            .map_err(|error| ProvisionError::Invalid(error.into()))?;
         let query = Query {
             kind: ResourceKind::Group,
-            filter: Some(filter),
+            filter: Some(filter_of(name)?),
             sort: None,
-            window: Window::Index { offset: 0, count: 1 },
+            // Itself among them, where only the case of its name changes.
+            window: Window::Index { offset: 0, count: 2 },
             with_members: false,
         };
         let page = self.inner.store.find(&self.scene.tenant.id, &query).await?;
@@ -411,11 +410,19 @@ impl GroupChange {
         Ok(named.filter(|group| group.id == earlier.resource).map(|_| earlier))
     }
 
-    /// Tries who is missing in the Group that an equal POST has made.
+    /// Tries who could not join the Group that an equal POST has made. Who could, and was taken out since, stays out.
     async fn complete(&self, earlier: &Change) -> Reply {
-        let members = match &self.wish {
-            Wish::Create(resource) => resource.get("members"),
-            _ => None,
+        let undone = earlier.outcome.as_ref().map(|outcome| outcome.undone.as_slice()).unwrap_or_default();
+        let is_undone = |member: &&Value| {
+            let id = member.get("value").and_then(Value::as_str);
+            undone.iter().any(|undone| id == Some(undone.as_str()))
+        };
+        let members: Vec<&Value> = match &self.wish {
+            Wish::Create(resource) => {
+                let members = resource.get("members").and_then(Value::as_array);
+                members.into_iter().flatten().filter(is_undone).collect()
+            }
+            _ => Vec::new(),
         };
         let request = Request {
             id: Some(earlier.resource.to_string()),
@@ -496,6 +503,17 @@ enum Named {
 fn is_in_part(change: &Change) -> bool {
     let lacks = change.outcome.as_ref().is_some_and(|outcome| outcome.reason.is_some());
     !change.state.is_open() && !change.answered && lacks
+}
+
+/// The turn of a name, folded: two Groups must not take one at once.
+fn name_turn(tenant: &TenantId, folded: &str) -> String {
+    format!("{tenant}/group-name/{folded}")
+}
+
+/// Who is called so.
+fn filter_of(name: &str) -> Result<Filter, ProvisionError> {
+    Filter::parse(&format!("displayName eq {}", Value::from(name)), kind())
+        .map_err(|error| ProvisionError::Invalid(error.into()))
 }
 
 fn name_taken() -> ProvisionError {

@@ -1,6 +1,7 @@
 //! The records of somebody who has left, given to somebody else (`[targets.x.hand-over]`).
 //!
-//! A task of its own, raised when the person is locked out and never before. An attempt counts first, then moves owners in
+//! A task of its own, raised when the person is locked out and never before. An attempt is claimed in the store, so that no two
+//! gateways hand over beside each other; it counts first, then moves owners in
 //! batches. It needs no journal: what has a new owner is not found again, so an attempt that was cut short is taken up by the
 //! next one, and nothing is written twice. Records that Salesforce does not let go of keep the task open.
 
@@ -14,7 +15,7 @@ use salesforce_types::{
 };
 use scim_types::Registry;
 use serde_json::Value;
-use store::{AuditEntry, ChangeOutcome, NewTask, Record, ResourceWrite, StoreError, Task, TaskKind};
+use store::{AuditEntry, ChangeOutcome, Lease, NewTask, Record, ResourceWrite, StoreError, Task, TaskKind};
 use translation::{HandOver, HandOverTo};
 
 use crate::{
@@ -25,6 +26,8 @@ use crate::{
 
 /// Records that are read and written at once: one Collection.
 const BATCH: u32 = 200;
+/// A claim is held for so long from one batch to the next: a batch has a minute, and what is asked before it as much.
+const CLAIM: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 /// A place in a queue.
 const MEMBERSHIP: &str = "GroupMember";
 /// The manager (RFC 7643 §4.3).
@@ -48,6 +51,9 @@ pub(crate) enum HandOverError {
     /// The org stopped answering, or Gangway is stopping.
     #[error("{0}")]
     Stalled(String),
+    /// Another gateway does it.
+    #[error("another gateway is handing them over")]
+    Elsewhere,
     /// Salesforce does not let go of some.
     #[error("Salesforce keeps {0}")]
     Kept(String),
@@ -92,7 +98,17 @@ pub(crate) async fn attempt(inner: &Arc<Inner>, caller: &Caller, task: &Task) ->
     let Some(link) = leaver(inner, task).await? else {
         return end(inner, caller, task, &Tally::default()).await;
     };
-    let mut run = Run { inner, caller, task, bound, policy, link, tally: Tally::default() };
+    let mut run = Run {
+        inner,
+        caller,
+        task,
+        bound,
+        policy,
+        link,
+        claim: Claim::of(inner, task),
+        tally: Tally::default(),
+    };
+    run.claim.hold(inner).await?;
     let ended = run.run().await;
     let done = match &ended {
         Ok(()) => end(inner, caller, task, &run.tally).await,
@@ -104,6 +120,7 @@ pub(crate) async fn attempt(inner: &Arc<Inner>, caller: &Caller, task: &Task) ->
             Ok(())
         }
     };
+    inner.store.release_lease(&run.claim.name, &run.claim.holder).await?;
     ended.and(done)
 }
 
@@ -118,6 +135,29 @@ fn is_locked_out(link: &Link) -> bool {
     link.left || link.froze || link.written.get("IsActive") == Some(&Value::Bool(false))
 }
 
+/// The right to hand over, which one gateway has at a time.
+struct Claim {
+    name: String,
+    holder: String,
+}
+
+impl Claim {
+    fn of(inner: &Inner, task: &Task) -> Self {
+        let Task { tenant, identity, target, .. } = task;
+        Self { name: format!("hand-over/{tenant}/{identity}/{target}"), holder: inner.ids.task().to_string() }
+    }
+
+    /// Takes it, or goes on holding it.
+    async fn hold(&self, inner: &Inner) -> Result<(), HandOverError> {
+        let now = inner.clock.now();
+        let until = now.checked_add(CLAIM).unwrap_or(now);
+        match inner.store.take_lease(&self.name, &self.holder, now, until).await? {
+            Lease::Taken => Ok(()),
+            Lease::Busy { .. } => Err(HandOverError::Elsewhere),
+        }
+    }
+}
+
 struct Run<'a> {
     inner: &'a Arc<Inner>,
     caller: &'a Caller,
@@ -125,6 +165,7 @@ struct Run<'a> {
     bound: &'a Bound<'a>,
     policy: &'a HandOver,
     link: Link,
+    claim: Claim,
     tally: Tally,
 }
 
@@ -292,6 +333,7 @@ impl Run<'_> {
         if leaver(self.inner, self.task).await?.is_none() {
             return Err(HandOverError::Stalled("the person is back".to_owned()));
         }
+        self.claim.hold(self.inner).await?;
         let mut stalled = None;
         for outcome in self.org().act(&steps, &self.ticket()).await {
             match outcome {
@@ -408,7 +450,12 @@ async fn audit(
             consents: Vec::new(),
             mapping: None,
         },
-        outcome: ChangeOutcome { result: "updated".to_owned(), status: 200, reason: None },
+        outcome: ChangeOutcome {
+            result: "updated".to_owned(),
+            status: 200,
+            reason: None,
+            ..ChangeOutcome::default()
+        },
         answered: true,
         at: inner.clock.now(),
     };

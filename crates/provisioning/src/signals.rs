@@ -239,7 +239,12 @@ impl Work<'_> {
                 consents: Vec::new(),
                 mapping: None,
             },
-            outcome: ChangeOutcome { result: "updated".to_owned(), status: 200, reason: None },
+            outcome: ChangeOutcome {
+                result: "updated".to_owned(),
+                status: 200,
+                reason: None,
+                ..ChangeOutcome::default()
+            },
             answered: true,
             at: self.inner.clock.now(),
         };

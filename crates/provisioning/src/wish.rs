@@ -33,7 +33,7 @@ impl Wish {
                 if let Some(id) = &request.id {
                     scim_types::check_id(body, id).map_err(ProvisionError::Invalid)?;
                 }
-                read(body).map(Self::Replace)
+                scim_types::read_put(kind, body.clone()).map(Self::Replace).map_err(ProvisionError::Invalid)
             }
             Operation::Patch(body) => {
                 let mut patch = Patch::parse(kind, body.clone()).map_err(ProvisionError::Invalid)?;

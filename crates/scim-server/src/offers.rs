@@ -12,6 +12,7 @@ use scim_types::{
     AttrPath, Error, Filter, ListResponse, Page, Projection, Registry, ResourceType, SortOrder, fold,
 };
 use serde_json::{Map, Value, json};
+use store::SortBy;
 
 use crate::{
     body,
@@ -33,7 +34,7 @@ pub(crate) enum Listing {
 }
 
 impl Listing {
-    fn resource_type(self) -> &'static ResourceType {
+    pub(crate) fn resource_type(self) -> &'static ResourceType {
         match self {
             Self::Entitlements => Registry::standard().entitlement(),
             Self::Roles => Registry::standard().role(),
@@ -94,7 +95,6 @@ async fn answer(call: &Call<'_>, listing: Listing, search: &Search) -> Result<Re
     let filter = filter.transpose().map_err(Error::from)?;
     let sort = sort(asked.sort_by.as_deref(), asked.sort_order, &asked.page, resource_type)?;
     let offers = call.door.provisioner.offers(&call.caller.tenant).await?;
-    let shelf = Shelf::new(&call.base, listing, &offers);
 
     let bound =
         Bound { tenant: &call.caller.tenant, endpoint: listing.endpoint(), filter: asked.filter.as_deref() };
@@ -104,7 +104,8 @@ async fn answer(call: &Call<'_>, listing: Listing, search: &Search) -> Result<Re
         Page::Cursor { cursor: Some(cursor), .. } => call.door.cursors.read(cursor, bound, now)?.after,
         Page::Cursor { cursor: None, .. } => 0,
     };
-    let (total, page) = shelf.page(filter.as_ref(), sort.as_ref(), offset, asked.page.count());
+    let sought = Sought { filter: filter.as_ref(), sort: sort.as_ref() };
+    let (total, page) = self::page(call, listing, &offers, sought, offset, asked.page.count());
     let resources: Vec<_> =
         page.into_iter().map(|document| projection.apply(resource_type, document)).collect();
     let end = offset.saturating_add(resources.len() as u64);
@@ -122,10 +123,23 @@ async fn answer(call: &Call<'_>, listing: Listing, search: &Search) -> Result<Re
     Ok(Reply::json(StatusCode::OK, &list))
 }
 
-/// By what is sorted, and which way.
-struct Sort {
-    path: AttrPath,
-    descending: bool,
+/// What is looked for, and by what it is sorted.
+#[derive(Clone, Copy)]
+pub(crate) struct Sought<'a> {
+    pub(crate) filter: Option<&'a Filter>,
+    pub(crate) sort: Option<&'a SortBy>,
+}
+
+/// How many of these offers an endpoint lists, and those of a page.
+pub(crate) fn page(
+    call: &Call<'_>,
+    listing: Listing,
+    offers: &[Offer],
+    sought: Sought<'_>,
+    offset: u64,
+    count: u64,
+) -> (u64, Vec<Map<String, Value>>) {
+    Shelf::new(&call.base, listing, offers).page(sought.filter, sought.sort, offset, count)
 }
 
 fn sort(
@@ -133,7 +147,7 @@ fn sort(
     order: SortOrder,
     page: &Page,
     resource_type: &ResourceType,
-) -> Result<Option<Sort>, Error> {
+) -> Result<Option<SortBy>, Error> {
     let Some(name) = by else { return Ok(None) };
     if matches!(page, Page::Cursor { .. }) {
         let detail = "sortBy and cursor do not go together: cursors follow the order of the list";
@@ -141,7 +155,7 @@ fn sort(
     }
     let path = resource_type.resolve(name.trim());
     let path = path.map_err(|error| Error::invalid_value(format!("sortBy cannot be used: {error}")))?;
-    Ok(Some(Sort { path, descending: order == SortOrder::Descending }))
+    Ok(Some(SortBy { path, descending: order == SortOrder::Descending }))
 }
 
 /// What is listed, as it is shown.
@@ -169,7 +183,7 @@ impl<'a> Shelf<'a> {
     fn page(
         &self,
         filter: Option<&Filter>,
-        sort: Option<&Sort>,
+        sort: Option<&SortBy>,
         offset: u64,
         count: u64,
     ) -> (u64, Vec<Map<String, Value>>) {
@@ -185,7 +199,7 @@ impl<'a> Shelf<'a> {
             found.retain(|document| filter.matches(resource_type, document));
         }
         if let Some(sort) = sort {
-            found.sort_by(|a, b| sort.compare(a, b));
+            found.sort_by(|a, b| in_order(sort, a, b));
         }
         (found.len() as u64, found.into_iter().skip(offset).take(count).collect())
     }
@@ -236,18 +250,16 @@ fn components(offer: &Offer) -> impl Iterator<Item = String> + '_ {
     offer.entitlement.contains.iter().map(move |set| format!("{of_org}{}", set.as_str()))
 }
 
-impl Sort {
-    /// What has no value comes last, or first where the order is descending (RFC 7644 §3.4.2.3).
-    fn compare(&self, a: &Map<String, Value>, b: &Map<String, Value>) -> Ordering {
-        let (a, b) = (self.path.values_in(a), self.path.values_in(b));
-        let order = match (a.first(), b.first()) {
-            (Some(a), Some(b)) => compare(&self.path, a, b),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        };
-        if self.descending { order.reverse() } else { order }
-    }
+/// What has no value comes last, or first where the order is descending (RFC 7644 §3.4.2.3).
+fn in_order(sort: &SortBy, a: &Map<String, Value>, b: &Map<String, Value>) -> Ordering {
+    let (a, b) = (sort.path.values_in(a), sort.path.values_in(b));
+    let order = match (a.first(), b.first()) {
+        (Some(a), Some(b)) => compare(&sort.path, a, b),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => Ordering::Equal,
+    };
+    if sort.descending { order.reverse() } else { order }
 }
 
 fn compare(path: &AttrPath, a: &Value, b: &Value) -> Ordering {
@@ -310,7 +322,8 @@ mod tests {
         let shelf = Shelf::new(BASE, listing, &offers);
         let resource_type = listing.resource_type();
         let filter = filter.map(|text| Filter::parse(text, resource_type).unwrap());
-        let sort = sort.map(|(by, descending)| Sort { path: resource_type.resolve(by).unwrap(), descending });
+        let sort =
+            sort.map(|(by, descending)| SortBy { path: resource_type.resolve(by).unwrap(), descending });
         let (total, page) = shelf.page(filter.as_ref(), sort.as_ref(), 0, 100);
         assert_eq!(total, page.len() as u64);
         page.iter().map(|one| one["displayName"].as_str().unwrap().to_owned()).collect()

@@ -11,8 +11,32 @@ use crate::{AttrPath, Error, Resource, ResourceType};
 /// so that it cannot be lost here.)
 const KEPT: [&str; 3] = ["active", "entitlements", "roles"];
 
+/// Reads the body of a PUT. A kept list that is said to be none is there and empty: only what is not mentioned stays.
+///
+/// # Errors
+///
+/// As [`ResourceType::read_body`].
+pub fn read(resource_type: &ResourceType, body: Value) -> Result<Resource, Error> {
+    let is_kept_list = |path: &&AttrPath| path.attribute().multi_valued && KEPT.contains(&path.name());
+    let kept = resource_type.roots().iter().filter(is_kept_list).map(AttrPath::name);
+    let none: Vec<&str> = kept.filter(|name| is_said_to_be_none(&body, name)).collect();
+    let mut sent = resource_type.read_body(body)?;
+    for name in none {
+        sent.as_map_mut().insert(name.to_owned(), Value::Array(Vec::new()));
+    }
+    Ok(sent)
+}
+
+fn is_said_to_be_none(body: &Value, name: &str) -> bool {
+    let mut members = body.as_object().into_iter().flatten();
+    members.any(|(sent, value)| {
+        let is_none = value.is_null() || value == "" || value.as_array().is_some_and(Vec::is_empty);
+        sent.eq_ignore_ascii_case(name) && is_none
+    })
+}
+
 /// The resource that a PUT of `sent` makes of `current`: `sent`, with what is read-only taken from `current`, and also
-/// `active`, `entitlements` and `roles` where `sent` has none.
+/// `active`, `entitlements` and `roles` where `sent` ([`read`]) does not have them.
 #[must_use]
 pub fn replace(resource_type: &ResourceType, current: &Resource, sent: &Resource) -> Resource {
     let mut next = sent.as_map().clone();
@@ -24,6 +48,7 @@ pub fn replace(resource_type: &ResourceType, current: &Resource, sent: &Resource
             keep(path, current.as_map(), &mut next);
         }
     }
+    next.retain(|_, value| value.as_array().is_none_or(|elements| !elements.is_empty()));
     for extension in resource_type.extension_roots() {
         let read_only = |path: &&AttrPath| path.attribute().is_read_only();
         for path in extension.subs().iter().filter(read_only) {

@@ -1133,6 +1133,24 @@ fn c62_a_put_keeps_active_entitlements_and_roles_where_it_says_nothing() {
 }
 
 #[test]
+fn a_put_takes_the_entitlements_and_roles_that_it_says_are_none() {
+    let lists = json!({"roles": [{"value": "r"}], "entitlements": [{"value": "e"}]});
+    let current = user(lists.clone());
+    for none in [json!([]), json!(null), json!("")] {
+        let sent = put::read(users(), json!({"userName": "ada", "Roles": none})).unwrap();
+        let next = put::replace(users(), &current, &sent);
+        assert_eq!(
+            (next.get("roles"), next.get("entitlements")),
+            (None, lists.get("entitlements")),
+            "{none}"
+        );
+    }
+    let sent = put::read(users(), json!({"userName": "ada", "active": null})).unwrap();
+    let next = put::replace(users(), &user(json!({"active": false})), &sent);
+    assert_eq!(next.get("active"), Some(&json!(false)), "whoever is locked out is not let in by nothing");
+}
+
+#[test]
 fn c62_a_put_unassigns_what_it_leaves_out_and_keeps_what_is_read_only() {
     let mut current = user(json!({"title": "Mate", ENTERPRISE: {"department": "Deck"}}));
     current.as_map_mut().insert("id".into(), "u1".into());

@@ -104,7 +104,7 @@ pub struct Change {
 }
 
 /// How a change ended, as kept: `provisioning` writes it, the CLI shows it. No personal data.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ChangeOutcome {
     /// `created`, `updated`, `unchanged`, `deleted`, `refused`, `held`, `withdrawn`.
     pub result: String,
@@ -112,6 +112,10 @@ pub struct ChangeOutcome {
     pub status: u16,
     /// Salesforce's code and field names, or our own reason.
     pub reason: Option<String>,
+    /// Of a Group that was made without some of the members that were asked for: those. What is asked for once more completes
+    /// them and nobody else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undone: Vec<ResourceId>,
 }
 
 /// One transaction that ends a change (or, with `change: None`, makes one that needed no Salesforce call).
@@ -248,6 +252,10 @@ pub trait Journal: Send + Sync {
     /// Ends a change with what landed: resource, links, audit entry and outcome, all or nothing. Readable by
     /// every later read when it returns.
     async fn record(&self, record: Record) -> Result<Recorded, StoreError>;
+
+    /// Several of them at once, all or nothing: no reader sees one without the others. `false`: one of them could not be written,
+    /// because it is stale or its `userName` is taken, and so none was.
+    async fn record_together(&self, records: Vec<Record>) -> Result<bool, StoreError>;
 
     /// Ends a change of which nothing is kept: a pending resource is removed, with the links that it has. Synced.
     async fn withdraw(

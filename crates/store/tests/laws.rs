@@ -519,7 +519,7 @@ fn user(name: usize) -> Resource {
 }
 
 fn outcome() -> ChangeOutcome {
-    ChangeOutcome { result: "updated".to_owned(), status: 200, reason: None }
+    ChangeOutcome { result: "updated".to_owned(), status: 200, reason: None, ..ChangeOutcome::default() }
 }
 
 fn plan(number: i64) -> Plan {

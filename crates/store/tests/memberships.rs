@@ -212,7 +212,12 @@ impl Both {
                 consents: Vec::new(),
                 mapping: None,
             },
-            outcome: ChangeOutcome { result: "updated".to_owned(), status: 200, reason: None },
+            outcome: ChangeOutcome {
+                result: "updated".to_owned(),
+                status: 200,
+                reason: None,
+                ..ChangeOutcome::default()
+            },
             answered: true,
             at: Timestamp::UNIX_EPOCH,
         };

@@ -280,29 +280,8 @@ ProfileId         = { default = "<profile:Customer Community User>", on = "creat
 ContactId         = { link = "contacts" }
 "#;
 
-const ACCOUNTS: &str = r#"
-[[fields]]
-object = "Contact"
-name = "GangwayId__c"
-length = 64
-unique = true
-case-sensitive = true
-external-id = true
-
-[[fields]]
-object = "Account"
-name = "Code__c"
-length = 40
-unique = true
-external-id = true
-
-[[records]]
-object = "Account"
-fields = { Name = "Engines", Code__c = "Engines" }
-"#;
-
 async fn employee_and_partner() -> World {
-    let org = format!("{ORG}\n{ACCOUNTS}");
+    let org = format!("{ORG}\n{}", crate::targets::ORG);
     World::of_scene(&Scene::new(EMPLOYEE_AND_PARTNER, &org), |config| {
         table(config, "server").insert("answer-within".into(), "20s".into());
     })

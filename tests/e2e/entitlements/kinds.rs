@@ -396,20 +396,46 @@ async fn what_is_stripped_beside_fields_is_not_over() {
     }
 }
 
+/// Of every form: what is a row and ends by itself, what is a row, and what is a field of the User.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_end_of_what_somebody_had_who_has_left_is_nobodys_task() {
+async fn what_somebody_had_until_a_time_ends_then_although_he_has_left() {
+    const OF: [&str; 4] = [
+        "public-group:Dock Workers",
+        "role:Pilot",
+        "permission-set:Dock_Reports",
+        "feature-license:UserPermissionsMarketingUser",
+    ];
     let ends = model::Clock::system().now() + jiff::SignedDuration::from_hours(2);
     let staff = STAFF.replace("object = \"User\"", "object = \"User\"\nwhen = 'user.userType != \"Gone\"'");
-    let rule =
-        format!("[[grants]]\nname = \"visitors\"\nuntil = {ends}\npublic-groups = [\"Dock Workers\"]\n");
+    let rule = format!(
+        "[[grants]]\nname = \"visitors\"\nuntil = {ends}\npublic-groups = [\"Dock Workers\"]\nrole = \"Pilot\"\n\
+         permission-sets = [\"Dock_Reports\"]\nfeature-licenses = [\"UserPermissionsMarketingUser\"]\n"
+    );
     let world = World::of_scene(&Scene::new(&format!("{rule}\n{staff}"), ORG), |_| ()).await;
     let (tool, org) = (world.tool(), world.org());
     let path = ada(&tool).await;
+    let id = path.trim_start_matches("/Users/");
+    let _ = give(&tool, &path, "PermissionSet", "Dock_More").await.expect(200);
     let gone = json!([{"op": "replace", "path": "userType", "value": "Gone"}]);
     let _ = patch(&tool, &path, gone).await.expect(200);
     assert_eq!(org.user("ada@acme.example").await["IsActive"], false);
+    let has = async |of: &str| audited(&world, &["audit", "who-has", of]).await.contains(id);
+    for of in OF {
+        assert!(has(of).await, "{of}: nothing is stripped from who leaves this target");
+    }
     world.advance(std::time::Duration::from_hours(3));
     until("nothing is owed", async || listed(&world.config_file(), "tasks").await.is_empty()).await;
+    for of in OF {
+        assert!(!has(of).await, "{of}: its time is over");
+        let why = audited(&world, &["audit", "why", id, of]).await;
+        assert!(why.contains("its time was over"), "{of}: {why}");
+    }
+    assert!(has("permission-set:Dock_More").await, "what had no end is as it was");
+    let user = org.user("ada@acme.example").await;
+    let fields = (&user["UserRoleId"], &user["UserPermissionsMarketingUser"]);
+    assert_eq!(fields, (&Value::Null, &json!(false)));
+    assert_eq!(held(&org, "ada@acme.example", "groups").await, [""; 0]);
+    assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, ["Dock_More"]);
 }
 
 /// Where the tenant lets people wait, only what a seat would help waits for one.

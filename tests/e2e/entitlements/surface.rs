@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use e2e::{
-    Org, Tool, World,
+    Org, Scene, Tool, World,
     tool::{encode, person},
     world::{TOKEN, environment, sha256},
 };
 use serde_json::{Value, json};
+
+use super::{ORG, STAFF};
 
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 
@@ -326,4 +328,54 @@ async fn an_org_that_cannot_be_asked_is_503_until_it_has_been_asked_once() {
         world.tool().get("/Entitlements").await.expect(200).json()["totalResults"],
         known["totalResults"]
     );
+}
+
+/// RFC 7644 §3.4.3: what is searched without an endpoint are the resources of every type.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_of_the_root_finds_entitlements_and_roles_too() {
+    let world = World::of_scene(&Scene::new(STAFF, ORG), |_| ()).await;
+    let tool = world.tool();
+    let ada = tool.create("ada@acme.example").await.expect(201).id();
+    let find = async |body: Value| tool.post("/.search", &body).await.expect(200).json();
+    let of = async |endpoint: &str| {
+        tool.get(&format!("{endpoint}?count=0")).await.expect(200).json()["totalResults"].as_u64().unwrap()
+    };
+    let named = find(json!({"filter": "displayName eq \"Pilot\" or displayName eq \"Dock Access\""})).await;
+    let types: Vec<&str> = named["Resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["meta"]["resourceType"].as_str().unwrap())
+        .collect();
+    assert_eq!(types, ["Entitlement", "Role"]);
+    let people = find(json!({"filter": "userName pr"})).await;
+    assert_eq!((&people["totalResults"], &people["Resources"][0]["id"]), (&json!(1), &json!(ada)));
+    let roles = find(json!({"filter": "meta.resourceType eq \"Role\"", "attributes": ["displayName"]})).await;
+    assert_eq!(roles["totalResults"], of("/Roles").await);
+    assert_eq!(roles["Resources"][0].get("value"), None, "what was not asked for is not shown");
+
+    // Page after page, by number and by cursor, each is there once.
+    let all = of("/Users").await + of("/Groups").await + of("/Entitlements").await + of("/Roles").await;
+    let (mut by_number, mut by_cursor) = (Vec::new(), Vec::new());
+    let ids = |page: &Value| -> Vec<String> {
+        let resources = page["Resources"].as_array().unwrap().iter();
+        resources.map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    };
+    while (by_number.len() as u64) < all {
+        let page = find(json!({"startIndex": by_number.len() + 1, "count": 7})).await;
+        assert_eq!(page["totalResults"], all);
+        assert!(!ids(&page).is_empty());
+        by_number.extend(ids(&page));
+    }
+    let mut cursor = json!("");
+    while !cursor.is_null() {
+        let page = find(json!({"cursor": cursor, "count": 7})).await;
+        assert_eq!(page["totalResults"], all);
+        by_cursor.extend(ids(&page));
+        cursor = page["nextCursor"].clone();
+    }
+    assert_eq!(by_number, by_cursor);
+    by_cursor.sort();
+    by_cursor.dedup();
+    assert_eq!(by_cursor.len() as u64, all);
 }

@@ -176,6 +176,44 @@ async fn a_hand_over_that_takes_long_runs_once_at_a_time() {
     assert_eq!(owner(&org, &going[0]).await, boss);
 }
 
+/// Two gateways on one store: what one of them has claimed the other leaves alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_gateway_hands_over_is_not_handed_over_beside_it() {
+    let world = World::of_scene(&Scene::new(&staff("manager"), ""), |_| ()).await;
+    let (tool, org, config) = (world.tool(), world.org(), world.config_file());
+    let (ada, going, _) = people(&world).await;
+    let (hers, boss) = (org.user(ADA).await["Id"].clone(), org.user(BOSS).await["Id"].clone());
+    let store = rusqlite::Connection::open(config.parent().unwrap().join("data/gangway.db")).unwrap();
+    store.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+    let claim = format!("hand-over/acme/prod/{ada}/staff");
+    let until_ms = (model::Clock::system().now() + jiff::SignedDuration::from_hours(24)).as_millisecond();
+    store
+        .execute(
+            "INSERT INTO leases (name, holder, until_ms, gateway) VALUES (?1, 'another', ?2, 0)",
+            rusqlite::params![claim, until_ms],
+        )
+        .unwrap();
+
+    let _ = tool.patch(&format!("/Users/{ada}"), active(false)).await.expect(200);
+    let tries = async || listed(&config, "tasks").await[0]["attempts"].as_u64().unwrap();
+    for attempt in 1..3 {
+        until("it is tried", async || tries().await >= attempt).await;
+        world.advance(A_WHILE * 10);
+    }
+    for record in &going {
+        assert_eq!(owner(&org, record).await, hers, "{record:?}");
+    }
+    store.execute("DELETE FROM leases WHERE name = ?1", [&claim]).unwrap();
+    world.advance(A_WHILE * 10);
+    until("nothing is owed", async || listed(&config, "tasks").await.is_empty()).await;
+    for record in &going {
+        assert_eq!(owner(&org, record).await, boss, "{record:?}");
+    }
+    let left: i64 =
+        store.query_row("SELECT count(*) FROM leases WHERE name = ?1", [&claim], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0, "it was given back");
+}
+
 /// Killed after the person is locked out, and before the rest of the change is sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_crash_interrupts_is_handed_over_all_the_same() {

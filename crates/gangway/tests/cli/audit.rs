@@ -72,7 +72,12 @@ impl Past {
                 mapping: None,
             },
             grants,
-            outcome: ChangeOutcome { result: "updated".to_owned(), status: 200, reason: None },
+            outcome: ChangeOutcome {
+                result: "updated".to_owned(),
+                status: 200,
+                reason: None,
+                ..ChangeOutcome::default()
+            },
             answered: true,
             at: noon(day),
         };

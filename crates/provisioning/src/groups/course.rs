@@ -251,7 +251,11 @@ impl GroupChange {
             return Err(not_all(0, false, refused).into());
         }
         let write = self.after_children(course, &refused).await?;
-        self.end(write, part(&refused)).await?;
+        let mut outcome = part(&refused);
+        if is_new {
+            outcome.undone = refused.iter().map(|(id, _)| id.clone()).collect();
+        }
+        self.end(write, outcome).await?;
         Err(not_all(done.len(), false, refused).into())
     }
 
@@ -323,7 +327,7 @@ impl GroupChange {
             Wish::Delete => ("deleted", 204),
             Wish::Replace(_) | Wish::Patch(_) | Wish::Keep => ("updated", 200),
         };
-        self.end(write, Outcome { result, status, reason: None }).await?;
+        self.end(write, Outcome { result, status, reason: None, undone: Vec::new() }).await?;
         if course.after.is_none() {
             return Ok(Answer::Deleted);
         }
@@ -388,7 +392,7 @@ fn part(refused: &[Refused]) -> Outcome {
     let first = refused.first().map(|(_, error)| outcome_of(error));
     let (status, why) = first.map_or((409, None), |first| (first.status, first.reason));
     let reason = format!("{} members were refused: {}", refused.len(), why.unwrap_or_default());
-    Outcome { result: "refused", status, reason: Some(reason) }
+    Outcome { result: "refused", status, reason: Some(reason), undone: Vec::new() }
 }
 
 fn code_of(error: &ProvisionError) -> Option<String> {

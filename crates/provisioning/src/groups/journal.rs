@@ -1,5 +1,6 @@
 //! Durable before the first child, and ended in one transaction.
 
+use model::{ChangeId, ResourceId};
 use scim_types::Resource;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,8 +9,8 @@ use store::{
 };
 
 use super::{
-    GroupChange, Stop,
-    members::{Wanted, as_wanted},
+    GroupChange, Stop, as_requests_see_it, kind,
+    members::{Wanted, as_wanted, with_members},
     standing::Standing,
 };
 use crate::{
@@ -66,6 +67,8 @@ pub(super) struct Outcome {
     pub(super) status: u16,
     /// Of one that has not got everything. No personal data.
     pub(super) reason: Option<String>,
+    /// The members of a new Group who could not join.
+    pub(super) undone: Vec<ResourceId>,
 }
 
 impl GroupChange {
@@ -141,8 +144,23 @@ impl GroupChange {
 
     /// Writes the Group while the change goes on.
     pub(super) async fn write(&self, write: ResourceWrite) -> Result<(), Stop> {
-        let outcome = Outcome { result: "updated", status: 200, reason: None };
+        let outcome = Outcome { result: "updated", status: 200, reason: None, undone: Vec::new() };
         self.record(write, outcome, false).await
+    }
+
+    /// Begins a change that only gives the Group another name: what its change is journalled with. The name itself is written
+    /// together with those of others.
+    pub(super) async fn begin_renaming(&self) -> Result<Record, Stop> {
+        let stored = self.stored().await?.ok_or_else(|| self.not_found())?;
+        let current = as_requests_see_it(&stored)?;
+        let wanted = self.wish.apply(kind(), Some(&current))?.ok_or(Stop::Again)?;
+        let was = Standing::of(&current)?;
+        let name = wanted.display_name().unwrap_or_default();
+        let standing = self.standing(name, &was, current.display_name()).await?;
+        let body = standing.written(&with_members(wanted, []))?;
+        self.begin(true, Some(&stored)).await?;
+        let outcome = Outcome { result: "updated", status: 200, reason: None, undone: Vec::new() };
+        Ok(self.record_of(ResourceWrite::Revise { expected: stored.version, body }, outcome, None))
     }
 
     /// Writes the Group, and with that the change has ended.
@@ -153,9 +171,25 @@ impl GroupChange {
     async fn record(&self, write: ResourceWrite, outcome: Outcome, ends: bool) -> Result<(), Stop> {
         // Held until it is recorded: nobody may open the change meanwhile.
         let mut entry = self.entry.lock().await;
-        let is_open = *entry == Entry::Open;
-        let record = Record {
-            change: (ends && is_open).then(|| self.change.clone()),
+        let change = (ends && *entry == Entry::Open).then(|| self.change.clone());
+        match self.inner.store.record(self.record_of(write, outcome, change)).await? {
+            Recorded::Recorded(_) => {
+                if ends {
+                    *entry = Entry::Ended;
+                }
+                Ok(())
+            }
+            Recorded::Stale => Err(Stop::Again),
+            Recorded::UserNameTaken { .. } => {
+                Err(ProvisionError::Misconfigured("a Group has no userName to be taken".to_owned()).into())
+            }
+        }
+    }
+
+    /// The transaction; `change` is what ends with it.
+    fn record_of(&self, write: ResourceWrite, outcome: Outcome, change: Option<ChangeId>) -> Record {
+        Record {
+            change,
             tenant: self.caller.tenant.clone(),
             kind: self.request.kind,
             resource: self.id.clone(),
@@ -179,20 +213,9 @@ impl GroupChange {
                 result: outcome.result.to_owned(),
                 status: outcome.status,
                 reason: outcome.reason,
+                undone: outcome.undone,
             },
             at: self.inner.clock.now(),
-        };
-        match self.inner.store.record(record).await? {
-            Recorded::Recorded(_) => {
-                if ends {
-                    *entry = Entry::Ended;
-                }
-                Ok(())
-            }
-            Recorded::Stale => Err(Stop::Again),
-            Recorded::UserNameTaken { .. } => {
-                Err(ProvisionError::Misconfigured("a Group has no userName to be taken".to_owned()).into())
-            }
         }
     }
 
@@ -206,7 +229,13 @@ impl GroupChange {
 
     /// There was nothing to do.
     pub(super) async fn end_unchanged(&self) -> Result<(), StoreError> {
-        self.withdraw(ChangeOutcome { result: "unchanged".to_owned(), status: 200, reason: None }).await
+        self.withdraw(ChangeOutcome {
+            result: "unchanged".to_owned(),
+            status: 200,
+            reason: None,
+            ..ChangeOutcome::default()
+        })
+        .await
     }
 
     async fn withdraw(&self, outcome: ChangeOutcome) -> Result<(), StoreError> {

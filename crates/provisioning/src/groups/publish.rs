@@ -12,7 +12,7 @@ use scim_types::{fold, schema::GANGWAY_GROUP_URN};
 use serde_json::{Value, json};
 use store::{Query, Window};
 
-use super::{GroupChange, standing::Standing};
+use super::{GroupChange, Reply, Stop, busy, filter_of, name_turn, standing::Standing};
 use crate::{
     Caller, Operation, ProvisionError, Request,
     provisioner::Inner,
@@ -36,7 +36,6 @@ struct Made {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Renaming {
     id: ResourceId,
-    from: String,
     to: String,
 }
 
@@ -76,23 +75,17 @@ async fn publish_tenant(inner: &Arc<Inner>, tenant: &TenantId) -> Result<usize, 
             match known.get(&stands_for) {
                 Some(made) if made.name == name => {}
                 Some(made) => {
-                    called_otherwise.push(Renaming {
-                        id: made.id.clone(),
-                        from: made.name.clone(),
-                        to: name,
-                    });
+                    called_otherwise.push(Renaming { id: made.id.clone(), to: name });
                 }
                 None => missing.push((name, stands_for)),
             }
         }
     }
-    // What goes and what is called otherwise makes room for names.
-    let mut touched = 0;
+    // What is called otherwise comes first: whoever is in two Groups that change names, or whose one takes the other's, has
+    // what rules give to the members of that name all the time. Then names are free.
+    let mut touched = rename(inner, tenant, called_otherwise, &gone).await?;
     for made in gone {
         touched += usize::from(submit(inner, tenant, Some(&made.id), Operation::Delete).await);
-    }
-    for Renaming { id, to, .. } in one_after_the_other(called_otherwise) {
-        touched += usize::from(submit(inner, tenant, Some(&id), renaming(&to)).await);
     }
     for (name, stands_for) in missing {
         touched += usize::from(submit(inner, tenant, None, making(&name, stands_for)?).await);
@@ -106,31 +99,88 @@ fn is_gone(catalogue: &Catalogue, of: &EntitlementRef) -> bool {
     has_kind && catalogue.get(of).is_none()
 }
 
-/// In an order in which no name is taken before it is free. Where names go round in a circle, one of its Groups has another
-/// name for a moment.
-fn one_after_the_other(mut left: Vec<Renaming>) -> Vec<Renaming> {
-    let mut ordered = Vec::new();
-    while !left.is_empty() {
-        let held: HashSet<(String, ResourceId)> =
-            left.iter().map(|one| (fold(&one.from), one.id.clone())).collect();
-        let is_free = |one: &Renaming| {
-            let to = fold(&one.to);
-            !held.iter().any(|(name, by)| *name == to && *by != one.id)
-        };
-        let (free, waiting): (Vec<_>, Vec<_>) = left.into_iter().partition(is_free);
-        left = waiting;
-        if free.is_empty() {
-            let Renaming { id, from, .. } = &mut left[0];
-            let aside = format!("{from} ({id})");
-            ordered.push(Renaming {
-                id: id.clone(),
-                from: std::mem::replace(from, aside.clone()),
-                to: aside,
-            });
-        }
-        ordered.extend(free);
+/// Gives Groups their new names, all in one transaction; then what that means to their members. Answers how many have got
+/// theirs. Whoever else wants one of these names waits until then.
+async fn rename(
+    inner: &Arc<Inner>,
+    tenant: &TenantId,
+    wanted: Vec<Renaming>,
+    gone: &[&Made],
+) -> Result<usize, ProvisionError> {
+    let mut names: Vec<String> = wanted.iter().map(|one| fold(&one.to)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut turns = Vec::with_capacity(names.len());
+    let mut holders: HashMap<String, Vec<ResourceId>> = HashMap::new();
+    for name in names {
+        turns.push(inner.turns.enter(name_turn(tenant, &name)).await);
+        let held_by = called(inner, tenant, &name).await?;
+        let stay = held_by.into_iter().filter(|id| !gone.iter().any(|gone| gone.id == *id));
+        holders.insert(name, stay.collect());
     }
-    ordered
+    let fitting = that_fit(wanted, &holders);
+    let mut changes = Vec::with_capacity(fitting.len());
+    for Renaming { id, to, .. } in fitting {
+        changes.push(GroupChange::accept(inner, &publisher(tenant)?, request(Some(&id), renaming(&to)))?);
+    }
+    let written = write_names(inner, &changes).await;
+    drop(turns);
+    if !matches!(written, Ok(true)) {
+        for change in &changes {
+            change.give_up(busy("the names of groups were not written together")).await;
+        }
+        return written.map(|_| 0);
+    }
+    let mut touched = 0;
+    for change in changes {
+        let id = change.id.clone();
+        touched += usize::from(is_done(tenant, Some(&id), change.answer().await));
+    }
+    Ok(touched)
+}
+
+/// `false`: one of them has changed meanwhile, and none was written.
+async fn write_names(inner: &Inner, changes: &[Arc<GroupChange>]) -> Result<bool, ProvisionError> {
+    let mut records = Vec::with_capacity(changes.len());
+    for change in changes {
+        match change.begin_renaming().await {
+            Ok(record) => records.push(record),
+            Err(Stop::Fail(error)) => return Err(error),
+            Err(Stop::Again | Stop::LeftOpen) => return Ok(false),
+        }
+    }
+    Ok(records.is_empty() || inner.store.record_together(records).await?)
+}
+
+/// Those that can have their names, all at once: nobody has them, or only who gives his back with the same transaction. Of two
+/// that want one name it is the first. `holders` are those who have the folded names now.
+fn that_fit(mut wanted: Vec<Renaming>, holders: &HashMap<String, Vec<ResourceId>>) -> Vec<Renaming> {
+    let mut seen = HashSet::new();
+    wanted.retain(|one| seen.insert(fold(&one.to)));
+    loop {
+        let renamed: HashSet<ResourceId> = wanted.iter().map(|one| one.id.clone()).collect();
+        let before = wanted.len();
+        wanted.retain(|one| {
+            let held_by = holders.get(&fold(&one.to)).map(Vec::as_slice).unwrap_or_default();
+            held_by.iter().all(|id| renamed.contains(id))
+        });
+        if wanted.len() == before {
+            return wanted;
+        }
+    }
+}
+
+/// The Groups that have a name.
+async fn called(inner: &Inner, tenant: &TenantId, name: &str) -> Result<Vec<ResourceId>, ProvisionError> {
+    let query = Query {
+        kind: ResourceKind::Group,
+        filter: Some(filter_of(name)?),
+        sort: None,
+        window: Window::Index { offset: 0, count: PAGE },
+        with_members: false,
+    };
+    let found = inner.store.find(tenant, &query).await?;
+    Ok(found.resources.into_iter().map(|group| group.id).collect())
 }
 
 fn making(name: &str, stands_for: StandsFor) -> Result<Operation, ProvisionError> {
@@ -157,19 +207,33 @@ async fn submit(
     id: Option<&ResourceId>,
     operation: Operation,
 ) -> bool {
-    let Ok(client) = CLIENT.parse() else { return false };
-    let caller = Caller { tenant: tenant.clone(), client };
-    let request = Request {
+    let change =
+        publisher(tenant).and_then(|caller| GroupChange::accept(inner, &caller, request(id, operation)));
+    let answer = match change {
+        Ok(change) => change.answer().await,
+        Err(error) => Err(error),
+    };
+    is_done(tenant, id, answer)
+}
+
+fn publisher(tenant: &TenantId) -> Result<Caller, ProvisionError> {
+    let client =
+        CLIENT.parse().map_err(|_| ProvisionError::Misconfigured(format!("`{CLIENT}` is no name")))?;
+    Ok(Caller { tenant: tenant.clone(), client })
+}
+
+fn request(id: Option<&ResourceId>, operation: Operation) -> Request {
+    Request {
         kind: ResourceKind::Group,
         id: id.map(ToString::to_string),
         operation,
         if_match: None,
         respond_async: false,
-    };
-    let answer = match GroupChange::accept(inner, &caller, request) {
-        Ok(change) => change.answer().await,
-        Err(error) => Err(error),
-    };
+    }
+}
+
+/// Whether it was; else the log says why not.
+fn is_done(tenant: &TenantId, id: Option<&ResourceId>, answer: Reply) -> bool {
     match answer {
         Ok(_) => true,
         Err(error) => {
@@ -208,46 +272,55 @@ mod tests {
 
     use super::*;
 
-    fn renaming(id: &str, from: &str, to: &str) -> Renaming {
-        Renaming { id: ResourceId::from_text(id), from: from.to_owned(), to: to.to_owned() }
+    fn renaming(id: &str, to: &str) -> Renaming {
+        Renaming { id: ResourceId::from_text(id), to: to.to_owned() }
     }
 
-    /// The names afterwards, by id. Panics where one is taken before it is free.
-    fn carried_out(renamings: &[Renaming]) -> HashMap<ResourceId, String> {
+    /// The names afterwards, by id.
+    fn carried_out(now: &[(&str, &str)], wanted: Vec<Renaming>) -> HashMap<ResourceId, String> {
         let mut names: HashMap<ResourceId, String> =
-            renamings.iter().map(|one| (one.id.clone(), one.from.clone())).collect();
-        for one in one_after_the_other(renamings.to_vec()) {
-            let taken = names.iter().any(|(id, name)| *id != one.id && fold(name) == fold(&one.to));
-            assert!(!taken, "{} is taken", one.to);
-            assert_eq!(names.insert(one.id, one.to), Some(one.from));
+            now.iter().map(|(id, name)| (ResourceId::from_text(*id), (*name).to_owned())).collect();
+        let mut holders: HashMap<String, Vec<ResourceId>> = HashMap::new();
+        for (id, name) in &names {
+            holders.entry(fold(name)).or_default().push(id.clone());
+        }
+        for one in that_fit(wanted, &holders) {
+            names.insert(one.id, one.to);
         }
         names
     }
 
     #[test]
-    fn names_that_are_swapped_go_by_another_one() {
-        let names = carried_out(&[renaming("1", "a", "B"), renaming("2", "b", "A")]);
+    fn names_that_are_swapped_are_swapped_at_once() {
+        let names = carried_out(&[("1", "a"), ("2", "b")], vec![renaming("1", "B"), renaming("2", "A")]);
         assert_eq!(names[&ResourceId::from_text("1")], "B");
         assert_eq!(names[&ResourceId::from_text("2")], "A");
-        assert_eq!(one_after_the_other(vec![renaming("1", "a", "A")]), [renaming("1", "a", "A")]);
+        assert_eq!(carried_out(&[("1", "a")], vec![renaming("1", "A")])[&ResourceId::from_text("1")], "A");
+    }
+
+    #[test]
+    fn who_wants_a_name_that_stays_taken_keeps_his_own_and_so_does_who_wants_that() {
+        let wanted = vec![renaming("1", "b"), renaming("2", "c"), renaming("4", "e")];
+        let names = carried_out(&[("1", "a"), ("2", "b"), ("3", "c"), ("4", "d")], wanted);
+        let of = |id: &str| names[&ResourceId::from_text(id)].as_str();
+        assert_eq!((of("1"), of("2"), of("3"), of("4")), ("a", "b", "c", "e"));
     }
 
     proptest! {
         #[test]
-        fn any_names_can_be_given_anew_in_any_way(
-            (from, to) in Just(["a", "b", "c", "d", "e", "f", "g", "h"]).prop_flat_map(|names| {
-                let names = names.to_vec();
-                (Just(names.clone()).prop_shuffle(), Just(names).prop_shuffle())
-            }),
+        fn no_two_groups_ever_have_one_name_and_names_that_go_round_all_fit(
+            to in Just(["a", "B", "c", "D", "e", "f"]).prop_shuffle(),
+            strangers in 0_usize..3,
             count in 0_usize..=6,
         ) {
-            let renamings: Vec<Renaming> = (from.iter().zip(&to).take(count).enumerate())
-                .map(|(id, (from, to))| renaming(&id.to_string(), from, to))
-                .collect();
-            let names = carried_out(&renamings);
-            for one in &renamings {
-                prop_assert_eq!(&names[&one.id], &one.to);
-            }
+            const NOW: [(&str, &str); 6] = [("1", "a"), ("2", "b"), ("3", "c"), ("4", "d"), ("5", "e"), ("6", "f")];
+            let wanted = NOW.iter().zip(&to).skip(strangers).take(count);
+            let wanted: Vec<Renaming> = wanted.map(|((id, _), to)| renaming(id, to)).collect();
+            let is_round = strangers == 0 && count == 6;
+            let names = carried_out(&NOW, wanted.clone());
+            let different: HashSet<String> = names.values().map(|name| fold(name)).collect();
+            prop_assert_eq!(different.len(), NOW.len());
+            prop_assert!(!is_round || wanted.iter().all(|one| names[&one.id] == one.to));
         }
     }
 }

@@ -156,7 +156,7 @@ impl UserChange {
     }
 
     /// What the orgs call so.
-    async fn candidates(
+    pub(super) async fn candidates(
         &self,
         orgs: &[&Org],
         kinds: &[EntitlementKind],
@@ -325,12 +325,12 @@ fn named_orgs<'a>(orgs: &[&'a Org], text: &'a str) -> Vec<(&'a Org, &'a str)> {
     orgs.iter().map(|org| (*org, text)).collect()
 }
 
-fn elements<'a>(resource: Option<&'a Resource>, list: &str) -> &'a [Value] {
+pub(super) fn elements<'a>(resource: Option<&'a Resource>, list: &str) -> &'a [Value] {
     resource.and_then(|resource| resource.get(list)?.as_array()).map_or(&[], Vec::as_slice)
 }
 
 /// What an element says: its value, or else its display.
-fn text_of(element: &Value) -> &str {
+pub(super) fn text_of(element: &Value) -> &str {
     let text = |name: &str| element.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
     text("value").or_else(|| text("display")).unwrap_or_default()
 }

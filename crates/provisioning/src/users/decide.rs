@@ -142,7 +142,8 @@ impl UserChange {
             return Err(ProvisionError::VersionMismatch { kind: ResourceKind::User }.into());
         }
         let current = stored.as_ref().map(|stored| with_asks(stored, &grants)).transpose()?;
-        let mut wanted = self.wish.apply(Registry::standard().user(), current.as_ref())?;
+        let wish = self.by_ids(&progress.scene, current.as_ref()).await?;
+        let mut wanted = wish.apply(Registry::standard().user(), current.as_ref())?;
         if wanted.is_none() && tenant.scim_delete == ScimDelete::Deactivate {
             wanted.clone_from(&current);
             if let Some(wanted) = &mut wanted {
@@ -386,6 +387,9 @@ impl UserChange {
                 if let (Aim::Followed(_), false) = (&course.aim, round.has_contact(bound)) {
                     let detail = "somebody has converted this lead, and no target takes care of its contact";
                     stage.notes.push(note(bound.name(), NoteCode::LeadConverted, detail));
+                }
+                if let (Aim::Leave(_), Some(granting)) = (&course.aim, &made.granting) {
+                    return self.give(round, bound, course, granting, stage, progress).await;
                 }
                 return Ok(());
             }

@@ -141,6 +141,12 @@ impl UserChange {
                 progress.ledger.insert((grant.target, grant.of), write);
             }
         }
+        let now = self.inner.clock.now();
+        let has_left = matches!(&course.aim, Aim::Leave(link) if link.left);
+        if has_left {
+            // Only what he had until a time, and that time is over.
+            ledger.retain(|grant| grant.until.is_some_and(|until| until <= now));
+        }
         if leaves && ledger.is_empty() {
             return Ok(None);
         }
@@ -156,7 +162,6 @@ impl UserChange {
         };
         let mut wanted = if leaves {
             // What he has stays his until its time is over, and what was stripped comes back: he may, too.
-            let now = self.inner.clock.now();
             let is_his = |grant: &&Grant| {
                 matches!(grant.state, GrantState::Granted | GrantState::Stripped)
                     && grant.until.is_none_or(|until| until > now)
@@ -165,7 +170,10 @@ impl UserChange {
         } else {
             self.wanted(round, bound, &mut catalogue, &ledger, progress).await?
         };
-        let actual = self.actual(bound, user.as_ref(), is_here, progress).await?;
+        let mut actual = self.actual(bound, user.as_ref(), is_here, progress).await?;
+        if has_left && let Some(actual) = &mut actual {
+            actual.retain(|assigned| ledger.iter().any(|grant| grant.of == assigned.of));
+        }
         if let (Some(actual), Aim::Hold(Origin::Linked(link))) = (&actual, &course.aim)
             && link.target == *bound.name()
         {

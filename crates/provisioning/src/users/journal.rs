@@ -146,5 +146,5 @@ pub(crate) fn outcome_of(error: &ProvisionError) -> ChangeOutcome {
         ProvisionError::Store(_) | ProvisionError::Misconfigured(_) => ("withdrawn", 500, error.to_string()),
     };
     let reason = Some(reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-    ChangeOutcome { result: result.to_owned(), status, reason }
+    ChangeOutcome { result: result.to_owned(), status, reason, ..ChangeOutcome::default() }
 }

@@ -113,7 +113,12 @@ impl UserChange {
     ) -> Result<Answer, Stop> {
         let mut entry = self.entry.lock().await;
         if std::mem::replace(&mut *entry, Entry::Ended) == Entry::Open {
-            let outcome = ChangeOutcome { result: "unchanged".into(), status: 200, reason: None };
+            let outcome = ChangeOutcome {
+                result: "unchanged".into(),
+                status: 200,
+                reason: None,
+                ..ChangeOutcome::default()
+            };
             let now = self.inner.clock.now();
             self.inner.store.withdraw(&self.change, outcome, self.is_awaited(), now).await?;
         }
@@ -258,12 +263,9 @@ impl UserChange {
         let seats = progress.seats_awaited.iter().map(|(target, of, why)| {
             self.task(target, TaskKind::Seat { of: of.clone() }, why.clone(), tasks::seat(now))
         });
-        let links = progress.links(&turnover.links);
-        let has_left = |target: &TargetName| links.iter().any(|link| link.left && link.target == *target);
         let ends = grants_after(turnover, progress);
         let ends = ends.iter().filter(|grant| grant.state.is_held()).filter_map(|grant| {
-            // Nothing is done any more about the User of somebody who has left.
-            let at = grant.until.filter(|at| *at > now || !has_left(&grant.target))?;
+            let at = grant.until?;
             Some(self.task(&grant.target, TaskKind::Expiry { at }, "a grant ends".to_owned(), at))
         });
         let mut tasks: Vec<NewTask> = Vec::new();
@@ -328,6 +330,7 @@ impl UserChange {
                 result: result.to_owned(),
                 status,
                 reason: failed.map(|failure| reason_of(&failure.error)),
+                ..ChangeOutcome::default()
             },
             // One who hears of a failure has not heard of what landed: an equal request finds it.
             answered: self.is_awaited() && failed.is_none(),

@@ -1,4 +1,4 @@
-//! A filter for Users and Groups at once (RFC 7644 §3.4.2.1).
+//! A filter for resources of several types at once (RFC 7644 §3.4.2.1).
 
 use scim_types::{AttrPath, Filter, ResourceType, filter::Operator};
 

@@ -185,7 +185,12 @@ impl World {
                 consents: Vec::new(),
                 mapping: None,
             },
-            outcome: ChangeOutcome { result: "created".into(), status: 201, reason: None },
+            outcome: ChangeOutcome {
+                result: "created".into(),
+                status: 201,
+                reason: None,
+                ..ChangeOutcome::default()
+            },
             answered: true,
             at: self.clock.now(),
         };
@@ -266,9 +271,12 @@ fn tenant(id: &str) -> TenantId {
 
 fn provisioned(id: &str) -> Tenant {
     let org = OrgName::new("org").unwrap();
+    // There is no org: nobody is a User of one.
+    let mut mapping = Mapping::default_for(&org);
+    mapping.targets.clear();
     Tenant {
         id: tenant(id),
-        mapping: Mapping::default_for(&org),
+        mapping,
         default_org: Some(org),
         username_domain: None,
         scim_delete: ScimDelete::default(),

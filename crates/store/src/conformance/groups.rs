@@ -22,6 +22,7 @@ suite![
     an_identity_joins_and_leaves_a_group_and_its_version_stays,
     joining_twice_and_leaving_what_one_is_not_in_change_nothing,
     a_revised_group_keeps_its_members,
+    groups_are_called_otherwise_together_or_not_at_all,
     what_a_group_stands_for_is_told_with_it,
     a_group_that_is_pending_stands_for_nothing_yet,
     what_cannot_be_what_a_group_stands_for_is_refused,
@@ -263,6 +264,29 @@ async fn a_revised_group_keeps_its_members(world: &World<'_>) {
     assert_eq!((member_ids(&staff), staff.version), (vec!["id-a"], Version(2)));
     assert_eq!(body(&staff)["displayName"], "crew");
     assert_eq!(world.found(GROUP, r#"displayName eq "crew""#).await, ["id-staff"]);
+}
+
+async fn groups_are_called_otherwise_together_or_not_at_all(world: &World<'_>) {
+    world.user("a").await;
+    world.group("staff", &["id-a"]).await;
+    world.group("crew", &["id-a"]).await;
+    let swap = |of_staff, of_crew| {
+        let revise = |id: &str, name, expected| {
+            let body = resource(group(name, &[]));
+            let write = ResourceWrite::Revise { expected: Version(expected), body };
+            record(&world.tenant, GROUP, id, write)
+        };
+        vec![revise("id-staff", "crew", of_staff), revise("id-crew", "staff", of_crew)]
+    };
+    assert!(!ok(world.store.record_together(swap(1, 7)).await), "one is stale");
+    let staff = world.shown(GROUP, "id-staff").await;
+    assert_eq!((body(&staff)["displayName"].clone(), staff.version), (json!("staff"), Version(1)));
+    assert!(ok(world.store.record_together(swap(1, 1)).await));
+    assert_eq!(world.found(GROUP, r#"displayName eq "crew""#).await, ["id-staff"]);
+    assert_eq!(world.found(GROUP, r#"displayName eq "staff""#).await, ["id-crew"]);
+    let names = world.shown(USER, "id-a").await.groups;
+    let names: Vec<&str> = names.iter().map(|group| group.display.as_str()).collect();
+    assert_eq!(names, ["crew", "staff"]);
 }
 
 /// A Group whose members have a permission set.

@@ -292,6 +292,7 @@ async fn a_withdrawn_change_tells_why(world: &World<'_>) {
         result: "refused".to_owned(),
         status: 400,
         reason: Some("REQUIRED_FIELD_MISSING LastName".to_owned()),
+        undone: vec![ResourceId::from_text("id-ada")],
     };
     ok(world.store.withdraw(&id, refused.clone(), true, at(3)).await);
     let change = ok(world.store.change(&world.tenant, &id).await).expect("it is there");

@@ -288,7 +288,7 @@ fn audit(action: &str) -> AuditEntry {
 }
 
 fn outcome(result: &str) -> ChangeOutcome {
-    ChangeOutcome { result: result.to_owned(), status: 201, reason: None }
+    ChangeOutcome { result: result.to_owned(), status: 201, reason: None, ..ChangeOutcome::default() }
 }
 
 /// A change that asks for something and reserves nothing.

@@ -116,7 +116,12 @@ async fn the_end_of_a_request_whose_caller_did_not_wait_goes_out(world: &World<'
     let ended =
         Record { change: Some(ChangeId::from_text("c1")), ..record(&world.tenant, USER, "ada", write) };
     ok(world.store.record(ended).await).expect_version(1);
-    let refused = ChangeOutcome { result: "refused".to_owned(), status: 400, reason: Some("why".to_owned()) };
+    let refused = ChangeOutcome {
+        result: "refused".to_owned(),
+        status: 400,
+        reason: Some("why".to_owned()),
+        ..ChangeOutcome::default()
+    };
     ok(world.store.withdraw(&ChangeId::from_text("c2"), refused, false, at(1)).await);
     let all = outgoing(world, "idm").await;
     let made = Happening::Answered {

@@ -59,6 +59,10 @@ impl Journal for SqliteStore {
         self.write(durability, move |connection| self::record(connection, record)).await
     }
 
+    async fn record_together(&self, records: Vec<Record>) -> Result<bool, StoreError> {
+        self.write(Durability::Power, move |connection| self::record_together(connection, records)).await
+    }
+
     async fn withdraw(
         &self,
         change: &ChangeId,
@@ -307,6 +311,19 @@ fn record(connection: &Connection, record: Record) -> Result<Recorded, StoreErro
         end(connection, change, ChangeState::Recorded, outcome, answered, version, record.at)?;
     }
     Ok(Recorded::Recorded(version))
+}
+
+fn record_together(connection: &Connection, records: Vec<Record>) -> Result<bool, StoreError> {
+    let doing = |what: &str| connection.execute_batch(what).doing(WRITE);
+    doing("SAVEPOINT together")?;
+    for record in records {
+        if !matches!(self::record(connection, record)?, Recorded::Recorded(_)) {
+            doing("ROLLBACK TO together; RELEASE together")?;
+            return Ok(false);
+        }
+    }
+    doing("RELEASE together")?;
+    Ok(true)
 }
 
 fn amend(connection: &Connection, change: ChangeId, request: &str) -> Result<(), StoreError> {

@@ -114,7 +114,12 @@ fn write(id: &str, write: ResourceWrite) -> Record {
             consents: Vec::new(),
             mapping: None,
         },
-        outcome: ChangeOutcome { result: "created".to_owned(), status: 201, reason: None },
+        outcome: ChangeOutcome {
+            result: "created".to_owned(),
+            status: 201,
+            reason: None,
+            ..ChangeOutcome::default()
+        },
         answered: true,
         at: at(0),
     }
@@ -277,7 +282,12 @@ async fn every_write_that_must_survive_a_power_failure_is_synced() {
         "withdraw",
         true,
         &mut Step(|s: SqliteStore| async move {
-            let outcome = ChangeOutcome { result: "withdrawn".to_owned(), status: 503, reason: None };
+            let outcome = ChangeOutcome {
+                result: "withdrawn".to_owned(),
+                status: 503,
+                reason: None,
+                ..ChangeOutcome::default()
+            };
             s.withdraw(&ChangeId::from_text("c1"), outcome, true, at(1)).await
         }),
     )

@@ -65,6 +65,53 @@ async fn labels_that_were_swapped_in_the_org_are_swapped_in_the_groups() {
     assert_eq!(holders(&org, "Service_Desk").await, names(&[]));
 }
 
+/// The record that makes somebody a member of a public group.
+async fn place(org: &Org, name: &str) -> Option<String> {
+    let user = org.user(&format!("{name}@acme.example")).await["Id"].clone();
+    let places = org.find("GroupMember", "UserOrGroupId", user.as_str().unwrap()).await;
+    Some(places.first()?["Id"].as_str()?.to_owned())
+}
+
+/// A group is called otherwise, and the former name is another one's: rules that ask for either give all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_in_both_groups_keeps_what_rules_give_while_their_labels_are_swapped_or_handed_on() {
+    let rule = |group: &str| {
+        format!("[[grants]]\nwhen = 'member_of(user, \"{group}\")'\npublic-groups = [\"Dock Workers\"]\n")
+    };
+    let mapping = publishing("{label}") + &rule("Sales Operations");
+    let world = World::of_scene(&scene_with(&mapping), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    until("the groups are there", async || id_of(&tool, "Service_Desk").await.is_some()).await;
+    until("the groups are there", async || id_of(&tool, "Sales Operations").await.is_some()).await;
+    let sales = id_of(&tool, "Sales Operations").await.unwrap();
+    let desk = id_of(&tool, "Service_Desk").await.unwrap();
+    let (ada, grace) = (somebody(&tool, "ada").await, somebody(&tool, "grace").await);
+    let _ = join(&tool, &sales, &[&ada, &grace]).await.expect(200);
+    let _ = join(&tool, &desk, &[&ada]).await.expect(200);
+    let row = place(&org, "ada").await.expect("she is among the dock workers");
+    assert!(place(&org, "grace").await.is_some());
+
+    let labels = [
+        [("Sales_Ops", "Service_Desk"), ("Service_Desk", "Sales Operations")],
+        [("Sales_Ops", "Sales Operations"), ("Service_Desk", "Somewhere")],
+    ];
+    for (called, labels) in labels.iter().enumerate() {
+        for (name, label) in labels {
+            org.change("PermissionSet", &set_id(&org, name).await, &json!({"Label": label})).await;
+        }
+        world.advance(LATER);
+        world.reload(|_| ());
+        let [(_, first), (_, second)] = labels;
+        until("the one is renamed", async || id_of(&tool, first).await == Some(sales.clone())).await;
+        until("the other is renamed", async || id_of(&tool, second).await == Some(desk.clone())).await;
+        let has = async || place(&org, "grace").await.is_some();
+        until("who is in one has what its name gives", async || has().await == (called == 1)).await;
+        assert_eq!(place(&org, "ada").await, Some(row.clone()), "she has lost nothing meanwhile");
+    }
+    let open = crate::faults::listed(&world.config_file(), "changes").await;
+    assert!(open.is_empty(), "{open:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_goes_with_its_permission_set() {
     let world = World::of_scene(&scene_with(&publishing("{label}")), |_| ()).await;
