@@ -19,7 +19,7 @@ use store::{AuditEntry, ChangeOutcome, Lease, NewTask, Record, ResourceWrite, St
 use translation::{HandOver, HandOverTo};
 
 use crate::{
-    Caller, ProvisionError,
+    Caller, Operation, ProvisionError,
     provisioner::Inner,
     users::{Bound, Scene, body_of},
 };
@@ -87,7 +87,7 @@ const KINDS: [Kind; 5] = [
 
 /// One attempt of a task. The task ends, or its reason says why it has not.
 pub(crate) async fn attempt(inner: &Arc<Inner>, caller: &Caller, task: &Task) -> Result<(), HandOverError> {
-    let scene = Scene::now(inner, &task.tenant)?;
+    let scene = Scene::of(inner, caller, &Operation::Attempt(task.client.clone()))?;
     let bounds = scene.bind()?;
     let bound = bounds.iter().find(|bound| *bound.name() == task.target);
     let policy = bound.and_then(|bound| bound.target.hand_over.as_ref());

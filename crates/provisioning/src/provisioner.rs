@@ -10,7 +10,7 @@ use std::{
 use model::{ChangeId, ClientName, Clock, HoldId, Ids, OrgName, ResourceId, ResourceKind, TenantId};
 use salesforce_client::Org;
 use salesforce_types::RecordId;
-use store::{Asynchronous, Change, Directory, Happening, Hold, HoldKind, Store, StoreError};
+use store::{Asynchronous, Change, Directory, Happening, Hold, HoldKind, Store, StoreError, Task};
 use tokio::{runtime::Handle, sync::watch};
 use translation::Target;
 
@@ -93,6 +93,13 @@ impl World {
     /// The tenant as the caller has it.
     pub(crate) fn tenant_of(&self, caller: &Caller) -> Result<Arc<Tenant>, ProvisionError> {
         self.own_of(caller).map_or_else(|| self.tenant(&caller.tenant), Ok)
+    }
+
+    /// The tenant as whoever has asked for a task has it.
+    pub(crate) fn tenant_of_task(&self, task: &Task) -> Result<Arc<Tenant>, ProvisionError> {
+        let asker = |client: &ClientName| Caller { tenant: task.tenant.clone(), client: client.clone() };
+        let own = task.client.as_ref().and_then(|client| self.own_of(&asker(client)));
+        own.map_or_else(|| self.tenant(&task.tenant), Ok)
     }
 
     /// The targets that a tenant has for other clients, and not as `own` is.

@@ -168,7 +168,7 @@ pub(crate) fn keep_askers(tasks: &mut [NewTask], open: &[Task]) {
 /// A leaver whom Salesforce has kept active for longer than the target allows: somebody has to see it. Said by each attempt.
 async fn raise_alarm(inner: &Arc<Inner>, task: &Task) {
     let now = inner.clock.now();
-    let is_late = inner.world().tenant(&task.tenant).is_ok_and(|tenant| is_late(&tenant, task, now));
+    let is_late = inner.world().tenant_of_task(task).is_ok_and(|tenant| is_late(&tenant, task, now));
     let open = inner.store.tasks_of(&task.tenant, &task.identity).await.unwrap_or_default();
     let Some(open) = open.into_iter().find(|open| open.id == task.id).filter(|_| is_late) else { return };
     let days = now.duration_since(task.raised).as_hours() / 24;
@@ -196,7 +196,7 @@ pub(crate) async fn leavers(inner: &Inner) -> Result<Vec<Leavers>, StoreError> {
         let Some(of_tenant) = of_tenant.filter(|_| task.kind == TaskKind::Deactivation) else { continue };
         of_tenant.blocked += 1;
         of_tenant.alarms +=
-            u64::from(inner.world().tenant(&task.tenant).is_ok_and(|tenant| is_late(&tenant, &task, now)));
+            u64::from(inner.world().tenant_of_task(&task).is_ok_and(|tenant| is_late(&tenant, &task, now)));
     }
     Ok(all)
 }

@@ -1,5 +1,7 @@
 //! Whose events count, and what of them.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use crate::akamai::{Story, UUID, mapping, noor, noor_as};
@@ -128,5 +130,105 @@ async fn akamai_a21_whoever_deletes_somebody_leaves_no_record_of_another_client(
         assert_eq!((count("Contact").await, count("Lead").await), (1, 1));
         story.sent(&story.deleted(&uuid).saying("captureClientId", json!(deleted_by))).await;
         assert_eq!((count("Contact").await, count("Lead").await), (0, 0), "deleted by {deleted_by}");
+    }
+}
+
+/// Leads of a client of its own, whose people are made nobody's when they are gone.
+fn leads() -> serde_json::Value {
+    json!({
+        "object": "Lead", "on_delete": "anonymise",
+        "mapping": {
+            "uuid": "Identity_UUID__c", "email": "Email", "familyName": "LastName", "displayName": "Company",
+        },
+    })
+}
+
+/// what could not be done at once is done later, as the mapping of the client says that has asked for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a21_a_deletion_that_is_blocked_is_tried_again_as_its_own_client_has_it() {
+    let mut mapping = mapping();
+    mapping["on_delete"] = json!("none");
+    let other = "leads6exampleexampleexample666e";
+    mapping["clients"] = json!({ PARTNER: {"on_delete": "anonymise"}, other: leads() });
+    let story = Story::with(&mapping, |_| ()).await;
+    let by =
+        |token: e2e::sources::akamai::Token, client: &str| token.saying("captureClientId", json!(client));
+    story.person("both", &noor_as("both")).await;
+    story.sent(&by(story.updated("both"), other)).await;
+    story.blocked("Contact").await;
+    story.sent(&by(story.deleted("both"), PARTNER)).await;
+    assert!(story.is_known("Contact", "both").await && !story.is_known("Lead", "both").await);
+    let owed = story.owed().await;
+    assert_eq!(owed.len(), 1, "{owed:#?}");
+    assert_eq!((&owed[0]["kind"], &owed[0]["client"]), (&json!("removal"), &json!(PARTNER)));
+    story.org.heal().await;
+    story.until_nothing_is_owed().await;
+    assert!(!story.is_known("Contact", "both").await, "the others would leave it as it is");
+
+    // Where nothing of it was done, it is the event that is tried again.
+    story.person("alone", &noor_as("alone")).await;
+    story.blocked("Contact").await;
+    let token = by(story.deleted("alone"), PARTNER);
+    story.sent(&token).await;
+    assert_eq!(story.listed(&token).await["state"], "dead");
+    story.org.heal().await;
+    let (said, _) = super::ask(&story.world.config_file(), &["events", "retry", token.jti()]).await;
+    assert_eq!(said["decided"], true);
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while story.is_known("Contact", "alone").await {
+        assert!(Instant::now() < deadline, "{}", story.listed(&token).await);
+    }
+}
+
+/// also at the record of a client that has not asked for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a21_what_is_blocked_at_the_record_of_another_client_is_tried_again() {
+    let mut mapping = mapping();
+    mapping["on_delete"] = json!("delete");
+    mapping["clients"] = json!({ PARTNER: leads() });
+    let story = Story::with(&mapping, |_| ()).await;
+    story.person("both", &noor_as("both")).await;
+    let by_partner =
+        story.updated("both").attributes(&["displayName"]).saying("captureClientId", json!(PARTNER));
+    story.sent(&by_partner).await;
+    story.blocked("Lead").await;
+    story.sent(&story.deleted("both")).await;
+    assert!(story.contacts().await.is_empty());
+    assert_eq!(story.owed().await.len(), 1);
+    assert!(story.is_known("Lead", "both").await);
+    story.org.heal().await;
+    story.until_nothing_is_owed().await;
+    assert!(!story.is_known("Lead", "both").await);
+}
+
+impl Story {
+    /// Salesforce refuses to change these records.
+    async fn blocked(&self, object: &str) {
+        let fault = json!({"path": format!("/data/v*/sobjects/{object}"), "kind": "status", "status": 400,
+            "error_code": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "Not like this"});
+        self.org.fault(fault).await;
+    }
+
+    /// Whether a record has the address of this person.
+    async fn is_known(&self, object: &str, uuid: &str) -> bool {
+        json!(self.org.records(object).await).to_string().contains(&format!("{uuid}@example.net"))
+    }
+
+    async fn owed(&self) -> Vec<serde_json::Value> {
+        let (said, _) = super::ask(&self.world.config_file(), &["tasks"]).await;
+        said["tasks"].as_array().unwrap().clone()
+    }
+
+    async fn until_nothing_is_owed(&self) {
+        self.world.advance(Duration::from_mins(2));
+        let deadline = Instant::now() + Duration::from_mins(1);
+        loop {
+            let owed = self.owed().await;
+            if owed.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{owed:#?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 }

@@ -7,7 +7,7 @@ use planning::{Aim, Course, Decision, Input, Origin};
 use salesforce_client::Purpose;
 use salesforce_types::{Link, ObjectDescription, RecordId, Step};
 use scim_types::Registry;
-use store::GroupRef;
+use store::{GroupRef, StoreError, TaskKind};
 use translation::{Action, Context, Desired, NoteCode, Translation};
 
 use super::{
@@ -16,10 +16,10 @@ use super::{
     grants::Granting,
     progress::Failure,
     round::{
-        Round, Turnover, call_failed, check_place, hold_subject, is_back, is_removal, no_match, note,
-        own_record, refusal, waits,
+        Round, Turnover, call_failed, check_place, hold_subject, is_back, no_match, note, own_record,
+        refusal, waits,
     },
-    scene::Bound,
+    scene::{Bound, Standing},
     seats::Work,
     shown::with_asks,
 };
@@ -46,6 +46,9 @@ impl UserChange {
         }
         let scene = Arc::clone(&progress.scene);
         let turnover = self.turn_over(&scene.tenant, progress).await?;
+        // Also where that is only owed any more.
+        let scene = if turnover.wanted.is_none() { scene.without_him() } else { scene };
+        progress.scene = Arc::clone(&scene);
         let bounds = scene.bind()?;
         if let Operation::Forget(record) = &self.request.operation
             && let Some(link) = turnover.links.iter().find(|link| link.record_id == *record)
@@ -154,9 +157,7 @@ impl UserChange {
             return Err(missing("userName").into());
         }
         // What is owed after a DELETE is the DELETE, until the identity tool says something else.
-        if matches!(self.wish, Wish::Keep)
-            && self.inner.store.tasks_of(&self.caller.tenant, &self.id).await?.iter().any(is_removal)
-        {
+        if matches!(self.wish, Wish::Keep) && self.owes_removal().await? {
             wanted = None;
         }
         let groups = self.groups_after(stored.as_ref());
@@ -165,6 +166,12 @@ impl UserChange {
         self.resolve_asks(&progress.scene, &mut turnover, begun).await?;
         turnover.see_groups();
         Ok(turnover)
+    }
+
+    /// Whether the identity was deleted, and is only kept until that is done.
+    pub(super) async fn owes_removal(&self) -> Result<bool, StoreError> {
+        let open = self.inner.store.tasks_of(&self.caller.tenant, &self.id).await?;
+        Ok(open.iter().any(|task| task.kind == TaskKind::Removal))
     }
 
     /// The groups that the identity is in once this change is done.
@@ -567,7 +574,8 @@ impl UserChange {
             Stop::Fail(error) => {
                 let by_a_person = matches!(error, ProvisionError::Held { .. });
                 // A task may do what the caller may not: it would do it in his name.
-                let is_tried_again = !by_a_person && !error.is_denial() && !bound.removed;
+                let is_tried_again =
+                    !by_a_person && !error.is_denial() && bound.standing != Standing::Removed;
                 (error, is_tried_again)
             }
         };

@@ -87,6 +87,9 @@ impl UserChange {
         let mut progress = Progress::new(Arc::clone(&self.scene), None);
         progress.dry = true;
         progress.scene = self.scene_with_removed(&progress.scene).await?;
+        if self.owes_removal().await? {
+            progress.scene = progress.scene.without_him();
+        }
         let scene = Arc::clone(&progress.scene);
         let bounds = scene.bind()?;
         let mut plan = IdentityPlan {

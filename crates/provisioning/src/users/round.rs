@@ -231,10 +231,6 @@ pub(super) fn refusal(field: &str, detail: String) -> Stop {
     ProvisionError::Untranslatable(vec![refusal]).into()
 }
 
-pub(super) fn is_removal(task: &store::Task) -> bool {
-    task.kind == store::TaskKind::Removal
-}
-
 /// Where the hold of a name is: the same for every request that asks for it.
 pub(super) fn hold_subject(tenant: &model::TenantId, turnover: &Turnover) -> String {
     let resource = turnover.wanted.as_ref().or(turnover.current.as_ref());

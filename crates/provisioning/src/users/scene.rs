@@ -17,49 +17,73 @@ use crate::{
 pub(crate) struct Scene {
     world: Arc<World>,
     pub(crate) tenant: Arc<Tenant>,
+    /// Targets that other clients' mappings have, where a change is about them too.
+    others: Vec<Target>,
     /// Targets that are not configured any more, where a change is about them too.
     removed: Vec<Target>,
 }
 
 impl Scene {
-    /// As it is now for whoever asks. Who is deleted leaves the targets of others' mappings as well.
+    /// As it is now for whoever asks; for a task that is who has asked for what is owed. Who is deleted leaves the targets of others' mappings as well.
     pub(crate) fn of(
         inner: &Inner,
         caller: &Caller,
         operation: &Operation,
     ) -> Result<Arc<Self>, ProvisionError> {
         let world = inner.world();
-        let tenant = world.tenant_of(caller)?;
-        let leaves_all = matches!(operation, Operation::Delete);
-        let removed = if leaves_all { world.targets_of_others(&tenant) } else { Vec::new() };
-        Ok(Arc::new(Self { world, tenant, removed }))
+        let tenant = match operation {
+            Operation::Attempt(Some(asker)) => {
+                world.tenant_of(&Caller { tenant: caller.tenant.clone(), client: asker.clone() })?
+            }
+            _ => world.tenant_of(caller)?,
+        };
+        let scene = Arc::new(Self { world, tenant, others: Vec::new(), removed: Vec::new() });
+        Ok(if matches!(operation, Operation::Delete) { scene.without_him() } else { scene })
     }
 
     /// As it is now.
     pub(crate) fn now(inner: &Inner, tenant: &TenantId) -> Result<Arc<Self>, ProvisionError> {
         let world = inner.world();
         let tenant = world.tenant(tenant)?;
-        Ok(Arc::new(Self { world, tenant, removed: Vec::new() }))
+        Ok(Arc::new(Self { world, tenant, others: Vec::new(), removed: Vec::new() }))
     }
 
     /// The same, with targets that are not configured any more: their records leave.
     pub(super) fn with_removed(&self, removed: Vec<Target>) -> Arc<Self> {
-        Arc::new(Self { world: Arc::clone(&self.world), tenant: Arc::clone(&self.tenant), removed })
+        Arc::new(Self { others: self.others.clone(), removed, ..self.bare() })
+    }
+
+    /// The same for somebody who is gone: he leaves the targets of others' mappings as well.
+    pub(super) fn without_him(self: &Arc<Self>) -> Arc<Self> {
+        let others = self.world.targets_of_others(&self.tenant);
+        if others.is_empty() {
+            return Arc::clone(self);
+        }
+        let is_other = |target: &Target| others.iter().any(|other| other.name == target.name);
+        let removed = self.removed.iter().filter(|target| !is_other(target)).cloned().collect();
+        Arc::new(Self { others, removed, ..self.bare() })
+    }
+
+    fn bare(&self) -> Self {
+        let (world, tenant) = (Arc::clone(&self.world), Arc::clone(&self.tenant));
+        Self { world, tenant, others: Vec::new(), removed: Vec::new() }
     }
 
     /// The tenant's targets with their orgs, in the order of the mapping. None: a tenant that writes nowhere.
     pub(crate) fn bind(&self) -> Result<Vec<Bound<'_>>, ProvisionError> {
-        let configured = self.tenant.mapping.targets.iter().map(|target| self.bind_one(target, false));
+        let configured =
+            self.tenant.mapping.targets.iter().map(|target| self.bind_one(target, Standing::Own));
+        let others = self.others.iter().map(|target| self.bind_one(target, Standing::Others));
         // Of one whose org is gone as well nobody can say anything.
-        let removed = self.removed.iter().filter_map(|target| self.bind_one(target, true).ok());
-        configured.chain(removed.map(Ok)).collect()
+        let removed = self.removed.iter().filter_map(|target| self.bind_one(target, Standing::Removed).ok());
+        configured.chain(others).chain(removed.map(Ok)).collect()
     }
 
     /// The orgs in which the tenant has Users: those that entitlements are asked of. In the order of the mapping.
     pub(crate) fn orgs_with_users(&self) -> Result<Vec<&Org>, ProvisionError> {
         let mut orgs: Vec<&Org> = Vec::new();
         for target in self.tenant.mapping.targets.iter().filter(|target| target.object == "User") {
-            let org = self.bind_one(target, false)?.org;
+            let org = self.bind_one(target, Standing::Own)?.org;
             if !orgs.iter().any(|other| other.name() == org.name()) {
                 orgs.push(org);
             }
@@ -67,13 +91,13 @@ impl Scene {
         Ok(orgs)
     }
 
-    fn bind_one<'a>(&'a self, target: &'a Target, removed: bool) -> Result<Bound<'a>, ProvisionError> {
+    fn bind_one<'a>(&'a self, target: &'a Target, standing: Standing) -> Result<Bound<'a>, ProvisionError> {
         let tenant = &*self.tenant;
         let org = target.org.as_ref().or(tenant.default_org.as_ref());
         let org = org.and_then(|name| self.world.orgs.get(name)).ok_or_else(|| {
             ProvisionError::Misconfigured(format!("the target {} has no org that is configured", target.name))
         })?;
-        Ok(Bound { tenant, target, org, removed })
+        Ok(Bound { tenant, target, org, standing })
     }
 }
 
@@ -83,8 +107,18 @@ pub(crate) struct Bound<'a> {
     pub(crate) tenant: &'a Tenant,
     pub(crate) target: &'a Target,
     pub(crate) org: &'a Org,
-    /// It is not configured any more.
-    pub(super) removed: bool,
+    pub(super) standing: Standing,
+}
+
+/// How a target stands to the mapping that a change goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is in it.
+    Own,
+    /// It is in that of another client: who is gone leaves it.
+    Others,
+    /// It is not configured any more: its records leave.
+    Removed,
 }
 
 impl<'a> Bound<'a> {
@@ -93,6 +127,6 @@ impl<'a> Bound<'a> {
     }
 
     pub(super) fn place(&self) -> Place<'a> {
-        Place { target: self.target, org: self.org.name(), removed: self.removed }
+        Place { target: self.target, org: self.org.name(), removed: self.standing != Standing::Own }
     }
 }
