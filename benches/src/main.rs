@@ -93,7 +93,7 @@ enum What {
         #[arg(long, default_value_t = 10)]
         per_record: u64,
     },
-    /// Verifying security event tokens on one core, beside the signature alone.
+    /// Verifying security event tokens on one core, beside the signature alone and as a share of a whole event.
     Events {
         /// How long it is measured in all.
         #[arg(long, default_value_t = 5)]

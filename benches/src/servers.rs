@@ -35,6 +35,16 @@ enum Which {
         latency: u64,
         #[arg(long, default_value_t = 0)]
         per_record: u64,
+        /// What it has beyond a new org.
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+    /// An identity source: this key set, and a profile for every uuid.
+    Source {
+        #[arg(long)]
+        listen: SocketAddr,
+        #[arg(long)]
+        keys: PathBuf,
     },
 }
 
@@ -44,9 +54,11 @@ pub fn serve(serve: Serve) -> ExitCode {
     let served = match serve.which {
         Which::Gateway { config } => return gateway(config),
         Which::Bare { listen, body } => runtime.block_on(bare(listen, body)),
-        Which::Org { listen, latency, per_record } => {
-            runtime.block_on(org(listen, Duration::from_millis(latency), Duration::from_millis(per_record)))
+        Which::Org { listen, latency, per_record, file } => {
+            let (latency, per_record) = (Duration::from_millis(latency), Duration::from_millis(per_record));
+            runtime.block_on(org(listen, latency, per_record, file))
         }
+        Which::Source { listen, keys } => runtime.block_on(source(listen, keys)),
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -81,7 +93,41 @@ async fn bare(listen: SocketAddr, body: PathBuf) -> Result<(), crate::Failure> {
     Ok(())
 }
 
-async fn org(listen: SocketAddr, latency: Duration, per_record: Duration) -> Result<(), crate::Failure> {
+/// Each profile is another one whenever it is asked for, so that there is something to write.
+async fn source(listen: SocketAddr, keys: PathBuf) -> Result<(), crate::Failure> {
+    let keys = std::fs::read_to_string(keys)?;
+    let asked = web::Data::new(std::sync::atomic::AtomicU64::new(0));
+    let profile = async |form: web::Form<std::collections::HashMap<String, String>>,
+                         asked: web::Data<std::sync::atomic::AtomicU64>| {
+        let number = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let uuid = form.get("uuid").cloned().unwrap_or_default();
+        HttpResponse::Ok().json(serde_json::json!({"stat": "ok", "result": {
+            "uuid": uuid, "email": format!("{uuid}@example.net"), "givenName": "Noor", "familyName": format!("Haddad {number}"),
+            "emailVerified": "2026-08-04 09:12:44 +0000", "lastUpdated": "2026-08-05 08:00:01.774310 +0000",
+        }}))
+    };
+    HttpServer::new(move || {
+        let keys = keys.clone();
+        App::new().app_data(asked.clone()).route("/entity", web::post().to(profile)).default_service(web::to(
+            move || {
+                let keys = keys.clone();
+                async move { HttpResponse::Ok().content_type("application/json").body(keys) }
+            },
+        ))
+    })
+    .keep_alive(Duration::from_secs(75))
+    .bind(listen)?
+    .run()
+    .await?;
+    Ok(())
+}
+
+async fn org(
+    listen: SocketAddr,
+    latency: Duration,
+    per_record: Duration,
+    org_file: Option<PathBuf>,
+) -> Result<(), crate::Failure> {
     let sim = salesforce_sim::Sim::start(salesforce_sim::SimConfig {
         listen,
         client_id: "bench".into(),
@@ -89,6 +135,7 @@ async fn org(listen: SocketAddr, latency: Duration, per_record: Duration) -> Res
         refresh_token: "bench".into(),
         latency,
         latency_per_record: per_record,
+        org_file,
         ..salesforce_sim::SimConfig::default()
     })
     .await?;

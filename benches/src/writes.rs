@@ -129,12 +129,25 @@ impl Gateway {
     /// In front of this org, or of one that is never called because no target's rule (`when`) ever holds. Without a mapping it
     /// has the standard one.
     pub fn start(org: Option<&Process>, mapping: &str) -> Result<Self, Failure> {
+        Self::with(org, mapping, "", &[])
+    }
+
+    /// With more of a configuration, and the files that it names.
+    pub fn with(
+        org: Option<&Process>,
+        mapping: &str,
+        more: &str,
+        files: &[(&str, &str)],
+    ) -> Result<Self, Failure> {
         let directory = tempfile::tempdir()?;
         let listen = free_address()?;
         let org =
             org.map_or_else(|| "http://127.0.0.1:1".to_owned(), |org| format!("http://{}", org.address));
         let write = |name: &str, text: &str| fs::write(directory.path().join(name), text);
         write("secret", "bench")?;
+        for (name, text) in files {
+            write(name, text)?;
+        }
         fs::create_dir(directory.path().join("data"))?;
         let mapping = if mapping.is_empty() {
             ""
@@ -174,6 +187,7 @@ impl Gateway {
                 token-sha256 = ["{stored}"]
                 may = "write"
                 acknowledge = "stored"
+                {more}
                 "#
             ),
         )?;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use toml::Table;
 
 const PREFIX: &str = "urn:ietf:params:scim:event:";
+const STREAM_UPDATED: &str = "https://schemas.openid.net/secevent/ssf/event-type/stream-updated";
 
 async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
@@ -151,6 +152,39 @@ async fn ssf_b12_a_receiver_that_was_down_gets_everything_later_in_order() {
     let jtis: Vec<Value> =
         receiver.pushed().iter().map(|pushed| claims(&pushed.token)["jti"].clone()).collect();
     assert!(jtis.windows(2).all(|pair| pair[0].as_str() <= pair[1].as_str()), "{jtis:?}");
+}
+
+/// A receiver that has been away for 7 days hears that nothing is sent to it any more, once it can hear.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b12_a_receiver_that_is_given_up_is_told_so_and_gets_everything_after_the_next_start() {
+    let receiver = Receiver::start();
+    let mut world = with_push(&receiver, "").await;
+    receiver.answers(503, Value::Null);
+    let ada = world.tool().create("ada@acme.example").await.expect(201).id();
+    until("a first attempt", async || (!receiver.pushed().is_empty()).then_some(())).await;
+    world.advance(Duration::from_hours(8 * 24));
+    // The attempt by which it is given up, and the first to tell so.
+    let of_all = |receiver: &Receiver| -> Vec<Value> {
+        receiver.pushed().iter().map(|pushed| claims(&pushed.token)).collect()
+    };
+    let is_paused = |claims: &Value| claims["events"].get(STREAM_UPDATED).is_some();
+    until("it is given up", async || of_all(&receiver).iter().any(is_paused).then_some(())).await;
+    receiver.answers(202, Value::Null);
+    world.advance(Duration::from_hours(7));
+    let told = taken(&receiver, 1).await;
+    assert_eq!(told[0]["events"][STREAM_UPDATED]["status"], "paused");
+    assert_eq!(told[0]["sub_id"], json!({"format": "opaque", "id": "acme/prod/idm"}));
+    verify(&receiver.pushed().last().unwrap().token, &key_set(&world).await);
+    let jtis: Vec<Value> = of_all(&receiver)
+        .iter()
+        .filter(|claims| is_paused(claims))
+        .map(|claims| claims["jti"].clone())
+        .collect();
+    assert!(jtis.len() > 1 && jtis.iter().all(|jti| *jti == jtis[0]), "it is one event: {jtis:?}");
+    world.restart().await;
+    let events = taken(&receiver, 2).await;
+    assert_eq!(events[1]["sub_id"]["uri"], format!("/Users/{ada}"));
+    assert_eq!(event(&events[1]).0, "prov:create:notice");
 }
 
 /// What a receiver refuses for good is not sent for ever, and stands in its status.

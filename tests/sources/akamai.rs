@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use model::{Clock, Timestamp};
@@ -46,6 +47,12 @@ struct State {
     fault: Option<Reply>,
     /// What the key set's address answers instead.
     key_fault: Option<Reply>,
+    /// How long a profile takes.
+    takes: Duration,
+    /// Profiles that are in no list, though they are there.
+    unlisted: Vec<String>,
+    /// Attributes that the entity type does not have: who asks for one is refused.
+    unknown: Vec<String>,
     asked: Vec<Asked>,
     numbers: i64,
 }
@@ -140,6 +147,27 @@ impl Akamai {
     /// Profiles cannot be had: this is answered instead; nothing: they can again.
     pub fn fault(&self, fault: Option<Reply>) {
         lock(&self.state).fault = fault;
+    }
+
+    /// Each profile takes so long from now on.
+    pub fn takes(&self, time: Duration) {
+        lock(&self.state).takes = time;
+    }
+
+    /// How much was asked at once at most.
+    #[must_use]
+    pub fn most_at_once(&self) -> usize {
+        self.server.most_at_once()
+    }
+
+    /// There is such a profile, and lists do not show it.
+    pub fn unlist(&self, uuid: &str) {
+        lock(&self.state).unlisted.push(uuid.to_owned());
+    }
+
+    /// The entity type does not have this attribute.
+    pub fn does_not_know(&self, attribute: &str) {
+        lock(&self.state).unknown.push(attribute.to_owned());
     }
 
     /// The key set cannot be had: this is answered instead; nothing: it can again.
@@ -277,24 +305,35 @@ impl State {
         if asked.header("authorization") != Some(&authorization) {
             return error(403, "invalid_credentials");
         }
+        let names = asked.form("attributes").map(|names| serde_json::from_str::<Vec<String>>(&names));
+        let Ok(names) = names.transpose() else { return error(200, "invalid_argument") };
+        if names.iter().flatten().any(|name| self.unknown.contains(name)) {
+            return error(223, "unknown_attribute");
+        }
         match (asked.method.as_str(), asked.path.as_str(), asked.form("type_name").as_deref()) {
             ("POST", "/entity", Some("user")) => {
                 let profile = asked.form("uuid").and_then(|uuid| self.profiles.get(&uuid));
-                profile.map_or_else(
+                let reply = profile.map_or_else(
                     || error(310, "record_not_found"),
-                    |profile| Reply::json(&json!({"stat": "ok", "result": profile})),
-                )
+                    |profile| {
+                        Reply::json(&json!({"stat": "ok", "result": of_profile(profile, names.as_deref())}))
+                    },
+                );
+                if self.takes.is_zero() { reply } else { Reply::Late(self.takes, Box::new(reply)) }
             }
-            ("POST", "/entity.find", Some("user")) => self.find(asked),
+            ("POST", "/entity.find", Some("user")) => self.find(asked, names.as_deref()),
             _ => error(200, "invalid_argument"),
         }
     }
 
-    /// The one kind of filter that is understood: `lastUpdated >= '2026-08-05 08:00:00' and id > 17`.
-    fn find(&self, asked: &Asked) -> Reply {
+    /// The filters that are understood: `id > 17`, and `lastUpdated >= '2026-08-05 08:00:00' and id > 17`.
+    fn find(&self, asked: &Asked, names: Option<&[String]>) -> Reply {
         let filter = asked.form("filter").unwrap_or_default();
         let most = asked.form("max_results").and_then(|most| most.parse().ok()).unwrap_or(100);
-        let read = filter.strip_prefix("lastUpdated >= '").and_then(|rest| rest.split_once("' and id > "));
+        let read = match filter.strip_prefix("lastUpdated >= '") {
+            Some(rest) => rest.split_once("' and id > "),
+            None => filter.strip_prefix("id > ").map(|after| ("", after)),
+        };
         let (Some((since, after)), Some(r#"["id"]"#)) = (read, asked.form("sort_on").as_deref()) else {
             return error(200, "invalid_argument");
         };
@@ -304,10 +343,36 @@ impl State {
             .values()
             .filter(|profile| profile["lastUpdated"].as_str().is_some_and(|updated| updated >= since))
             .filter(|profile| profile["id"].as_i64().is_some_and(|id| id > after))
+            .filter(|profile| !self.unlisted.iter().any(|uuid| profile["uuid"] == **uuid))
             .collect();
         found.sort_by_key(|profile| profile["id"].as_i64());
         found.truncate(most);
+        let found: Vec<Value> = found.into_iter().map(|profile| of_profile(profile, names)).collect();
         Reply::json(&json!({"stat": "ok", "result_count": found.len(), "results": found}))
+    }
+}
+
+/// These attributes of a profile, or all of it.
+fn of_profile(profile: &Value, names: Option<&[String]>) -> Value {
+    let Some(names) = names else { return profile.clone() };
+    let paths: Vec<Vec<&str>> = names.iter().map(|name| name.split('.').collect()).collect();
+    part(profile, &paths.iter().map(Vec::as_slice).collect::<Vec<_>>())
+}
+
+fn part(value: &Value, paths: &[&[&str]]) -> Value {
+    match value {
+        Value::Object(members) => {
+            let kept = members.iter().filter_map(|(name, value)| {
+                let rest: Vec<&[&str]> =
+                    paths.iter().filter(|path| path[0] == name).map(|path| &path[1..]).collect();
+                let is_whole = rest.iter().any(|rest| rest.is_empty());
+                let value = if is_whole { value.clone() } else { part(value, &rest) };
+                (!rest.is_empty()).then(|| (name.clone(), value))
+            });
+            Value::Object(kept.collect())
+        }
+        Value::Array(elements) => elements.iter().map(|element| part(element, paths)).collect(),
+        other => other.clone(),
     }
 }
 

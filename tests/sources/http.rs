@@ -1,6 +1,13 @@
 //! A small HTTP server on loopback, for sources that are asked something.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::Value;
 use tokio::{
@@ -46,6 +53,8 @@ pub enum Reply {
     Cut,
     /// No answer comes while the caller waits.
     Silence,
+    /// The other answer, after so long.
+    Late(Duration, Box<Reply>),
 }
 
 impl Reply {
@@ -78,6 +87,14 @@ impl Reply {
 pub struct Server {
     addr: SocketAddr,
     listener: JoinHandle<()>,
+    crowd: Arc<Crowd>,
+}
+
+/// How many are being answered.
+#[derive(Default)]
+struct Crowd {
+    now: AtomicUsize,
+    most: AtomicUsize,
 }
 
 impl Server {
@@ -86,14 +103,27 @@ impl Server {
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let addr = socket.local_addr().expect("it listens");
         let answer = Arc::new(answer);
+        let crowd = Arc::new(Crowd::default());
+        let counted = Arc::clone(&crowd);
         let listener = tokio::spawn(async move {
             while let Ok((caller, _)) = socket.accept().await {
-                let answer = Arc::clone(&answer);
-                // Who hangs up is not answered.
-                tokio::spawn(async move { serve(caller, &*answer).await });
+                let (answer, crowd) = (Arc::clone(&answer), Arc::clone(&counted));
+                tokio::spawn(async move {
+                    let now = crowd.now.fetch_add(1, Ordering::SeqCst) + 1;
+                    crowd.most.fetch_max(now, Ordering::SeqCst);
+                    // Who hangs up is not answered.
+                    serve(caller, &*answer).await;
+                    crowd.now.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
-        Self { addr, listener }
+        Self { addr, listener, crowd }
+    }
+
+    /// How many were answered at once at most.
+    #[must_use]
+    pub fn most_at_once(&self) -> usize {
+        self.crowd.most.load(Ordering::SeqCst)
     }
 
     /// Where it is.
@@ -129,8 +159,13 @@ async fn serve(caller: TcpStream, answer: &(impl Fn(&Asked) -> Reply + ?Sized)) 
     let mut body = vec![0; length];
     caller.read_exact(&mut body).await.ok()?;
     asked.body = String::from_utf8(body).ok()?;
-    match answer(&asked) {
-        Reply::Cut => {}
+    let mut reply = answer(&asked);
+    while let Reply::Late(after, other) = reply {
+        tokio::time::sleep(after).await;
+        reply = *other;
+    }
+    match reply {
+        Reply::Late(..) | Reply::Cut => {}
         Reply::Silence => {
             // Until the caller is gone.
             while let Ok(1..) = caller.read(&mut [0; 64]).await {}

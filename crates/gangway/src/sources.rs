@@ -71,6 +71,7 @@ fn akamai(settings: &AkamaiSettings, shared: &Shared) -> Akamai {
         application: settings.application_id.clone(),
         entity_type: settings.entity_type.clone(),
         population: settings.population.clone(),
+        accept_jwt: settings.accept_jwt,
         entities: Entities::new(entities).expect("TLS was there when the configuration was checked"),
     }
 }

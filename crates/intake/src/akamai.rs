@@ -5,13 +5,15 @@
 //! | `akamai/notice.rs` | what an event says, and what is wrong with one that says something else |
 //! | `akamai/entities.rs` | profiles, by the calls `/entity` and `/entity.find` |
 //! | `akamai/catch_up.rs` | everything that is new since a time |
+//! | `akamai/missing.rs` | who is gone without an event |
 
 mod catch_up;
 mod entities;
+mod missing;
 mod notice;
 
 use async_trait::async_trait;
-use model::{TenantId, Timestamp};
+use model::TenantId;
 use provisioning::{EventKind, Profiles, ProvisionError};
 use serde_json::{Value, json};
 
@@ -20,8 +22,8 @@ use entities::{Found, LookupError};
 use notice::{Change, Notice};
 
 use crate::{
-    CaughtUp, Delivery, Event, Intake, Kind, Outcome, Population, Refusal, Rehearsal, Source, refused,
-    rehearsal,
+    CatchUp, CaughtUp, Delivery, Event, Intake, Kind, Outcome, Population, Refusal, Rehearsal, Source,
+    refused, rehearsal,
     set::{self, Expect, KeySet},
 };
 
@@ -40,12 +42,22 @@ pub struct Akamai {
     pub population: TenantId,
     /// Where profiles are asked for.
     pub entities: Entities,
+    /// Whether a delivery may also call itself any other signed token (`application/jwt`).
+    pub accept_jwt: bool,
 }
 
 #[async_trait]
 impl Kind for Akamai {
     fn media_types(&self) -> &[&str] {
-        &["application/secevent+jwt"]
+        if self.accept_jwt {
+            &["application/secevent+jwt", "application/jwt"]
+        } else {
+            &["application/secevent+jwt"]
+        }
+    }
+
+    fn population(&self) -> Option<&TenantId> {
+        Some(&self.population)
     }
 
     async fn read(&self, _: &Intake, _: &Source, delivery: &Delivery<'_>) -> Result<Vec<Event>, Refusal> {
@@ -58,6 +70,7 @@ impl Kind for Akamai {
     async fn apply(&self, intake: &Intake, source: &Source, event: &Event, _approved: bool) -> Outcome {
         match serde_json::from_value::<Notice>(event.body.clone()) {
             Ok(Notice::Test) => Outcome::Ignored("test"),
+            Ok(Notice::Missing) => missing::apply(self, intake, source, &event.subject).await,
             Ok(Notice::Entity(change)) => self.change(intake, source, &event.subject, &change).await,
             Err(error) => Outcome::Dead(format!("the event cannot be read: {error}")),
         }
@@ -68,8 +81,8 @@ impl Kind for Akamai {
         rehearsal::token(intake, (&self.keys, &self.expect), None, None, events).await
     }
 
-    async fn catch_up(&self, intake: &Intake, source: &Source, since: Timestamp) -> Result<CaughtUp, String> {
-        catch_up::run(self, intake, source, since).await
+    async fn catch_up(&self, intake: &Intake, source: &Source, asked: &CatchUp) -> Result<CaughtUp, String> {
+        catch_up::run(self, intake, source, asked).await
     }
 }
 
@@ -115,7 +128,7 @@ impl Akamai {
 
     /// Asks for a profile and does what it says.
     async fn fetch(&self, intake: &Intake, source: &Source, rules: &Profiles, uuid: &str) -> Outcome {
-        match self.entities.profile(&self.entity_type, uuid).await {
+        match self.entities.profile(&self.entity_type, uuid, &rules.attributes()).await {
             Ok(Found::Profile(profile)) => put(intake, rules, uuid, &profile).await,
             Ok(Found::Nobody) => gone(intake, rules, uuid).await,
             Err(error) => cannot_ask(intake, source, error),
@@ -161,6 +174,6 @@ fn cannot_ask(intake: &Intake, source: &Source, error: LookupError) -> Outcome {
             tracing::error!(tenant = %source.tenant, source = %source.name, why, "profiles cannot be read");
             Outcome::Later { why, retry_after }
         }
-        LookupError::Refused { why } => Outcome::Dead(why),
+        LookupError::Argument { why } | LookupError::Refused { why } => Outcome::Dead(why),
     }
 }

@@ -7,21 +7,15 @@ use std::{
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
-use model::{Clock, Ids, SourceName, TenantId, Timestamp, failures::Failures};
+use model::{Clock, Ids, SourceName, TenantId, failures::Failures};
 use provisioning::Provisioner;
 use store::{Directory, EventKey, Inbox, Store, StoreError};
-use tokio::{
-    sync::{Notify, Semaphore},
-    task::JoinHandle,
-};
+use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{
-    CaughtUp, Count, Outgoing, Rehearsal, Source, TokenKey, counts::Counts, turns::Turns, worker::Running,
+    CatchUp, CaughtUp, Count, Outgoing, Rehearsal, Source, TokenKey, counts::Counts, places::Places,
+    turns::Turns, worker::Running,
 };
-
-/// How many deliveries are read and applied at once, of all sources. What is beyond is 503: its source sends it again. One
-/// costs about 300 KiB at most while it is read.
-const AT_ONCE: usize = 512;
 
 /// What holds for every delivery.
 #[derive(Clone, Debug)]
@@ -56,7 +50,7 @@ pub struct Intake {
     pub(crate) running: Running,
     /// Events that are being taken in; who sent them waits.
     pub(crate) taking: Running,
-    pub(crate) places: Semaphore,
+    pub(crate) places: Places,
     /// Who has failed to get an access token.
     pub(crate) failures: Failures,
     counts: Counts,
@@ -91,7 +85,7 @@ impl Intake {
             turns: Turns::default(),
             running: Running::default(),
             taking: Running::default(),
-            places: Semaphore::new(AT_ONCE),
+            places: Places::default(),
             failures: Failures::default(),
             counts: Counts::default(),
             sources: ArcSwap::from_pointee(by_name(sources)),
@@ -158,7 +152,7 @@ impl Intake {
         source.kind.rehearse(self, &source).await
     }
 
-    /// Asks a source for everything that is new since then, and applies it.
+    /// Asks a source for everything that is new since then and for who is gone, and applies it.
     ///
     /// # Errors
     ///
@@ -167,10 +161,10 @@ impl Intake {
         &self,
         tenant: &TenantId,
         name: &SourceName,
-        since: Timestamp,
+        asked: &CatchUp,
     ) -> Result<CaughtUp, String> {
         let source = self.source(tenant, name).ok_or_else(|| no_source(tenant, name))?;
-        source.kind.catch_up(self, &source, since).await
+        source.kind.catch_up(self, &source, asked).await
     }
 
     /// What came of events since the start.

@@ -5,6 +5,7 @@
 //! | `door.rs` | everything the doors need, and what runs beside them |
 //! | `source.rs` | a source as data, and what tells one kind from another |
 //! | `routes.rs`, `answer.rs` | where events are sent to, and what is answered |
+//! | `places.rs` | how many deliveries there are at once |
 //! | `pipeline.rs`, `turns.rs`, `worker.rs` | the way of one event, at once or later |
 //! | `identity.rs` | identities that come by events |
 //! | `rehearsal.rs` | deliveries that change nothing, to try whether events arrive |
@@ -30,6 +31,7 @@ mod identity;
 mod incoming;
 mod outgoing;
 mod pipeline;
+mod places;
 mod poll;
 mod rehearsal;
 mod remote;
@@ -50,7 +52,7 @@ pub use outgoing::{OUT, Outgoing, OutgoingDelivery, Receiver, Wants};
 pub use remote::{Authorization, Remote, is_safe};
 pub use routes::{BODY, configure};
 pub use source::{
-    ANSWER_WITHIN, Acknowledge, CaughtUp, Delivery, Event, Kind, Order, Outcome, Rehearsal, Source,
+    ANSWER_WITHIN, Acknowledge, CatchUp, CaughtUp, Delivery, Event, Kind, Order, Outcome, Rehearsal, Source,
 };
 pub use token_key::TokenKey;
 pub use worker::{KEEP_EVENTS, KEEP_TOMBSTONES};

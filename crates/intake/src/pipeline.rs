@@ -38,17 +38,7 @@ impl Intake {
         until: Instant,
     ) -> Result<(), Refusal> {
         let stored = source.acknowledge == Acknowledge::Stored;
-        let new = NewEvent {
-            key: key(source, &event),
-            same_as: event.same_as.clone(),
-            subject: event.subject.clone(),
-            kind: event.kind.clone(),
-            happened: event.happened,
-            payload: serde_json::to_value(&event)
-                .map_err(|error| Refusal::InvalidRequest(format!("the event cannot be kept: {error}")))?,
-            stored,
-            at: self.clock.now(),
-        };
+        let new = self.new_event(source, &event, stored);
         if !self.taking.begin(&new.key) {
             return Err(Refusal::InFlight);
         }
@@ -120,13 +110,37 @@ impl Intake {
         }
     }
 
+    /// Applies something that was found out here, as if it had been sent. Nobody sends it again, so what cannot be done now is
+    /// where dead events are.
+    pub(crate) async fn take_own(&self, source: &Source, event: &Event) -> Outcome {
+        if let Err(error) = self.inbox.receive(self.new_event(source, event, false)).await {
+            return Outcome::later(error.to_string());
+        }
+        let outcome = self.apply(source, event, false).await;
+        if let Outcome::Later { why, .. } = &outcome
+            && let Err(error) = self.settle(source, event, &Outcome::Dead(why.clone())).await
+        {
+            tracing::error!(%error, "what could not be applied could not be noted");
+        }
+        outcome
+    }
+
+    fn new_event(&self, source: &Source, event: &Event, stored: bool) -> NewEvent {
+        NewEvent {
+            key: key(source, event),
+            same_as: event.same_as.clone(),
+            subject: event.subject.clone(),
+            kind: event.kind.clone(),
+            happened: event.happened,
+            // There is nothing in it that is not JSON already.
+            payload: serde_json::to_value(event).unwrap_or_default(),
+            stored,
+            at: self.clock.now(),
+        }
+    }
+
     /// Applies an event at its turn and settles it, unless it cannot be applied now.
-    pub(crate) async fn apply(
-        self: &Arc<Self>,
-        source: &Arc<Source>,
-        event: &Event,
-        approved: bool,
-    ) -> Outcome {
+    pub(crate) async fn apply(&self, source: &Source, event: &Event, approved: bool) -> Outcome {
         let started = self.clock.now();
         let turn = self.turn(source, &event.subject);
         let _turn = turn.lock().await;
@@ -156,18 +170,7 @@ impl Intake {
         event: &Event,
         why: &str,
     ) -> Result<(), StoreError> {
-        let at = self.clock.now();
-        let new = NewEvent {
-            key: key(source, event),
-            same_as: None,
-            subject: event.subject.clone(),
-            kind: event.kind.clone(),
-            happened: event.happened,
-            payload: serde_json::to_value(event).unwrap_or_default(),
-            stored: false,
-            at,
-        };
-        self.inbox.receive(new).await?;
+        self.inbox.receive(self.new_event(source, event, false)).await?;
         self.settle(source, event, &Outcome::Dead(why.to_owned())).await
     }
 

@@ -11,9 +11,9 @@ use actix_web::{
 };
 use futures::StreamExt;
 use model::{SourceName, TenantId};
-use tokio::{sync::SemaphorePermit, time::Instant};
+use tokio::time::Instant;
 
-use crate::{Delivery, Intake, OUT, Refusal, Source, answer};
+use crate::{Delivery, Intake, OUT, Refusal, Source, answer, places::Place};
 
 /// The longest delivery. A token that says what has changed has 2 KiB; one with a whole SCIM resource, or a user's consents, 64.
 pub const BODY: usize = 256 * 1024;
@@ -36,7 +36,7 @@ async fn answer(intake: &Arc<Intake>, request: &HttpRequest, payload: Payload) -
     let parts: Vec<&str> = request.path().split('/').filter(|part| !part.is_empty()).skip(1).collect();
     let mut response = match find(intake, &parts) {
         None if parts.first() == Some(&OUT) && intake.outgoing.knows(&parts[1..]) => {
-            match read_at_a_place(intake, request, payload).await {
+            match read_at_a_place(intake, &parts.join("/"), request, payload).await {
                 Ok(body) => intake.outgoing.serve(&parts[1..], request, &body).await,
                 Err(refusal) => refusal.answer(),
             }
@@ -79,7 +79,7 @@ async fn enter(
         Method::HEAD => return Ok(HttpResponse::build(StatusCode::NO_CONTENT).finish()),
         _ => return Err(Refusal::Method),
     }
-    let _place = place(intake)?;
+    let _place = place(intake, &door(source))?;
     check_media_type(source, request)?;
     let body = read(request, payload).await?;
     // All that is asked of others for it has this time together: keys, profiles, Salesforce.
@@ -106,7 +106,7 @@ async fn below(
     request: &HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
-    let body = match read_at_a_place(intake, request, payload).await {
+    let body = match read_at_a_place(intake, &door(source), request, payload).await {
         Ok(body) => body,
         Err(refusal) => return refusal.answer(),
     };
@@ -120,9 +120,14 @@ async fn below(
     answer.unwrap_or_else(|| Refusal::NotFound.answer())
 }
 
+/// What a source's door is called among others.
+fn door(source: &Source) -> String {
+    format!("{}/{}", source.name, source.tenant)
+}
+
 /// One of the places for deliveries that are read and applied.
-fn place(intake: &Intake) -> Result<SemaphorePermit<'_>, Refusal> {
-    intake.places.try_acquire().map_err(|_| Refusal::Unavailable {
+fn place<'i>(intake: &'i Intake, door: &str) -> Result<Place<'i>, Refusal> {
+    intake.places.take(door).ok_or_else(|| Refusal::Unavailable {
         why: "too many deliveries at once".into(),
         retry_after: Duration::from_secs(3),
     })
@@ -130,10 +135,11 @@ fn place(intake: &Intake) -> Result<SemaphorePermit<'_>, Refusal> {
 
 async fn read_at_a_place(
     intake: &Intake,
+    door: &str,
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<Vec<u8>, Refusal> {
-    let _place = place(intake)?;
+    let _place = place(intake, door)?;
     read(request, payload).await
 }
 

@@ -99,6 +99,10 @@ impl Kind for ScimEvents {
         &incoming::MEDIA_TYPES
     }
 
+    fn population(&self) -> Option<&TenantId> {
+        Some(&self.parts.population)
+    }
+
     async fn read(
         &self,
         intake: &Intake,

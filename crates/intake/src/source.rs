@@ -89,8 +89,8 @@ pub trait Kind: Send + Sync + fmt::Debug {
         None
     }
 
-    /// Asks the source for everything that is new since then, and applies it: what was lost while Gangway was away for longer
-    /// than the source sends again, and the first load.
+    /// Asks the source for everything that is new since then and for who is gone, and applies it: what was lost while Gangway was
+    /// away for longer than the source sends again, and the first load.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ pub trait Kind: Send + Sync + fmt::Debug {
         &self,
         _intake: &Intake,
         _source: &Source,
-        _since: Timestamp,
+        _asked: &CatchUp,
     ) -> Result<CaughtUp, String> {
         Err("a source of this kind cannot be asked for what is new: let it send again".to_owned())
     }
@@ -111,6 +111,11 @@ pub trait Kind: Send + Sync + fmt::Debug {
     /// A sentence, also where this kind of source has no such delivery.
     async fn rehearse(&self, _intake: &Intake, _source: &Source) -> Result<Rehearsal, String> {
         Err("a source of this kind cannot be rehearsed".to_owned())
+    }
+
+    /// Where its people are, if it has any.
+    fn population(&self) -> Option<&TenantId> {
+        None
     }
 
     /// What it does of itself, such as polling. It is stopped by dropping it.
@@ -131,8 +136,20 @@ pub struct Rehearsal {
     pub jti: String,
 }
 
+/// What a source is asked for to catch up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CatchUp {
+    /// What is new since then.
+    pub since: Timestamp,
+    /// How many people may be taken away because the source does not have them any more. `None`: fewer than could be an accident.
+    pub max_deletions: Option<u64>,
+    /// Nothing is applied: it is only counted.
+    pub dry_run: bool,
+}
+
 /// What came of asking a source for what is new.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CaughtUp {
     /// How many subjects the source named.
@@ -141,6 +158,15 @@ pub struct CaughtUp {
     pub applied: u64,
     /// How many can never be applied as they are, or not now.
     pub failed: u64,
+    /// How many are here and not at the source any more.
+    pub missing: u64,
+    /// Some of them, as the source called them.
+    pub examples: Vec<String>,
+    /// How many of them are gone here as well, as the mapping says.
+    pub removed: u64,
+    /// Why they were left, or not looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
 }
 
 /// What came to a source's address.

@@ -50,6 +50,12 @@ impl Profiles {
         self.tenant.mapping.source_rules().applies(kind)
     }
 
+    /// The attributes of a profile that are needed.
+    #[must_use]
+    pub fn attributes(&self) -> Vec<String> {
+        self.tenant.mapping.attributes_of_profile()
+    }
+
     /// Whether one of these attributes is used. None at all may be any.
     pub fn uses_any<'a>(&self, changed: impl IntoIterator<Item = &'a str>) -> bool {
         self.tenant.mapping.uses_any(changed)

@@ -88,6 +88,27 @@ pub(crate) fn of_rules<'r>(named: impl Iterator<Item = &'r ProfilePath>) -> Vec<
 }
 
 impl Mapping {
+    /// The attributes of a profile that are used, as its source calls them, and its `uuid`. Of a plural it is all that is in it: which
+    /// element counts is found in the profile.
+    #[must_use]
+    pub fn attributes_of_profile(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.profile.iter().map(|carried| carried.path.without_places()).collect();
+        names.push(UUID.to_owned());
+        names.sort_unstable();
+        names.dedup();
+        // A whole comes before its parts, and has them.
+        let mut asked: Vec<String> = Vec::new();
+        for name in names {
+            let has_it =
+                |whole: &String| name.strip_prefix(whole.as_str()).is_some_and(|rest| rest.starts_with('.'));
+            if !asked.iter().any(has_it) {
+                asked.push(name);
+            }
+        }
+        asked
+    }
+
     /// Whether one of these attributes of a profile is used, so that a change of them is worth a look: by name, by the name of
     /// what is around it, or of what is in it. Where none is named, nobody knows.
     pub fn uses_any<'a>(&self, changed: impl IntoIterator<Item = &'a str>) -> bool {

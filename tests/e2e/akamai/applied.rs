@@ -23,6 +23,10 @@ async fn akamai_a01_a_created_profile_is_asked_for_once_and_becomes_one_contact(
     assert!(asked.header("authorization").unwrap().starts_with("Basic "));
     let form = (asked.form("uuid"), asked.form("type_name"));
     assert_eq!(form, (Some(UUID.to_owned()), Some("user".to_owned())));
+    let attributes = asked.form("attributes").expect("no whole profile is asked for");
+    let expected =
+        ["created", "email", "emailVerified", "familyName", "givenName", "lastLogin", "lastUpdated", "uuid"];
+    assert_eq!(attributes, json!(expected).to_string(), "what is mapped, and nothing else");
 
     assert_eq!(story.calls().await - calls, 1, "one upsert");
     let contact = story.contact(UUID).await;
@@ -149,4 +153,23 @@ async fn akamai_a24_two_sources_with_one_key_have_one_record_and_two_records_are
     assert_eq!(world.org().records("Contact").await, before, "nothing is written");
     let listed = super::listed(&world, token.jti()).await;
     assert_eq!(listed["state"], "dead", "{listed}");
+}
+
+/// An attribute of the mapping that the source does not have is no reason to lose events.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a01_where_an_attribute_of_the_mapping_is_not_known_whole_profiles_are_asked_for() {
+    let story = Story::begin().await;
+    story.akamai.does_not_know("lastLogin");
+    story.person(UUID, &noor()).await;
+    assert_eq!(story.contact(UUID).await["LastName"], "Haddad");
+    let asked = story.akamai.asked("/entity");
+    let attributes: Vec<bool> = asked.iter().map(|asked| asked.form("attributes").is_some()).collect();
+    assert_eq!(attributes, [true, false]);
+    // It is known from then on, also of lists.
+    story.sent(&story.updated(UUID)).await;
+    assert_eq!(story.lookups(), 3);
+    let (said, _) =
+        super::ask(&story.world.config_file(), &["events", "catch-up", "akamai", "--since", "1h"]).await;
+    assert_eq!((&said["failed"], &said["missing"]), (&json!(0), &json!(0)), "{said}");
+    assert!(story.akamai.asked("/entity.find").iter().all(|asked| asked.form("attributes").is_none()));
 }

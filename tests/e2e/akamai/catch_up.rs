@@ -18,7 +18,22 @@ fn person(number: usize) -> (String, Value) {
 
 impl Story {
     async fn catch_up(&self, since: &str) -> (Value, Option<i32>) {
-        ask(&self.world.config_file(), &["events", "catch-up", "akamai", "--since", since]).await
+        self.catch_up_with(&["--since", since]).await
+    }
+
+    async fn catch_up_with(&self, arguments: &[&str]) -> (Value, Option<i32>) {
+        let all = [&["events", "catch-up", "akamai"], arguments].concat();
+        ask(&self.world.config_file(), &all).await
+    }
+
+    /// So many people, who are known here.
+    async fn people(&self, count: usize) {
+        for number in 0..count {
+            let (uuid, profile) = person(number);
+            self.akamai.profile(&uuid, &profile);
+        }
+        let (said, _) = self.catch_up("1h").await;
+        assert_eq!((&said["applied"], &said["missing"]), (&json!(count), &json!(0)));
     }
 }
 
@@ -39,8 +54,8 @@ async fn akamai_a26_a_catch_up_reads_pages_and_writes_what_differs() {
     assert_eq!(code, Some(0));
     assert_eq!(
         story.akamai.asked("/entity.find").len(),
-        4,
-        "three pages, and one that says that there is no more"
+        4 + 2,
+        "three pages of profiles and one of uuids, and one of each that says that there is no more"
     );
     assert_eq!(story.lookups(), 0);
     assert_eq!(story.contacts().await.len(), PEOPLE);
@@ -108,4 +123,122 @@ async fn akamai_a26_a_catch_up_says_what_failed_and_why() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("403 invalid_credentials"), "{said}");
+}
+
+/// deletions that nobody heard of.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a26_whoever_is_gone_without_an_event_is_found_and_taken_away() {
+    let story = Story::that_deletes().await;
+    story.people(30).await;
+    story.akamai.forget("uuid-3");
+    story.akamai.forget("uuid-29");
+    // Lists may be behind: who is there when he is asked for is not gone.
+    story.akamai.unlist("uuid-7");
+    let calls = story.calls().await;
+    let (said, code) =
+        story.catch_up_with(&["--since", "2999-01-01T00:00:00Z", "--max-deletions", "3", "--dry-run"]).await;
+    assert_eq!((&said["missing"], &said["removed"]), (&json!(3), &json!(0)));
+    assert_eq!(said["examples"], json!(["uuid-29", "uuid-3", "uuid-7"]));
+    assert_eq!((story.calls().await, code), (calls, Some(0)), "it was only looked");
+
+    let (said, code) =
+        story.catch_up_with(&["--since", "2999-01-01T00:00:00Z", "--max-deletions", "3"]).await;
+    assert_eq!((&said["seen"], &said["missing"], &said["removed"]), (&json!(0), &json!(2), &json!(2)));
+    assert_eq!((&said["failed"], code), (&json!(0), Some(0)));
+    assert_eq!(story.contacts().await.len(), 28);
+    for gone in ["uuid-3", "uuid-29"] {
+        assert!(story.org.find("Contact", "Identity_UUID__c", gone).await.is_empty());
+    }
+    // It is remembered: an event of before comes too late, and nobody is missed twice.
+    story.akamai.profile("uuid-3", &person(3).1);
+    let late = story.updated("uuid-3").happened(-3_600);
+    story.sent(&late).await;
+    assert_eq!(story.listed(&late).await["reason"], "stale-after-delete");
+    story.akamai.forget("uuid-3");
+    let (said, _) = story.catch_up_with(&["--since", "2999-01-01T00:00:00Z"]).await;
+    assert_eq!((&said["missing"], &said["removed"]), (&json!(0), &json!(0)));
+}
+
+/// a source that has lost its people, or a configuration that asks for others.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a26_many_who_are_gone_at_once_are_left_until_a_person_has_looked() {
+    let story = Story::that_deletes().await;
+    story.people(30).await;
+    for number in 0..12 {
+        story.akamai.forget(&person(number).0);
+    }
+    let lookups = story.lookups();
+    let (said, code) = story.catch_up("2999-01-01T00:00:00Z").await;
+    assert_eq!((&said["missing"], &said["removed"], code), (&json!(12), &json!(0), Some(4)));
+    let left = said["left"].as_str().unwrap();
+    assert!(left.contains("12 of 30") && left.contains("--max-deletions 12"), "{left}");
+    assert_eq!((story.contacts().await.len(), story.lookups()), (30, lookups));
+    let (said, _) = story.catch_up_with(&["--since", "2999-01-01T00:00:00Z", "--max-deletions", "11"]).await;
+    assert_eq!(said["removed"], 0, "more than that are missing");
+    // A page that cannot be had is no reason to miss anybody.
+    story.akamai.fault(Some(akamai::error(403, "invalid_credentials")));
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_gangway-under-test"))
+        .args(["events", "catch-up", "akamai", "--since", "1h", "--max-deletions", "30", "--config"])
+        .arg(story.world.config_file())
+        .output()
+        .await
+        .unwrap();
+    assert_eq!((output.status.code(), story.contacts().await.len()), (Some(1), 30));
+    story.akamai.fault(None);
+    let (said, code) =
+        story.catch_up_with(&["--since", "2999-01-01T00:00:00Z", "--max-deletions", "12"]).await;
+    assert_eq!((&said["removed"], code), (&json!(12), Some(0)));
+    assert_eq!(story.contacts().await.len(), 18);
+}
+
+/// what the mapping says of deletions holds for those that are found out, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a26_where_deletions_do_not_count_nobody_is_looked_for() {
+    let mut mapping = crate::akamai::mapping();
+    mapping["on_delete"] = json!("delete");
+    mapping["events"] = json!(["ADD", "UPDATE"]);
+    let story = Story::with(&mapping, |_| ()).await;
+    let (uuid, profile) = person(1);
+    story.person(&uuid, &profile).await;
+    story.akamai.forget(&uuid);
+    let (said, code) = story.catch_up("2999-01-01T00:00:00Z").await;
+    assert_eq!((&said["missing"], code), (&json!(0), Some(0)));
+    assert!(said["left"].as_str().unwrap().contains("deletions do not count"), "{said}");
+    assert_eq!(story.contacts().await.len(), 1);
+
+    // By `flag` the record stays, and says so.
+    let mut mapping = crate::akamai::mapping();
+    mapping["on_delete"] = json!("flag");
+    mapping["flag"] = json!({"Identity_Gone__c": true});
+    let story = Story::with(&mapping, |_| ()).await;
+    story.person(&uuid, &profile).await;
+    story.akamai.forget(&uuid);
+    let (said, _) = story.catch_up("2999-01-01T00:00:00Z").await;
+    assert_eq!(said["removed"], 1, "{said}");
+    assert_eq!(story.contact(&uuid).await["Identity_Gone__c"], true);
+}
+
+/// Two doors for one population: what one does not have the other may.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a26_who_may_be_of_another_source_is_not_missed() {
+    let story = Story::that_deletes().await;
+    let (uuid, profile) = person(1);
+    story.person(&uuid, &profile).await;
+    story.akamai.forget(&uuid);
+    let section = story.akamai.section("https://gw.example.com/events/other/acme/prod", "people.json");
+    story.world.reload(|config| {
+        let mut section = section;
+        section.insert("name".to_owned(), "other".into());
+        section.insert("population".to_owned(), "akamai".into());
+        e2e::world::add(config, "akamai", section);
+    });
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let (said, _) = story.catch_up_with(&["--since", "2999-01-01T00:00:00Z", "--dry-run"]).await;
+        match said["left"].as_str() {
+            Some(left) => break assert!(left.contains("other may have him"), "{left}"),
+            None => assert!(std::time::Instant::now() < deadline, "the configuration is never taken"),
+        }
+    }
+    assert_eq!(story.contacts().await.len(), 1);
 }

@@ -45,6 +45,24 @@ async fn akamai_a22_a_test_writes_nothing_and_what_is_no_delivery_is_told_so() {
     assert_eq!(story.contacts().await.len(), 1);
 }
 
+/// `application/jwt` only where that is configured, and never without a signature.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a22_another_media_type_of_tokens_is_taken_where_that_is_configured() {
+    let story = Story::with(&super::mapping(), |section| {
+        section.insert("accept-jwt".to_owned(), true.into());
+    })
+    .await;
+    story.akamai.profile(UUID, &noor());
+    let door = Tool::new(&story.to(), "");
+    let post = async |media_type: &str, token: String| {
+        door.send("POST", "", &[("content-type", media_type)], Some(token.into_bytes())).await.unwrap()
+    };
+    let _ = post("application/jwt", story.created(UUID).by_key(2).signed()).await.expect(400);
+    let _ = post("application/json", story.created(UUID).signed()).await.expect(415);
+    let _ = post("application/jwt", story.created(UUID).signed()).await.expect(202);
+    assert_eq!(story.contacts().await.len(), 1);
+}
+
 ///
 #[tokio::test(flavor = "multi_thread")]
 async fn akamai_a23_no_answer_below_events_is_a_redirect() {

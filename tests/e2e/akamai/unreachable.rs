@@ -238,3 +238,62 @@ impl Story {
         }
     }
 }
+
+/// What Akamai allows at once is not documented: no more than `concurrency` are asked for, and the others wait for their place.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a15_no_more_profiles_are_asked_for_at_once_than_configured() {
+    let story = Story::with(&super::mapping(), |section| {
+        section.insert("concurrency".to_owned(), 2.into());
+    })
+    .await;
+    story.person("00000000-first", &json!({"familyName": "First"})).await;
+    story.akamai.takes(Duration::from_millis(200));
+    let uuids: Vec<String> = (0..12).map(|number| format!("person-{number}")).collect();
+    let sends = uuids.iter().map(|uuid| {
+        story.akamai.profile(uuid, &noor_as(uuid));
+        let token = story.created(uuid);
+        let story = &story;
+        async move { story.sent_again(&token).await }
+    });
+    futures::future::join_all(sends).await;
+    assert_eq!(story.contacts().await.len(), 13);
+    assert_eq!(story.akamai.most_at_once(), 2);
+}
+
+/// A source that floods its door keeps no other source waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a_source_that_is_flooded_locks_no_other_out() {
+    use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+    let story = Story::begin().await;
+    let other = "https://gw.example.com/events/other/acme/prod";
+    let mut section = story.akamai.section(other, "people.json");
+    section.insert("name".to_owned(), "other".into());
+    story.world.reload(|config| e2e::world::add(config, "akamai", section));
+    let address = story.world.url().strip_prefix("http://").unwrap().to_owned();
+    // Each says that there is more to come, and it does not come.
+    let mut held = Vec::new();
+    for _ in 0..600 {
+        let mut one = TcpStream::connect(&address).await.unwrap();
+        let begun = "POST /events/akamai/acme/prod HTTP/1.1\r\nhost: gw\r\ncontent-type: application/secevent+jwt\r\n\
+                    content-length: 1000\r\n\r\nx";
+        one.write_all(begun.as_bytes()).await.unwrap();
+        held.push(one);
+    }
+    story.akamai.profile(UUID, &noor());
+    let full = story.created(UUID);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        let answer = story.send(&full).await;
+        if answer.status == 503 && answer.text.contains("too many deliveries at once") {
+            assert!(answer.header("retry-after").is_some());
+            break;
+        }
+        assert!(Instant::now() < deadline, "the door is never full: {}", answer.status);
+    }
+    let token = story.akamai.event("entityCreated", UUID, other);
+    let _ =
+        story.akamai.send(&format!("{}/events/other/acme/prod", story.world.url()), &token).await.expect(202);
+    drop(held);
+    story.sent_again(&full).await;
+}

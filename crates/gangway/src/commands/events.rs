@@ -25,7 +25,7 @@ pub(super) enum Command {
     Retry(Retry),
     /// Say that nothing is to be done for a dead or held event. Also while a gateway runs.
     Dismiss(Dismiss),
-    /// Ask a source for everything that is new since a time, and apply it. Also while a gateway runs.
+    /// Ask a source for everything that is new since a time and for who is gone, and apply it. Also while a gateway runs.
     CatchUp(CatchUp),
     /// How it stands with those who hear of changes. Also while a gateway runs.
     Receivers(Receivers),
@@ -115,6 +115,13 @@ pub(super) struct CatchUp {
     /// Since when: a time such as 2026-08-05T08:00:00Z, or a duration such as 26h or 3d.
     #[arg(long, value_parser = since)]
     since: Timestamp,
+    /// How many people may be taken away because the source does not have them any more. Without it: fewer than 10, and fewer than
+    /// 10 % where there are 20 or more; beyond that nobody is, because it may be an accident.
+    #[arg(long)]
+    max_deletions: Option<u64>,
+    /// Only count; nothing is applied.
+    #[arg(long)]
+    dry_run: bool,
     /// The source's tenant, where several have one of this name.
     #[arg(long)]
     tenant: Option<TenantId>,
@@ -213,16 +220,40 @@ async fn decide(config: &Path, request: &Request, output: Output) -> Result<(), 
 async fn catch_up(arguments: &CatchUp, output: Output) -> Result<(), Failure> {
     let config = &arguments.config.path;
     let tenant = tenant_of(config, &arguments.source, arguments.tenant.as_ref())?;
-    let request = Request::CatchUp { tenant, source: arguments.source.clone(), since: arguments.since };
+    let asked = intake::CatchUp {
+        since: arguments.since,
+        max_deletions: arguments.max_deletions,
+        dry_run: arguments.dry_run,
+    };
+    let request = Request::CatchUp { tenant, source: arguments.source.clone(), asked };
     let Reply::CaughtUp(caught_up) = ask(config, &request).await? else { return Err(unexpected()) };
     match output {
         Output::Json => output::document(&json!(caught_up)),
-        Output::Table => output::line(&format!(
-            "{} subjects are new since {}: {} are as they should be, {} failed.",
-            caught_up.seen, arguments.since, caught_up.applied, caught_up.failed
-        )),
+        Output::Table => say_caught_up(arguments, &caught_up),
     }
-    if caught_up.failed > 0 { Err(Failure::Findings) } else { Ok(()) }
+    let is_held = caught_up.left.is_some() && caught_up.missing > 0;
+    if caught_up.failed > 0 || is_held { Err(Failure::Findings) } else { Ok(()) }
+}
+
+fn say_caught_up(arguments: &CatchUp, caught_up: &intake::CaughtUp) {
+    let intake::CaughtUp { seen, applied, failed, missing, removed, .. } = caught_up;
+    let since = arguments.since;
+    if arguments.dry_run {
+        output::line(&format!(
+            "{seen} people are new since {since}; {missing} are gone. Nothing was changed."
+        ));
+    } else {
+        output::line(&format!(
+            "{seen} people are new since {since}: {applied} are as they should be. {missing} are gone: {removed} were taken away. \
+             {failed} failed."
+        ));
+    }
+    if let Some(left) = &caught_up.left {
+        output::line(&format!("{left}."));
+    }
+    if (arguments.dry_run || caught_up.left.is_some()) && !caught_up.examples.is_empty() {
+        output::line(&format!("Some of them: {}.", caught_up.examples.join(", ")));
+    }
 }
 
 async fn receivers(arguments: &Receivers, output: Output) -> Result<(), Failure> {

@@ -66,6 +66,10 @@ pub struct AkamaiSection {
     /// How many profiles are asked for at once.
     #[serde(default = "concurrency")]
     pub concurrency: NonZeroU16,
+    /// Whether events are also taken with `Content-Type: application/jwt`, from a proxy that knows no other. They are verified all
+    /// the same.
+    #[serde(default)]
+    pub accept_jwt: bool,
 }
 
 fn name() -> String {
@@ -127,6 +131,8 @@ pub struct AkamaiSettings {
     pub max_age: Duration,
     /// How many profiles are asked for at once.
     pub concurrency: usize,
+    /// Whether a delivery may call itself `application/jwt`.
+    pub accept_jwt: bool,
 }
 
 impl Checker<'_, '_> {
@@ -191,6 +197,7 @@ impl Checker<'_, '_> {
                 clock_skew: section.clock_skew,
                 max_age: section.max_age,
                 concurrency: usize::from(section.concurrency.get()),
+                accept_jwt: section.accept_jwt,
             }),
         });
     }

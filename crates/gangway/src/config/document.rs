@@ -13,13 +13,18 @@ use super::error::{ConfigErrors, Problem};
 
 /// Keys and values that a later version of Gangway will know, with what they are for. Naming them here makes the error
 /// say so; ignoring them would be an outage later.
-const LATER: [(&str, &str); 21] = [
+const LATER: [(&str, &str); 23] = [
     ("admin", "the admin API"),
+    ("apply-identifier-change", "a new address by a signal; `identifier-changed` is an alarm"),
     ("authority", "authority per attribute"),
     ("basic", "Basic authentication of clients"),
     ("connect", "the connection guide"),
     ("console", "the console"),
     ("consent", "the consent door"),
+    (
+        "deactivate-after",
+        "deactivating by itself whom a signal has frozen; he stays frozen, and the identity tool deactivates him",
+    ),
     ("doors", "doors other than SCIM"),
     ("events", "the events door"),
     ("hr", "the HR door"),
@@ -155,7 +160,7 @@ fn explain(message: &str) -> (String, Option<String>) {
         .then(|| quoted.next())
         .flatten();
     let Some(unknown) = unknown else { return (message, None) };
-    if let Some((_, what)) = LATER.iter().find(|(word, _)| *word == unknown) {
+    if let Some((_, what)) = LATER.iter().find(|(word, _)| *word == unknown.replace('_', "-")) {
         return (
             format!("`{unknown}` is not in this version of Gangway: {what}"),
             Some("take it out; ignoring it would promise something that is not done".to_owned()),

@@ -68,8 +68,8 @@ impl Operations {
                 let rehearsal = self.intake.rehearse(&tenant, &source).await;
                 rehearsal.map(Reply::Rehearsal).map_err(Refused::failed)
             }
-            Request::CatchUp { tenant, source, since } => {
-                let caught_up = self.intake.catch_up(&tenant, &source, since).await;
+            Request::CatchUp { tenant, source, asked } => {
+                let caught_up = self.intake.catch_up(&tenant, &source, &asked).await;
                 caught_up.map(Reply::CaughtUp).map_err(Refused::failed)
             }
         }

@@ -1,7 +1,7 @@
 //! What is asked of a gateway and what it answers, as it goes through the socket.
 
-use intake::{CaughtUp, Rehearsal};
-use model::{ChangeId, HoldId, ResourceId, SourceName, TenantId, Timestamp};
+use intake::{CatchUp, CaughtUp, Rehearsal};
+use model::{ChangeId, HoldId, ResourceId, SourceName, TenantId};
 use provisioning::{IdentityPlan, ProvisionError, Warning};
 use salesforce_types::RecordId;
 use serde::{Deserialize, Serialize};
@@ -58,14 +58,14 @@ pub(crate) enum Request {
         /// Why.
         reason: String,
     },
-    /// Ask a source for everything that is new since then, and apply it.
+    /// Ask a source for everything that is new and for who is gone, and apply it.
     CatchUp {
         /// Whose.
         tenant: TenantId,
         /// Which.
         source: SourceName,
-        /// Since when.
-        since: Timestamp,
+        /// For what.
+        asked: CatchUp,
     },
     /// A delivery as a source would make it, that changes nothing.
     Rehearse {

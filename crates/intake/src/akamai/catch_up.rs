@@ -1,16 +1,16 @@
 //! Everything that is new since a time: what was lost while nobody took events for longer than Akamai sends them again, and
-//! the first load.
-//!
-//! What is deleted there is in no page, so it is not found here.
+//! the first load. Who is gone is in no page: see `missing.rs`.
 
 use futures::future::join_all;
 use model::Timestamp;
 use provisioning::Profiles;
 use serde_json::Value;
 
-use super::{Akamai, LookupError, notice, put};
-use crate::{CaughtUp, Event, Intake, Order, Outcome, Source};
+use super::{Akamai, Entities, LookupError, entities::Listing, missing, notice, put};
+use crate::{CatchUp, CaughtUp, Event, Intake, Order, Outcome, Source};
 
+/// How many profiles a page has.
+const PAGE: u32 = 100;
 /// How many profiles are applied at once. What they write shares calls.
 const AT_ONCE: usize = 16;
 /// So often one page is asked for in vain.
@@ -27,50 +27,104 @@ pub(super) async fn run(
     akamai: &Akamai,
     intake: &Intake,
     source: &Source,
-    since: Timestamp,
+    asked: &CatchUp,
 ) -> Result<CaughtUp, String> {
     let rules = akamai.rules(intake, source, None).map_err(|error| error.to_string())?;
     let mut caught_up = CaughtUp::default();
-    let mut after = 0;
-    loop {
-        let page = page(akamai, since, after).await.map_err(|why| {
-            let (seen, applied) = (caught_up.seen, caught_up.applied);
-            format!("{why}; {applied} of {seen} profiles were applied before. Run it again: what is as it should be costs nothing")
-        })?;
-        let Some(last) = page.iter().filter_map(|profile| profile.get("id")?.as_i64()).max() else {
-            return if page.is_empty() { Ok(caught_up) } else { Err(NO_NUMBERS.to_owned()) };
-        };
-        // It would be asked for the same page for ever.
-        if last <= after {
-            return Err(NO_NUMBERS.to_owned());
-        }
-        after = last;
+    let ended = everybody(akamai, intake, source, (&rules, asked), &mut caught_up).await;
+    ended.map_err(|why| {
+        let CaughtUp { seen, applied, removed, .. } = caught_up;
+        format!(
+            "{why}; {applied} of {seen} profiles were applied and {removed} taken away before. Run it again: what is as it \
+             should be costs nothing"
+        )
+    })?;
+    Ok(caught_up)
+}
+
+/// First who is new, then who is gone.
+async fn everybody(
+    akamai: &Akamai,
+    intake: &Intake,
+    source: &Source,
+    (rules, asked): (&Profiles, &CatchUp),
+    caught_up: &mut CaughtUp,
+) -> Result<(), String> {
+    let mut attributes = rules.attributes();
+    attributes.extend(["id", "lastUpdated"].map(ToOwned::to_owned));
+    let mut pages = Pages::new(akamai, Some(asked.since), &attributes, PAGE);
+    while let Some(page) = pages.next().await? {
         caught_up.seen += page.len() as u64;
+        if asked.dry_run {
+            continue;
+        }
         for some in page.chunks(AT_ONCE) {
             let applied: Vec<_> =
-                some.iter().map(|profile| one(akamai, intake, source, &rules, profile)).collect();
+                some.iter().map(|profile| one(akamai, intake, source, rules, profile)).collect();
             for applied in join_all(applied).await {
                 *(if applied { &mut caught_up.applied } else { &mut caught_up.failed }) += 1;
             }
         }
     }
+    missing::run(akamai, intake, source, rules, asked, caught_up).await
 }
 
 const NO_NUMBERS: &str = "the profiles of the identity source have no `id` to go on from";
 
-/// The next page, however often it has to be asked for.
-async fn page(akamai: &Akamai, since: Timestamp, after: i64) -> Result<Vec<Value>, String> {
-    let mut failures = 0;
-    loop {
-        match akamai.entities.changed(&akamai.entity_type, since, after).await {
-            Ok(page) => return Ok(page),
-            Err(LookupError::Refused { why } | LookupError::Credentials { why, .. }) => return Err(why),
-            Err(LookupError::Unavailable { why, .. }) => {
-                failures += 1;
-                if failures == ATTEMPTS {
-                    return Err(why);
+/// The profiles of a source, page by page, in the order of their numbers: by number and not by place, so that nobody is passed
+/// over when others come and go meanwhile.
+pub(super) struct Pages<'a> {
+    entities: &'a Entities,
+    listing: Listing<'a>,
+}
+
+impl<'a> Pages<'a> {
+    /// Those that were changed since then, or all.
+    pub(super) fn new(
+        akamai: &'a Akamai,
+        since: Option<Timestamp>,
+        attributes: &'a [String],
+        most: u32,
+    ) -> Self {
+        let entity_type = &akamai.entity_type;
+        Self {
+            entities: &akamai.entities,
+            listing: Listing { entity_type, since, after: 0, attributes, most },
+        }
+    }
+
+    /// The next page, unless there is none.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Value>>, String> {
+        let page = self.ask().await?;
+        let Some(last) = page.iter().filter_map(|profile| profile.get("id")?.as_i64()).max() else {
+            return if page.is_empty() { Ok(None) } else { Err(NO_NUMBERS.to_owned()) };
+        };
+        // It would be asked for the same page for ever.
+        if last <= self.listing.after {
+            return Err(NO_NUMBERS.to_owned());
+        }
+        self.listing.after = last;
+        Ok(Some(page))
+    }
+
+    /// However often it has to be asked for.
+    async fn ask(&self) -> Result<Vec<Value>, String> {
+        let mut failures = 0;
+        loop {
+            match self.entities.find(&self.listing).await {
+                Ok(page) => return Ok(page),
+                Err(
+                    LookupError::Argument { why }
+                    | LookupError::Refused { why }
+                    | LookupError::Credentials { why, .. },
+                ) => return Err(why),
+                Err(LookupError::Unavailable { why, .. }) => {
+                    failures += 1;
+                    if failures == ATTEMPTS {
+                        return Err(why);
+                    }
+                    tokio::time::sleep(self.entities.pause(failures)).await;
                 }
-                tokio::time::sleep(akamai.entities.pause(failures)).await;
             }
         }
     }

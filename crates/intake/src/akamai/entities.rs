@@ -2,7 +2,14 @@
 //!
 //! An error comes with 200 as often as with a status of its own, so the body is what counts.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use model::{Ids, Timestamp};
 use reqwest::{Client, StatusCode, redirect};
@@ -19,8 +26,6 @@ const LARGEST_PROFILE: usize = 1024 * 1024;
 const LARGEST_PAGE: usize = 32 * 1024 * 1024;
 /// How long a page may take.
 const PAGE_PATIENCE: Duration = Duration::from_mins(1);
-/// How many profiles a page has.
-const PAGE: u32 = 100;
 
 /// What is needed to ask for profiles.
 pub struct EntitiesSettings {
@@ -41,6 +46,21 @@ pub struct Entities {
     settings: EntitiesSettings,
     http: Client,
     places: Arc<Semaphore>,
+    /// An attribute that was asked for is not known there: profiles are asked for as they are.
+    whole: AtomicBool,
+}
+
+/// Which profiles are asked for, and what of each.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Listing<'a> {
+    pub(super) entity_type: &'a str,
+    /// Those that were changed since then, or all.
+    pub(super) since: Option<Timestamp>,
+    /// Those that come after this one, by their numbers.
+    pub(super) after: i64,
+    pub(super) attributes: &'a [String],
+    /// At most so many.
+    pub(super) most: u32,
 }
 
 impl fmt::Debug for Entities {
@@ -75,6 +95,11 @@ pub(super) enum LookupError {
         /// When it is worth a look whether that was done.
         retry_after: Duration,
     },
+    /// Something that was asked with is not known there.
+    Argument {
+        /// Why.
+        why: String,
+    },
     /// It can never work.
     Refused {
         /// Why.
@@ -94,8 +119,9 @@ struct Answer {
 }
 
 /// What an error code means. The first range that holds it counts.
-const CODES: [(std::ops::RangeInclusive<i64>, Meaning); 6] = [
+const CODES: [(std::ops::RangeInclusive<i64>, Meaning); 7] = [
     (310..=310, Meaning::Nobody),
+    (200..=299, Meaning::Argument),
     (100..=399, Meaning::Refused),
     (400..=499, Meaning::Credentials),
     (510..=510, Meaning::Slower),
@@ -106,6 +132,7 @@ const CODES: [(std::ops::RangeInclusive<i64>, Meaning); 6] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
     Nobody,
+    Argument,
     Refused,
     Credentials,
     Slower,
@@ -133,36 +160,38 @@ impl Entities {
         let plain = settings.base.scheme() == "http";
         let http = if plain { builder.tls_certs_only([]).no_proxy() } else { builder }.build()?;
         let places = Arc::new(Semaphore::new(settings.concurrency));
-        Ok(Self { settings, http, places })
+        Ok(Self { settings, http, places, whole: AtomicBool::new(false) })
     }
 
-    /// The profile with this uuid.
-    pub(super) async fn profile(&self, entity_type: &str, uuid: &str) -> Result<Found, LookupError> {
-        let form = [("type_name", entity_type), ("uuid", uuid)];
-        let Some(answer) = self.ask("entity", &form, PATIENCE, LARGEST_PROFILE).await? else {
+    /// The profile with this uuid: these attributes of it.
+    pub(super) async fn profile(
+        &self,
+        entity_type: &str,
+        uuid: &str,
+        attributes: &[String],
+    ) -> Result<Found, LookupError> {
+        let form = vec![("type_name", entity_type.to_owned()), ("uuid", uuid.to_owned())];
+        let answer = self.ask_for(attributes, ("entity", form), PATIENCE, LARGEST_PROFILE).await?;
+        let Some(answer) = answer else {
             return Ok(Found::Nobody);
         };
         let profile = answer.result.filter(|result| result.get("uuid").and_then(Value::as_str) == Some(uuid));
         profile.map(Found::Profile).ok_or_else(|| self.unavailable("it answered with another profile"))
     }
 
-    /// The profiles that were changed since then and come after this one, by their numbers. Pages go by number and not by place,
-    /// so that nobody is passed over when others come and go meanwhile.
-    pub(super) async fn changed(
-        &self,
-        entity_type: &str,
-        since: Timestamp,
-        after: i64,
-    ) -> Result<Vec<Value>, LookupError> {
-        let filter = format!("lastUpdated >= '{}' and id > {after}", since.strftime("%Y-%m-%d %H:%M:%S"));
-        let (sort, most) = (json!(["id"]).to_string(), PAGE.to_string());
-        let form = [
-            ("type_name", entity_type),
-            ("filter", filter.as_str()),
-            ("sort_on", sort.as_str()),
-            ("max_results", most.as_str()),
+    /// The first profiles of a listing, in the order of their numbers.
+    pub(super) async fn find(&self, listing: &Listing<'_>) -> Result<Vec<Value>, LookupError> {
+        let since = listing
+            .since
+            .map(|since| format!("lastUpdated >= '{}' and ", since.strftime("%Y-%m-%d %H:%M:%S")));
+        let form = vec![
+            ("type_name", listing.entity_type.to_owned()),
+            ("filter", format!("{}id > {}", since.unwrap_or_default(), listing.after)),
+            ("sort_on", json!(["id"]).to_string()),
+            ("max_results", listing.most.to_string()),
         ];
-        let answer = self.ask("entity.find", &form, PAGE_PATIENCE, LARGEST_PAGE).await?;
+        let call = ("entity.find", form);
+        let answer = self.ask_for(listing.attributes, call, PAGE_PATIENCE, LARGEST_PAGE).await?;
         let page = answer.and_then(|answer| answer.results);
         page.ok_or_else(|| self.unavailable("it answered without `results`"))
     }
@@ -172,10 +201,38 @@ impl Entities {
         Duration::from_secs(1 << failures.min(6)).mul_f64(0.5 + 0.5 * self.settings.ids.jitter())
     }
 
+    /// Asks for these attributes alone. Where one of them is not known, for whole profiles from then on: what is not mapped is not
+    /// kept, and that an attribute of the mapping is not there is no reason to lose an event.
+    async fn ask_for(
+        &self,
+        attributes: &[String],
+        (call, form): (&str, Vec<(&str, String)>),
+        patience: Duration,
+        largest: usize,
+    ) -> Result<Option<Answer>, LookupError> {
+        if !self.whole.load(Ordering::Relaxed) {
+            let mut form = form.clone();
+            form.push(("attributes", json!(attributes).to_string()));
+            match self.ask(call, &form, patience, largest).await {
+                Err(LookupError::Argument { why }) => {
+                    let host = self.settings.base.host_str().unwrap_or_default();
+                    tracing::warn!(
+                        host,
+                        why,
+                        "an attribute of the mapping is not known there: whole profiles are asked for until the next start or configuration"
+                    );
+                    self.whole.store(true, Ordering::Relaxed);
+                }
+                ended => return ended,
+            }
+        }
+        self.ask(call, &form, patience, largest).await
+    }
+
     async fn ask(
         &self,
         call: &str,
-        form: &[(&str, &str)],
+        form: &[(&str, String)],
         patience: Duration,
         largest: usize,
     ) -> Result<Option<Answer>, LookupError> {
@@ -233,6 +290,7 @@ impl Entities {
         let why = format!("/{call} of the identity source answered {code} {error}");
         Err(match meaning {
             Meaning::Nobody => return Ok(None),
+            Meaning::Argument => LookupError::Argument { why },
             Meaning::Refused => LookupError::Refused { why },
             Meaning::Credentials => LookupError::Credentials { why, retry_after: AFTER_CREDENTIALS },
             Meaning::Slower => LookupError::Unavailable { why, retry_after: self.jittered(SLOWER) },
@@ -281,7 +339,8 @@ mod tests {
     fn every_code_has_a_meaning() {
         for (code, expected) in [
             (100, Meaning::Refused),
-            (200, Meaning::Refused),
+            (200, Meaning::Argument),
+            (300, Meaning::Refused),
             (310, Meaning::Nobody),
             (340, Meaning::Refused),
             (400, Meaning::Credentials),

@@ -22,6 +22,8 @@ const MOST_ATTRIBUTES: usize = 200;
 pub(super) enum Notice {
     /// The subscription was tried.
     Test,
+    /// It is in no list of its source any more. Nobody sends that: it was found out.
+    Missing,
     /// Something has happened to an entity.
     Entity(Change),
 }

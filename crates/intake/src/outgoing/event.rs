@@ -1,11 +1,13 @@
 //! What has happened as an event of RFC 9967.
 
+use model::Timestamp;
 use serde_json::{Map, Value, json};
 use store::{Directory, Happening, Outgoing, StoreError};
 
 use super::Receiver;
 
 pub(super) const DELETED: &str = "urn:ietf:params:scim:event:prov:delete";
+pub(super) const STREAM_UPDATED: &str = "https://schemas.openid.net/secevent/ssf/event-type/stream-updated";
 pub(super) const ANSWERED: &str = "urn:ietf:params:scim:event:misc:asyncresp";
 
 pub(super) const fn created(full: bool) -> &'static str {
@@ -68,6 +70,23 @@ pub(super) async fn claims(
         _ => jti(outgoing).into(),
     };
     Ok(Some(claims))
+}
+
+/// That nothing is sent to a receiver any more (Shared Signals Framework 1.0 §8.1.5), which is its stream.
+pub(super) fn paused(receiver: &Receiver, since: Timestamp) -> Value {
+    let stream = format!("{}/{}", receiver.tenant, receiver.name);
+    let jti = format!("gangway-paused-{}-{}", receiver.name, since.as_second());
+    json!({
+        "iss": receiver.issuer,
+        "aud": [receiver.audience],
+        "iat": since.as_second(),
+        "jti": jti,
+        "txn": jti,
+        "sub_id": { "format": "opaque", "id": stream },
+        "events": { STREAM_UPDATED: {
+            "status": "paused", "reason": "no event was taken for 7 days: sending begins again when Gangway starts or is configured",
+        } },
+    })
 }
 
 /// `/Users/{id}`, with what the receiver may know it by.

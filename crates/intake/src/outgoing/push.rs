@@ -7,6 +7,7 @@ use model::Timestamp;
 use reqwest::{StatusCode, header, redirect};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
+use serde_json::Value;
 use store::Outgoing as OutgoingRow;
 
 use super::{Outgoing, OutgoingDelivery, Receiver, event};
@@ -104,6 +105,7 @@ impl Outgoing {
                     }
                     if now.duration_since(since) >= GIVE_UP_AFTER {
                         tracing::error!(%tenant, receiver = %name, why, "a receiver has been away for 7 days: nothing is sent to it any more");
+                        self.tell_paused(receiver, now).await;
                         return std::future::pending().await;
                     }
                     tracing::info!(%tenant, receiver = %name, why, attempts, "a receiver does not take an event yet");
@@ -122,6 +124,22 @@ impl Outgoing {
         }
     }
 
+    /// Tells a receiver that nothing is sent to it any more, as soon as it can hear that.
+    async fn tell_paused(&self, receiver: &Receiver, since: Timestamp) {
+        let claims = event::paused(receiver, since);
+        let mut knows_our_key = true;
+        loop {
+            let sent = match self.sign(receiver, &claims).await {
+                Ok(token) => self.push(receiver, token, &mut knows_our_key).await,
+                Err(why) => Sent::Later { why, pause: None },
+            };
+            match sent {
+                Sent::Got | Sent::Refused(_) => return,
+                Sent::Later { .. } => self.until(self.clock.now() + PAUSES[PAUSES.len() - 1]).await,
+            }
+        }
+    }
+
     /// Waits for a time of Gangway's own clock.
     async fn until(&self, due: Timestamp) {
         while self.clock.now() < due {
@@ -130,13 +148,16 @@ impl Outgoing {
     }
 
     async fn send(&self, receiver: &Receiver, one: &OutgoingRow, knows_our_key: &mut bool) -> Sent {
+        match self.token(receiver, one).await {
+            Ok(Some(token)) => self.push(receiver, token, knows_our_key).await,
+            Ok(None) => Sent::Got,
+            Err(why) => Sent::Later { why, pause: None },
+        }
+    }
+
+    async fn push(&self, receiver: &Receiver, token: String, knows_our_key: &mut bool) -> Sent {
         let OutgoingDelivery::Push { url, authorization } = &receiver.delivery else { return Sent::Got };
         let later = |why: String| Sent::Later { why, pause: None };
-        let token = match self.token(receiver, one).await {
-            Ok(Some(token)) => token,
-            Ok(None) => return Sent::Got,
-            Err(why) => return later(why),
-        };
         let mut request = self
             .client
             .post(url.clone())
@@ -186,8 +207,12 @@ impl Outgoing {
         let claims =
             event::claims(&*self.directory, receiver, one).await.map_err(|error| error.to_string())?;
         let Some(claims) = claims else { return Ok(None) };
+        self.sign(receiver, &claims).await.map(Some)
+    }
+
+    async fn sign(&self, receiver: &Receiver, claims: &Value) -> Result<String, String> {
         let key = self.keys.signing(&receiver.tenant.home(), self.clock.now()).await;
         let key = key.map_err(|error| error.to_string())?;
-        set::issue(&key, &claims).map(Some).map_err(|error| error.to_string())
+        set::issue(&key, claims).map_err(|error| error.to_string())
     }
 }

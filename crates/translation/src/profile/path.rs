@@ -78,6 +78,13 @@ impl ProfilePath {
         self.names().zip(other.names()).all(|(one, other)| one == other)
     }
 
+    /// The name as far as it has no place in a plural.
+    pub(crate) fn without_places(&self) -> String {
+        let is_name = |step: &&String| *step != PRIMARY && !step.bytes().all(|byte| byte.is_ascii_digit());
+        let steps: Vec<&str> = self.steps.iter().take_while(is_name).map(String::as_str).collect();
+        steps.join(".")
+    }
+
     fn names(&self) -> impl Iterator<Item = &str> {
         let is_name = |step: &&str| *step != PRIMARY && !step.bytes().all(|byte| byte.is_ascii_digit());
         self.steps.iter().map(String::as_str).filter(is_name)
@@ -141,6 +148,19 @@ mod tests {
         for text in ["lastlogin", "lastLogin.x", "photos[2].value", "tags.value", "primaryAddress.city.name"]
         {
             assert_eq!(path(text).value(&profile), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_plural_is_asked_for_as_a_whole() {
+        for (text, asked) in [
+            ("lastLogin", "lastLogin"),
+            ("primaryAddress.city", "primaryAddress.city"),
+            ("photos[0].value", "photos"),
+            ("photos[primary].value", "photos"),
+            ("photos.value", "photos.value"),
+        ] {
+            assert_eq!(path(text).without_places(), asked);
         }
     }
 
