@@ -26,7 +26,7 @@ use actix_web::{HttpResponse, http::Method};
 use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 use ipnet::IpNet;
-use model::{SourceName, TenantId, Timestamp, failures::Origin};
+use model::{SourceName, TenantId, failures::Origin};
 use provisioning::ConsentTarget;
 use subtle::{Choice, ConstantTimeEq};
 
@@ -40,7 +40,7 @@ pub use self::{
     part::{BadPart, Part},
     token::{OAuthClient, TOKEN_LIFE},
 };
-use crate::{CaughtUp, Delivery, Event, Intake, Kind, Order, Outcome, Refusal, Rehearsal, Source};
+use crate::{CatchUp, CaughtUp, Delivery, Event, Intake, Kind, Order, Outcome, Refusal, Rehearsal, Source};
 
 /// The longest name of an event or a user. Didomi's own are 36 characters, a customer's may be an address.
 const NAME: usize = 400;
@@ -272,7 +272,7 @@ impl Kind for Didomi {
     }
 
     /// What Didomi's Consents API would tell.
-    async fn catch_up(&self, _: &Intake, _: &Source, _: Timestamp) -> Result<CaughtUp, String> {
+    async fn catch_up(&self, _: &Intake, _: &Source, _: &CatchUp) -> Result<CaughtUp, String> {
         Err("Didomi's Consents API is not asked: let Didomi send what is missing again".to_owned())
     }
 }
