@@ -6,6 +6,9 @@ mod fit;
 mod groups;
 mod killed;
 mod kinds;
+mod needed;
+mod refused;
+mod rehired;
 mod storm;
 mod surface;
 

@@ -68,10 +68,19 @@ fn is_empty(value: &Value) -> bool {
 #[must_use]
 pub fn takes_access_away(plan: &Plan) -> bool {
     plan.steps.iter().any(|planned| match &planned.step {
-        Step::Update { fields, .. } => fields.get("IsActive") == Some(&Value::Bool(false)),
+        Step::Update { object, fields, .. } => object == "User" && fields.iter().any(takes),
         Step::Create { .. } | Step::Upsert { .. } | Step::Convert { .. } => false,
         // Whoever loses a grant loses access.
         Step::Delete { .. } => true,
         Step::Freeze { frozen, .. } => *frozen,
     })
+}
+
+/// Whether a field of a User, once it is written so, takes something away: the User itself, its role, a feature licence.
+fn takes((field, value): (&String, &Value)) -> bool {
+    match field.as_str() {
+        "IsActive" => *value == Value::Bool(false),
+        "UserRoleId" => value.is_null(),
+        flag => flag.starts_with("UserPermissions") && *value == Value::Bool(false),
+    }
 }

@@ -128,7 +128,11 @@ pub fn fields(input: &GrantInput<'_>, fallback: Option<&RecordId>) -> IndexMap<S
         };
         // Who is away is given nothing; what he has stays.
         let is_there = held(input.ledger, &wanted.of).is_some();
+        let is_refused = wanted.of.kind == EntitlementKind::FeatureLicense
+            && !is_there
+            && (input.set_aside.contains(&wanted.of) || is_refused_for_good(input, wanted));
         if is_stripped(wanted.of.kind)
+            || is_refused
             || (input.presence == Presence::Away && !is_there && input.user.is_some())
         {
             continue;
@@ -197,7 +201,11 @@ pub fn field_rows(input: &GrantInput<'_>, written: &Fields, catalogue: &Catalogu
         let is_set = grant.of.kind == EntitlementKind::FeatureLicense
             && grant.state.is_held()
             && written.get(&grant.of.id) == Some(&Value::Bool(true));
+        let is_owed = matches!(grant.state, GrantState::Refused | GrantState::Waiting)
+            && grant.of.kind == EntitlementKind::FeatureLicense
+            && asks(&grant.of).is_some();
         let stays = is_set
+            || is_owed
             || (!grant.state.is_held() && input.set_aside.contains(&grant.of))
             || rows.iter().any(|(of, ..)| *of == grant.of);
         if !stays {
@@ -312,13 +320,19 @@ fn want(input: &GrantInput<'_>, wanted: &Wanted, plan: &mut GrantPlan, gives: &m
         }
         return;
     }
-    let refused = known.filter(|grant| grant.state == GrantState::Refused && !input.again);
-    if refused.is_some_and(|grant| asks_of(grant) == wanted.asked) {
+    if is_refused_for_good(input, wanted) {
         return;
     }
     let reason = wanted.asked.first().map(ToString::to_string).unwrap_or_default();
     let step = give(input, wanted);
     gives.push(GrantStep { of: wanted.of.clone(), step, after: LedgerChange::Set(row), reason });
+}
+
+/// Whether it was refused before, and nobody else asks for it now.
+fn is_refused_for_good(input: &GrantInput<'_>, wanted: &Wanted) -> bool {
+    let known = input.ledger.iter().find(|grant| grant.of == wanted.of);
+    let refused = known.filter(|grant| grant.state == GrantState::Refused && !input.again);
+    refused.is_some_and(|grant| asks_of(grant) == wanted.asked)
 }
 
 /// The ledger has what nobody asks for (any more).

@@ -30,4 +30,4 @@ pub use grants::{
 };
 pub use lockout::Frozen;
 pub use matching::{Found, FoundRecord, MatchKey, Obstacle, keys_of, must_look_first};
-pub use wanted::{Asks, Unmet, Wanted, wanted};
+pub use wanted::{Asks, Unmet, Wanted, wanted, with_licenses};

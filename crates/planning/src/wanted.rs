@@ -84,7 +84,7 @@ pub fn wanted(asks: &Asks<'_>, catalogue: &Catalogue) -> (Vec<Wanted>, Vec<Unmet
     for ask in placed {
         let of = &ask.entitlement.of;
         if let Some(known) = wanted.iter_mut().find(|known| known.of == *of) {
-            known.until = known.until.and_then(|until| ask.until.map(|other| until.max(other)));
+            known.until = later(known.until, ask.until);
             if !known.asked.contains(&ask.by) {
                 known.asked.push(ask.by);
             }
@@ -109,6 +109,36 @@ pub fn wanted(asks: &Asks<'_>, catalogue: &Catalogue) -> (Vec<Wanted>, Vec<Unmet
         one.asked.sort();
     }
     (wanted, unmet)
+}
+
+/// Adds the permission set licences that what is wanted needs: a licence is given before its set, and whoever asks for the set
+/// asks for it. What does not `come` needs none.
+pub fn with_licenses(
+    wanted: &mut Vec<Wanted>,
+    catalogue: &Catalogue,
+    comes: impl Fn(&EntitlementRef) -> bool,
+) {
+    let sets: Vec<Wanted> = wanted.iter().filter(|one| comes(&one.of)).cloned().collect();
+    for set in sets {
+        for of in salesforce_types::licenses_needed(catalogue, &set.of) {
+            if let Some(known) = wanted.iter_mut().find(|known| known.of == of) {
+                known.until = later(known.until, set.until);
+                let new: Vec<AskedBy> =
+                    set.asked.iter().filter(|by| !known.asked.contains(by)).cloned().collect();
+                known.asked.extend(new);
+                known.asked.sort();
+            } else {
+                let name = catalogue.get(&of).map_or_else(|| of.id.clone(), |one| one.label.clone());
+                wanted.push(Wanted { of, name, asked: set.asked.clone(), until: set.until });
+            }
+        }
+    }
+    wanted.sort_by(|a, b| a.of.cmp(&b.of));
+}
+
+/// When the last of two stops asking.
+fn later(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.and_then(|one| other.map(|other| one.max(other)))
 }
 
 fn placed<'a>(asks: &Asks<'_>, catalogue: &'a Catalogue, unmet: &mut Vec<Unmet>) -> Vec<Placed<'a>> {

@@ -10,8 +10,8 @@ use planning::{
 };
 use proptest::prelude::*;
 use salesforce_types::{
-    Ask, AskedBy, Assigned, Catalogue, EntitlementKind, EntitlementRef, Fields, Grant, GrantState, RecordId,
-    Step,
+    Ask, AskedBy, Assigned, Catalogue, Entitlement, EntitlementKind, EntitlementRef, Fields, Grant,
+    GrantState, RecordId, Step,
 };
 use translation::{Desired, Ownership};
 
@@ -354,4 +354,43 @@ fn a_role_that_was_stripped_is_not_over_while_somebody_is_away() {
     let unasked = GrantInput { wanted: &[], ..input };
     let changes = granted_by_fields(&unasked, &written, &catalogue);
     assert!(matches!(changes.as_slice(), [LedgerChange::End { .. }]), "{changes:?}");
+}
+
+#[test]
+fn a_licence_is_wanted_by_whom_and_for_as_long_as_what_needs_it() {
+    let id = |text: &str| RecordId::parse(text).expect("a valid text");
+    let one = |kind, text: &str, license: Option<&str>| Entitlement {
+        of: EntitlementRef { kind, id: id(text).to_string() },
+        name: text.to_owned(),
+        label: text.to_owned(),
+        description: None,
+        license: license.map(id),
+        seats: None,
+        contains: Vec::new(),
+        far_reaching: false,
+        user_type: None,
+    };
+    let license = one(EntitlementKind::PermissionSetLicense, "0PL5f000000abcA", None);
+    let sets = ["0PS5f000000abcA", "0PS5f000000abdA"]
+        .map(|set| one(EntitlementKind::PermissionSet, set, Some("0PL5f000000abcA")));
+    let catalogue = Catalogue::new([sets.to_vec(), vec![license.clone()]].concat(), Vec::new());
+    let at = |second| Timestamp::from_second(second).ok();
+    let wants = |of: &Entitlement, by: AskedBy, until| Wanted {
+        of: of.of.clone(),
+        name: of.label.clone(),
+        asked: vec![by],
+        until,
+    };
+    let rule = AskedBy::Rule("docks".to_owned());
+    let all = [wants(&sets[0], AskedBy::Attribute, at(9)), wants(&sets[1], rule.clone(), at(7))];
+    let needed = |comes: &dyn Fn(&EntitlementRef) -> bool| {
+        let mut wanted = all.to_vec();
+        planning::with_licenses(&mut wanted, &catalogue, comes);
+        wanted.into_iter().find(|wanted| wanted.of == license.of)
+    };
+    let both =
+        Wanted { asked: vec![AskedBy::Attribute, rule.clone()], ..wants(&license, rule.clone(), at(9)) };
+    assert_eq!(needed(&|_| true), Some(both));
+    assert_eq!(needed(&|of| *of == sets[1].of), Some(wants(&license, rule, at(7))));
+    assert_eq!(needed(&|_| false), None);
 }

@@ -93,6 +93,45 @@ fn user(world: &World, name: &str) -> RecordId {
 }
 
 #[tokio::test]
+async fn what_is_given_with_an_update_lands_with_it_in_one_call_or_not_at_all() {
+    let world = World::from_file("with_update", ORG).await;
+    let catalogue = catalogue(&world).await;
+    let ada = user(&world, "ada@example.com");
+    let steps = |email: &str| {
+        let (object, fields, manner) = ("User".into(), fields(&[("Email", email)]), Manner::default());
+        let mut all = vec![Step::Update { object, id: ada.clone(), fields, manner }];
+        let sets = ["Sales_Basics", "Report_Export"];
+        all.extend(sets.map(|set| give(&catalogue, EntitlementKind::PermissionSet, set, None)));
+        all
+    };
+    let before = world.records("PermissionSetAssignment").len();
+    let refused = world.org.act(&steps("no address"), &a_ticket(false)).await;
+    assert!(matches!(refused[0], StepOutcome::Refused(_)), "{refused:?}");
+    assert!(refused[1..].iter().all(|outcome| matches!(outcome, StepOutcome::NotSent { .. })), "{refused:?}");
+    assert_eq!(world.records("PermissionSetAssignment").len(), before);
+    assert_eq!(world.sim.handle().api_calls(), 1);
+
+    let landed = world.org.act(&steps("ada.king@example.com"), &a_ticket(false)).await;
+    assert!(all_done(&landed), "{landed:?}");
+    assert_eq!(world.records("PermissionSetAssignment").len(), before + 2);
+    assert_eq!(world.sim.handle().api_calls(), 2);
+
+    // In a crowd the records go first, and what follows from those that landed next.
+    let grace: Vec<Vec<Step>> = (0..30)
+        .map(|n| {
+            let mut all = steps(if n % 2 == 0 { "ada@example.com" } else { "no address" });
+            all.truncate(2);
+            all
+        })
+        .collect();
+    for (n, outcomes) in world.crowd(&grace).await.into_iter().enumerate() {
+        let has_landed = matches!(outcomes[0], StepOutcome::Done { .. });
+        assert_eq!(has_landed, n % 2 == 0, "{outcomes:?}");
+        assert_eq!(is_there(&outcomes[1]), has_landed, "{outcomes:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_given_twice_is_there_and_what_is_taken_twice_is_gone() {
     let world = World::from_file("twice", ORG).await;
     let catalogue = catalogue(&world).await;

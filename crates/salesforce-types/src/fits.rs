@@ -1,6 +1,8 @@
 //! Whether somebody can have an entitlement at all, as far as the catalogue tells: told before a call is spent.
 
-use crate::{Audience, Catalogue, Entitlement, EntitlementKind, EntitlementRef, Seats, UserLicense};
+use crate::{
+    Audience, Catalogue, Entitlement, EntitlementKind, EntitlementRef, RecordId, Seats, UserLicense,
+};
 
 /// Something that is sold by the seat.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +80,33 @@ pub fn seats_of(catalogue: &Catalogue, of: &EntitlementRef) -> Option<SeatsOf> {
     }
 }
 
+/// The permission set licences that whoever has this must have: that of a permission set, those of the sets of a group.
+#[must_use]
+pub fn licenses_needed(catalogue: &Catalogue, of: &EntitlementRef) -> Vec<EntitlementRef> {
+    let Some(one) = catalogue.get(of) else { return Vec::new() };
+    let sets: Vec<&Entitlement> = match of.kind {
+        EntitlementKind::PermissionSet => vec![one],
+        EntitlementKind::PermissionSetGroup => {
+            let set = |id: &RecordId| EntitlementRef {
+                kind: EntitlementKind::PermissionSet,
+                id: id.as_str().to_owned(),
+            };
+            one.contains.iter().filter_map(|id| catalogue.get(&set(id))).collect()
+        }
+        _ => Vec::new(),
+    };
+    let mut needed: Vec<EntitlementRef> = Vec::new();
+    for license in sets.into_iter().filter_map(|set| set.license.as_ref()) {
+        let kind = EntitlementKind::PermissionSetLicense;
+        let license = EntitlementRef { kind, id: license.as_str().to_owned() };
+        // It may be a user licence.
+        if catalogue.get(&license).is_some() && !needed.contains(&license) {
+            needed.push(license);
+        }
+    }
+    needed
+}
+
 /// The seats of a user licence.
 #[must_use]
 pub fn seats_of_license(license: &UserLicense) -> SeatsOf {
@@ -88,7 +117,6 @@ pub fn seats_of_license(license: &UserLicense) -> SeatsOf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RecordId;
 
     const SALESFORCE: &str = "1005f000000abcA";
     const COMMUNITY: &str = "1005f000000abdA";
@@ -150,6 +178,21 @@ mod tests {
     fn a_permission_set_licence_is_no_mismatch_because_it_can_be_given() {
         let set = entitlement(EntitlementKind::PermissionSet, "0PS5f000000abcA", Some(CRM));
         assert_eq!(mismatch(&catalogue(vec![set.clone()]), &profile(COMMUNITY), &set), None);
+    }
+
+    #[test]
+    fn a_set_or_a_group_of_sets_needs_the_permission_set_licences_of_its_sets_and_no_user_licence() {
+        let set = |id: &str, license: &str| entitlement(EntitlementKind::PermissionSet, id, Some(license));
+        let sets = [set("0PS5f000000abcA", CRM), set("0PS5f000000abdA", SALESFORCE)];
+        let group = Entitlement {
+            contains: vec![id("0PS5f000000abcA"), id("0PS5f000000abdA")],
+            ..entitlement(EntitlementKind::PermissionSetGroup, "0PG5f000000abcA", None)
+        };
+        let license = entitlement(EntitlementKind::PermissionSetLicense, CRM, None);
+        let of = [&sets[0], &sets[1], &group, &license].map(|one| one.of.clone());
+        let catalogue = catalogue([sets.to_vec(), vec![group, license.clone()]].concat());
+        let needed = of.map(|of| licenses_needed(&catalogue, &of));
+        assert_eq!(needed, [vec![license.of.clone()], Vec::new(), vec![license.of], Vec::new()]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use entitlement::{
     Grant, GrantState, NotOne, Seats, StandsFor, UnknownKind, UserLicense,
 };
 pub use errors::{Retry, Rule};
-pub use fits::{SeatsOf, mismatch, seats_of, seats_of_license};
+pub use fits::{SeatsOf, licenses_needed, mismatch, seats_of, seats_of_license};
 pub use plan::{
     Conversion, Duplicates, Fields, Link, Manner, Plan, PlannedStep, References, Refusal, Step, StepOutcome,
 };

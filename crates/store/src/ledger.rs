@@ -11,7 +11,7 @@
 
 use async_trait::async_trait;
 use model::{ChangeId, ClientName, OrgName, ResourceId, TargetName, TenantId, Timestamp};
-use salesforce_types::{EntitlementRef, Grant, GrantState};
+use salesforce_types::{EntitlementRef, Grant, GrantState, RecordId};
 use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
@@ -81,6 +81,15 @@ pub trait Ledger: Send + Sync {
         identity: &ResourceId,
         of: &EntitlementRef,
     ) -> Result<Vec<Held>, StoreError>;
+
+    /// What a Salesforce User had when the last identity that it was of was removed: the rows that ended with it. Nothing: it was
+    /// nobody's.
+    async fn former_grants(
+        &self,
+        tenant: &TenantId,
+        org: &OrgName,
+        record: &RecordId,
+    ) -> Result<Vec<Grant>, StoreError>;
 
     /// At most `limit` of the open rows that are in a state, the longest in it first: who waits for a seat, say.
     async fn in_state(

@@ -75,6 +75,8 @@ pub enum NoteCode {
     DeletedByHand,
     /// Something is asked for that the org does not have, or that there can be only one of.
     GrantUnmet,
+    /// A client has taken away what it may not: it stays.
+    GrantKept,
     /// Somebody has converted the lead.
     LeadConverted,
     /// The contact was made beside the lead, which is not converted.
@@ -124,6 +126,7 @@ impl NoteCode {
             Self::DeactivationBlocked => "deactivation-blocked",
             Self::DeletedByHand => "deleted-by-hand",
             Self::GrantUnmet => "grant-unmet",
+            Self::GrantKept => "grant-kept",
             Self::LeadConverted => "lead-converted",
             Self::MadeBesideLead => "made-beside-lead",
             Self::NoMatch => "no-match",

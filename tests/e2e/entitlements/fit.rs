@@ -77,6 +77,28 @@ async fn what_the_caller_asks_for_and_does_not_fit_is_refused_before_any_call() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_does_not_go_with_what_is_held_is_refused_before_any_call() {
+    const STANDARD: &str = "[[permission-sets]]\nname = \"Dock_Standard\"\nlicence = \"Salesforce\"\n";
+    let world = World::of_scene(&Scene::new(STAFF, &format!("{ORG}\n{STANDARD}")), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let set = json!([{"value": "Dock_Standard"}]);
+    let id = tool.post("/Users", &somebody("ada@acme.example", set)).await.expect(201).id();
+    let ada = format!("/Users/{id}");
+    let before = calls(&org).await;
+    let says = ["Dock_Standard", "Salesforce, not Salesforce Platform", "nothing was changed"];
+    refused(tool.patch(&ada, add("entitlements", "Standard Platform User")).await, &says);
+    let both = json!([{"value": "Dock_Standard"}, {"value": "Standard Platform User"}]);
+    refused(tool.put(&ada, &somebody("ada@acme.example", both)).await, &says);
+    assert_eq!(calls(&org).await, before, "no call was spent");
+    assert_eq!(held(&org, "ada@acme.example", "profile").await, ["Standard User"]);
+    // In the place of the set it fits.
+    let alone = json!([{"value": "Standard Platform User"}]);
+    let _ = tool.put(&ada, &somebody("ada@acme.example", alone)).await.expect(200);
+    assert_eq!(held(&org, "ada@acme.example", "profile").await, ["Standard Platform User"]);
+    assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_rule_asks_for_and_does_not_fit_is_a_warning_and_the_rest_lands() {
     let rules = r#"
 [[grants]]
@@ -94,11 +116,12 @@ permission-sets = ["Dock_More"]
     let (tool, org) = (world.tool(), world.org());
     let id = tool.post("/Users", &person("ada@acme.example")).await.expect(201).id();
     let ada = format!("/Users/{id}");
-    for (title, set) in [("Docker", "Dock_Reports"), ("Guest", "Dock_More")] {
+    // Who changes his rule loses something, too: in a call of its own, when his record has landed.
+    for (title, set, sent) in [("Docker", "Dock_Reports", 1), ("Guest", "Dock_More", 2)] {
         let before = calls(&org).await;
         let answer = tool.patch(&ada, replace("title", title)).await.expect(200);
         warned(&answer, "grant-refused");
-        assert_eq!(calls(&org).await - before, 1, "nothing is tried that cannot be");
+        assert_eq!(calls(&org).await - before, sent, "nothing is tried that cannot be");
         assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, [set]);
         assert_eq!(held(&org, "ada@acme.example", "profile").await, ["Standard User"]);
         let display = |kind: &str| shown(&answer.json(), "entitlements", kind).unwrap()["display"].clone();

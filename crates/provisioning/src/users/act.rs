@@ -1,7 +1,7 @@
 //! Act: what can be done now goes to the orgs, and what came of it becomes knowledge.
 
 use model::{OrgName, TargetName, Timestamp};
-use planning::{Aim, Course, GrantStep, LinkAfter, Origin, Steps};
+use planning::{Aim, Course, GrantStep, LinkAfter, Origin, Steps, Wanted};
 use salesforce_types::{
     EntitlementKind, EntitlementRef, Fields, Link, Plan, PlannedStep, RecordId, Refusal, Step, StepOutcome,
 };
@@ -13,6 +13,7 @@ use super::{
     grants::Granting,
     round::{Round, Turnover, note},
     scene::Bound,
+    seats::FlagsOf,
     settle,
 };
 use crate::ProvisionError;
@@ -70,12 +71,18 @@ impl Follower {
     }
 
     /// The step, with the place of the User's own among the steps that it is sent with; so many go `before` the chosen ones.
+    /// What is given refers to it also where the User is there: if Salesforce refuses the record, nothing is given.
     fn step_after(&self, chosen: &[&Chosen], before: usize) -> Step {
         let mut step = self.grant.step.clone();
-        let user = chosen.iter().position(|chosen| chosen.target == self.target).map(|at| at + before);
-        if let (Step::Create { refers, .. }, Some(user)) = (&mut step, user) {
-            refers.values_mut().for_each(|at| *at = user);
+        let user = chosen.iter().position(|chosen| chosen.target == self.target);
+        let (Step::Create { fields, refers, .. }, Some(user)) = (&mut step, user) else { return step };
+        if let Step::Update { id, .. } = &chosen[user].planned.step
+            && let Some(at) = fields.values().position(|value| value.as_str() == Some(id.as_str()))
+            && let Some((field, _)) = fields.shift_remove_index(at)
+        {
+            refers.insert(field, user);
         }
+        refers.values_mut().for_each(|at| *at = user + before);
         step
     }
 }
@@ -103,6 +110,8 @@ pub(super) struct Chosen {
     froze: bool,
     refused: Fields,
     notes: Vec<Note>,
+    /// Feature licences that it gives because somebody asks for them.
+    pub(super) flags: Vec<Wanted>,
 }
 
 impl Stage {
@@ -177,6 +186,7 @@ impl Stage {
             froze,
             refused,
             notes,
+            flags: Vec::new(),
         });
     }
 
@@ -189,6 +199,26 @@ impl Stage {
         };
         let leads = self.chosen.iter().map(|chosen| chosen.planned.clone());
         self.freezes.iter().cloned().chain(leads).chain(self.followers.iter().map(follows)).collect()
+    }
+
+    /// Whether a step is sent once the record of its target is as it is to be, and not with it: nothing in Salesforce makes it
+    /// depend on that, and if the record is refused, nothing is to be kept. Who is locked out loses all the same.
+    fn comes_later(&self, round: &Round<'_>, target: &TargetName, step: &Step) -> bool {
+        let leads =
+            |chosen: &&Chosen| chosen.target == *target && matches!(chosen.planned.step, Step::Update { .. });
+        let Some(leader) = self.chosen.iter().find(leads) else { return false };
+        let stays =
+            |course: &Course<'_>| course.place.target.name == *target && matches!(course.aim, Aim::Hold(_));
+        let waits = match step {
+            Step::Update { .. } | Step::Delete { .. } => true,
+            // Who is not active is out, frozen or not.
+            Step::Freeze { frozen, .. } => {
+                let is_let_in = leader.planned.step.fields().get("IsActive") == Some(&Value::Bool(true));
+                !frozen && !is_let_in
+            }
+            Step::Create { .. } | Step::Upsert { .. } | Step::Convert { .. } => false,
+        };
+        waits && !round.locks_out() && round.courses.iter().any(stays)
     }
 
     /// Whether nothing is to be done for a target in this round.
@@ -249,14 +279,17 @@ impl UserChange {
                 orgs.push(org);
             }
         }
-        let mut ended = Ok(true);
+        let goes_now = |planned: &PlannedStep| !stage.comes_later(round, &planned.target, &planned.step);
+        let mut steps = stage.followers.iter().map(|follower| &follower.planned).chain(&stage.freezes);
+        let mut ended = Ok(steps.all(goes_now));
         for org in orgs {
+            let is_next = |planned: &PlannedStep| planned.org == *org && goes_now(planned);
             let chosen: Vec<&Chosen> =
                 stage.chosen.iter().filter(|chosen| chosen.planned.org == *org).collect();
             let followers: Vec<&Follower> =
-                stage.followers.iter().filter(|follower| follower.planned.org == *org).collect();
+                stage.followers.iter().filter(|follower| is_next(&follower.planned)).collect();
             let freezes: Vec<&PlannedStep> =
-                stage.freezes.iter().filter(|planned| planned.org == *org).collect();
+                stage.freezes.iter().filter(|planned| is_next(planned)).collect();
             let sent = self.send(round, org, &freezes, &chosen, &followers, progress).await;
             // The others are locked out all the same.
             match sent {
@@ -304,7 +337,15 @@ impl UserChange {
             |outcome: &StepOutcome| matches!(outcome, StepOutcome::Done { .. } | StepOutcome::There);
         let of_followers = outcomes.split_off(freezes.len() + chosen.len());
         let of_records = outcomes.split_off(freezes.len());
-        let unfrozen = self.after_freezes(round, freezes, outcomes, progress).await;
+        // Who is let in again and is not made active stays out: he counts as frozen until he is.
+        let stays_out = |planned: &PlannedStep| {
+            let mut leads = chosen.iter().zip(&of_records);
+            matches!(planned.step, Step::Freeze { frozen: false, .. })
+                && leads.any(|(chosen, outcome)| chosen.target == planned.target && !is_done(outcome))
+        };
+        let freezes = freezes.iter().copied().zip(outcomes).filter(|(planned, _)| !stays_out(planned));
+        let (freezes, outcomes): (Vec<&PlannedStep>, Vec<StepOutcome>) = freezes.unzip();
+        let unfrozen = self.after_freezes(round, &freezes, outcomes, progress).await;
         let (done, rest): (Vec<_>, Vec<_>) =
             chosen.iter().zip(of_records).partition(|(_, outcome)| is_done(outcome));
         let mut seen = Ok(());
@@ -465,6 +506,10 @@ impl UserChange {
         if self.learn(round, bound, chosen, &refusal, progress).await? {
             return Ok(());
         }
+        let grants = &round.turnover.grants;
+        if self.goes_without_flags(bound, chosen, &refusal, FlagsOf::Named, grants, progress) {
+            return Ok(());
+        }
         let profile = profile_of(chosen).filter(|_| takes_a_seat(&chosen.planned.step));
         if let Some(error) = self.no_seat(bound, profile.as_ref(), &refusal, |_| false).await {
             // The numbers are known now: the next round lets him wait, where the tenant does. One that sends such a step all the
@@ -472,6 +517,9 @@ impl UserChange {
             let waits = bound.tenant.mapping.entitlements.waiting_list
                 && progress.seats_missed.insert(bound.name().clone());
             return if waits { Ok(()) } else { Err(error.into()) };
+        }
+        if self.goes_without_flags(bound, chosen, &refusal, FlagsOf::All, grants, progress) {
+            return Ok(());
         }
         let attributes = refusal
             .fields

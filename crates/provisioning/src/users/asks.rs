@@ -63,6 +63,7 @@ impl UserChange {
         let echoes = self.echoes();
         let keeps = self.client_policy().is_some_and(|policy| policy.keep_unknown);
         let mut resolved: Vec<(&str, List)> = Vec::new();
+        let mut turnover_kept = Vec::new();
         for list in LISTS {
             let was = elements(before, list);
             let List { mut asked, mut plain } = List::default();
@@ -90,11 +91,13 @@ impl UserChange {
                 asked.extend(hidden.filter_map(|known| as_known(known, &orgs)));
             }
             let asked = without_repeats(self.as_the_client_means(list, asked, was, &orgs));
-            let asked = self.keep_what_is_not_the_clients(scene, asked, was, &orgs).await?;
+            let (asked, kept) = self.keep_what_is_not_the_clients(scene, asked, was, &orgs).await?;
+            turnover_kept.extend(kept);
             resolved.push((list, List { asked, plain }));
         }
         check_single(&resolved)?;
         in_their_lists(&mut resolved);
+        turnover.kept = turnover_kept;
         let Some(wanted) = &mut turnover.wanted else { return Ok(()) };
         let map = wanted.as_map_mut();
         for (list, List { asked, plain }) in resolved {
@@ -217,15 +220,16 @@ impl UserChange {
         all
     }
 
-    /// What the client may not give it may not take either: it stays.
+    /// What the client may not give it may not take either: it stays. With the names of what it has tried to take.
     async fn keep_what_is_not_the_clients(
         &self,
         scene: &Scene,
         mut asked: Vec<Asked>,
         was: &[Value],
         orgs: &[&Org],
-    ) -> Result<Vec<Asked>, Stop> {
-        let Some(policy) = scene.tenant.clients.get(&self.caller.client) else { return Ok(asked) };
+    ) -> Result<(Vec<Asked>, Vec<(OrgName, String)>), Stop> {
+        let mut kept = Vec::new();
+        let Some(policy) = scene.tenant.clients.get(&self.caller.client) else { return Ok((asked, kept)) };
         for known in was.iter().filter_map(|known| as_known(known, orgs)) {
             if asked.iter().any(|other| other.of == known.of && other.org == known.org) {
                 continue;
@@ -233,11 +237,12 @@ impl UserChange {
             let Some(org) = orgs.iter().find(|org| *org.name() == known.org) else { continue };
             let catalogue = self.inner.catalogue.of(&*self.inner.store, org, self.inner.clock.now()).await;
             let catalogue = catalogue.map_err(call_failed)?;
-            if catalogue.get(&known.of).is_some_and(|one| !policy.may_grant.allows(one)) {
+            if let Some(one) = catalogue.get(&known.of).filter(|one| !policy.may_grant.allows(one)) {
+                kept.push((known.org.clone(), one.label.clone()));
                 asked.push(known);
             }
         }
-        Ok(asked)
+        Ok((asked, kept))
     }
 
     fn check_may_grant(&self, entitlement: &Entitlement) -> Result<(), Stop> {

@@ -13,6 +13,7 @@ use translation::{Action, Context, Desired, NoteCode, Translation};
 use super::{
     Progress, Stop, UserChange,
     act::{Follower, Stage},
+    asks::asks_in,
     grants::Granting,
     progress::Failure,
     round::{
@@ -111,6 +112,7 @@ impl UserChange {
         let places: Vec<_> = bounds.iter().map(Bound::place).collect();
         let courses = planning::courses(&self.id, &places, turnover.seen.as_ref(), links);
         let round = Round { turnover, bounds, links, courses: &courses.all };
+        say_what_is_not_given(&round, progress)?;
         let mut stage = self.decide_all(&round, progress).await?;
         for (target, instead) in courses.shadowed {
             let detail =
@@ -162,7 +164,17 @@ impl UserChange {
         }
         let groups = self.groups_after(stored.as_ref());
         let leaving = self.leaving(wanted.as_ref(), &links).await?;
-        let mut turnover = Turnover { stored, current, wanted, seen: None, links, grants, groups, leaving };
+        let mut turnover = Turnover {
+            stored,
+            current,
+            wanted,
+            seen: None,
+            links,
+            grants,
+            groups,
+            leaving,
+            kept: Vec::new(),
+        };
         self.resolve_asks(&progress.scene, &mut turnover, begun).await?;
         turnover.see_groups();
         Ok(turnover)
@@ -454,7 +466,11 @@ impl UserChange {
         stage: &mut Stage,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
-        let chosen = stage.chosen.iter().find(|chosen| chosen.target == *bound.name());
+        let mut chosen = stage.chosen.iter_mut().find(|chosen| chosen.target == *bound.name());
+        if let Some(chosen) = &mut chosen {
+            chosen.flags = granting.flags(chosen.planned.step.fields());
+        }
+        let chosen = chosen.as_deref();
         let link = match (&course.aim, chosen) {
             // What the fields give is known once they are written.
             (Aim::Hold(Origin::Linked(link)) | Aim::Leave(link), None) => Some(*link),
@@ -487,9 +503,9 @@ impl UserChange {
         if let (Aim::Hold(Origin::Linked(link)) | Aim::Leave(link), false) = (&course.aim, steps.is_empty()) {
             self.check_protected(round, bound, link, Some(granting), progress)?;
         }
-        let (given, steps) = self.with_seats(bound, granting, steps, progress).await?;
-        if !given && steps.iter().any(|step| matches!(step.step, Step::Delete { .. })) && chosen.is_none() {
-            // Whoever only loses something loses it for sure.
+        let steps = self.with_seats(bound, granting, steps, progress).await?;
+        if steps.iter().any(|step| matches!(step.step, Step::Delete { .. })) {
+            // Whoever loses something loses it for sure, whatever else he gets.
             self.ticket.take_access_away();
         }
         stage.followers.extend(steps.into_iter().map(|grant| Follower::new(bound, grant)));
@@ -583,6 +599,43 @@ impl UserChange {
         progress.failed.insert(bound.name().clone(), Failure { error, is_tried_again, required });
         Ok(())
     }
+}
+
+/// What the caller is to know of what he asks for and nothing comes of: it is for an org in which the person has no User, or he
+/// may not take it away.
+fn say_what_is_not_given(round: &Round<'_>, progress: &mut Progress) -> Result<(), Stop> {
+    let Some(wanted) = &round.turnover.wanted else { return Ok(()) };
+    let orgs = progress.scene.orgs_with_users()?;
+    let mut said = Vec::new();
+    for org in orgs.iter().map(|org| org.name()) {
+        let is_there = |bound: &&Bound<'_>| bound.target.object == "User" && bound.org.name() == org;
+        let Some(bound) = round.bounds.iter().find(is_there) else { continue };
+        let kept = round.turnover.kept.iter().filter(|(of, _)| of == org);
+        said.extend(kept.map(|(_, name)| {
+            let detail = format!("`{name}` stays: the client may not give it, and may not take it either");
+            note(bound.name(), NoteCode::GrantKept, &detail)
+        }));
+        let current = round.turnover.current.as_ref();
+        let before = current.map(|current| asks_in(current, org, &orgs)).unwrap_or_default();
+        let is_new = asks_in(wanted, org, &orgs).iter().any(|of| !before.contains(of));
+        let has_user = round.courses.iter().any(|course| {
+            course.place.org == org
+                && course.place.target.object == "User"
+                && matches!(course.aim, Aim::Hold(_))
+        });
+        if is_new && !has_user {
+            let detail = format!(
+                "the identity has no User in the org {org}, and what is asked for there is given when it has one"
+            );
+            said.push(note(bound.name(), NoteCode::GrantUnmet, &detail));
+        }
+    }
+    for said in said {
+        if !progress.said.contains(&said) {
+            progress.said.push(said);
+        }
+    }
+    Ok(())
 }
 
 /// Whether somebody may have been asked which record it is: several match, or nobody knows whether one was made.

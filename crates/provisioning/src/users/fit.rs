@@ -37,7 +37,8 @@ impl Fit<'_> {
         new.filter_map(|one| Some((one.of.clone(), why(&one.of)?))).collect()
     }
 
-    /// What does not go with this profile: of what is new, and the role, which may not go with a profile that is new.
+    /// What does not go with this profile: of what is new, and of all where the profile is; the role, which Salesforce itself
+    /// looks at whatever is written, always.
     pub(super) fn mismatched(&self, profile: &RecordId, wanted: &[Wanted]) -> Vec<(EntitlementRef, String)> {
         let of = EntitlementRef { kind: EntitlementKind::Profile, id: profile.as_str().to_owned() };
         let Some(profile) = self.catalogue.get(&of) else { return Vec::new() };
@@ -45,7 +46,9 @@ impl Fit<'_> {
             let why = salesforce_types::mismatch(self.catalogue, profile, self.catalogue.get(of)?)?;
             Some(format!("with the profile `{}` it cannot be given: {why}", profile.label))
         };
-        let is_looked_at = |one: &&Wanted| !self.holds(&one.of) || one.of.kind == EntitlementKind::Role;
+        let is_new = !self.holds(&of);
+        let is_looked_at =
+            |one: &&Wanted| is_new || !self.holds(&one.of) || one.of.kind == EntitlementKind::Role;
         let looked_at = wanted.iter().filter(is_looked_at);
         looked_at.filter_map(|one| Some((one.of.clone(), why(&one.of)?))).collect()
     }

@@ -79,6 +79,14 @@ impl Granting {
         misfits.filter_map(|(of, why)| Some((wanted(&of)?, why))).collect()
     }
 
+    /// The feature licences among these fields that somebody asks for.
+    pub(super) fn flags(&self, written: &Fields) -> Vec<Wanted> {
+        let is_given = |one: &&Wanted| {
+            one.of.kind.given() == Given::Flag && written.get(&one.of.id) == Some(&Value::Bool(true))
+        };
+        self.wanted.iter().filter(is_given).cloned().collect()
+    }
+
     /// It comes later, if it does.
     pub(super) fn set_aside(&mut self, of: &EntitlementRef) {
         self.set_aside.push(of.clone());
@@ -135,7 +143,10 @@ impl UserChange {
         let mut ledger = progress.ledger_of(&round.turnover.grants, bound.name());
         if user.is_none() || is_another_record(round, bound, user.as_ref(), progress) {
             // What a record had that is not the identity's any more says nothing of the next one.
-            for grant in ledger.drain(..) {
+            let (refused, over): (Vec<Grant>, Vec<Grant>) =
+                ledger.drain(..).partition(|grant| progress.goes_without(bound, &grant.of));
+            ledger = refused;
+            for grant in over {
                 let why = "its record is not the identity's any more".to_owned();
                 let write = GrantWrite::End { target: grant.target.clone(), of: grant.of.clone(), why };
                 progress.ledger.insert((grant.target, grant.of), write);
@@ -177,6 +188,7 @@ impl UserChange {
         if let (Some(actual), Aim::Hold(Origin::Linked(link))) = (&actual, &course.aim)
             && link.target == *bound.name()
         {
+            self.take_up_former(bound, link, actual, &mut ledger, progress).await?;
             self.learn_given_fields(bound, link, actual, (&catalogue, &ledger), progress)?;
         }
         let fit = Fit { catalogue: &catalogue, ledger: &ledger, actual: actual.as_deref() };
@@ -197,7 +209,21 @@ impl UserChange {
             self.leave_out(round, bound, mismatched, &mut wanted, &fit, progress)?;
         }
         let of_target = progress.not_granted.keys().filter(|(target, _)| target == bound.name());
-        let set_aside = of_target.map(|(_, of)| of.clone()).collect();
+        let mut set_aside: Vec<EntitlementRef> = of_target.map(|(_, of)| of.clone()).collect();
+        let flags = wanted.iter().filter(|one| one.of.kind.given() == Given::Flag);
+        set_aside.extend(flags.map(|one| one.of.clone()).filter(|of| progress.goes_without(bound, of)));
+        // With another profile, other things can be given.
+        let again = self.tries_again() || progress.has_written(bound.name(), "ProfileId");
+        if !leaves {
+            let comes = |of: &EntitlementRef| {
+                let mut refused = ledger.iter().filter(|grant| grant.state == GrantState::Refused && !again);
+                !set_aside.contains(of) && !refused.any(|grant| grant.of == *of)
+            };
+            planning::with_licenses(&mut wanted, &catalogue, comes);
+            let policy = &bound.tenant.mapping.entitlements;
+            let needed = needed_by_others(policy, &catalogue, (&ledger, actual.as_deref()), &wanted);
+            set_aside.extend(needed);
+        }
         Ok(Some(Granting {
             wanted,
             ledger,
@@ -205,8 +231,7 @@ impl UserChange {
             user,
             presence: if is_here { Presence::Here } else { Presence::Away },
             set_aside,
-            // With another profile, other things can be given.
-            again: self.tries_again() || progress.has_written(bound.name(), "ProfileId"),
+            again,
             fallback,
             catalogue,
         }))
@@ -279,10 +304,7 @@ impl UserChange {
         let is_authority = is_here
             && EntitlementKind::ALL.iter().any(|kind| policy.ownership(*kind) == Ownership::Authoritative);
         let is_asked = matches!(self.request.operation, Operation::Resync | Operation::Adopt(_));
-        // Adopted by this change: it was looked for, or named.
-        let is_new = progress.sights.contains_key(bound.name()) || progress.named.contains_key(bound.name());
-        let was_there =
-            is_new && matches!(progress.landed.get(bound.name()), Some(Some(link)) if link.adopted);
+        let was_there = was_adopted(bound, progress);
         if !(is_authority || is_asked || was_there || progress.look_at_grants.contains(bound.name())) {
             return Ok(None);
         }
@@ -294,6 +316,35 @@ impl UserChange {
             .map_err(call_failed)?;
         progress.actual.insert(bound.name().clone(), (user.clone(), actual.clone()));
         Ok(Some(actual))
+    }
+
+    /// Of a User that is adopted: what an identity had of it by Gangway that is gone since is still Gangway's, and goes where nobody
+    /// asks for it any more.
+    async fn take_up_former(
+        &self,
+        bound: &Bound<'_>,
+        link: &Link,
+        actual: &[Assigned],
+        ledger: &mut Vec<Grant>,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        if !was_adopted(bound, progress) || !progress.former_seen.insert(bound.name().clone()) {
+            return Ok(());
+        }
+        let (tenant, org) = (&self.caller.tenant, bound.org.name());
+        let former = self.inner.store.former_grants(tenant, org, &link.record_id).await?;
+        for grant in former.into_iter().filter(|grant| grant.state == GrantState::Granted) {
+            let Some(assigned) = actual.iter().find(|assigned| assigned.of == grant.of) else { continue };
+            if ledger.iter().any(|known| known.of == grant.of && known.state.is_held()) {
+                continue;
+            }
+            let (target, row) = (bound.name().clone(), assigned.row.clone());
+            let grant = Grant { target: target.clone(), row, since: self.inner.clock.now(), ..grant };
+            ledger.retain(|known| known.of != grant.of);
+            ledger.push(grant.clone());
+            progress.ledger.insert((target, grant.of.clone()), GrantWrite::Set(grant));
+        }
+        Ok(())
     }
 
     /// A profile, a role or a feature licence that Gangway has not written is known from now on, as somebody else's.
@@ -664,6 +715,35 @@ impl UserChange {
         progress.awaits_seat(bound, row.of.clone(), why);
         self.note_grant(bound, &granting.ledger, LedgerChange::Set(row), progress);
     }
+}
+
+/// Whether this change has adopted the User of a target: it was looked for, or named.
+fn was_adopted(bound: &Bound<'_>, progress: &Progress) -> bool {
+    let is_new = progress.sights.contains_key(bound.name()) || progress.named.contains_key(bound.name());
+    is_new && matches!(progress.landed.get(bound.name()), Some(Some(link)) if link.adopted)
+}
+
+/// The permission set licences that nobody asks for and that something needs which stays all the same: it was given by hand,
+/// or what is given stays for good. They stay with it.
+fn needed_by_others(
+    policy: &EntitlementPolicy,
+    catalogue: &Catalogue,
+    (ledger, actual): (&[Grant], Option<&[Assigned]>),
+    wanted: &[Wanted],
+) -> Vec<EntitlementRef> {
+    let is_wanted = |of: &EntitlementRef| wanted.iter().any(|one| one.of == *of);
+    let stays = |of: &EntitlementRef| match policy.ownership(of.kind) {
+        Ownership::Authoritative => false,
+        Ownership::Merge => true,
+        Ownership::Managed => {
+            !ledger.iter().any(|grant| grant.of == *of && grant.state == GrantState::Granted)
+        }
+    };
+    let known = ledger.iter().filter(|grant| grant.state.is_held()).map(|grant| &grant.of);
+    let seen = actual.unwrap_or_default().iter().map(|assigned| &assigned.of);
+    let held = known.chain(seen).filter(|of| !is_wanted(of) && stays(of));
+    let needed = held.flat_map(|of| salesforce_types::licenses_needed(catalogue, of));
+    needed.filter(|license| !is_wanted(license)).collect()
 }
 
 /// Whether there are far-reaching ones of a kind.

@@ -63,6 +63,8 @@ pub(super) struct Progress {
     pub(super) actual: IndexMap<TargetName, (RecordId, Vec<Assigned>)>,
     /// Targets of whose User the profile, the role and the feature licences were held against the org.
     pub(super) fields_seen: HashSet<TargetName>,
+    /// Targets whose User was held against what it was given when it was another identity's.
+    pub(super) former_seen: HashSet<TargetName>,
     /// Users of whom it must be seen what they have.
     pub(super) look_at_grants: HashSet<TargetName>,
     /// Targets whose record has become another, so that the ledger's rows of the old one are over.
@@ -127,6 +129,7 @@ impl Progress {
             intruders: Vec::new(),
             actual: IndexMap::new(),
             fields_seen: HashSet::new(),
+            former_seen: HashSet::new(),
             look_at_grants: HashSet::new(),
             forgotten: HashSet::new(),
             not_granted: IndexMap::new(),

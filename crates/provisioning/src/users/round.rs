@@ -1,6 +1,6 @@
 //! What all decisions of a round rest on, and what can be told from it without asking anybody.
 
-use model::TargetName;
+use model::{OrgName, TargetName};
 use planning::{Aim, Course, Origin};
 use salesforce_client::CallError;
 use salesforce_types::{Given, Grant, Link, RecordId};
@@ -34,6 +34,8 @@ pub(super) struct Turnover {
     pub(super) groups: Vec<GroupRef>,
     /// Targets whose User is still to be deactivated, where nothing else shows that.
     pub(super) leaving: Vec<TargetName>,
+    /// What the client has taken away and may not: it stays. By org and name.
+    pub(super) kept: Vec<(OrgName, String)>,
 }
 
 impl Turnover {

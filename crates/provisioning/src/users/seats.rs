@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use planning::{Course, GrantStep, LedgerChange, LedgerRow};
+use model::OrgName;
+use planning::{Course, GrantStep, LedgerChange, LedgerRow, Wanted};
 use salesforce_types::{
-    Catalogue, EntitlementKind, EntitlementRef, Given, GrantState, RecordId, Refusal, SeatsOf, Step,
+    Catalogue, EntitlementKind, EntitlementRef, Given, Grant, GrantState, RecordId, Refusal, SeatsOf, Step,
     seats_of, seats_of_license,
 };
 use serde_json::Value;
@@ -12,8 +13,9 @@ use translation::Desired;
 
 use super::{
     Progress, Stop, UserChange,
+    act::Chosen,
     decide::Translated,
-    grants::Granting,
+    grants::{Granting, NotGranted},
     round::{Round, call_failed},
     scene::Bound,
 };
@@ -36,6 +38,15 @@ pub(super) struct Kept {
     profile: RecordId,
     /// Why he has not got the other one.
     why: String,
+}
+
+/// Which feature licences a refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FlagsOf {
+    /// Those that its words name.
+    Named,
+    /// It names none, and is about nothing else: all of them.
+    All,
 }
 
 /// The refusal with the numbers.
@@ -130,15 +141,15 @@ impl UserChange {
         }
     }
 
-    /// The steps that may go: those that need a seat which is not there are refused or wait. With whether anything is given.
+    /// The steps that may go: those that need a seat which is not there are refused or wait.
     pub(super) async fn with_seats(
         &self,
         bound: &Bound<'_>,
         granting: &Granting,
         steps: Vec<GrantStep>,
         progress: &mut Progress,
-    ) -> Result<(bool, Vec<GrantStep>), Stop> {
-        let (mut anything, mut go) = (false, Vec::new());
+    ) -> Result<Vec<GrantStep>, Stop> {
+        let mut go = Vec::new();
         for step in steps {
             let gives = matches!(step.step, Step::Create { .. });
             let holds = |of: &EntitlementRef| granting.holds(of);
@@ -148,7 +159,6 @@ impl UserChange {
                 None
             };
             let (Some(full), LedgerChange::Set(row)) = (full, &step.after) else {
-                anything |= gives;
                 go.push(step);
                 continue;
             };
@@ -161,7 +171,7 @@ impl UserChange {
                 self.cannot_grant(bound, granting, &step, error, progress);
             }
         }
-        Ok((anything, go))
+        Ok(go)
     }
 
     /// Salesforce has found no seat although one was thought to be free: the numbers as they are. `None`: it is about something
@@ -181,6 +191,55 @@ impl UserChange {
         let catalogue =
             self.inner.catalogue.after_a_refusal(&*self.inner.store, bound.org, now, explains).await;
         full(&*catalogue.ok()?, of, &holds).map(|full| seat_missing(bound, full))
+    }
+
+    /// A feature licence that has run out keeps nobody out: it is refused, or waits, as other grants do, and the record is written
+    /// without it. How many there are no API tells, so only a refusal shows it. `false`: the refusal is about something else.
+    pub(super) fn goes_without_flags(
+        &self,
+        bound: &Bound<'_>,
+        chosen: &Chosen,
+        refusal: &Refusal,
+        which: FlagsOf,
+        turnover_grants: &[Grant],
+        progress: &mut Progress,
+    ) -> bool {
+        if refusal.code != NO_SEAT {
+            return false;
+        }
+        let words = refusal.message.to_lowercase();
+        let is_meant = |flag: &&Wanted| {
+            let is_named = words.contains(&flag.name.to_lowercase());
+            (is_named || which == FlagsOf::All) && !progress.goes_without(bound, &flag.of)
+        };
+        let flags: Vec<Wanted> = chosen.flags.iter().filter(is_meant).cloned().collect();
+        let org: &OrgName = bound.org.name();
+        let waits = bound.tenant.mapping.entitlements.waiting_list;
+        for flag in &flags {
+            let error = ProvisionError::Refused {
+                org: org.clone(),
+                refusal: Box::new(refusal.clone()),
+                attributes: vec!["entitlements".to_owned()],
+            };
+            let row = LedgerRow {
+                of: flag.of.clone(),
+                name: flag.name.clone(),
+                state: if waits { GrantState::Waiting } else { GrantState::Refused },
+                asked: flag.asked.clone(),
+                row: None,
+                until: flag.until,
+                reason: Some(super::reason_of(&error)),
+            };
+            let known = progress.ledger_of(turnover_grants, bound.name());
+            self.note_grant(bound, &known, LedgerChange::Set(row), progress);
+            if waits {
+                progress.awaits_seat(bound, flag.of.clone(), error.to_string());
+            } else {
+                let not = NotGranted { org: org.clone(), name: flag.name.clone(), error };
+                progress.not_granted.insert((bound.name().clone(), flag.of.clone()), not);
+            }
+        }
+        !flags.is_empty()
     }
 
     async fn catalogue_with_seats(&self, bound: &Bound<'_>) -> Result<Arc<Catalogue>, Stop> {
@@ -207,6 +266,15 @@ fn full(
 }
 
 impl Progress {
+    /// What the record of a target is written without, because Salesforce has refused it in this change.
+    pub(super) fn goes_without(&self, bound: &Bound<'_>, of: &EntitlementRef) -> bool {
+        let is_awaited = |(target, other, _): &(model::TargetName, EntitlementRef, String)| {
+            target == bound.name() && other == of && of.kind.given() == Given::Flag
+        };
+        self.not_granted.contains_key(&(bound.name().clone(), of.clone()))
+            || self.seats_awaited.iter().any(is_awaited)
+    }
+
     /// Something is given when a seat is free.
     pub(super) fn awaits_seat(&mut self, bound: &Bound<'_>, of: EntitlementRef, why: String) {
         if !self.seats_awaited.iter().any(|(target, other, _)| target == bound.name() && *other == of) {

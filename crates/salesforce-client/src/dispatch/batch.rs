@@ -72,7 +72,7 @@ pub(super) enum Operation {
 
 impl Kind {
     /// `None`: there is no collection of such steps.
-    fn of(step: &Step) -> Option<Self> {
+    pub(super) fn of(step: &Step) -> Option<Self> {
         let operation = match step {
             Step::Create { .. } => Operation::Create,
             Step::Update { .. } => Operation::Update,
@@ -97,15 +97,25 @@ struct Weight {
     rows: usize,
     /// Those whose record has to be found: a query for each, and one for all of them.
     to_find: usize,
+    /// Updates that others refer to: a collection for each.
+    named: usize,
 }
 
 impl Weight {
-    fn of(step: &Step) -> Self {
-        Self { rows: 1, to_find: usize::from(must_be_found(step)) }
+    /// Of a step that goes with these of its change.
+    fn of(change: &Change, at: usize, together: &[usize]) -> Self {
+        let step = change.step(at);
+        let is_named =
+            matches!(step, Step::Update { .. }) && change.is_referred_to(at, together.iter().copied());
+        Self { rows: 1, to_find: usize::from(must_be_found(step)), named: usize::from(is_named) }
     }
 
     fn plus(self, other: Self) -> Self {
-        Self { rows: self.rows + other.rows, to_find: self.to_find + other.to_find }
+        Self {
+            rows: self.rows + other.rows,
+            to_find: self.to_find + other.to_find,
+            named: self.named + other.named,
+        }
     }
 
     fn queries(self) -> usize {
@@ -117,7 +127,7 @@ impl Weight {
     }
 
     fn fits(self) -> bool {
-        self.requests() <= MOST_ROWS && self.queries() <= MOST_LANES
+        self.requests() <= MOST_ROWS && self.queries() + self.named <= MOST_LANES
     }
 }
 
@@ -249,7 +259,7 @@ fn choose_writes(line: &mut Line, share: usize, limit: usize, sharing: Sharing) 
     while changes.len() < share {
         let Some(change) = take(line) else { break };
         let own = change.sendable(Form::Rows, sharing != Sharing::No);
-        let with_own = own.iter().fold(weight, |weight, step| weight.plus(Weight::of(change.step(*step))));
+        let with_own = own.iter().fold(weight, |weight, step| weight.plus(Weight::of(&change, *step, &own)));
         let number = changes.len();
         let first = changes.is_empty();
         let fits = if change.goes_alone() {
@@ -296,10 +306,13 @@ fn choose_writes(line: &mut Line, share: usize, limit: usize, sharing: Sharing) 
     let form = if by_rows || is_urgent || (spared && !odd_key) {
         let mut weight = Weight::default();
         let fits = |place: &&Place| {
-            weight = weight.plus(Weight::of(step(place)));
+            let (number, at) = **place;
+            let own = rows.iter().filter(|(other, _)| *other == number).map(|(_, step)| *step);
+            weight = weight.plus(Weight::of(&changes[number], at, &own.collect::<Vec<_>>()));
             weight.fits()
         };
-        rows.truncate(rows.iter().take_while(fits).count());
+        let fitting = rows.iter().take_while(fits).count();
+        rows.truncate(fitting);
         Shape::Rows(rows)
     } else {
         Shape::Lanes(lanes.into_lanes())

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    batch::{Lane, Operation, Place, Shape, is_odd},
+    batch::{Kind, Lane, Operation, Place, Shape, is_odd},
     change::{Change, Landing},
     convert, freeze,
 };
@@ -137,7 +137,11 @@ fn row(base: &str, changes: &[Change], (number, at): Place) -> Row {
     let change = &changes[number];
     let step = change.step(at);
     let object = step.object();
-    let made_here = |earlier: usize| format!("@{{{}.id}}", reference((number, earlier)));
+    let made_here = |earlier: usize| {
+        // The answer of a collection is a list.
+        let first = if matches!(change.step(earlier), Step::Update { .. }) { "[0]" } else { "" };
+        format!("@{{{}{first}.id}}", reference((number, earlier)))
+    };
     let path = match step {
         Step::Create { .. } => format!("{base}/sobjects/{object}"),
         Step::Update { id, .. } | Step::Delete { id, .. } => format!("{base}/sobjects/{object}/{id}"),
@@ -175,9 +179,29 @@ fn rows(base: &str, changes: &[Change], places: &[Place]) -> Vec<Value> {
         if let Some((user, to)) = frozen(place) {
             items.push(freeze::guard(base, user, to, &guard_reference(*place)));
         }
-        items.push(row_item(base, changes, *place));
+        items.push(if is_named(changes, places, *place) {
+            named_update(base, changes, *place)
+        } else {
+            row_item(base, changes, *place)
+        });
     }
     items
+}
+
+/// Whether a step is an update that others of the same call refer to.
+fn is_named(changes: &[Change], places: &[Place], (number, at): Place) -> bool {
+    let change = &changes[number];
+    let together = places.iter().filter(|(other, _)| *other == number).map(|(_, step)| *step);
+    matches!(change.step(at), Step::Update { .. }) && change.is_referred_to(at, together)
+}
+
+/// An update in a collection of its own. The answer to a row names no record; this one does where it landed, so that what
+/// refers to it does not land without it.
+fn named_update(base: &str, changes: &[Change], place: Place) -> Value {
+    let kind = Kind::of(changes[place.0].step(place.1)).expect("there are collections of updates");
+    let mut item = lane_item(base, changes, 0, &Lane { kind, places: vec![place] });
+    item["referenceId"] = json!(reference(place));
+    item
 }
 
 fn row_item(base: &str, changes: &[Change], place: Place) -> Value {
@@ -336,6 +360,10 @@ fn read_data(answer: &Answer, changes: &[Change], shape: &Shape) -> Vec<(Place, 
                             (Some(finding), Some(guard)) => freeze::landing(freeze, finding, guard, own),
                             _ => lacking(),
                         }
+                    }
+                    (step, Some(own)) if is_named(changes, places, *place) => {
+                        let kind = Kind::of(step).expect("there are collections of updates");
+                        lane_landing(step, 0, &Lane { kind, places: vec![*place] }, own)
                     }
                     (_, Some(own)) => row_landing(changes, *place, own),
                     (_, None) => lacking(),

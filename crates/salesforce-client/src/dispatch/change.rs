@@ -178,11 +178,8 @@ impl Change {
             let step = &self.steps[at];
             let is_ready = step.refers().values().all(|earlier| match self.progress.get(*earlier) {
                 Some(Progress::Ended(_)) => true,
-                // The answer to an update or a delete names no id that could be referred to.
                 Some(Progress::Waiting | Progress::UnderWay) => {
-                    form == Form::Rows
-                        && sendable.contains(earlier)
-                        && names_its_record(&self.steps[*earlier])
+                    form == Form::Rows && sendable.contains(earlier) && self.can_be_referred_to(*earlier)
                 }
                 None => false,
             });
@@ -203,6 +200,21 @@ impl Change {
             }
         }
         sendable
+    }
+
+    /// Whether the answer to a step names its record, for others of the same call. That to a delete does not, nor that to an
+    /// update; but for an update in a collection of its own, unless that has said too little of why it was refused.
+    fn can_be_referred_to(&self, at: usize) -> bool {
+        match &self.steps[at] {
+            Step::Create { .. } | Step::Upsert { .. } => true,
+            Step::Update { .. } => !self.by_rows,
+            Step::Delete { .. } | Step::Convert { .. } | Step::Freeze { .. } => false,
+        }
+    }
+
+    /// Whether one of these steps, which go in one call, refers to this one.
+    pub(super) fn is_referred_to(&self, at: usize, mut together: impl Iterator<Item = usize>) -> bool {
+        together.any(|other| self.steps[other].refers().values().any(|earlier| *earlier == at))
     }
 
     /// What a step writes, with the ids of the records that it refers to: those that are there already, and for those
@@ -394,10 +406,6 @@ fn refused(code: &str, message: String) -> CallError {
         fields: Vec::new(),
         records: Vec::new(),
     })
-}
-
-fn names_its_record(step: &Step) -> bool {
-    matches!(step, Step::Create { .. } | Step::Upsert { .. })
 }
 
 /// Changes of groups, roles and territories make Salesforce compute sharing anew, under one lock of the whole org:

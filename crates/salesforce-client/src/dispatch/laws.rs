@@ -226,7 +226,13 @@ fn check(batch: &Batch) {
         Shape::Rows(places) => {
             let found = places.iter().filter(|place| must_be_found(step(place))).count();
             let queries = found + usize::from(found > 0);
-            assert!((1..=25).contains(&(places.len() + queries)) && queries <= 5);
+            let named = |(number, at): &&(usize, usize)| {
+                let change = &batch.changes[*number];
+                let together = places.iter().filter(|(other, _)| other == number).map(|(_, step)| *step);
+                matches!(change.step(*at), Step::Update { .. }) && change.is_referred_to(*at, together)
+            };
+            let collections = places.iter().filter(named).count();
+            assert!((1..=25).contains(&(places.len() + queries)) && queries + collections <= 5);
             assert!(!places.iter().any(is_conversion), "REST converts nothing");
             assert!(places.len() == 1 || !places.iter().any(literal), "a title became a reference");
         }

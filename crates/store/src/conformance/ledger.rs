@@ -20,6 +20,7 @@ suite![
     holders_are_told_by_org_or_of_all_orgs,
     who_waits_is_told_the_longest_first,
     removing_an_identity_ends_its_grants_and_keeps_their_history,
+    what_a_user_had_is_told_after_its_identity_was_removed,
     removing_a_group_ends_no_grants,
     a_stale_record_leaves_the_ledger,
     a_withdrawn_create_leaves_nothing_open,
@@ -288,6 +289,29 @@ async fn removing_an_identity_ends_its_grants_and_keeps_their_history(world: &Wo
     let why = async |of| history(world, ADA, of).await[0].ended.clone().expect("it has ended").why;
     assert_eq!(why(SALES).await, "the identity was removed");
     assert_eq!(why("another").await, "nobody asks for it");
+}
+
+async fn what_a_user_had_is_told_after_its_identity_was_removed(world: &World<'_>) {
+    world.user("ada").await;
+    let acme = org("acme-prod");
+    let former = async |number| ok(world.store.former_grants(&world.tenant, &acme, &record_id(number)).await);
+    let keep = record(&world.tenant, USER, ADA, ResourceWrite::Keep);
+    let sales = grant(SALES, GrantState::Granted, 1);
+    let others = Grant { target: target("partners"), ..sales.clone() };
+    let grants = [sales.clone(), grant("another", GrantState::Granted, 1), others.clone()];
+    let grants = [grants.as_slice(), &[grant("refused", GrantState::Refused, 1)]].concat();
+    let links = vec![set("staff", 7), set("partners", 8)];
+    let grants = grants.into_iter().map(GrantWrite::Set).collect();
+    ok(world.store.record(Record { grants, links, at: at(1), ..keep }).await);
+    assert_eq!(former(7).await, [], "it is of somebody");
+    let delete = record(&world.tenant, USER, ADA, ResourceWrite::Delete { expected: Version(1) });
+    let ends = vec![end("another", "it was stripped")];
+    ok(world.store.record(Record { grants: ends, at: at(3), ..delete }).await).expect_version(1);
+    assert_eq!(former(7).await, [sales], "what it had then, in its own org and through its own target");
+    assert_eq!(former(8).await, [others]);
+    assert_eq!(former(9).await, []);
+    let elsewhere = world.store.former_grants(&world.tenant, &org("acme-test"), &record_id(7)).await;
+    assert_eq!(ok(elsewhere), []);
 }
 
 async fn removing_a_group_ends_no_grants(world: &World<'_>) {

@@ -3,16 +3,18 @@
 use async_trait::async_trait;
 use model::{ChangeId, ClientName, OrgName, ResourceId, TargetName, TenantId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
-use salesforce_types::{EntitlementRef, Grant, GrantState};
+use salesforce_types::{EntitlementRef, Grant, GrantState, RecordId};
 
 use super::{
     SqliteStore,
+    links::Owner,
     readers::Reader,
     rows::{self, Doing, TenantKey, to_json},
 };
 use crate::{Ended, GrantWrite, Held, Ledger, StoreError};
 
 const TABLE: &str = "grants";
+const FORMER: &str = "former_grants";
 const READ: &str = "read grants";
 const WRITE: &str = "write grants";
 
@@ -72,6 +74,26 @@ impl Ledger for SqliteStore {
                 select(reader, all, params![tenant.0, of.kind.as_str(), of.id, identity.as_str()])
             })
             .await
+    }
+
+    async fn former_grants(
+        &self,
+        tenant: &TenantId,
+        org: &OrgName,
+        record: &RecordId,
+    ) -> Result<Vec<Grant>, StoreError> {
+        self.0.readers.read(|reader| {
+            let Some(tenant) = reader.tenant(tenant)? else { return Ok(Vec::new()) };
+            let mut select = reader.statement(
+                "SELECT grants FROM former_grants WHERE tenant = ?1 AND org = ?2 AND record_id = ?3",
+                READ,
+            )?;
+            let grants: Option<String> = select
+                .query_row(params![tenant.0, org.as_str(), record.as_str()], |row| row.get(0))
+                .optional()
+                .doing(READ)?;
+            grants.map_or(Ok(Vec::new()), |grants| rows::json(FORMER, "former grants", &grants))
+        })
     }
 
     async fn in_state(
@@ -140,6 +162,59 @@ pub fn write(connection: &Connection, writing: Writing<'_>, grants: &[GrantWrite
         }
     }
     Ok(())
+}
+
+/// Remembers what the Users of an identity have that is about to be removed, once these are written.
+pub fn remember(
+    connection: &Connection,
+    identity: Owner<'_>,
+    writes: &[GrantWrite],
+) -> Result<(), StoreError> {
+    let mut grants = open_rows(connection, identity)?;
+    for write in writes {
+        let (target, of) = match write {
+            GrantWrite::Set(grant) => (&grant.target, &grant.of),
+            GrantWrite::End { target, of, .. } => (target, of),
+        };
+        grants.retain(|known| known.target != *target || known.of != *of);
+        if let GrantWrite::Set(grant) = write {
+            grants.push(grant.clone());
+        }
+    }
+    grants.retain(|grant| grant.state.is_held());
+    let mut links = connection
+        .prepare_cached(
+            "SELECT target, record_id, link ->> '$.org' FROM links
+             WHERE resource = ?1 AND link ->> '$.object' = 'User'",
+        )
+        .doing(READ)?;
+    let mut found = links.query([identity.key]).doing(READ)?;
+    while let Some(row) = found.next().doing(READ)? {
+        let text = |at: usize| row.get::<_, String>(at).doing(READ);
+        let (target, record, org) = (text(0)?, text(1)?, text(2)?);
+        let of_target: Vec<&Grant> = grants.iter().filter(|grant| grant.target.as_str() == target).collect();
+        let of_target = to_json(FORMER, "former grants", &of_target)?;
+        connection
+            .prepare_cached(
+                "INSERT INTO former_grants (tenant, org, record_id, grants) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (tenant, org, record_id) DO UPDATE SET grants = excluded.grants",
+            )
+            .and_then(|mut upsert| upsert.execute(params![identity.tenant.0, org, record, of_target]))
+            .doing(WRITE)?;
+    }
+    Ok(())
+}
+
+/// The open rows of an identity, whose ledger is being written.
+fn open_rows(connection: &Connection, identity: Owner<'_>) -> Result<Vec<Grant>, StoreError> {
+    let mut select = connection
+        .prepare_cached("SELECT entry FROM grants WHERE tenant = ?1 AND identity = ?2 AND ended_ms IS NULL")
+        .doing(READ)?;
+    let entries = select
+        .query_map(params![identity.tenant.0, identity.id.as_str()], |row| row.get::<_, String>(0))
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .doing(READ)?;
+    entries.iter().map(|entry| rows::json(TABLE, "a grant", entry)).collect()
 }
 
 /// Ends all open rows of an identity.

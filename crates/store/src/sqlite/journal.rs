@@ -268,6 +268,10 @@ fn record(connection: &Connection, record: Record) -> Result<Recorded, StoreErro
             version.next()
         }
         (ResourceWrite::Delete { expected }, Some((row, version))) if expected == version => {
+            if record.kind == ResourceKind::User {
+                let identity = Owner { tenant, key: row.key, id: &record.resource };
+                grants::remember(connection, identity, &record.grants)?;
+            }
             resource::delete(connection, row)?;
             version
         }

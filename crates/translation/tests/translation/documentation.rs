@@ -72,7 +72,7 @@ fn every_note_is_explained() {
         r#"["alias-made", "boolean-cleared", "country-adapted", "email-from-user-name", "encoding-adapted",
             "encoding-defaulted", "language-adapted", "language-defaulted", "last-name-made", "locale-adapted",
             "locale-defaulted", "manager-cycle", "record-awaited", "state-adapted", "state-left-out", "timezone-adapted", "timezone-defaulted", "utc-assumed",
-            "grant-unmet", "rank-tied", "until-unknown", "username-domain-added", "value-defaulted", "value-kept", "value-rounded"]"#,
+            "grant-kept", "grant-unmet", "rank-tied", "until-unknown", "username-domain-added", "value-defaulted", "value-kept", "value-rounded"]"#,
     )
     .unwrap();
     for code in all {

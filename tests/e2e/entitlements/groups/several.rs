@@ -9,7 +9,7 @@ use super::{
     api_calls, detail, elements, group, group_body, holders, join, members, names, people, scene,
     scene_that_rolls_back, set_of, somebody, somebody_with_less,
 };
-use crate::faults::until;
+use crate::{entitlements::kinds::audited, faults::until};
 
 const EXTENSION: &str = "urn:gangway:params:scim:schemas:extension:2.0:Group";
 
@@ -54,6 +54,9 @@ async fn those_whom_salesforce_takes_stay_and_the_others_are_named() {
     assert_ne!(tool.get(&path).await.expect(200).json()["meta"]["version"], version);
     let told = tool.get(&format!("{path}?attributes={EXTENSION}")).await.expect(200).json();
     assert_eq!(told[EXTENSION]["refused"][0]["value"], less.as_str());
+
+    let why = audited(&world, &["audit", "why", &less, "permission-set:Auditors"]).await;
+    assert!(why.contains("refused") && why.contains(&auditors), "an auditor asks when that was: {why}");
 
     // A repeat sends only what is missing.
     let before = api_calls(&org).await;

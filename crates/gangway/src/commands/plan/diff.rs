@@ -76,14 +76,18 @@ fn lines(planned: &PlannedStep, known: &[Link]) -> Vec<String> {
         Step::Create { object, fields, refers, .. } => {
             let mut lines = vec![format!("  + {object} {place}: {reason}")];
             lines.extend(fields.iter().map(|(field, value)| given(field, value)));
-            lines.extend(refers.keys().map(|field| format!("      {field} = the record made before")));
+            lines.extend(
+                refers.keys().map(|field| format!("      {field} = the record of the step that leads")),
+            );
             lines
         }
         Step::Upsert { object, key, value, fields, refers, .. } => {
             let mut lines = vec![format!("  + {object} {place}: {reason}")];
             lines.push(format!("      {key} = {value}"));
             lines.extend(fields.iter().map(|(field, value)| given(field, value)));
-            lines.extend(refers.keys().map(|field| format!("      {field} = the record made before")));
+            lines.extend(
+                refers.keys().map(|field| format!("      {field} = the record of the step that leads")),
+            );
             lines
         }
         Step::Update { object, id, fields, .. } => {

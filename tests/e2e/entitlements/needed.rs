@@ -1,0 +1,90 @@
+//! The permission set licence that a permission set needs: it comes with the set, is known, and goes with it.
+
+use e2e::{Scene, World, tool::person};
+use serde_json::{Value, json};
+
+use super::{ORG, STAFF, held, patch};
+
+const SETS: &str = "permission-sets";
+const LICENCES: &str = "permission-set-licences";
+
+/// What Salesforce assigns by itself, and what it does not.
+const MORE: &str = r#"
+[[permission-set-licences]]
+name = "CraneConsole"
+total = 1
+assigned-by-need = true
+
+[[permission-sets]]
+name = "Crane_Access"
+licence = "CraneConsole"
+
+[[permission-sets]]
+name = "Crane_Reports"
+licence = "CraneConsole"
+"#;
+
+async fn world(mapping: &str) -> World {
+    World::of_scene(&Scene::new(&format!("{mapping}\n{STAFF}"), &format!("{ORG}\n{MORE}")), |_| ()).await
+}
+
+fn add(names: &[&str]) -> Value {
+    let values: Vec<Value> = names.iter().map(|name| json!({"value": name})).collect();
+    json!([{"op": "add", "path": "entitlements", "value": values}])
+}
+
+fn only(names: &[&str]) -> Value {
+    let values: Vec<Value> = names.iter().map(|name| json!({"value": name})).collect();
+    json!([{"op": "replace", "path": "entitlements", "value": values}])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_licence_comes_before_its_set_and_goes_with_the_last_that_needs_it() {
+    let world = world("").await;
+    let (tool, org) = (world.tool(), world.org());
+    let ada = format!("/Users/{}", tool.post("/Users", &person("ada@acme.example")).await.expect(201).id());
+    let grace =
+        format!("/Users/{}", tool.post("/Users", &person("grace@acme.example")).await.expect(201).id());
+    let has = async |name: &str, kind: &str| held(&org, name, kind).await;
+    // Salesforce would assign the one itself, and refuse the set that needs the other.
+    for (sets, licence) in
+        [(["Crane_Access", "Crane_Reports"].as_slice(), "CraneConsole"), (&["Dock_Access"], "DockConsole")]
+    {
+        let before = org.calls().await.api;
+        let _ = patch(&tool, &ada, add(sets)).await.expect(200);
+        assert_eq!(org.calls().await.api - before, 1, "all of it is one call");
+        assert_eq!(has("ada@acme.example", SETS).await, sets);
+        assert_eq!(has("ada@acme.example", LICENCES).await, [licence]);
+        let _ = patch(&tool, &ada, only(&sets[..sets.len() - 1])).await.expect(200);
+        let left = has("ada@acme.example", LICENCES).await;
+        assert_eq!(left.len(), sets.len() - 1, "it stays while a set needs it");
+        let _ = patch(&tool, &ada, json!([{"op": "remove", "path": "entitlements"}])).await.expect(200);
+        assert_eq!(has("ada@acme.example", SETS).await, [""; 0]);
+        assert_eq!(has("ada@acme.example", LICENCES).await, [""; 0]);
+    }
+    // The only seat is free again.
+    let _ = patch(&tool, &grace, add(&["Crane_Access"])).await.expect(200);
+    let full = patch(&tool, &ada, add(&["Crane_Access"])).await.expect(403).json();
+    assert!(full["detail"].as_str().unwrap().contains("1 of 1 are taken"), "{full}");
+    assert_eq!(has("ada@acme.example", LICENCES).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_licence_that_something_needs_counts_as_asked_for() {
+    let owned = "[entitlements]\nownership = { permission-set-license = \"authoritative\" }\n";
+    let world = world(owned).await;
+    let (tool, org) = (world.tool(), world.org());
+    let mut ada = person("ada@acme.example");
+    ada["entitlements"] = json!([{"value": "Crane_Access"}]);
+    let path = format!("/Users/{}", tool.post("/Users", &ada).await.expect(201).id());
+    let title = |title: &str| json!([{"op": "replace", "path": "title", "value": title}]);
+    let _ = patch(&tool, &path, title("Captain")).await.expect(200);
+    assert_eq!(held(&org, "ada@acme.example", LICENCES).await, ["CraneConsole"]);
+    // Nor does it go from under a set that somebody has given by hand.
+    let user = org.user("ada@acme.example").await["Id"].clone();
+    let by_hand = org.one("PermissionSet", "Name", "Crane_Reports").await["Id"].clone();
+    org.make("PermissionSetAssignment", &json!({"AssigneeId": user, "PermissionSetId": by_hand})).await;
+    let _ = patch(&tool, &path, json!([{"op": "remove", "path": "entitlements"}])).await.expect(200);
+    assert_eq!(held(&org, "ada@acme.example", SETS).await, ["Crane_Reports"]);
+    assert_eq!(held(&org, "ada@acme.example", LICENCES).await, ["CraneConsole"]);
+}
