@@ -61,6 +61,13 @@ async fn taken(receiver: &Receiver, count: usize) -> Vec<Value> {
     until("the events", async || Some(receiver.taken()).filter(|taken| taken.len() >= count)).await
 }
 
+fn user(name: &str) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name,
+        "name": {"familyName": "Lovelace"}, "emails": [{"value": name, "primary": true}],
+    })
+}
+
 async fn key_set(world: &World) -> Value {
     let url = format!("{}/events/out/acme/prod", world.url());
     Tool::new(&url, "").get("/jwks.json").await.expect(200).json()
@@ -74,10 +81,7 @@ async fn what_is_made_changed_and_taken_away_is_told_in_order_and_signed() {
     let ada = tool.create("ada@acme.example").await.expect(201).id();
     let path = format!("/Users/{ada}");
     let titled = json!([{"op": "replace", "path": "title", "value": "Countess"}]);
-    // What is gone when it is told of has nothing to tell but that it is gone.
-    taken(&receiver, 1).await;
     let _ = tool.patch(&path, titled.clone()).await.expect(200);
-    taken(&receiver, 2).await;
     // What changes nothing is not told.
     let _ = tool.patch(&path, titled).await.expect(200);
     let _ = tool.delete(&path).await.expect(204);
@@ -134,7 +138,9 @@ async fn ssf_b12_a_receiver_that_was_down_gets_everything_later_in_order() {
     let mut world = with_push(&receiver, "").await;
     receiver.answers(503, Value::Null);
     let tool = world.tool();
-    let ada = tool.create("ada@acme.example").await.expect(201).id();
+    let mut ada = user("ada@acme.example");
+    ada["externalId"] = json!("E-ada");
+    let ada = tool.post("/Users", &ada).await.expect(201).id();
     let path = format!("/Users/{ada}");
     until("a first attempt", async || (!receiver.pushed().is_empty()).then_some(())).await;
     let _ =
@@ -144,10 +150,13 @@ async fn ssf_b12_a_receiver_that_was_down_gets_everything_later_in_order() {
     world.restart().await;
     receiver.answers(202, Value::Null);
     world.advance(Duration::from_mins(10));
-    let events = taken(&receiver, 1).await;
-    // What was changed meanwhile and is gone has nothing to tell; that it is gone is told.
-    let events = if event(&events[0]).0 == "prov:delete" { events } else { taken(&receiver, 2).await };
-    assert_eq!(event(events.last().unwrap()).0, "prov:delete");
+    let events = taken(&receiver, 3).await;
+    assert_eq!(names(&events), ["prov:create:notice", "prov:put:notice", "prov:delete"]);
+    for told in &events {
+        assert_eq!(told["sub_id"]["externalId"], "E-ada", "also of one who is gone: {told}");
+    }
+    let named = |told: &Value| event(told).1["attributes"].as_array().unwrap().contains(&json!("title"));
+    assert_eq!((named(&events[0]), named(&events[1])), (false, true), "each as it was then");
     // The jti of what was sent before is the same, so that a receiver knows it.
     let jtis: Vec<Value> =
         receiver.pushed().iter().map(|pushed| claims(&pushed.token)["jti"].clone()).collect();
@@ -287,6 +296,54 @@ async fn a_receiver_that_polls_gets_what_it_has_not_acknowledged() {
     assert_eq!(waiting.await.unwrap()["sets"].as_object().unwrap().len(), 1);
 }
 
+/// Every event tells what was then, under the same name, however late and however often it is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_polls_late_hears_of_each_change_as_it_was() {
+    let world = World::with(|config| {
+        let (hash, other) = (sha256("poll-token"), sha256("other-token"));
+        let text = format!(
+            "[[receivers]]\nname = \"idm\"\ntoken-sha256 = [\"{hash}\"]\ncontent = \"full\"\n\
+             [[receivers]]\nname = \"leavers\"\ntoken-sha256 = [\"{other}\"]\nevents = [\"delete\"]\n"
+        );
+        receivers(config, &text);
+    })
+    .await;
+    let url = format!("{}/events/out/acme/prod", world.url());
+    let (idm, leavers) = (Tool::new(&url, "poll-token"), Tool::new(&url, "other-token"));
+    let tool = world.tool();
+    let ada = tool.create("ada@acme.example").await.expect(201).id();
+    let path = format!("/Users/{ada}");
+    for title in ["One", "Two"] {
+        let titled = json!([{"op": "replace", "path": "title", "value": title}]);
+        let _ = tool.patch(&path, titled).await.expect(200);
+    }
+    let told = async || {
+        let sets =
+            idm.post("/idm", &json!({"returnImmediately": true})).await.expect(200).json()["sets"].clone();
+        let sets = sets.as_object().unwrap().values().map(|token| claims(token.as_str().unwrap()));
+        let mut told: Vec<Value> = sets.collect();
+        told.sort_by_key(|claims| claims["jti"].as_str().unwrap().to_owned());
+        told
+    };
+    let before = told().await;
+    let titles: Vec<Value> = before.iter().map(|claims| event(claims).1["data"]["title"].clone()).collect();
+    assert_eq!(titles, [Value::Null, json!("One"), json!("Two")]);
+    let versions: Vec<Value> = before.iter().map(|claims| event(claims).1["version"].clone()).collect();
+    assert_eq!(versions, [json!("W/\"1\""), json!("W/\"2\""), json!("W/\"3\"")]);
+    for claims in &before {
+        let said = event(claims).1;
+        assert_eq!(said["data"]["meta"]["version"], said["version"]);
+    }
+    let _ = tool.delete(&path).await.expect(204);
+    let after = told().await;
+    assert_eq!(after[..3], before[..], "the same name has the same content");
+    assert_eq!(names(&after)[3], "prov:delete");
+    // What a receiver does not want fills no answer.
+    let wanted = json!({"maxEvents": 2, "returnImmediately": true});
+    let leavers = leavers.post("/leavers", &wanted).await.expect(200).json();
+    assert_eq!((leavers["sets"].as_object().unwrap().len(), &leavers["moreAvailable"]), (1, &json!(false)));
+}
+
 /// `Prefer: respond-async`: 202 without a body, and one event with the name that was given.
 #[tokio::test(flavor = "multi_thread")]
 async fn ssf_b13_the_end_of_an_asynchronous_request_is_told_under_its_txn() {
@@ -323,7 +380,10 @@ async fn ssf_b13_the_end_of_an_asynchronous_request_is_told_under_its_txn() {
     let txn = accepted.expect(202).header("set-txn").unwrap().to_owned();
     let events = taken(&receiver, 2).await;
     assert_eq!(events[1]["txn"], json!(txn));
-    assert_eq!(event(&events[1]).1["status"], "400");
+    let operation = event(&events[1]).1;
+    assert_eq!(operation["status"], "400");
+    let detail = operation["response"]["detail"].as_str().unwrap();
+    assert!(detail.starts_with("Salesforce would refuse this: "), "in full: {detail}");
     assert_eq!(events.len(), 2, "one each: {events:?}");
 }
 
@@ -333,12 +393,6 @@ async fn ssf_b13_each_operation_of_a_bulk_request_is_told() {
     let receiver = Receiver::start();
     let world = with_push(&receiver, "events = [\"asyncresp\"]").await;
     let tool = world.tool();
-    let user = |name: &str| {
-        json!({
-            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name,
-            "name": {"familyName": "Lovelace"}, "emails": [{"value": name, "primary": true}],
-        })
-    };
     let body = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
         "Operations": [

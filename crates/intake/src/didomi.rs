@@ -137,6 +137,7 @@ impl Didomi {
     /// The event of a notice for one object.
     fn event(&self, notice: &Notice, object: &DidomiObject, digest: &str) -> Event {
         let mut jti = notice.name(&self.settings.accept_status, digest);
+        let delivery = notice.id.clone().unwrap_or_else(|| jti.clone());
         let object = object.target.object.as_str();
         if self.settings.objects.len() > 1 {
             jti = format!("{jti}/{}", object.to_ascii_lowercase());
@@ -150,6 +151,7 @@ impl Didomi {
             // Each purpose and channel has its own order: see `apply.rs`.
             order: Order::Alone,
             same_as: None,
+            delivery: Some(delivery).filter(|delivery| *delivery != jti),
             body: serde_json::json!({ "object": object, "notice": notice }),
             jti,
         }

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use model::{Clock, Ids, SourceName, TenantId, failures::Failures};
 use provisioning::Provisioner;
-use store::{Directory, EventKey, Inbox, Store, StoreError};
+use store::{Directory, EventKey, Inbox, SourceNames, Store, StoreError};
 use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{
@@ -36,6 +36,8 @@ pub struct Intake {
     pub directory: Arc<dyn Directory>,
     /// What is known of events.
     pub inbox: Arc<dyn Inbox>,
+    /// What sources call identities.
+    pub names: Arc<dyn SourceNames>,
     /// What time it is.
     pub clock: Clock,
     /// Where new names come from.
@@ -77,6 +79,7 @@ impl Intake {
             provisioner,
             directory: Arc::clone(store) as Arc<dyn Directory>,
             inbox: Arc::clone(store) as Arc<dyn Inbox>,
+            names: Arc::clone(store) as Arc<dyn SourceNames>,
             clock,
             ids,
             settings,

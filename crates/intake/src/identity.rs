@@ -99,11 +99,26 @@ impl<'i> Population<'i> {
     pub async fn delete(&self, external_id: &str) -> Option<Outcome> {
         match self.find(external_id).await {
             Ok(None) => None,
-            Ok(Some(id)) => match self.submit(Some(id), Operation::Delete).await {
-                Err(ProvisionError::NotFound { .. }) => None,
-                ended => Some(outcome(ended)),
-            },
+            Ok(Some(id)) => self.remove(id).await,
             Err(error) => Some(Outcome::later(error.to_string())),
+        }
+    }
+
+    /// The identity is gone at its source. `None`: it is gone here, too.
+    pub async fn remove(&self, id: ResourceId) -> Option<Outcome> {
+        match self.submit(Some(id), Operation::Delete).await {
+            Err(ProvisionError::NotFound { .. }) => None,
+            ended => Some(outcome(ended)),
+        }
+    }
+
+    /// An identity that is known is this from now on.
+    pub async fn replace(&self, id: ResourceId, body: Value) -> Outcome {
+        match self.submit(Some(id), Operation::Replace(body)).await {
+            Err(ProvisionError::NotFound { .. }) => {
+                Outcome::later("the identity is being taken away by another request")
+            }
+            ended => outcome(ended),
         }
     }
 

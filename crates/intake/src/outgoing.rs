@@ -5,7 +5,7 @@
 //!                                                     └──► poll.rs  RFC 8936: they ask
 //! ```
 //!
-//! Each receiver gets everything in order. One that is away gets it later; what it refuses for good is counted, and the next
+//! Each receiver gets everything in order, as it was when it happened. One that is away gets it later; what it refuses for good is counted, and the next
 //! one follows.
 
 mod event;
@@ -19,7 +19,7 @@ use actix_web::{HttpRequest, HttpResponse, http::Method};
 use arc_swap::ArcSwap;
 use model::{Clock, SourceName, TenantId};
 use secrecy::SecretString;
-use store::{Directory, Outbox, ReceiverStatus, Store, StoreError, Vault};
+use store::{Listener, Outbox, ReceiverStatus, Store, StoreError, Vault};
 use tokio::task::JoinHandle;
 use url::Url;
 
@@ -101,7 +101,6 @@ impl Wants {
 /// What goes out, and how.
 pub struct Outgoing {
     outbox: Arc<dyn Outbox>,
-    directory: Arc<dyn Directory>,
     keys: Keys,
     clock: Clock,
     client: reqwest::Client,
@@ -121,7 +120,6 @@ impl Outgoing {
     pub fn new(store: &Arc<dyn Store>, clock: Clock) -> reqwest::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             outbox: Arc::clone(store) as Arc<dyn Outbox>,
-            directory: Arc::clone(store) as Arc<dyn Directory>,
             keys: Keys::new(Arc::clone(store) as Arc<dyn Vault>),
             clock,
             client: push::client()?,
@@ -139,8 +137,12 @@ impl Outgoing {
             return;
         }
         *newest = order;
-        let known: Vec<_> =
-            receivers.iter().map(|receiver| (receiver.tenant.clone(), receiver.name.clone())).collect();
+        let listener = |receiver: &Receiver| Listener {
+            tenant: receiver.tenant.clone(),
+            name: receiver.name.clone(),
+            whole: receiver.full && (receiver.wants.create || receiver.wants.put),
+        };
+        let known: Vec<_> = receivers.iter().map(listener).collect();
         if let Err(error) = self.outbox.keep_receivers(&known).await {
             tracing::error!(%error, "the receivers of events could not be remembered: new ones hear of nothing yet");
         }

@@ -129,6 +129,7 @@ impl Intake {
         NewEvent {
             key: key(source, event),
             same_as: event.same_as.clone(),
+            delivery: event.delivery.clone(),
             subject: event.subject.clone(),
             kind: event.kind.clone(),
             happened: event.happened,

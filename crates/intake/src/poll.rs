@@ -142,7 +142,7 @@ async fn one(
         Err(refusal) => return refused(jti, &refusal, intake, source),
     };
     // Of several events in one token each has its own name behind this one.
-    if !events.iter().all(|event| event.jti.split('#').next() == jti.split('#').next()) {
+    if !events.iter().all(|event| *event.delivery.as_ref().unwrap_or(&event.jti) == jti) {
         let refusal =
             Refusal::InvalidRequest("the token has another `jti` than it is given out under".into());
         return refused(jti, &refusal, intake, source);

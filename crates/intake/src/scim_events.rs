@@ -5,6 +5,8 @@
 //! | `scim_events/happening.rs` | what an event says, in every spelling of its URI |
 //! | `scim_events/publisher.rs` | the service provider's resources, read at its configured address |
 //!
+//! A resource is one identity, by whatever an event names it: by its `uri` alone, or by `uri` and `externalId`.
+//!
 //! Events may come in any order. One that is older than what is known already is not applied as it stands: what is current is
 //! fetched in its place. So a change that carries a part of a resource never undoes a later one, and none is lost.
 
@@ -14,10 +16,11 @@ mod publisher;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::{ResourceId, TenantId};
+use model::{ResourceId, ResourceKind, TenantId};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use store::StoreError;
 use url::Url;
 
 use self::{
@@ -138,12 +141,16 @@ impl Kind for ScimEvents {
         let doing = Doing {
             events: self,
             who: &who,
+            intake,
+            source,
             population: Population::new(intake, source, &self.parts.population),
         };
-        if is_old && !matches!(happening, Happening::Delete) {
-            return doing.fetch_in_place_of("stale").await;
-        }
-        doing.carry_out(happening, has_gap).await
+        let done = if is_old && !matches!(happening, Happening::Delete) {
+            doing.fetch_in_place_of("stale").await
+        } else {
+            doing.carry_out(happening, has_gap).await
+        };
+        done.unwrap_or_else(|error| Outcome::later(error.to_string()))
     }
 
     async fn run(&self, intake: &Arc<Intake>, source: &Arc<Source>) {
@@ -179,7 +186,8 @@ impl ScimEvents {
             Ok(Event {
                 jti: if several { format!("{}#{number}", claims.jti) } else { claims.jti.clone() },
                 same_as: None,
-                subject: who.key.clone(),
+                delivery: several.then(|| claims.jti.clone()),
+                subject: who.id.clone(),
                 kind: happening::kind(uri),
                 happened: claims.toe.unwrap_or(claims.iat),
                 version,
@@ -196,79 +204,176 @@ impl ScimEvents {
 struct Doing<'d> {
     events: &'d ScimEvents,
     who: &'d Who,
+    intake: &'d Intake,
+    source: &'d Source,
     population: Population<'d>,
 }
 
+/// Whom an event means. A resource is known by its `uri`, and by its `externalId` where no `uri` is known of it yet.
+enum Meant {
+    Nobody,
+    This(ResourceId),
+    /// Somebody who is known by another `uri`.
+    Another {
+        id: ResourceId,
+        /// Whether it is his `externalId` that was named. Otherwise that is what `uri` calls this one.
+        by_external_id: bool,
+    },
+}
+
 impl Doing<'_> {
-    async fn carry_out(&self, happening: Happening, has_gap: bool) -> Outcome {
+    async fn carry_out(&self, happening: Happening, has_gap: bool) -> Result<Outcome, StoreError> {
         match happening {
             Happening::Put(resource) => self.put(resource).await,
             Happening::Changed | Happening::Joined => self.fetch_in_place_of("no-publisher").await,
             Happening::Patch(_) if has_gap => self.fetch_in_place_of("gap").await,
             Happening::Patch(patch) => self.patch(patch).await,
             Happening::Delete => {
-                let gone = self.population.delete(&self.who.key).await;
-                gone.unwrap_or_else(|| Outcome::noted("nobody by this id was known"))
+                Ok(self.delete().await?.unwrap_or_else(|| Outcome::noted("nobody by this id was known")))
             }
             Happening::Activate => self.activate(true).await,
             Happening::Deactivate => self.activate(false).await,
             Happening::Left => match self.events.parts.out_of_scope {
                 OutOfScope::Deactivate => self.activate(false).await,
-                OutOfScope::Keep => Outcome::Ignored("out-of-scope"),
+                OutOfScope::Keep => Ok(Outcome::Ignored("out-of-scope")),
             },
-            Happening::Asynchronous => Outcome::Ignored("no-such-request"),
-            Happening::Other => Outcome::Ignored("event-type"),
+            Happening::Asynchronous => Ok(Outcome::Ignored("no-such-request")),
+            Happening::Other => Ok(Outcome::Ignored("event-type")),
         }
     }
 
+    /// Whom the event means; `external_id` is what it says of that.
+    async fn meant(&self, external_id: Option<&str>) -> Result<Meant, StoreError> {
+        let (names, people, publisher) =
+            (&self.intake.names, &self.events.parts.population, &self.source.name);
+        if let Some(id) = names.identity_called(people, publisher, &self.who.id).await? {
+            return Ok(Meant::This(id));
+        }
+        let by_external_id = match external_id {
+            Some(external_id) => self.population.find(external_id).await?,
+            None => None,
+        };
+        let found = match by_external_id {
+            Some(id) => Some((id, true)),
+            // One that has no `externalId` of its own has this in its place.
+            None => self.population.find(&self.who.id).await?.map(|id| (id, false)),
+        };
+        let Some((id, by_external_id)) = found else { return Ok(Meant::Nobody) };
+        Ok(match names.called(people, publisher, &id).await? {
+            None => Meant::This(id),
+            Some(_) => Meant::Another { id, by_external_id },
+        })
+    }
+
+    /// The identity that is changed by an event that does not make one.
+    async fn known(&self) -> Result<Option<ResourceId>, StoreError> {
+        match self.meant(self.who.external_id.as_deref()).await? {
+            Meant::This(id) => Ok(Some(id)),
+            Meant::Nobody | Meant::Another { .. } => Ok(None),
+        }
+    }
+
+    /// Remembers by which `uri` an identity is known, once that is certain.
+    async fn known_from_now_on(&self, id: &ResourceId, outcome: Outcome) -> Result<Outcome, StoreError> {
+        if matches!(outcome, Outcome::Applied { .. }) {
+            let parts = &self.events.parts;
+            self.intake.names.call(&parts.population, &self.source.name, &self.who.id, id).await?;
+        }
+        Ok(outcome)
+    }
+
     /// The identity is this from now on.
-    async fn put(&self, mut resource: Map<String, Value>) -> Outcome {
+    async fn put(&self, mut resource: Map<String, Value>) -> Result<Outcome, StoreError> {
         for read_only in ["id", "meta", "groups"] {
             resource.remove(read_only);
         }
         resource.entry("schemas").or_insert_with(|| json!([USER]));
-        resource.insert("externalId".to_owned(), Value::from(self.who.key.as_str()));
-        self.population.put(&self.who.key, Value::Object(resource), true).await
-    }
-
-    async fn patch(&self, mut patch: Map<String, Value>) -> Outcome {
-        patch.entry("schemas").or_insert_with(|| json!([PATCH_OP]));
-        match self.population.find(&self.who.key).await {
-            Ok(Some(id)) => self.population.patch(id, Value::Object(patch)).await,
-            // A change of somebody whose beginning was not heard.
-            Ok(None) => self.fetch_in_place_of("unknown-subject").await,
-            Err(error) => Outcome::later(error.to_string()),
+        let said = external_id(&resource).or_else(|| self.who.external_id.clone());
+        let known = match self.meant(said.as_deref()).await? {
+            // In the second case the publisher has made him anew.
+            Meant::This(id) | Meant::Another { id, by_external_id: true } => Some(id),
+            Meant::Another { .. } if said.is_none() => {
+                let why = "it has no `externalId`, and its id is the `externalId` of another one";
+                return Ok(Outcome::Dead(why.to_owned()));
+            }
+            Meant::Another { .. } | Meant::Nobody => None,
+        };
+        let key = match (said, &known) {
+            (Some(said), _) => said,
+            (None, Some(id)) => self.external_id_of(id).await?.unwrap_or_else(|| self.who.id.clone()),
+            (None, None) => self.who.id.clone(),
+        };
+        resource.insert("externalId".to_owned(), Value::from(key.as_str()));
+        let resource = Value::Object(resource);
+        if let Some(id) = known {
+            let done = self.population.replace(id.clone(), resource).await;
+            return self.known_from_now_on(&id, done).await;
+        }
+        let done = self.population.put(&key, resource, true).await;
+        match self.population.find(&key).await? {
+            Some(id) => self.known_from_now_on(&id, done).await,
+            None => Ok(done),
         }
     }
 
-    async fn activate(&self, active: bool) -> Outcome {
-        let found: Option<ResourceId> = match self.population.find(&self.who.key).await {
-            Ok(found) => found,
-            Err(error) => return Outcome::later(error.to_string()),
-        };
-        match found {
+    /// What an identity has as its `externalId` now.
+    async fn external_id_of(&self, id: &ResourceId) -> Result<Option<String>, StoreError> {
+        let people = &self.events.parts.population;
+        let stored = self.intake.directory.get(people, ResourceKind::User, id.as_str()).await?;
+        Ok(stored.map(|stored| stored.attributes()).transpose()?.and_then(|stored| external_id(&stored)))
+    }
+
+    async fn patch(&self, mut patch: Map<String, Value>) -> Result<Outcome, StoreError> {
+        patch.entry("schemas").or_insert_with(|| json!([PATCH_OP]));
+        match self.known().await? {
+            Some(id) => {
+                let done = self.population.patch(id.clone(), Value::Object(patch)).await;
+                self.known_from_now_on(&id, done).await
+            }
+            // A change of somebody whose beginning was not heard.
+            None => self.fetch_in_place_of("unknown-subject").await,
+        }
+    }
+
+    async fn activate(&self, active: bool) -> Result<Outcome, StoreError> {
+        match self.known().await? {
             Some(id) => {
                 let set = json!({"op": "replace", "path": "active", "value": active});
-                self.population.patch(id, json!({"schemas": [PATCH_OP], "Operations": [set]})).await
+                let patch = json!({"schemas": [PATCH_OP], "Operations": [set]});
+                let done = self.population.patch(id.clone(), patch).await;
+                self.known_from_now_on(&id, done).await
             }
             None if active => self.fetch_in_place_of("unknown-subject").await,
-            None => Outcome::noted("nobody by this id was known"),
+            None => Ok(Outcome::noted("nobody by this id was known")),
+        }
+    }
+
+    /// `None`: nobody knows it here.
+    async fn delete(&self) -> Result<Option<Outcome>, StoreError> {
+        match self.known().await? {
+            Some(id) => Ok(self.population.remove(id).await),
+            None => Ok(None),
         }
     }
 
     /// Writes what the publisher has now. Where it cannot be asked the event is left alone, for this reason.
-    async fn fetch_in_place_of(&self, reason: &'static str) -> Outcome {
-        let Some(publisher) = &self.events.publisher else { return Outcome::Ignored(reason) };
+    async fn fetch_in_place_of(&self, reason: &'static str) -> Result<Outcome, StoreError> {
+        let Some(publisher) = &self.events.publisher else { return Ok(Outcome::Ignored(reason)) };
         match publisher.user(&self.who.id).await {
             Ok(Some(resource)) => self.put(resource).await,
-            Ok(None) => match self.population.delete(&self.who.key).await {
+            Ok(None) => Ok(match self.delete().await? {
                 None | Some(Outcome::Applied { .. }) => {
                     Outcome::Gone("the publisher does not have it any more".to_owned())
                 }
                 Some(other) => other,
-            },
-            Err(FetchError::Later(why)) => Outcome::later(why),
-            Err(FetchError::Unreadable(why)) => Outcome::Dead(why),
+            }),
+            Err(FetchError::Later(why)) => Ok(Outcome::later(why)),
+            Err(FetchError::Unreadable(why)) => Ok(Outcome::Dead(why)),
         }
     }
+}
+
+/// What a resource has as its `externalId`, where it has one.
+fn external_id(resource: &Map<String, Value>) -> Option<String> {
+    resource.get("externalId").and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
 }

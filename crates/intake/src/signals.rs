@@ -240,6 +240,7 @@ impl SharedSignals {
             happened: claims.toe.or_else(|| timestamp(&body.event)).unwrap_or(claims.iat),
             jti: claims.jti,
             same_as: None,
+            delivery: None,
             subject: about,
             kind,
             version: None,

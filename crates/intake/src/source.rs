@@ -205,6 +205,9 @@ pub struct Event {
     /// What else tells that it is the same event, though it comes under another `jti`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub same_as: Option<String>,
+    /// What the source calls the delivery, where `jti` is more than that: every event of it can be looked up by this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<String>,
     /// What it is about. Events of one subject are applied one after the other.
     pub subject: String,
     /// What has happened, such as `entityUpdated`; for lists and counts.

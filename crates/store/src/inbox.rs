@@ -35,6 +35,8 @@ pub struct NewEvent {
     pub key: EventKey,
     /// What else tells that it is the same event, though it was sent under another `jti`.
     pub same_as: Option<String>,
+    /// What the source calls the delivery it came with, where that is not its `jti`: it can be looked up by that, too.
+    pub delivery: Option<String>,
     /// What it is about, in the words of its source; events of one subject are applied one after the other.
     pub subject: String,
     /// What has happened, such as `entityUpdated`; for lists.
@@ -182,7 +184,7 @@ pub struct EventFilter {
     pub source: Option<SourceName>,
     /// In one of these states; empty: in any.
     pub states: Vec<EventState>,
-    /// This one, by its `jti`.
+    /// By a `jti`: the event that was sent under it, at first or later, and every part of a delivery that is called so.
     pub jti: Option<String>,
     /// At most so many, the newest first.
     pub limit: u32,

@@ -116,6 +116,10 @@ pub struct ChangeOutcome {
     /// them and nobody else.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undone: Vec<ResourceId>,
+    /// Of a failure: why, in full, for a caller who did not wait. Salesforce's words may quote a value: it goes out with the end of
+    /// the request and is not kept with the change.
+    #[serde(skip)]
+    pub detail: Option<String>,
 }
 
 /// One transaction that ends a change (or, with `change: None`, makes one that needed no Salesforce call).

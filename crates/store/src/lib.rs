@@ -22,6 +22,7 @@ mod lease;
 mod ledger;
 mod lockouts;
 mod outbox;
+mod source_names;
 pub mod sqlite;
 mod targets;
 mod tasks;
@@ -46,7 +47,8 @@ pub use journal::{
 pub use lease::{Lease, Leases};
 pub use ledger::{Ended, GrantWrite, Held, Ledger};
 pub use lockouts::{BegunLockout, Lockout, LockoutKey, LockoutLimit, Lockouts};
-pub use outbox::{Asynchronous, Happening, Outbox, Outgoing, ReceiverStatus};
+pub use outbox::{Asynchronous, Happening, Listener, Outbox, Outgoing, ReceiverStatus, Told};
+pub use source_names::SourceNames;
 pub use targets::{LinkPage, RememberedTarget, Targets};
 pub use tasks::{NewTask, Task, TaskKind, Tasks};
 pub use vault::{MasterKey, Secret, Vault};
@@ -67,6 +69,7 @@ pub trait Store:
     + Outbox
     + Lockouts
     + Consents
+    + SourceNames
 {
 }
 impl<T> Store for T where
@@ -84,5 +87,6 @@ impl<T> Store for T where
         + Outbox
         + Lockouts
         + Consents
+        + SourceNames
 {
 }

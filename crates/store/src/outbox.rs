@@ -4,12 +4,13 @@
 //! record, withdraw ──► outgoing ──► each receiver, in order ──► acknowledge
 //! ```
 //!
-//! What is outgoing is written in the transaction that changes it, and only where a tenant has receivers. Each receiver has its
-//! own place in it: what is before it has been delivered.
+//! What is outgoing is written in the transaction that changes it, with what the resource is then, and only where a tenant has
+//! receivers. Each receiver has its own place in it: what is before it has been delivered. What all have got is forgotten.
 
 use async_trait::async_trait;
 use model::{ResourceId, ResourceKind, SourceName, TenantId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::StoreError;
 
@@ -50,9 +51,35 @@ pub enum Happening {
         status: u16,
         /// Of one that changed something: the resource's version then.
         version: Option<Version>,
-        /// Of one that failed: why. No personal data.
+        /// Of one that failed: why, in full. Salesforce's words may quote a value.
         detail: Option<String>,
     },
+}
+
+/// What a resource was when something happened to it. However late that is told, it is told so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Told {
+    /// Its `externalId`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Of one that was made or changed: the names of its attributes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<String>,
+    /// All of it, as [`crate::StoredResource::attributes`] has it, where a receiver gets that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Map<String, Value>>,
+}
+
+/// Somebody who hears of what happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Whose changes it hears of.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: SourceName,
+    /// Whether it gets whole resources. Otherwise the names of their attributes are enough.
+    pub whole: bool,
 }
 
 /// Something that goes out.
@@ -72,6 +99,8 @@ pub struct Outgoing {
     pub resource: ResourceId,
     /// What.
     pub happening: Happening,
+    /// What the resource was then.
+    pub told: Told,
 }
 
 /// How it stands with a receiver.
@@ -103,7 +132,7 @@ pub struct ReceiverStatus {
 pub trait Outbox: Send + Sync {
     /// These are the receivers from now on. A new one hears of what happens from now on; what an old one has not got is forgotten
     /// with it; one that did not get on is tried at once.
-    async fn keep_receivers(&self, receivers: &[(TenantId, SourceName)]) -> Result<(), StoreError>;
+    async fn keep_receivers(&self, receivers: &[Listener]) -> Result<(), StoreError>;
 
     /// Says that a request has ended that never came into the journal. Durable.
     async fn announce(
@@ -123,7 +152,8 @@ pub trait Outbox: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Outgoing>, StoreError>;
 
-    /// A receiver has got these, or refused them for good. Each is its number and its id. Durable.
+    /// A receiver has got these, or refused them for good. Each is its number and its id. What all have got is forgotten.
+    /// Durable.
     async fn acknowledge(
         &self,
         tenant: &TenantId,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::akamai::{Story, UUID, noor};
+use crate::akamai::{Story, UUID, ask, listed, noor};
 
 fn with_address(address: &str) -> Value {
     let mut profile = noor();
@@ -55,6 +55,8 @@ async fn akamai_a12_an_event_that_is_delivered_anew_under_another_name_is_the_sa
     story.akamai.profile(UUID, &with_address("noor@elsewhere.example"));
     story.sent(&token.clone().claim("jti", json!("delivered-by-hand"))).await;
     assert_eq!((story.calls().await, story.lookups()), (calls, lookups));
+    // Its outcome is found by either name.
+    assert_eq!(listed(&story.world, "delivered-by-hand").await, story.listed(&token).await);
     // The same number of another kind of event is another event.
     let id = token.claims["events"]["entityUpdated"]["id"].clone();
     story.sent(&story.deleted(UUID).saying("id", id)).await;
@@ -110,4 +112,22 @@ async fn akamai_a20_a_deletion_before_its_creation_counts() {
     assert_eq!(story.listed(&older).await["reason"], "stale-after-delete");
     story.sent(&story.created(UUID).happened(10)).await;
     assert_eq!(story.contacts().await.len(), 1);
+}
+
+/// A delivery with several events has an outcome for each.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_of_a_delivery_is_found_by_its_jti() {
+    let story = Story::that_deletes().await;
+    story.person(UUID, &noor()).await;
+    let mut token = story.updated(UUID);
+    let mut gone = token.claims["events"]["entityUpdated"].clone();
+    gone["id"] = json!("another-event");
+    gone.as_object_mut().unwrap().remove("attributes");
+    token.claims["events"]["entityDeleted"] = gone;
+    story.sent(&token).await;
+    let (said, _) = ask(&story.world.config_file(), &["events", "list", token.jti()]).await;
+    let mut kinds: Vec<_> =
+        said["events"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["entityDeleted", "entityUpdated"], "{said}");
 }

@@ -5,6 +5,7 @@ use e2e::{
     sources::didomi::{chosen, newsletter},
 };
 use serde_json::json;
+use tokio::process::Command;
 use toml::Table;
 
 use super::{EIGHT, NINE, NOOR, applied, contact, didomi, evidence, noor, outcome, run, source, world_of};
@@ -42,6 +43,45 @@ async fn didomi_c11_one_event_goes_to_contacts_and_leads() {
     applied(&world, "evt-1/lead").await;
     assert_eq!(noor(&world).await["HasOptedOutOfEmail"], false);
     assert_eq!(lead_opted_out(&world).await, false);
+}
+
+/// Didomi's own name of an event finds all that came of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_outcome_of_an_event_is_found_by_its_id() {
+    let world = world_of(both(), LEAD).await;
+    let didomi = didomi(&world);
+    let created = newsletter("evt-1", EIGHT, NOOR, true);
+    let of_kind = |kind: &str| {
+        let mut event = created.clone();
+        event["type"] = json!(kind);
+        event
+    };
+    let mut pending = created.clone();
+    pending["parameters"]["entity"]["status"] = json!("pending_approval");
+    for event in [&pending, &created, &of_kind("event.updated"), &of_kind("event.deleted")] {
+        let _ = didomi.send(event).await.expect(202);
+    }
+    let listed = run(&world, &["events", "list", "evt-1"]).await;
+    let found: Vec<(&str, &str)> = listed["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| (event["kind"].as_str().unwrap(), event["jti"].as_str().unwrap()))
+        .collect();
+    assert_eq!(found.len(), 8, "each for contacts and for leads: {found:?}");
+    assert!(found.iter().all(|(_, jti)| jti.starts_with("evt-1/")), "{found:?}");
+    for kind in ["event.created", "event.updated", "event.deleted"] {
+        assert!(found.iter().any(|(found, _)| *found == kind), "{kind}: {found:?}");
+    }
+    // What a person is to decide about is one of them.
+    let refused = Command::new(env!("CARGO_BIN_EXE_gangway-under-test"))
+        .args(["--output", "json", "events", "retry", "evt-1", "--config"])
+        .arg(world.config_file())
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("several events came as evt-1"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

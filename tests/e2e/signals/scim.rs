@@ -8,7 +8,7 @@ use e2e::{
 use serde_json::{Value, json};
 use toml::Value as Toml;
 
-use super::{count, listed, scene};
+use super::{ask, count, listed, scene};
 use crate::faults::until;
 
 const AUDIENCE: &str = "https://gw.example.com/events/scim-events/acme/prod";
@@ -41,6 +41,15 @@ impl Story {
         self.publisher.event(uri, &subject, said, AUDIENCE)
     }
 
+    /// About a resource with another `externalId` than its id, or without one.
+    fn about(&self, suffix: &str, id: &str, external_id: Option<&str>, said: Value) -> Set {
+        let mut subject = json!({"format": "scim", "uri": format!("/Users/{id}")});
+        if let Some(external_id) = external_id {
+            subject["externalId"] = json!(external_id);
+        }
+        self.publisher.event(&format!("{PREFIX}{suffix}"), &subject, said, AUDIENCE)
+    }
+
     fn of(&self, suffix: &str, id: &str, said: Value) -> Set {
         self.event(&format!("{PREFIX}{suffix}"), id, said)
     }
@@ -66,7 +75,7 @@ impl Story {
 
 fn resource(name: &str, title: &str) -> Value {
     json!({
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": "theirs", "userName": format!("{name}@acme.example"),
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": name, "userName": format!("{name}@acme.example"),
         "name": {"givenName": "Ada", "familyName": name}, "title": title, "active": true,
         "emails": [{"value": format!("{name}@acme.example"), "primary": true}],
     })
@@ -245,4 +254,104 @@ async fn ssf_b09_who_is_deleted_while_he_is_being_made_does_not_stay() {
     story.pushed(&made).await;
     assert_eq!(listed(&story.world, made.jti()).await["reason"], "stale-after-delete");
     assert_eq!(story.user("ada").await["IsActive"], false);
+}
+
+/// §2.6: `uri` is always there and `externalId` need not be.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b09_a_resource_is_one_person_however_an_event_names_it() {
+    let story = Story::begin().await;
+    let external = |name: &str, title: &str, external_id: &str| {
+        let mut resource = resource(name, title);
+        resource["externalId"] = json!(external_id);
+        json!({"data": resource})
+    };
+    let deactivated = async |set: Set, name: &str| {
+        story.pushed(&set).await;
+        assert_eq!(story.user(name).await["IsActive"], false, "{:?}", listed(&story.world, set.jti()).await);
+    };
+    // Made with both, changed by the uri alone.
+    let made = story.about("prov:create:full", "p1", Some("P1"), external("p1", "Pilot", "P1"));
+    story.pushed(&made).await;
+    assert_eq!(story.user("p1").await["FederationIdentifier"], "P1");
+    story
+        .pushed(&story.about("prov:patch:full", "p1", None, patch("title", json!("Captain"))).later(1))
+        .await;
+    assert_eq!(story.user("p1").await["Title"], "Captain");
+    deactivated(story.about("prov:deactivate", "p1", None, json!({})).later(2), "p1").await;
+    story.pushed(&story.about("prov:activate", "p1", Some("P1"), json!({})).later(3)).await;
+    assert_eq!(story.user("p1").await["IsActive"], true);
+    deactivated(story.about("prov:delete", "p1", None, json!({})).later(4), "p1").await;
+
+    // Made by the uri alone: the externalId is the resource's own, or none is known yet.
+    story.pushed(&story.about("prov:create:full", "p2", None, external("p2", "Pilot", "P2"))).await;
+    assert_eq!(story.user("p2").await["FederationIdentifier"], "P2");
+    deactivated(story.about("prov:deactivate", "p2", Some("P2"), json!({})).later(1), "p2").await;
+    story
+        .pushed(&story.about("prov:create:full", "p3", None, json!({"data": resource("p3", "Pilot")})))
+        .await;
+    deactivated(story.about("prov:deactivate", "p3", Some("P3"), json!({})).later(1), "p3").await;
+
+    // Another externalId under the same uri is a change of the same person.
+    story.pushed(&story.about("prov:create:full", "p4", Some("P4"), external("p4", "Pilot", "P4"))).await;
+    let set = story.about("prov:put:full", "p4", Some("P4b"), external("p4", "Captain", "P4b")).later(1);
+    story.pushed(&set).await;
+    let user = story.user("p4").await;
+    assert_eq!((&user["Title"], &user["FederationIdentifier"]), (&json!("Captain"), &json!("P4b")));
+    deactivated(story.about("prov:deactivate", "p4", Some("P4b"), json!({})).later(2), "p4").await;
+
+    // Whose id is what somebody else has as externalId is somebody else.
+    story.pushed(&story.about("prov:create:full", "p5", Some("p6"), external("p5", "Pilot", "p6"))).await;
+    let other = story.about("prov:deactivate", "p6", None, json!({}));
+    story.pushed(&other).await;
+    assert_eq!(listed(&story.world, other.jti()).await["reason"], "nobody by this id was known");
+    let other = story.about("prov:create:full", "p6", None, json!({"data": resource("p6", "Spy")})).later(1);
+    story.pushed(&other).await;
+    assert_eq!(listed(&story.world, other.jti()).await["state"], "dead");
+    assert_eq!(
+        (story.user("p5").await["Title"].clone(), story.user("p5").await["IsActive"].clone()),
+        (json!("Pilot"), json!(true))
+    );
+
+    // The publisher has made somebody anew, and the end of the old one comes late.
+    story.pushed(&story.about("prov:create:full", "p7", Some("P7"), external("p7", "Pilot", "P7"))).await;
+    story.pushed(&story.about("prov:create:full", "p8", Some("P7"), external("p7", "Captain", "P7"))).await;
+    story.pushed(&story.about("prov:delete", "p7", Some("P7"), json!({})).later(1)).await;
+    let user = story.user("p7").await;
+    assert_eq!((&user["Title"], &user["IsActive"]), (&json!("Captain"), &json!(true)));
+}
+
+/// §2.6: what is fetched is the resource that was asked for, or nothing is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b10_a_publisher_that_answers_with_another_resource_overwrites_nobody() {
+    let story = Story::begin().await;
+    story.pushed(&story.of("prov:create:full", "ada", json!({"data": resource("ada", "Pilot")}))).await;
+    let mut nameless = resource("ada", "Spy");
+    nameless.as_object_mut().unwrap().remove("id");
+    for wrong in [resource("other", "Spy"), nameless] {
+        story.publisher.resource("/Users/ada", &wrong);
+        let set = story.of("prov:put:notice", "ada", json!({"attributes": ["title"]})).later(1);
+        story.pushed(&set).await;
+        let event = listed(&story.world, set.jti()).await;
+        assert_eq!(event["state"], "dead");
+        assert!(event["reason"].as_str().unwrap().contains("another resource"), "{event}");
+    }
+    assert_eq!(story.user("ada").await["Title"], "Pilot");
+    assert!(story.org.users("other@acme.example").await.is_empty());
+}
+
+/// Each has an outcome, and all of them are found by the token's `jti`.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b09_every_event_of_a_token_is_found_by_its_jti() {
+    let story = Story::begin().await;
+    story.pushed(&story.of("prov:create:full", "ada", json!({"data": resource("ada", "Pilot")}))).await;
+    let mut several = story.of("prov:patch:full", "ada", patch("title", json!("Captain"))).later(1);
+    several.claims["events"][format!("{PREFIX}prov:deactivate")] = json!({});
+    for _ in 0..2 {
+        story.pushed(&several).await;
+    }
+    let said = ask(&story.world.config_file(), &["events", "list", several.jti()]).await;
+    let kinds: Vec<_> = said["events"].as_array().unwrap().iter().map(|event| &event["kind"]).collect();
+    assert_eq!(kinds, ["prov:deactivate", "prov:patch:full"], "the newest first: {said}");
+    let user = story.user("ada").await;
+    assert_eq!((&user["Title"], &user["IsActive"]), (&json!("Captain"), &json!(false)));
 }

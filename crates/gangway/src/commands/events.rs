@@ -37,7 +37,7 @@ pub(super) enum Command {
 pub(super) struct List {
     #[command(flatten)]
     config: ConfigFile,
-    /// Only this event.
+    /// Only this event, or all that came in the delivery of this name.
     jti: Option<String>,
     /// Only those of this tenant, written as customer/environment.
     #[arg(long)]
@@ -187,12 +187,20 @@ impl Which {
             tenant: self.tenant.clone(),
             source: self.source.clone(),
             jti: Some(self.jti.clone()),
-            limit: 2,
+            limit: LISTED,
             ..EventFilter::default()
         };
         let mut events = look(&self.config.path)?.events(&filter).await?;
+        // Its own name counts before that of the delivery it was a part of.
+        if events.iter().any(|event| event.key.jti == self.jti) {
+            events.retain(|event| event.key.jti == self.jti);
+        }
         match (events.pop(), events.pop()) {
             (Some(event), None) => Ok(event.key),
+            (Some(one), Some(other)) if one.key.jti != other.key.jti => Err(Failure::Failed(format!(
+                "several events came as {}: name one of them, such as {} or {}",
+                self.jti, one.key.jti, other.key.jti
+            ))),
             (None, _) => Err(Failure::Failed(format!("there is no event {}", self.jti))),
             (Some(one), Some(other)) => Err(Failure::Failed(format!(
                 "several sources have an event {}: say --source and --tenant, such as {} of {} and {} of {}",

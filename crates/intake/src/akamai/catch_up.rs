@@ -168,6 +168,7 @@ async fn note(akamai: &Akamai, intake: &Intake, source: &Source, head: &Head<'_>
     let event = Event {
         jti: format!("catch-up {} {now}", head.uuid),
         same_as: None,
+        delivery: None,
         subject: head.uuid.to_owned(),
         kind: "catch-up".to_owned(),
         happened: head.changed.unwrap_or(now),

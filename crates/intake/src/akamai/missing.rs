@@ -145,6 +145,7 @@ async fn one(intake: &Intake, source: &Source, uuid: &str) -> Outcome {
     let event = Event {
         jti: format!("catch-up {uuid} {now}"),
         same_as: None,
+        delivery: None,
         subject: uuid.to_owned(),
         kind: "catch-up".to_owned(),
         happened: now,

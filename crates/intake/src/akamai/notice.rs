@@ -77,7 +77,8 @@ pub(super) fn read(claims: &Claims, application: &str) -> Result<Vec<Event>, Ref
     }
     // One delivery has one `jti`, and each event its own.
     for (place, event) in events.iter_mut().enumerate().skip(1) {
-        event.jti = format!("{}#{}", event.jti, place + 1);
+        let part = format!("{}#{}", event.jti, place + 1);
+        event.delivery = Some(std::mem::replace(&mut event.jti, part));
     }
     Ok(events)
 }
@@ -86,6 +87,7 @@ fn test(claims: &Claims) -> Event {
     Event {
         jti: claims.jti.clone(),
         same_as: None,
+        delivery: None,
         subject: TEST.to_owned(),
         kind: TEST.to_owned(),
         happened: claims.toe.unwrap_or(claims.iat),
@@ -122,6 +124,7 @@ fn entity(claims: &Claims, kind: Kind, said: &Said<'_>, application: &str) -> Re
     Ok(Event {
         jti: claims.jti.clone(),
         same_as: id.map(|id| format!("{} {} {id}", claims.iss, said.name)),
+        delivery: None,
         subject: subject.to_owned(),
         kind: said.name.to_owned(),
         happened: claims.toe.unwrap_or(claims.iat),

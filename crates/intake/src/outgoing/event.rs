@@ -1,10 +1,10 @@
 //! What has happened as an event of RFC 9967.
 
-use model::Timestamp;
-use serde_json::{Map, Value, json};
-use store::{Directory, Happening, Outgoing, StoreError};
+use model::{Timestamp, Version};
+use serde_json::{Value, json};
+use store::{Happening, Outgoing};
 
-use super::Receiver;
+use super::{Receiver, Wants};
 
 pub(super) const DELETED: &str = "urn:ietf:params:scim:event:prov:delete";
 pub(super) const STREAM_UPDATED: &str = "https://schemas.openid.net/secevent/ssf/event-type/stream-updated";
@@ -37,39 +37,47 @@ pub(super) fn parse_jti(jti: &str) -> Option<(u64, String)> {
     Some((number.parse().ok()?, id.to_owned()))
 }
 
-/// The claims of the token; `None` where the receiver does not want to hear of it, or there is nothing to tell any more.
-pub(super) async fn claims(
-    directory: &dyn Directory,
-    receiver: &Receiver,
-    outgoing: &Outgoing,
-) -> Result<Option<Value>, StoreError> {
-    let wants = receiver.wants;
+impl Wants {
+    /// Whether it is to hear of this.
+    pub(super) fn has(self, happening: &Happening) -> bool {
+        match happening {
+            Happening::Created { .. } => self.create,
+            Happening::Changed { .. } => self.put,
+            Happening::Deleted => self.delete,
+            Happening::Answered { .. } => self.asynchronous,
+        }
+    }
+}
+
+/// The claims of the token, which are the same however late and however often they are told. `None` where the receiver does not
+/// want to hear of it.
+pub(super) fn claims(receiver: &Receiver, outgoing: &Outgoing) -> Option<Value> {
+    if !receiver.wants.has(&outgoing.happening) {
+        return None;
+    }
     let (uri, payload) = match &outgoing.happening {
-        Happening::Created { .. } if wants.create => {
-            let Some(payload) = resource(directory, receiver, outgoing).await? else { return Ok(None) };
-            (created(receiver.full), payload)
-        }
-        Happening::Changed { .. } if wants.put => {
-            let Some(payload) = resource(directory, receiver, outgoing).await? else { return Ok(None) };
-            (changed(receiver.full), payload)
-        }
-        Happening::Deleted if wants.delete => (DELETED, json!({})),
-        Happening::Answered { .. } if wants.asynchronous => (ANSWERED, answered(outgoing)),
-        _ => return Ok(None),
+        Happening::Created { version } => (created(receiver.full), resource(receiver, outgoing, *version)),
+        Happening::Changed { version } => (changed(receiver.full), resource(receiver, outgoing, *version)),
+        Happening::Deleted => (DELETED, json!({})),
+        Happening::Answered { .. } => (ANSWERED, answered(outgoing)),
     };
-    let mut claims = json!({
+    let mut subject = json!({ "format": "scim", "uri": path(outgoing) });
+    if let Some(external_id) = &outgoing.told.external_id {
+        subject["externalId"] = external_id.as_str().into();
+    }
+    let txn = match &outgoing.happening {
+        Happening::Answered { request, .. } => request.txn.clone(),
+        _ => jti(outgoing),
+    };
+    Some(json!({
         "iss": receiver.issuer,
         "aud": [receiver.audience],
         "iat": outgoing.at.as_second(),
         "jti": jti(outgoing),
-        "sub_id": subject(directory, outgoing).await?,
+        "txn": txn,
+        "sub_id": subject,
         "events": { uri: payload },
-    });
-    claims["txn"] = match &outgoing.happening {
-        Happening::Answered { request, .. } => request.txn.as_str().into(),
-        _ => jti(outgoing).into(),
-    };
-    Ok(Some(claims))
+    }))
 }
 
 /// That nothing is sent to a receiver any more (Shared Signals Framework 1.0 §8.1.5), which is its stream.
@@ -89,39 +97,18 @@ pub(super) fn paused(receiver: &Receiver, since: Timestamp) -> Value {
     })
 }
 
-/// `/Users/{id}`, with what the receiver may know it by.
-async fn subject(directory: &dyn Directory, outgoing: &Outgoing) -> Result<Value, StoreError> {
-    let mut subject = json!({ "format": "scim", "uri": path(outgoing) });
-    if let Some(stored) = directory.get(&outgoing.tenant, outgoing.kind, outgoing.resource.as_str()).await?
-        && let Some(external_id) = stored.attributes()?.get("externalId")
-    {
-        subject["externalId"] = external_id.clone();
-    }
-    Ok(subject)
-}
-
 fn path(outgoing: &Outgoing) -> String {
     format!("/{}/{}", outgoing.kind.endpoint(), outgoing.resource)
 }
 
-/// The resource as it is now: what has happened since is told again, and comes to the same. `None`: it is gone, which is told
-/// next.
-async fn resource(
-    directory: &dyn Directory,
-    receiver: &Receiver,
-    outgoing: &Outgoing,
-) -> Result<Option<Value>, StoreError> {
-    let found = directory.get(&outgoing.tenant, outgoing.kind, outgoing.resource.as_str()).await?;
-    let Some(stored) = found.filter(|stored| !stored.pending) else { return Ok(None) };
-    let attributes: Map<String, Value> = stored.attributes()?;
-    let version = stored.version.etag();
-    Ok(Some(if receiver.full {
-        json!({ "data": attributes, "version": version })
-    } else {
-        let hidden = ["id", "meta", "schemas"];
-        let names: Vec<&String> = attributes.keys().filter(|name| !hidden.contains(&name.as_str())).collect();
-        json!({ "attributes": names, "version": version })
-    }))
+/// The resource as it was then.
+fn resource(receiver: &Receiver, outgoing: &Outgoing, version: Version) -> Value {
+    let version = version.etag();
+    let told = &outgoing.told;
+    match &told.data {
+        Some(data) if receiver.full => json!({ "data": data, "version": version }),
+        _ => json!({ "attributes": told.attributes, "version": version }),
+    }
 }
 
 /// An operation of a bulk response (RFC 7644 §3.7), as RFC 9967 has it.
@@ -163,8 +150,8 @@ pub(super) fn word(happening: &Happening) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use model::{ResourceId, ResourceKind, Version};
-    use store::Asynchronous;
+    use model::{ResourceId, ResourceKind};
+    use store::{Asynchronous, Told};
 
     use super::*;
 
@@ -177,6 +164,7 @@ mod tests {
             kind: ResourceKind::User,
             resource: ResourceId::from_text("8d1f"),
             happening,
+            told: Told::default(),
         }
     }
 

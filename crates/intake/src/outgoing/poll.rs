@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use actix_web::{HttpRequest, HttpResponse, http::header};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Deserialize;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 
 use super::{Outgoing, OutgoingDelivery, Receiver, event};
@@ -78,38 +78,47 @@ impl Outgoing {
 
     /// What is new, or after a while that nothing is.
     async fn give(&self, receiver: &Receiver, wanted: u32, at_once: bool) -> Result<HttpResponse, Refusal> {
+        // One that asks for nothing only acknowledges.
+        if wanted == 0 {
+            return Ok(given(&Map::new(), false));
+        }
         let began = tokio::time::Instant::now();
-        let mut sets = Map::new();
-        let mut more = false;
         loop {
-            // One that asks for nothing only acknowledges.
-            if wanted == 0 {
-                break;
-            }
-            let outgoing = self.outbox.outgoing(&receiver.tenant, &receiver.name, wanted + 1).await;
-            let outgoing = outgoing.map_err(|error| unavailable(&error.to_string()))?;
-            more = outgoing.len() > wanted as usize;
-            let mut unheard = Vec::new();
+            let outgoing = self.wanted(receiver, wanted + 1).await?;
+            let more = outgoing.len() > wanted as usize;
+            let mut sets = Map::new();
             for one in outgoing.iter().take(wanted as usize) {
-                match self.token(receiver, one).await.map_err(|error| unavailable(&error))? {
-                    Some(token) => {
-                        sets.insert(event::jti(one), token.into());
-                    }
-                    None => unheard.push((one.number, one.id.clone())),
+                if let Some(token) = self.token(receiver, one).await.map_err(|error| unavailable(&error))? {
+                    sets.insert(event::jti(one), token.into());
                 }
             }
-            self.acknowledged(receiver, &unheard, None).await?;
             if !sets.is_empty() || at_once || began.elapsed() >= WAIT {
-                break;
+                return Ok(given(&sets, more));
             }
-            if unheard.is_empty() {
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
-        Ok(HttpResponse::Ok()
-            .insert_header((header::CACHE_CONTROL, "no-store"))
-            .json(json!({ "sets": sets, "moreAvailable": more })))
     }
+
+    /// The next that a receiver wants to hear of; at most `limit`. What it does not want is behind it then.
+    async fn wanted(&self, receiver: &Receiver, limit: u32) -> Result<Vec<store::Outgoing>, Refusal> {
+        loop {
+            let outgoing = self.outbox.outgoing(&receiver.tenant, &receiver.name, limit).await;
+            let outgoing = outgoing.map_err(|error| unavailable(&error.to_string()))?;
+            let is_wanted = |one: &store::Outgoing| receiver.wants.has(&one.happening);
+            let (wanted, unheard): (Vec<_>, Vec<_>) = outgoing.into_iter().partition(is_wanted);
+            if unheard.is_empty() {
+                return Ok(wanted);
+            }
+            let unheard: Vec<_> = unheard.into_iter().map(|one| (one.number, one.id)).collect();
+            self.acknowledged(receiver, &unheard, None).await?;
+        }
+    }
+}
+
+fn given(sets: &Map<String, Value>, more: bool) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(json!({ "sets": sets, "moreAvailable": more }))
 }
 
 fn authenticate(hashes: &[[u8; 32]], request: &HttpRequest) -> Result<(), Refusal> {

@@ -204,9 +204,7 @@ impl Outgoing {
         receiver: &Receiver,
         one: &OutgoingRow,
     ) -> Result<Option<String>, String> {
-        let claims =
-            event::claims(&*self.directory, receiver, one).await.map_err(|error| error.to_string())?;
-        let Some(claims) = claims else { return Ok(None) };
+        let Some(claims) = event::claims(receiver, one) else { return Ok(None) };
         self.sign(receiver, &claims).await.map(Some)
     }
 

@@ -36,8 +36,9 @@ pub(super) enum Happening {
 pub(super) struct Who {
     /// What the publisher calls it in its URIs.
     pub(super) id: String,
-    /// By which it is known here: its `externalId`, or else its id.
-    pub(super) key: String,
+    /// Its `externalId`, where the token says it.
+    #[serde(default)]
+    pub(super) external_id: Option<String>,
     /// Or a Group, or something else.
     pub(super) is_user: bool,
 }
@@ -109,8 +110,8 @@ impl Who {
         }
         let uri = text("uri").ok_or("`sub_id` has no `uri`")?;
         let (kind, id) = parts(uri, base).ok_or("`uri` of `sub_id` names no resource of the publisher")?;
-        let key = text("externalId").unwrap_or(id).to_owned();
-        Ok(Self { id: id.to_owned(), key, is_user: kind.eq_ignore_ascii_case("Users") })
+        let external_id = text("externalId").map(str::to_owned);
+        Ok(Self { id: id.to_owned(), external_id, is_user: kind.eq_ignore_ascii_case("Users") })
     }
 }
 
@@ -182,7 +183,7 @@ mod tests {
         let who = |uri: &str| Who::read(Some(&json!({"format": "scim", "uri": uri})), Some(&base));
         for uri in ["/Users/8d1f", "Users/8d1f", "https://idm.example.com/scim/v2/Users/8d1f"] {
             let who = who(uri).unwrap();
-            assert_eq!((who.id.as_str(), who.key.as_str(), who.is_user), ("8d1f", "8d1f", true), "{uri}");
+            assert_eq!((who.id.as_str(), who.external_id, who.is_user), ("8d1f", None, true), "{uri}");
         }
         assert!(!who("/Groups/8d1f").unwrap().is_user);
         for uri in [
@@ -202,7 +203,7 @@ mod tests {
             assert!(who(uri).is_err(), "{uri}");
         }
         let external = json!({"format": "scim", "uri": "/Users/8d1f", "externalId": "E10442"});
-        assert_eq!(Who::read(Some(&external), None).unwrap().key, "E10442");
+        assert_eq!(Who::read(Some(&external), None).unwrap().external_id.as_deref(), Some("E10442"));
         assert!(Who::read(None, None).is_err());
         assert!(Who::read(Some(&json!({"format": "email", "email": "a@b.c"})), None).is_err());
     }

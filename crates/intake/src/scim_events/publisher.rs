@@ -1,5 +1,6 @@
 //! The resources of a publisher, read at its configured address and nowhere else.
 
+use percent_encoding::percent_decode_str;
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value};
 use url::Url;
@@ -33,11 +34,38 @@ impl Publisher {
             status if status.is_success() => {
                 let resource = answer.json::<Value>().map_err(FetchError::Unreadable)?;
                 match resource {
+                    Value::Object(resource) if !is_called(&resource, id) => Err(FetchError::Unreadable(
+                        "the publisher answers with another resource: its `id` is not the one that was asked for"
+                            .to_owned(),
+                    )),
                     Value::Object(resource) => Ok(Some(resource)),
                     _ => Err(FetchError::Unreadable("the publisher's resource is none".to_owned())),
                 }
             }
             status => Err(FetchError::Later(format!("the publisher answered {}", status.as_u16()))),
         }
+    }
+}
+
+/// Whether a resource is the one of this part of a path. Every resource has its `id` (RFC 7643 §3.1).
+fn is_called(resource: &Map<String, Value>, part: &str) -> bool {
+    let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
+    id == part || percent_decode_str(part).decode_utf8().is_ok_and(|decoded| id == decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_resource_is_the_one_that_was_asked_for_by_its_id() {
+        let is_it = |said: Value, part: &str| is_called(said.as_object().unwrap(), part);
+        assert!(is_it(json!({"id": "8d1f"}), "8d1f"));
+        assert!(is_it(json!({"id": "ada@acme"}), "ada%40acme"));
+        assert!(!is_it(json!({"id": "other"}), "8d1f"));
+        assert!(!is_it(json!({"id": 8}), "8"));
+        assert!(!is_it(json!({"userName": "ada"}), "8d1f"));
     }
 }

@@ -327,7 +327,7 @@ impl GroupChange {
             Wish::Delete => ("deleted", 204),
             Wish::Replace(_) | Wish::Patch(_) | Wish::Keep => ("updated", 200),
         };
-        self.end(write, Outcome { result, status, reason: None, undone: Vec::new() }).await?;
+        self.end(write, Outcome { result, status, reason: None, undone: Vec::new(), detail: None }).await?;
         if course.after.is_none() {
             return Ok(Answer::Deleted);
         }
@@ -392,7 +392,8 @@ fn part(refused: &[Refused]) -> Outcome {
     let first = refused.first().map(|(_, error)| outcome_of(error));
     let (status, why) = first.map_or((409, None), |first| (first.status, first.reason));
     let reason = format!("{} members were refused: {}", refused.len(), why.unwrap_or_default());
-    Outcome { result: "refused", status, reason: Some(reason), undone: Vec::new() }
+    let detail = refused.first().map(|(_, error)| format!("{} members were refused: {error}", refused.len()));
+    Outcome { result: "refused", status, reason: Some(reason), detail, undone: Vec::new() }
 }
 
 fn code_of(error: &ProvisionError) -> Option<String> {

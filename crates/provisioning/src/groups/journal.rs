@@ -69,6 +69,8 @@ pub(super) struct Outcome {
     pub(super) reason: Option<String>,
     /// The members of a new Group who could not join.
     pub(super) undone: Vec<ResourceId>,
+    /// Why, in full, for a caller who did not wait.
+    pub(super) detail: Option<String>,
 }
 
 impl GroupChange {
@@ -144,7 +146,8 @@ impl GroupChange {
 
     /// Writes the Group while the change goes on.
     pub(super) async fn write(&self, write: ResourceWrite) -> Result<(), Stop> {
-        let outcome = Outcome { result: "updated", status: 200, reason: None, undone: Vec::new() };
+        let outcome =
+            Outcome { result: "updated", status: 200, reason: None, undone: Vec::new(), detail: None };
         self.record(write, outcome, false).await
     }
 
@@ -159,7 +162,8 @@ impl GroupChange {
         let standing = self.standing(name, &was, current.display_name()).await?;
         let body = standing.written(&with_members(wanted, []))?;
         self.begin(true, Some(&stored)).await?;
-        let outcome = Outcome { result: "updated", status: 200, reason: None, undone: Vec::new() };
+        let outcome =
+            Outcome { result: "updated", status: 200, reason: None, undone: Vec::new(), detail: None };
         Ok(self.record_of(ResourceWrite::Revise { expected: stored.version, body }, outcome, None))
     }
 
@@ -214,6 +218,7 @@ impl GroupChange {
                 status: outcome.status,
                 reason: outcome.reason,
                 undone: outcome.undone,
+                detail: outcome.detail,
             },
             at: self.inner.clock.now(),
         }

@@ -103,7 +103,7 @@ impl UserChange {
     }
 }
 
-/// How a failure is kept: codes and field names, no values.
+/// How a failure is kept: codes and field names, no values; and in full for a caller who did not wait.
 pub(crate) fn outcome_of(error: &ProvisionError) -> ChangeOutcome {
     let (result, status, reason) = match error {
         ProvisionError::Refused { refusal, .. } => {
@@ -146,5 +146,11 @@ pub(crate) fn outcome_of(error: &ProvisionError) -> ChangeOutcome {
         ProvisionError::Store(_) | ProvisionError::Misconfigured(_) => ("withdrawn", 500, error.to_string()),
     };
     let reason = Some(reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-    ChangeOutcome { result: result.to_owned(), status, reason, ..ChangeOutcome::default() }
+    ChangeOutcome {
+        result: result.to_owned(),
+        status,
+        reason,
+        detail: Some(error.to_string()),
+        ..ChangeOutcome::default()
+    }
 }

@@ -333,6 +333,7 @@ impl UserChange {
                 result: result.to_owned(),
                 status,
                 reason: failed.map(|failure| reason_of(&failure.error)),
+                detail: failed.map(|failure| failure.error.to_string()),
                 ..ChangeOutcome::default()
             },
             // One who hears of a failure has not heard of what landed: an equal request finds it.

@@ -8,6 +8,7 @@ use crate::{EventFilter, EventKey, EventState, NewEvent, Received, Settled, Stor
 suite![
     an_event_is_applied_once,
     an_event_under_another_name_is_the_same,
+    every_part_of_a_delivery_is_found_by_its_name,
     what_is_refused_may_come_again,
     what_was_in_flight_at_a_crash_may_come_again,
     stored_events_of_a_subject_come_one_after_the_other,
@@ -29,6 +30,7 @@ fn event(world: &World<'_>, jti: &str) -> NewEvent {
     NewEvent {
         key: key(world, jti),
         same_as: None,
+        delivery: None,
         subject: "noor".to_owned(),
         kind: "entityUpdated".to_owned(),
         happened: at(0),
@@ -78,7 +80,8 @@ async fn an_event_under_another_name_is_the_same(world: &World<'_>) {
     assert_eq!(ok(world.store.receive(named("b")).await), Received::InFlight { jti: "a".to_owned() });
     ok(world.store.settle(&key(world, "a"), end(EventState::Ignored)).await);
     assert_eq!(ok(world.store.receive(named("b")).await), Received::Known(EventState::Ignored));
-    assert_eq!(found(world, "b").await, None);
+    let same = found(world, "b").await.expect("it is found by either name");
+    assert_eq!((same.key.jti.as_str(), same.state), ("a", EventState::Ignored));
     // One that was refused, and then came under another name, is not applied once more when it comes again.
     let other = |jti: &str| NewEvent { same_as: Some("e2".to_owned()), ..event(world, jti) };
     assert_eq!(ok(world.store.receive(other("c")).await), Received::New);
@@ -86,6 +89,35 @@ async fn an_event_under_another_name_is_the_same(world: &World<'_>) {
     assert_eq!(ok(world.store.receive(other("d")).await), Received::New);
     ok(world.store.settle(&key(world, "d"), end(EventState::Applied)).await);
     assert_eq!(ok(world.store.receive(other("c")).await), Received::Known(EventState::Applied));
+}
+
+async fn every_part_of_a_delivery_is_found_by_its_name(world: &World<'_>) {
+    let part = |delivery: &str, part: u8| NewEvent {
+        delivery: Some(delivery.to_owned()),
+        same_as: Some(format!("e{part}")),
+        ..event(world, &format!("{delivery}#{part}"))
+    };
+    for number in [0, 1] {
+        assert_eq!(ok(world.store.receive(part("a", number)).await), Received::New);
+        ok(world.store.settle(&key(world, &format!("a#{number}")), end(EventState::Applied)).await);
+    }
+    // Once more under another name.
+    for number in [0, 1] {
+        assert_eq!(ok(world.store.receive(part("b", number)).await), Received::Known(EventState::Applied));
+    }
+    let named = async |name: &str| {
+        let filter = EventFilter { jti: Some(name.to_owned()), limit: 9, ..EventFilter::default() };
+        let events = ok(world.store.events(&filter).await);
+        events.into_iter().map(|event| event.key.jti).collect::<Vec<_>>()
+    };
+    for name in ["a", "b"] {
+        assert_eq!(named(name).await, ["a#1", "a#0"], "{name}");
+    }
+    assert_eq!((named("a#0").await, named("b#1").await), (vec!["a#0".to_owned()], vec!["a#1".to_owned()]));
+    assert_eq!(named("c").await, Vec::<String>::new());
+    // Names go with their event.
+    ok(world.store.prune_events(at(9), at(9)).await);
+    assert_eq!(named("b").await, Vec::<String>::new());
 }
 
 async fn what_is_refused_may_come_again(world: &World<'_>) {

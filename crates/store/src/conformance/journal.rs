@@ -293,6 +293,7 @@ async fn a_withdrawn_change_tells_why(world: &World<'_>) {
         status: 400,
         reason: Some("REQUIRED_FIELD_MISSING LastName".to_owned()),
         undone: vec![ResourceId::from_text("id-ada")],
+        ..ChangeOutcome::default()
     };
     ok(world.store.withdraw(&id, refused.clone(), true, at(3)).await);
     let change = ok(world.store.change(&world.tenant, &id).await).expect("it is there");

@@ -21,6 +21,7 @@ mod names;
 mod outbox;
 mod paging;
 mod resources;
+mod source_names;
 mod targets;
 mod tasks;
 mod vault;
@@ -100,6 +101,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         outbox::CASES,
         lockouts::CASES,
         consents::CASES,
+        source_names::CASES,
         tasks::CASES,
         ledger::CASES,
         targets::CASES,

@@ -3,11 +3,12 @@
 use model::SourceName;
 
 use super::*;
-use crate::{Asynchronous, Happening, Outgoing};
+use crate::{Asynchronous, Happening, Listener, Outgoing};
 
 suite![
     nothing_goes_out_where_nobody_listens,
     a_receiver_gets_everything_in_order_until_it_has_it,
+    what_is_told_is_what_was_then,
     what_is_got_out_of_order_is_not_given_again,
     a_new_receiver_hears_of_what_happens_from_then_on,
     the_end_of_a_request_whose_caller_did_not_wait_goes_out,
@@ -19,8 +20,12 @@ fn named(name: &str) -> SourceName {
     SourceName::new(name).expect("a name")
 }
 
+fn listener(tenant: TenantId, name: &str) -> Listener {
+    Listener { tenant, name: named(name), whole: false }
+}
+
 async fn listen(world: &World<'_>, names: &[&str]) {
-    let receivers: Vec<_> = names.iter().map(|name| (world.tenant.clone(), named(name))).collect();
+    let receivers: Vec<_> = names.iter().map(|name| listener(world.tenant.clone(), name)).collect();
     ok(world.store.keep_receivers(&receivers).await);
 }
 
@@ -44,7 +49,7 @@ fn told(outgoing: &[Outgoing]) -> Vec<(&str, &Happening)> {
 
 async fn nothing_goes_out_where_nobody_listens(world: &World<'_>) {
     make(world, "ada").await;
-    ok(world.store.keep_receivers(&[(tenant("other/prod"), named("idm"))]).await);
+    ok(world.store.keep_receivers(&[listener(tenant("other/prod"), "idm")]).await);
     make(world, "bob").await;
     assert_eq!(ok(world.store.outgoing(&tenant("other/prod"), &named("idm"), 10).await), []);
     assert_eq!(outgoing(world, "idm").await, []);
@@ -68,6 +73,40 @@ async fn a_receiver_gets_everything_in_order_until_it_has_it(world: &World<'_>) 
     assert_eq!(outgoing(world, "idm").await, all[1..]);
     got(world, "idm", &[&all[1], &all[2]]).await;
     assert_eq!(outgoing(world, "idm").await, []);
+}
+
+/// However late it is asked for.
+async fn what_is_told_is_what_was_then(world: &World<'_>) {
+    for whole in [false, true] {
+        let id = if whole { "bob" } else { "ada" };
+        ok(world.store.keep_receivers(&[Listener { whole, ..listener(world.tenant.clone(), "idm") }]).await);
+        let body = |more: Value| {
+            let mut body = json!({ "externalId": format!("E-{id}") });
+            body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            resource(user_with(id, body))
+        };
+        let create = ResourceWrite::Create(body(json!({})));
+        ok(world.store.record(record(&world.tenant, USER, id, create)).await).expect_version(1);
+        let replace =
+            ResourceWrite::Replace { expected: Version(1), body: body(json!({ "title": "Countess" })) };
+        ok(world.store.record(record(&world.tenant, USER, id, replace)).await).expect_version(2);
+        let delete = ResourceWrite::Delete { expected: Version(2) };
+        ok(world.store.record(record(&world.tenant, USER, id, delete)).await);
+        let all = outgoing(world, "idm").await;
+        let external = format!("E-{id}");
+        assert!(all.iter().all(|one| one.told.external_id.as_ref() == Some(&external)), "{all:?}");
+        let [made, changed, gone] = &all[..] else { panic!("{all:?}") };
+        let title = "title".to_owned();
+        assert!(!made.told.attributes.contains(&title) && changed.told.attributes.contains(&title));
+        assert!(made.told.attributes.contains(&"userName".to_owned()));
+        assert!(gone.told.attributes.is_empty() && gone.told.data.is_none());
+        let titles = [made, changed].map(|one| one.told.data.as_ref().map(|data| data.get("title").cloned()));
+        assert_eq!(titles, if whole { [Some(None), Some(Some("Countess".into()))] } else { [None, None] });
+        let versions =
+            [made, changed].map(|one| one.told.data.as_ref().map(|data| data["meta"]["version"].clone()));
+        assert_eq!(versions[1], whole.then(|| Version(2).etag().into()));
+        got(world, "idm", &all.iter().collect::<Vec<_>>()).await;
+    }
 }
 
 async fn what_is_got_out_of_order_is_not_given_again(world: &World<'_>) {
@@ -119,7 +158,8 @@ async fn the_end_of_a_request_whose_caller_did_not_wait_goes_out(world: &World<'
     let refused = ChangeOutcome {
         result: "refused".to_owned(),
         status: 400,
-        reason: Some("why".to_owned()),
+        reason: Some("LastName".to_owned()),
+        detail: Some("why".to_owned()),
         ..ChangeOutcome::default()
     };
     ok(world.store.withdraw(&ChangeId::from_text("c2"), refused, false, at(1)).await);
@@ -171,10 +211,10 @@ async fn what_everybody_has_got_is_forgotten(world: &World<'_>) {
     let all = outgoing(world, "idm").await;
     got(world, "idm", &[&all[0], &all[1]]).await;
     got(world, "other", &[&all[0]]).await;
-    assert_eq!(ok(world.store.prune_outgoing(at(-1)).await), 1);
+    assert_eq!(ok(world.store.prune_outgoing(at(-1)).await), 0, "it is forgotten at once");
     assert_eq!(outgoing(world, "other").await, all[1..]);
     got(world, "other", &[&all[1]]).await;
-    assert_eq!(ok(world.store.prune_outgoing(at(-1)).await), 1);
+    assert_eq!(ok(world.store.prune_outgoing(at(-1)).await), 0, "the last one's word was enough");
     make(world, "dora").await;
     // What nobody takes is not kept for ever, and counted.
     assert_eq!(ok(world.store.prune_outgoing(at(1)).await), 1);

@@ -304,8 +304,8 @@ pub fn one(
     let Some(row) = rows.next().doing(READ)? else { return Ok(Found::Nothing) };
     let mut stored = Stored::read(kind, row)?;
     match kind {
-        ResourceKind::User => stored.resource.groups = groups_of(reader, stored.key)?,
-        ResourceKind::Group => match members_of(reader, stored.key, most_members)? {
+        ResourceKind::User => stored.resource.groups = groups_of(reader.connection(), stored.key)?,
+        ResourceKind::Group => match members_of(reader.connection(), stored.key, most_members)? {
             Some(members) => stored.resource.members = members,
             None => return Ok(Found::TooLarge),
         },

@@ -336,10 +336,12 @@ impl<'a> Run<'a> {
     /// Adds a user's groups and a group's members, where they are wanted.
     fn complete(&self, stored: &mut Stored, groups: bool, members: bool) -> Result<(), StoreError> {
         match self.kind {
-            ResourceKind::User if groups => stored.resource.groups = groups_of(self.reader, stored.key)?,
+            ResourceKind::User if groups => {
+                stored.resource.groups = groups_of(self.reader.connection(), stored.key)?;
+            }
             ResourceKind::Group if members => {
                 stored.resource.members =
-                    members_of(self.reader, stored.key, usize::MAX)?.unwrap_or_default();
+                    members_of(self.reader.connection(), stored.key, usize::MAX)?.unwrap_or_default();
             }
             ResourceKind::User | ResourceKind::Group => {}
         }

@@ -168,7 +168,12 @@ impl Inbox for SqliteStore {
                         which += " AND e.state NOT IN ('applied', 'ignored')";
                     }
                 }
-                which += if filter.jti.is_some() { " AND e.jti = ?3" } else { " AND ?3 IS NULL" };
+                which += if filter.jti.is_some() {
+                    " AND e.number IN (SELECT number FROM events WHERE jti = ?3
+                         UNION ALL SELECT number FROM event_names WHERE name = ?3)"
+                } else {
+                    " AND ?3 IS NULL"
+                };
                 let mut select = reader.statement(
                     &format!(
                         "{SELECT} WHERE (?1 IS NULL OR n.name = ?1) AND (?2 IS NULL OR e.source = ?2){which}
@@ -264,28 +269,52 @@ fn receive(connection: &Connection, event: &NewEvent) -> Result<Received, StoreE
     let state = if event.stored { EventState::Stored } else { EventState::InFlight };
     let payload = to_json(TABLE, "an event", &event.payload)?;
     match known {
-        None => insert(connection, tenant, event, state, &payload)?,
-        Some((number, known, jti)) => match self::state(&known)? {
-            EventState::InFlight => return Ok(Received::InFlight { jti }),
-            EventState::Refused => {
-                connection
-                    .prepare_cached(
-                        "UPDATE events SET state = ?2, due_ms = ?3, payload = ?4, settled_ms = NULL WHERE number = ?1",
-                    )
-                    .and_then(|mut again| {
-                        again.execute(params![
-                            number,
-                            state.as_str(),
-                            event.stored.then(|| event.at.as_millisecond()),
-                            payload
-                        ])
-                    })
-                    .doing(WRITE)?;
+        None => {
+            let number = insert(connection, tenant, event, state, &payload)?;
+            name(connection, number, &event.key.jti, event)?;
+        }
+        Some((number, known, jti)) => {
+            name(connection, number, &jti, event)?;
+            match self::state(&known)? {
+                EventState::InFlight => return Ok(Received::InFlight { jti }),
+                EventState::Refused => again(connection, number, event, state, &payload)?,
+                known => return Ok(Received::Known(known)),
             }
-            known => return Ok(Received::Known(known)),
-        },
+        }
     }
     Ok(Received::New)
+}
+
+/// One that was refused has come again.
+fn again(
+    connection: &Connection,
+    number: i64,
+    event: &NewEvent,
+    state: EventState,
+    payload: &str,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE events SET state = ?2, due_ms = ?3, payload = ?4, settled_ms = NULL WHERE number = ?1",
+        )
+        .and_then(|mut again| {
+            let due = event.stored.then(|| event.at.as_millisecond());
+            again.execute(params![number, state.as_str(), due, payload])
+        })
+        .map(|_| ())
+        .doing(WRITE)
+}
+
+/// Lets an event be looked up by all that it was sent under; its own `jti` is with it.
+fn name(connection: &Connection, number: i64, own: &str, event: &NewEvent) -> Result<(), StoreError> {
+    let sent = [Some(&event.key.jti), event.delivery.as_ref()];
+    for name in sent.into_iter().flatten().filter(|name| *name != own) {
+        connection
+            .prepare_cached("INSERT INTO event_names (name, number) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+            .and_then(|mut insert| insert.execute(params![name, number]))
+            .doing(WRITE)?;
+    }
+    Ok(())
 }
 
 fn insert(
@@ -294,14 +323,14 @@ fn insert(
     event: &NewEvent,
     state: EventState,
     payload: &str,
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO events (tenant, source, jti, same_as, subject, kind, happened_ms, received_ms, state, due_ms, payload)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )
         .and_then(|mut insert| {
-            insert.execute(params![
+            insert.insert(params![
                 tenant.0,
                 event.key.source.as_str(),
                 event.key.jti,
@@ -315,7 +344,6 @@ fn insert(
                 payload
             ])
         })
-        .map(|_| ())
         .doing(WRITE)
 }
 

@@ -251,6 +251,9 @@ fn record(connection: &Connection, record: Record) -> Result<Recorded, StoreErro
     }
     let content = |body| Content { body, asked: record.asked };
     let is_deleted = matches!(record.write, ResourceWrite::Delete { .. });
+    // Nobody can say it afterwards.
+    let before =
+        if is_deleted { outbox::told(connection, tenant, record.kind, &record.resource)? } else { None };
     let (is_new, is_kept) =
         (matches!(record.write, ResourceWrite::Create(_)), matches!(record.write, ResourceWrite::Keep));
     let version = match (record.write, recorded) {
@@ -307,7 +310,11 @@ fn record(connection: &Connection, record: Record) -> Result<Recorded, StoreErro
         version => Some(Happening::Changed { version }),
     };
     if let Some(happening) = happening {
-        outbox::put(connection, tenant, record.kind, &record.resource, &happening, record.at)?;
+        let which = (record.kind, &record.resource);
+        let told = if is_deleted { before } else { outbox::told(connection, tenant, which.0, which.1)? };
+        if let Some(told) = told {
+            outbox::put(connection, tenant, which, &happening, told, record.at)?;
+        }
     }
     if let Some(change) = &record.change {
         let version = (!is_deleted).then_some(version);
@@ -446,10 +453,12 @@ fn end(
     let (tenant, kind, resource, Some(asynchronous)) = ended else { return Ok(()) };
     let requests: Vec<Asynchronous> = rows::json("changes", "who hears of its end", &asynchronous)?;
     let (kind, resource) = (rows::kind("changes", kind)?, ResourceId::from_text(resource));
+    let tenant = TenantKey(tenant);
+    let Some(told) = outbox::told(connection, tenant, kind, &resource)? else { return Ok(()) };
     for request in requests {
-        let happening =
-            Happening::Answered { request, status: outcome.status, version, detail: outcome.reason.clone() };
-        outbox::put(connection, TenantKey(tenant), kind, &resource, &happening, at)?;
+        let detail = outcome.detail.clone().or_else(|| outcome.reason.clone());
+        let happening = Happening::Answered { request, status: outcome.status, version, detail };
+        outbox::put(connection, tenant, (kind, &resource), &happening, told.clone(), at)?;
     }
     Ok(())
 }

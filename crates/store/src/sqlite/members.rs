@@ -5,10 +5,7 @@ use std::collections::{HashMap, HashSet};
 use model::{ResourceId, ResourceKind};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{
-    readers::Reader,
-    rows::{self, Doing, TenantKey},
-};
+use super::rows::{self, Doing, TenantKey};
 use crate::{GroupRef, Member, MembershipWrite, StoreError};
 
 const READ: &str = "read members";
@@ -138,12 +135,13 @@ fn key_of(connection: &Connection, tenant: TenantKey, id: &str) -> Result<Option
 
 /// The groups that a user is a direct member of, in the order they were made. A group that is not recorded
 /// yet does not show.
-pub fn groups_of(reader: &Reader, member: i64) -> Result<Vec<GroupRef>, StoreError> {
-    let mut select = reader.statement(
-        "SELECT g.id, g.display, g.stands_for FROM members m JOIN resources g ON g.key = m.group_key
-         WHERE m.member_key = ?1 AND g.seq IS NOT NULL ORDER BY m.group_key",
-        READ,
-    )?;
+pub fn groups_of(connection: &Connection, member: i64) -> Result<Vec<GroupRef>, StoreError> {
+    let mut select = connection
+        .prepare_cached(
+            "SELECT g.id, g.display, g.stands_for FROM members m JOIN resources g ON g.key = m.group_key
+             WHERE m.member_key = ?1 AND g.seq IS NOT NULL ORDER BY m.group_key",
+        )
+        .doing(READ)?;
     let mut rows = select.query([member]).doing(READ)?;
     let mut groups = Vec::new();
     while let Some(row) = rows.next().doing(READ)? {
@@ -157,12 +155,17 @@ pub fn groups_of(reader: &Reader, member: i64) -> Result<Vec<GroupRef>, StoreErr
 }
 
 /// The members of a group, in the order they joined; `None` if they are more than `most`.
-pub fn members_of(reader: &Reader, group: i64, most: usize) -> Result<Option<Vec<Member>>, StoreError> {
-    let mut select = reader.statement(
-        "SELECT r.id, r.kind, r.display, m.display FROM members m JOIN resources r ON r.key = m.member_key
-         WHERE m.group_key = ?1 ORDER BY m.position",
-        READ,
-    )?;
+pub fn members_of(
+    connection: &Connection,
+    group: i64,
+    most: usize,
+) -> Result<Option<Vec<Member>>, StoreError> {
+    let mut select = connection
+        .prepare_cached(
+            "SELECT r.id, r.kind, r.display, m.display FROM members m JOIN resources r ON r.key = m.member_key
+             WHERE m.group_key = ?1 ORDER BY m.position",
+        )
+        .doing(READ)?;
     let mut rows = select.query([group]).doing(READ)?;
     let mut members = Vec::new();
     while let Some(row) = rows.next().doing(READ)? {

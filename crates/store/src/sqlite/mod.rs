@@ -25,6 +25,7 @@ mod outbox;
 mod readers;
 mod resource;
 mod rows;
+mod source_names;
 mod targets;
 mod tasks;
 mod vault;

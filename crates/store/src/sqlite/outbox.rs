@@ -3,13 +3,17 @@
 use async_trait::async_trait;
 use model::{ResourceId, ResourceKind, SourceName, TenantId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::Value;
 
 use super::{
     SqliteStore,
-    rows::{self, Doing, TenantKey, kind_key, tenant_key, tenant_key_or_new, to_json},
+    members::{groups_of, members_of},
+    rows::{
+        self, Doing, STORED_COLUMNS, Stored, TenantKey, kind_key, tenant_key, tenant_key_or_new, to_json,
+    },
     writer::Durability,
 };
-use crate::{Happening, Outbox, Outgoing, ReceiverStatus, StoreError};
+use crate::{Happening, Listener, Outbox, Outgoing, ReceiverStatus, StoreError, Told};
 
 const TABLE: &str = "outgoing";
 const READ: &str = "read what goes out";
@@ -17,7 +21,7 @@ const WRITE: &str = "write what goes out";
 
 #[async_trait]
 impl Outbox for SqliteStore {
-    async fn keep_receivers(&self, receivers: &[(TenantId, SourceName)]) -> Result<(), StoreError> {
+    async fn keep_receivers(&self, receivers: &[Listener]) -> Result<(), StoreError> {
         let receivers = receivers.to_vec();
         self.write(Durability::Power, move |connection| keep(connection, &receivers)).await
     }
@@ -33,7 +37,8 @@ impl Outbox for SqliteStore {
         let (tenant, resource, happening) = (tenant.clone(), resource.clone(), happening.clone());
         self.write(Durability::Power, move |connection| {
             let tenant = tenant_key_or_new(connection, &tenant)?;
-            put(connection, tenant, kind, &resource, &happening, at)
+            let Some(told) = told(connection, tenant, kind, &resource)? else { return Ok(()) };
+            put(connection, tenant, (kind, &resource), &happening, told, at)
         })
         .await
     }
@@ -47,7 +52,7 @@ impl Outbox for SqliteStore {
         self.0.readers.read(|reader| {
             let Some(key) = reader.tenant(tenant)? else { return Ok(Vec::new()) };
             let mut select = reader.statement(
-                "SELECT o.number, o.at_ms, o.kind, o.resource, o.happening, o.id
+                "SELECT o.number, o.at_ms, o.kind, o.resource, o.happening, o.id, o.told
                  FROM outgoing o JOIN receivers r ON r.tenant = o.tenant AND r.name = ?2
                  WHERE o.tenant = ?1 AND o.number > r.got AND NOT EXISTS (
                      SELECT 1 FROM receiver_got g WHERE g.tenant = ?1 AND g.name = ?2 AND g.number = o.number)
@@ -58,6 +63,8 @@ impl Outbox for SqliteStore {
             let mut outgoing = Vec::new();
             while let Some(row) = found.next().doing(READ)? {
                 let happening: String = row.get(4).doing(READ)?;
+                let told: Option<String> = row.get(6).doing(READ)?;
+                let told = told.map(|told| rows::json(TABLE, "what is told", &told)).transpose()?;
                 outgoing.push(Outgoing {
                     number: rows::unsigned(TABLE, row.get(0).doing(READ)?)?,
                     id: row.get(5).doing(READ)?,
@@ -66,6 +73,7 @@ impl Outbox for SqliteStore {
                     kind: rows::kind(TABLE, row.get(2).doing(READ)?)?,
                     resource: ResourceId::from_text(row.get::<_, String>(3).doing(READ)?),
                     happening: rows::json(TABLE, "what has happened", &happening)?,
+                    told: told.unwrap_or_default(),
                 });
             }
             Ok(outgoing)
@@ -188,24 +196,67 @@ fn prune(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> 
     Ok(pruned as u64)
 }
 
-/// Lets something go out, if the tenant has anybody who wants to hear of it.
-pub(super) fn put(
+/// What is to be told of a resource as it is now; `None` where nobody wants to hear of it. Empty where it is not there.
+pub(super) fn told(
     connection: &Connection,
     tenant: TenantKey,
     kind: ResourceKind,
     resource: &ResourceId,
+) -> Result<Option<Told>, StoreError> {
+    let whole: Option<bool> = connection
+        .prepare_cached("SELECT max(whole) FROM receivers WHERE tenant = ?1")
+        .and_then(|mut select| select.query_row([tenant.0], |row| row.get(0)))
+        .doing(READ)?;
+    let Some(whole) = whole else { return Ok(None) };
+    let mut select = connection
+        .prepare_cached(&format!(
+            "SELECT {STORED_COLUMNS} FROM resources r WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3"
+        ))
+        .doing(READ)?;
+    let mut found = select.query(params![tenant.0, kind_key(kind), resource.as_str()]).doing(READ)?;
+    let Some(row) = found.next().doing(READ)? else { return Ok(Some(Told::default())) };
+    let Stored { key, resource: mut stored, .. } = Stored::read(kind, row)?;
+    let mut has_members = false;
+    match kind {
+        ResourceKind::User => stored.groups = groups_of(connection, key)?,
+        // A group may have ten thousand: where the names are enough it matters only whether it has any.
+        ResourceKind::Group => match members_of(connection, key, if whole { usize::MAX } else { 1 })? {
+            Some(members) => stored.members = members,
+            None => has_members = true,
+        },
+    }
+    let data = stored.attributes()?;
+    let is_told = |name: &&String| !["id", "meta", "schemas"].contains(&name.as_str());
+    let mut attributes: Vec<String> = data.keys().filter(is_told).cloned().collect();
+    if has_members {
+        attributes.push("members".to_owned());
+    }
+    let external_id = data.get("externalId").and_then(Value::as_str).map(str::to_owned);
+    Ok(Some(Told { external_id, attributes, data: whole.then_some(data) }))
+}
+
+/// Lets something go out, with what is told of its resource.
+pub(super) fn put(
+    connection: &Connection,
+    tenant: TenantKey,
+    (kind, resource): (ResourceKind, &ResourceId),
     happening: &Happening,
+    told: Told,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut select = connection.prepare_cached("SELECT 1 FROM receivers WHERE tenant = ?1").doing(READ)?;
-    if !select.exists([tenant.0]).doing(READ)? {
-        return Ok(());
-    }
+    let told = match happening {
+        Happening::Created { .. } | Happening::Changed { .. } => told,
+        // Nothing more is told of these.
+        Happening::Deleted | Happening::Answered { .. } => {
+            Told { external_id: told.external_id, ..Told::default() }
+        }
+    };
+    let told = to_json(TABLE, "what is told", &told)?;
     let happening = to_json(TABLE, "what has happened", happening)?;
     connection
         .prepare_cached(
-            "INSERT INTO outgoing (tenant, at_ms, kind, resource, happening, id)
-             VALUES (?1, ?2, ?3, ?4, ?5, lower(hex(randomblob(6))))",
+            "INSERT INTO outgoing (tenant, at_ms, kind, resource, happening, id, told)
+             VALUES (?1, ?2, ?3, ?4, ?5, lower(hex(randomblob(6))), ?6)",
         )
         .and_then(|mut insert| {
             insert.execute(params![
@@ -213,23 +264,24 @@ pub(super) fn put(
                 at.as_millisecond(),
                 kind_key(kind),
                 resource.as_str(),
-                happening
+                happening,
+                told
             ])
         })
         .map(|_| ())
         .doing(WRITE)
 }
 
-fn keep(connection: &Connection, receivers: &[(TenantId, SourceName)]) -> Result<(), StoreError> {
+fn keep(connection: &Connection, receivers: &[Listener]) -> Result<(), StoreError> {
     let mut kept = Vec::with_capacity(receivers.len());
-    for (tenant, name) in receivers {
+    for Listener { tenant, name, whole } in receivers {
         let tenant = tenant_key_or_new(connection, tenant)?;
         connection
             .execute(
-                "INSERT INTO receivers (tenant, name, got) VALUES (?1, ?2, (SELECT coalesce(max(seq), 0) FROM sqlite_sequence
-                     WHERE name = 'outgoing'))
-                 ON CONFLICT DO UPDATE SET due_ms = NULL, failing_ms = NULL, attempts = 0",
-                params![tenant.0, name.as_str()],
+                "INSERT INTO receivers (tenant, name, whole, got)
+                 VALUES (?1, ?2, ?3, (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'outgoing'))
+                 ON CONFLICT DO UPDATE SET whole = excluded.whole, due_ms = NULL, failing_ms = NULL, attempts = 0",
+                params![tenant.0, name.as_str(), whole],
             )
             .doing(WRITE)?;
         kept.push((tenant.0, name.as_str()));
@@ -293,6 +345,13 @@ fn acknowledge(
                  AND number <= (SELECT got FROM receivers WHERE tenant = ?1 AND name = ?2)",
         )
         .and_then(|mut delete| delete.execute(params![tenant.0, receiver]))
+        .doing(WRITE)?;
+    // It is personal data, and nobody needs it any more.
+    connection
+        .prepare_cached(
+            "DELETE FROM outgoing WHERE tenant = ?1 AND number <= (SELECT min(got) FROM receivers WHERE tenant = ?1)",
+        )
+        .and_then(|mut delete| delete.execute([tenant.0]))
         .map(|_| ())
         .doing(WRITE)
 }
