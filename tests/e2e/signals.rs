@@ -3,6 +3,7 @@
 mod example;
 mod kept_out;
 mod locked_out;
+mod order;
 mod polled;
 mod purged;
 mod scim;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use model::Timestamp;
-use provisioning::{Signal, SignalAction, Signalled};
+use provisioning::{Signal, Signalled};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -222,12 +222,9 @@ impl SharedSignals {
             self.check_state(&event)?;
         }
         let subject = subject::of(claims.sub_id.as_ref(), &event).cloned().unwrap_or_default();
-        let (order, about) = match what {
-            What::Signal(kind) => {
-                let turns = kind.action(&self.settings.actions).is_some_and(turns_a_lock);
-                (if turns { Order::Values } else { Order::Alone }, subject::text(&subject))
-            }
-            _ => (Order::Alone, STREAM.to_owned()),
+        let about = match what {
+            What::Signal(_) => subject::text(&subject),
+            _ => STREAM.to_owned(),
         };
         let kind = match what {
             What::Signal(kind) => kind.name.to_owned(),
@@ -244,7 +241,8 @@ impl SharedSignals {
             subject: about,
             kind,
             version: None,
-            order,
+            // One person has several names: who is locked out, and what is out of date, is known of the User.
+            order: Order::Alone,
             body: serde_json::to_value(body)
                 .map_err(|_| Refusal::InvalidRequest("the event cannot be kept".to_owned()))?,
         })
@@ -290,6 +288,7 @@ impl SharedSignals {
             jti: event.jti.clone(),
             subject: event.subject.clone(),
             cause: kind.name.to_owned(),
+            happened: event.happened,
             whom,
             action,
             lockouts_per_hour: self.settings.lockouts_per_hour,
@@ -313,6 +312,7 @@ impl SharedSignals {
         match signalled {
             Signalled::Done(note) => Outcome::noted(note),
             Signalled::Already(how) => Outcome::noted(how),
+            Signalled::Stale => Outcome::Ignored("stale"),
             Signalled::Nobody | Signalled::Several => Outcome::Ignored("unresolved-subject"),
             Signalled::Protected => {
                 alarm(intake, source, event, "protected-user");
@@ -330,11 +330,6 @@ impl SharedSignals {
             Signalled::Impossible(why) => Outcome::Dead(why),
         }
     }
-}
-
-/// Whether actions of this kind on one person follow one another: an older one must not undo a newer one.
-fn turns_a_lock(action: SignalAction) -> bool {
-    action != SignalAction::EndSessions
 }
 
 /// Somebody has to see it.

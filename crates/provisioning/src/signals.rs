@@ -10,6 +10,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `order.rs` | which signal counts, by when what it tells has happened |
 //! | `find.rs` | exactly one active User in each org of the environment, and whether he is protected |
 //! | `lock_out.rs` | ending sessions, freezing, deactivating |
 //! | `purge.rs` | what an account that is gone for good leaves behind |
@@ -18,12 +19,13 @@
 mod find;
 mod let_in;
 mod lock_out;
+mod order;
 mod purge;
 
 use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
-use model::{ClientName, OrgName, ResourceId, ResourceKind, SourceName, TenantId};
+use model::{ClientName, OrgName, ResourceId, ResourceKind, SourceName, TenantId, Timestamp};
 use salesforce_client::{Asker, CallError, Org, Ticket};
 use salesforce_types::{RecordId, Refusal, Retry, errors};
 use store::{AuditEntry, ChangeOutcome, LinkWrite, Lockout, LockoutKey, Record, ResourceWrite, StoreError};
@@ -48,6 +50,8 @@ pub struct Signal {
     pub subject: String,
     /// What has happened, such as `account-disabled`; for the audit.
     pub cause: String,
+    /// When, by the source's clock.
+    pub happened: Timestamp,
     /// Who it is, in one or several ways.
     pub whom: Vec<Whom>,
     /// What is to be done.
@@ -99,6 +103,8 @@ pub enum Signalled {
     Done(String),
     /// It is so already.
     Already(&'static str),
+    /// The source has told the opposite of a later time.
+    Stale,
     /// No active User has this name.
     Nobody,
     /// Several active Users have it: which one is meant is not guessed.
@@ -145,10 +151,26 @@ pub(crate) async fn carry_out(inner: &Arc<Inner>, signal: &Signal) -> Result<Sig
     world.tenant(&signal.tenant)?;
     let subject = fingerprint::hex(&fingerprint::sha256(signal.subject.as_bytes()));
     let work = Work { inner, signal, tenants: world.environment(&signal.tenant), subject };
-    match signal.action {
-        SignalAction::Unfreeze => work.let_in().await,
-        SignalAction::Purge => work.purge().await,
-        SignalAction::EndSessions | SignalAction::Freeze | SignalAction::Deactivate => work.lock_out().await,
+    if work.is_out_of_date(&work.subject).await? {
+        return Ok(Signalled::Stale);
+    }
+    let signalled = match signal.action {
+        SignalAction::Unfreeze => work.let_in().await?,
+        SignalAction::Purge => work.purge().await?,
+        SignalAction::EndSessions | SignalAction::Freeze | SignalAction::Deactivate => {
+            work.lock_out().await?
+        }
+    };
+    if let Some(tells) = work.tells().filter(|_| signalled.is_done()) {
+        work.remember(tells, &work.subject).await?;
+    }
+    Ok(signalled)
+}
+
+impl Signalled {
+    /// Whether all is as the signal wants it.
+    fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_) | Self::Already(_))
     }
 }
 

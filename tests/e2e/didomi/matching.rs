@@ -85,6 +85,20 @@ async fn didomi_c06_an_opt_out_may_go_to_all_and_an_opt_in_to_none() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn didomi_c06_an_opt_out_reaches_hundreds_of_records() {
+    let mut source = source();
+    contact(&mut source).insert("opt-out-all".into(), true.into());
+    let many: String =
+        (0..260).map(|number| TWIN.replace("\"Twin\"", &format!("\"Twin {number}\""))).collect();
+    let world = world_of(source, &many).await;
+    let _ = didomi(&world).send(&newsletter("evt-1", EIGHT, NOOR, false)).await.expect(202);
+    applied(&world, "evt-1").await;
+    let contacts = world.org().find("Contact", "Email", NOOR).await;
+    assert_eq!(contacts.len(), 261);
+    assert!(contacts.iter().all(|contact| contact["HasOptedOutOfEmail"] == true));
+}
+
 /// A source whose choices go to leads, and one lead.
 async fn leads(follow: bool) -> (World, String) {
     let mut source = source();

@@ -44,6 +44,22 @@ async fn didomi_c08_an_older_choice_is_out_of_date_for_its_own_purpose_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn didomi_c08_nobody_has_chosen_in_the_future() {
+    let world = world_with(|_| ()).await;
+    let didomi = didomi(&world);
+    let _ = didomi.send(&newsletter("evt-1", "2126-08-05T08:00:01Z", NOOR, true)).await.expect(202);
+    applied(&world, "evt-1").await;
+    let contact = noor(&world).await;
+    assert_eq!(contact["HasOptedOutOfEmail"], false);
+    assert!(!contact["Consent_Updated__c"].as_str().unwrap().starts_with("2126"), "{contact:?}");
+    // Chosen after that has arrived.
+    let now = model::Clock::system().now().to_string();
+    let _ = didomi.send(&newsletter("evt-2", &now, NOOR, false)).await.expect(202);
+    applied(&world, "evt-2").await;
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn didomi_c08_a_user_of_an_older_version_is_out_of_date() {
     let world = world_with(|_| ()).await;
     let didomi = didomi(&world);

@@ -314,6 +314,7 @@ async fn rows_are_named_by_one_spelling_of_the_person_and_by_the_regulation() {
     applied(&world, "evt-1").await;
     let mut californian = newsletter("evt-2", EIGHT, NOOR, false);
     californian["regulation"] = json!("cpra");
+    californian["parameters"]["entity"]["regulation"] = json!("cpra");
     let _ = didomi.send(&californian).await.expect(202);
     applied(&world, "evt-2").await;
     let _ = didomi.send(&newsletter("evt-3", NINE, NOOR, true)).await.expect(202);

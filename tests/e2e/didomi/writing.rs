@@ -150,6 +150,18 @@ async fn didomi_c07_what_is_chosen_under_another_regulation_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn didomi_c07_what_names_two_regulations_is_of_neither() {
+    let world = world_with(|_| ()).await;
+    let didomi = didomi(&world);
+    let mut torn = newsletter("evt-1", NINE, NOOR, true);
+    torn["parameters"]["entity"]["regulation"] = json!("cpra");
+    let _ = didomi.send(&torn).await.expect(202);
+    let why = super::dead(&world, "evt-1").await;
+    assert!(why.contains("two regulations"), "{why}");
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn didomi_c07_two_regulations_are_kept_apart() {
     let mut source = source();
     source.insert("regulations".into(), Value::Array(vec!["gdpr".into(), "cpra".into()]));
@@ -167,6 +179,7 @@ async fn didomi_c07_two_regulations_are_kept_apart() {
     let didomi = didomi(&world);
     let mut californian = newsletter("evt-1", NINE, NOOR, true);
     californian["regulation"] = json!("CPRA");
+    californian["parameters"]["entity"]["regulation"] = json!("cpra");
     let _ = didomi.send(&californian).await.expect(202);
     applied(&world, "evt-1").await;
     let contact = noor(&world).await;

@@ -71,7 +71,8 @@ async fn ssf_b04_a_disabled_account_is_frozen_its_sessions_end_and_it_stays_acti
     // The same again, under its own name and under another one.
     let calls = story.calls().await;
     story.pushed(&set).await;
-    story.pushed(&story.risc("account-disabled", &by_email("noor"))).await;
+    let again = story.risc("account-disabled", &by_email("noor")).with("iat", set.claims["iat"].clone());
+    story.pushed(&again).await;
     assert_eq!(story.calls().await, calls, "what was done a moment ago is not asked of Salesforce again");
 }
 
@@ -268,6 +269,11 @@ async fn ssf_b04_actions_are_configured_and_one_without_a_login_record_is_deacti
 
     story.pushed(&story.risc("account-disabled", &by_email("p0"))).await;
     assert_eq!(story.org.user("p0@acme.example").await["IsActive"], false);
+    let enabled = story.risc("account-enabled", &by_email("p0")).later(1);
+    story.pushed(&enabled).await;
+    let listed = story.listed(&enabled).await;
+    assert_eq!(listed["state"], "dead", "somebody has to know that he stays out: {listed}");
+    assert!(listed["reason"].as_str().unwrap().contains("no login record"), "{listed}");
     // An event that nobody knows is taken and left alone.
     let unknown =
         story.transmitter.event(&format!("{RISC}opt-in"), &by_email("noor"), json!({}), super::AUDIENCE);

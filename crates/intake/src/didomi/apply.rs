@@ -118,6 +118,13 @@ impl Didomi {
 
     /// What counts of a notice, by its kind, its regulation and its status.
     fn usage(&self, notice: &Notice) -> Use {
+        if notice.other_regulation.is_some() {
+            return Use::Nothing(Outcome::Dead(
+                "it names two regulations: under which of them was chosen nobody can tell. Look the user up in Didomi, correct \
+                 the record, and dismiss this"
+                    .into(),
+            ));
+        }
         if !self.settings.regulations.contains(&notice.regulation) {
             return Use::Nothing(Outcome::Ignored("regulation"));
         }

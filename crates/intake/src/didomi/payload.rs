@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -15,6 +16,8 @@ const JOINT: &str = "__";
 const LEVELS: usize = 24;
 /// The regulation of a delivery that names none.
 pub(super) const GDPR: &str = "gdpr";
+/// How far Didomi's clock may be ahead of ours.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// The status of an event whose person has not confirmed it yet.
 pub(super) const PENDING: &str = "pending_approval";
 
@@ -30,6 +33,9 @@ pub(super) struct Notice {
     pub organization: Option<String>,
     /// In lower case.
     pub regulation: String,
+    /// Another one, which the same delivery names as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_regulation: Option<String>,
     /// Of an event.
     pub status: Option<String>,
     /// When it was chosen; when it arrived, where it does not say so.
@@ -53,6 +59,7 @@ impl Default for Notice {
             id: None,
             organization: None,
             regulation: GDPR.to_owned(),
+            other_regulation: None,
             status: None,
             given: Timestamp::UNIX_EPOCH,
             timed: true,
@@ -97,7 +104,12 @@ impl Notice {
             None if is_known => return Err("`parameters` has neither `entity` nor `new_entity`".into()),
             None => &empty,
         };
-        let regulation = text(&body, "regulation").or_else(|| text(entity, "regulation"));
+        let mut regulations = [&body, parameters, entity]
+            .into_iter()
+            .filter_map(|said| text(said, "regulation"))
+            .map(|regulation| regulation.to_lowercase());
+        let regulation = regulations.next().unwrap_or_else(|| GDPR.to_owned());
+        let other_regulation = regulations.find(|other| *other != regulation);
         let of_user = kind.starts_with("user.");
         let user = object(entity, "user").unwrap_or(&empty);
         let given = match kind.as_str() {
@@ -115,9 +127,10 @@ impl Notice {
         }
         Ok(Self {
             organization: text(entity, "organization_id"),
-            regulation: regulation.unwrap_or_else(|| GDPR.to_owned()).to_lowercase(),
+            regulation,
+            other_regulation,
             status: if of_user { None } else { text(entity, "status") },
-            given: given.unwrap_or(now),
+            given: not_in_the_future(given.unwrap_or(now), now),
             timed: given.is_some(),
             version: if of_user { entity.get("version").and_then(whole) } else { None },
             user: if of_user { text(entity, "id") } else { text(user, "id") },
@@ -165,6 +178,11 @@ fn text(within: &Map<String, Value>, key: &str) -> Option<String> {
 
 fn whole(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// Nobody has chosen in the future: what says so was chosen when it arrived at the latest, and what is chosen after that is newer.
+fn not_in_the_future(given: Timestamp, now: Timestamp) -> Timestamp {
+    if given > now + SKEW { now } else { given }
 }
 
 fn moment(within: &Map<String, Value>, key: &str) -> Result<Option<Timestamp>, String> {

@@ -144,9 +144,10 @@ impl Run<'_> {
 fn together(writes: Vec<Write>) -> Vec<Write> {
     let mut joined: Vec<Write> = Vec::with_capacity(writes.len());
     for write in writes {
-        let is_its =
-            |other: &&mut Write| other.record == write.record && other.step.is_some() == write.step.is_some();
-        let Some(other) = joined.iter_mut().rev().find(is_its) else {
+        let is_its = |other: &&mut Write| other.step.is_some() == write.step.is_some();
+        // Those of one record follow each other, and there may be thousands of records.
+        let mut of_record = joined.iter_mut().rev().take_while(|other| other.record == write.record);
+        let Some(other) = of_record.find(is_its) else {
             joined.push(write);
             continue;
         };

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 use super::{Choices, ConsentObject, ConsentTarget, OnMultiple, Run, misconfigured};
 use crate::ProvisionError;
 
-/// More records than this for one person are a mistake.
-pub(super) const MOST: usize = 200;
+/// More records than this for one person are a mistake. An opt-out goes to thousands, page after page.
+pub(super) const MOST: usize = 10_000;
 
 /// A record, with what is in the fields that are about to be written.
 #[derive(Clone, Debug)]

@@ -1,47 +1,68 @@
 //! Letting in again whom a signal has frozen, and nobody else.
 
-use model::ResourceKind;
-use salesforce_types::{Link, Step};
+use model::{OrgName, ResourceKind};
+use planning::Frozen;
+use salesforce_types::{Link, RecordId, Step};
 use serde_json::Value;
 use store::{LinkWrite, Lockout, LockoutKey, TaskKind};
 
 use super::{
     Meant, Signalled, Whose, Work,
     find::{Found, Protection},
-    lock_out::{FROZEN, Landed, NO_LOGIN, frozen_by_us},
+    lock_out::{FROZEN, Landed, NO_LOGIN, frozen},
+    order::{Told, named},
 };
 use crate::ProvisionError;
 
 /// Nothing was frozen by this source.
 const NOT_FROZEN: Signalled = Signalled::Already("not-frozen-by-a-signal");
 
+/// He could not be frozen, and SCIM or a person decides who is active.
+const STAYS_DEACTIVATED: &str = "not let in again: the User was deactivated, because he had no login record to freeze. Activate him, \
+                                 and retry or dismiss this";
+
 impl Work<'_> {
     pub(super) async fn let_in(&self) -> Result<Signalled, ProvisionError> {
-        let mut notes = Vec::new();
-        for lockout in self.lockouts().await? {
-            match self.open_door(&lockout).await? {
-                Ok(note) => notes.push(note),
-                Err(refusal) => return Ok(Signalled::Impossible(refusal)),
-            }
+        let users = self.users().await?;
+        if users.is_empty() && self.told(Told::Deactivated, &self.subject).await?.is_some() {
+            return Ok(Signalled::Impossible(STAYS_DEACTIVATED.to_owned()));
         }
-        Ok(if notes.is_empty() { NOT_FROZEN } else { Signalled::Done(notes.join("; ")) })
+        let (mut notes, mut stale) = (Vec::new(), 0);
+        for (org, user) in &users {
+            let name = named(org, user);
+            let _turn = self.signal_turn(&name).await;
+            if self.is_out_of_date(&name).await? {
+                stale += 1;
+                continue;
+            }
+            let key = self.key(org, user);
+            let open = self.inner.store.lockouts_on(org, user).await?;
+            if let Some(lockout) = open.into_iter().find(|open| open.key == key) {
+                match self.open_door(&lockout).await? {
+                    Ok(note) => notes.push(note),
+                    Err(refusal) => return Ok(Signalled::Impossible(refusal)),
+                }
+            }
+            self.remember(Told::In, &name).await?;
+        }
+        Ok(if !notes.is_empty() {
+            Signalled::Done(notes.join("; "))
+        } else if stale > 0 {
+            Signalled::Stale
+        } else {
+            NOT_FROZEN
+        })
     }
 
-    /// The lockouts of the person by this source: under the same name, or else of the User that the name stands for.
-    async fn lockouts(&self) -> Result<Vec<Lockout>, ProvisionError> {
+    /// Who is meant: whom this source keeps out under the same name, or else the User that the name stands for.
+    async fn users(&self) -> Result<Vec<(OrgName, RecordId)>, ProvisionError> {
         let (tenant, source) = (&self.signal.tenant, &self.signal.source);
         let known = self.inner.store.lockouts_of(tenant, source, &self.subject).await?;
         if !known.is_empty() {
-            return Ok(known);
+            return Ok(known.into_iter().map(|open| (open.key.org, open.key.user)).collect());
         }
         let Found::Users(users) = self.find().await? else { return Ok(Vec::new()) };
-        let mut lockouts = Vec::new();
-        for meant in &users {
-            let key = self.key(meant.org.name(), &meant.user);
-            let open = self.inner.store.lockouts_on(&key.org, &key.user).await?;
-            lockouts.extend(open.into_iter().filter(|open| open.key == key));
-        }
-        Ok(lockouts)
+        Ok(users.into_iter().map(|meant| (meant.org.name().clone(), meant.user)).collect())
     }
 
     /// Ends one lockout. The inner error is Salesforce's refusal: the User stays locked out, and it is remembered that he is.
@@ -85,9 +106,13 @@ impl Work<'_> {
         lockout: &Lockout,
     ) -> Result<Result<String, String>, ProvisionError> {
         let ticket = self.ticket(&meant.identities);
-        // One that was begun and never known to have landed may be somebody else's.
-        let is_ours = lockout.done.is_some() || frozen_by_us(meant, &ticket).await?;
-        let mut note = "not frozen any more".to_owned();
+        let (is_ours, note) = match frozen(meant, &ticket).await? {
+            Frozen::ByGangway => (true, "not frozen any more"),
+            // An administrator may have let him in and frozen him again since.
+            Frozen::BySomebody => (false, "still frozen: somebody else has frozen him"),
+            Frozen::No | Frozen::Never => (lockout.done.is_some(), "not frozen any more"),
+        };
+        let mut note = note.to_owned();
         if is_ours {
             let step = Step::Freeze { user: meant.user.clone(), frozen: false };
             match self.send(meant, step, &ticket).await? {

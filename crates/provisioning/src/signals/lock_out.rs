@@ -12,6 +12,7 @@ use super::{
     Meant, SignalAction, Signalled, Whose, Work,
     find::{Found, Protection},
     is_passing, later, let_in_by_hand, not_asked,
+    order::{Told, named},
 };
 use crate::{
     Caller, Operation, ProvisionError, Request,
@@ -63,6 +64,7 @@ impl Work<'_> {
             return Ok(Signalled::Protected);
         }
         let mut notes = Vec::new();
+        let mut stale = 0;
         for meant in &users {
             let done = match self.signal.action {
                 SignalAction::EndSessions => self.only_sessions(meant).await?,
@@ -71,18 +73,24 @@ impl Work<'_> {
             match done {
                 Signalled::Done(note) => notes.push(note),
                 Signalled::Already(_) => {}
+                Signalled::Stale => stale += 1,
                 other => return Ok(other),
             }
         }
-        Ok(if notes.is_empty() {
+        Ok(if stale == users.len() {
+            Signalled::Stale
+        } else if notes.is_empty() {
             Signalled::Already("locked-out-already")
         } else {
             Signalled::Done(notes.join("; "))
         })
     }
 
-    /// Whether this source has had this person frozen a moment ago: then no call is needed.
+    /// Whether this source has had this person frozen a moment ago, because of the same: then no call is needed.
     async fn was_just_done(&self) -> Result<bool, ProvisionError> {
+        if !self.is_repeated(&self.subject).await? {
+            return Ok(false);
+        }
         let (tenant, source) = (&self.signal.tenant, &self.signal.source);
         let open = self.inner.store.lockouts_of(tenant, source, &self.subject).await?;
         Ok(!open.is_empty() && open.iter().all(|lockout| self.is_settled(lockout)))
@@ -108,8 +116,22 @@ impl Work<'_> {
         Ok(Signalled::Done(note))
     }
 
-    /// Locks one User out.
+    /// Locks one User out, unless he was let in since, under whatever name.
     pub(super) async fn one(&self, meant: &Meant) -> Result<Signalled, ProvisionError> {
+        let user = named(meant.org.name(), &meant.user);
+        let _turn = self.signal_turn(&user).await;
+        if self.is_out_of_date(&user).await? {
+            return Ok(Signalled::Stale);
+        }
+        let signalled = self.keep_out(meant, self.is_repeated(&user).await?).await?;
+        if signalled.is_done() {
+            self.remember(Told::Out, &user).await?;
+        }
+        Ok(signalled)
+    }
+
+    /// `is_repeated`: the source has said so before, and it is no new incident.
+    async fn keep_out(&self, meant: &Meant, is_repeated: bool) -> Result<Signalled, ProvisionError> {
         let place = self.begin(meant.org.name(), &meant.user, self.signal.approved).await?;
         if matches!(place, Place::TooMany) {
             return Ok(Signalled::TooMany);
@@ -117,12 +139,14 @@ impl Work<'_> {
         if self.signal.action != SignalAction::Freeze {
             return self.deactivate(meant, "deactivated").await;
         }
-        if matches!(place, Place::Settled) {
+        if matches!(place, Place::Settled) && is_repeated {
             return Ok(Signalled::Already("frozen-already"));
         }
-        match self.freeze(meant, matches!(place, Place::Done)).await? {
+        match self.freeze(meant, matches!(place, Place::Done | Place::Settled)).await? {
             Freeze::Ended(signalled) => Ok(signalled),
             Freeze::NoLogin => {
+                // Remembered first: nobody else will know why he is not active.
+                self.remember(Told::Deactivated, &self.subject).await?;
                 self.deactivate(meant, "deactivated: the User has no login record to freeze").await
             }
         }
@@ -144,7 +168,8 @@ impl Work<'_> {
                 }
                 true
             }
-            Landed::There => was_done || self.is_ours(meant, &ticket).await?,
+            // An administrator may have let him in and frozen him again since.
+            Landed::There => frozen_by_us(meant, &ticket).await?,
             Landed::Refused(refusal) if refusal.code == NO_LOGIN => return Ok(Freeze::NoLogin),
             Landed::Refused(refusal) => {
                 self.inner.store.withdraw_lockout(&key).await?;
@@ -159,28 +184,16 @@ impl Work<'_> {
             note
         } else {
             // Somebody else has frozen him: that is not ours to take back.
-            self.inner.store.withdraw_lockout(&key).await?;
+            if was_done {
+                self.inner.store.end_lockout(&key, self.inner.clock.now()).await?;
+            } else {
+                self.inner.store.withdraw_lockout(&key).await?;
+            }
             let note = format!("frozen before by somebody else, {ended} sessions ended");
             self.audit(&meant.identities, &[], &note).await?;
             note
         };
         Ok(Freeze::Ended(Signalled::Done(note)))
-    }
-
-    /// Whether Gangway has frozen a User: for another source, as a leaver, or by an earlier try that was cut off.
-    async fn is_ours(&self, meant: &Meant, ticket: &Ticket) -> Result<bool, ProvisionError> {
-        let store = &self.inner.store;
-        let open = store.lockouts_on(meant.org.name(), &meant.user).await?;
-        if open.iter().any(|open| open.done.is_some()) {
-            return Ok(true);
-        }
-        for whose in &meant.identities {
-            let links = store.links(&whose.tenant, &whose.id).await?;
-            if links.iter().any(|link| meant.is_linked_by(link) && link.froze) {
-                return Ok(true);
-            }
-        }
-        frozen_by_us(meant, ticket).await
     }
 
     /// Takes a place among those whom the source may lock out.
@@ -302,8 +315,13 @@ fn impossible(refusal: &Refusal) -> Signalled {
     Signalled::Impossible(format!("Salesforce refused it: {} ({})", refusal.message, refusal.code))
 }
 
-/// Whether a User is frozen, and the integration user was the last to touch his login record.
-pub(super) async fn frozen_by_us(meant: &Meant, ticket: &Ticket) -> Result<bool, ProvisionError> {
-    let frozen = frozen_by(&meant.org, &meant.user, ticket).await.map_err(not_asked)?;
-    Ok(frozen == Frozen::ByGangway)
+/// Whether a User is frozen, and the integration user was the last to touch his login record: for whichever source, as a leaver,
+/// or by an earlier try that was cut off.
+async fn frozen_by_us(meant: &Meant, ticket: &Ticket) -> Result<bool, ProvisionError> {
+    Ok(frozen(meant, ticket).await? == Frozen::ByGangway)
+}
+
+/// Whether a User is frozen, and by whom.
+pub(super) async fn frozen(meant: &Meant, ticket: &Ticket) -> Result<Frozen, ProvisionError> {
+    frozen_by(&meant.org, &meant.user, ticket).await.map_err(not_asked)
 }
