@@ -76,6 +76,13 @@ impl Kind for Akamai {
         }
     }
 
+    async fn is_gone(&self, intake: &Intake, source: &Source, event: &Event) -> Result<bool, Outcome> {
+        match self.entities.profile(&self.entity_type, &event.subject, &["uuid".to_owned()]).await {
+            Ok(found) => Ok(matches!(found, Found::Nobody)),
+            Err(error) => Err(cannot_ask(intake, source, error)),
+        }
+    }
+
     async fn rehearse(&self, intake: &Intake, _: &Source) -> Result<Rehearsal, String> {
         let events = json!({ "test": { "id": intake.ids.change().to_string() } });
         rehearsal::token(intake, (&self.keys, &self.expect), None, None, events).await
@@ -129,7 +136,13 @@ impl Akamai {
     /// Asks for a profile and does what it says.
     async fn fetch(&self, intake: &Intake, source: &Source, rules: &Profiles, uuid: &str) -> Outcome {
         match self.entities.profile(&self.entity_type, uuid, &rules.attributes()).await {
-            Ok(Found::Profile(profile)) => put(intake, rules, uuid, &profile).await,
+            Ok(Found::Profile(profile)) => match rules.user(&profile) {
+                Ok(user) => {
+                    let may_create = rules.applies(EventKind::Created);
+                    population(intake, rules).put_for_sure(uuid, user, may_create).await
+                }
+                Err(error) => Outcome::Dead(error.to_string()),
+            },
             Ok(Found::Nobody) => gone(intake, rules, uuid).await,
             Err(error) => cannot_ask(intake, source, error),
         }

@@ -10,6 +10,10 @@ use store::{Query, StoreError, StoredResource, Window};
 
 use crate::{Intake, Outcome, Source};
 
+/// Warnings of a change that has not reached a record and never will: Salesforce keeps it from being deleted, or it is a lead that
+/// was converted by hand.
+const UNDONE: [&str; 2] = ["delete-blocked", "lead-converted"];
+
 /// The population of a source, with what is done in it in the source's name.
 pub struct Population<'i> {
     intake: &'i Intake,
@@ -62,30 +66,52 @@ impl<'i> Population<'i> {
     }
 
     /// The identity is this from now on: `body` is the whole SCIM User, with its `externalId` and a `userName` that only it has.
-    /// It is made where it is not there, unless it may not be.
+    /// It is made where it is not there. Who may not be made has to have a record in Salesforce, which becomes his.
     pub async fn put(&self, external_id: &str, body: Value, may_create: bool) -> Outcome {
+        self.place(external_id, body, may_create).await.0
+    }
+
+    /// The same where the record is to be so too: if there is nothing new, it is looked whether somebody has changed or deleted it.
+    pub async fn put_for_sure(&self, external_id: &str, body: Value, may_create: bool) -> Outcome {
+        let (outcome, unchanged) = self.place(external_id, body, may_create).await;
+        let (Outcome::Applied { .. }, Some(id)) = (&outcome, unchanged) else { return outcome };
+        match self.intake.provisioner.drifted(&self.caller, std::slice::from_ref(&id)).await {
+            Ok(drifted) if drifted.is_empty() => outcome,
+            Ok(_) => self.correct(&id).await,
+            Err(error) => refused(&error),
+        }
+    }
+
+    /// What came of it, and which identity it is if it was so before.
+    async fn place(&self, external_id: &str, body: Value, may_create: bool) -> (Outcome, Option<ResourceId>) {
         // Twice: it may come to be there, or be gone, between looking and doing.
         for _ in 0..2 {
             let done = match self.find(external_id).await {
-                Err(error) => return Outcome::later(error.to_string()),
+                Err(error) => return (Outcome::later(error.to_string()), None),
                 Ok(Some(id)) => self.submit(Some(id), Operation::Replace(body.clone())).await,
-                Ok(None) if !may_create => return Outcome::Ignored("not-created"),
                 Ok(None) => self.submit(None, Operation::Create(body.clone())).await,
             };
             match done {
+                Err(ProvisionError::NotAllowed { what: "create", .. }) if !may_create => {
+                    return (Outcome::Ignored("not-created"), None);
+                }
                 Err(ProvisionError::NotFound { .. }) => {}
                 Err(ProvisionError::Taken { .. }) => match self.is_own(external_id, &body).await {
-                    Err(error) => return Outcome::later(error.to_string()),
+                    Err(error) => return (Outcome::later(error.to_string()), None),
                     Ok(true) => {}
                     Ok(false) => {
                         let why = "another identity of the population has its userName or externalId";
-                        return Outcome::Dead(why.to_owned());
+                        return (Outcome::Dead(why.to_owned()), None);
                     }
                 },
-                ended => return outcome(ended),
+                Ok(Answer::Updated(written)) if !written.changed => {
+                    let id = written.resource.id.clone();
+                    return (outcome(Ok(Answer::Updated(written))), Some(id));
+                }
+                ended => return (outcome(ended), None),
             }
         }
-        Outcome::later("the identity is being changed by another request")
+        (Outcome::later("the identity is being changed by another request"), None)
     }
 
     /// Whether it is this very identity that has the name already: it is being made, or has just been.
@@ -93,6 +119,29 @@ impl<'i> Population<'i> {
         let name = body.get("userName").and_then(Value::as_str).unwrap_or_default();
         let found = self.find_by("userName", name).await?;
         Ok(found.is_none_or(|found| has_external_id(&found, external_id)))
+    }
+
+    /// Those of these identities whose records Salesforce has not as they were written, each with its place among `external_ids`.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be told.
+    pub async fn drifted(&self, external_ids: &[&str]) -> Result<Vec<(usize, ResourceId)>, String> {
+        let mut known = Vec::new();
+        for (place, external_id) in external_ids.iter().enumerate() {
+            let found = self.find(external_id).await.map_err(|error| error.to_string())?;
+            known.extend(found.map(|id| (place, id)));
+        }
+        let identities: Vec<ResourceId> = known.iter().map(|(_, id)| id.clone()).collect();
+        let drifted = self.intake.provisioner.drifted(&self.caller, &identities).await;
+        let drifted = drifted.map_err(|error| error.to_string())?;
+        known.retain(|(_, id)| drifted.contains(id));
+        Ok(known)
+    }
+
+    /// The records of an identity are as they should be again.
+    pub async fn correct(&self, id: &ResourceId) -> Outcome {
+        outcome(self.intake.provisioner.resync(&self.caller, id).await)
     }
 
     /// The identity is gone at its source. `None`: nobody knows it here.
@@ -149,12 +198,22 @@ fn has_external_id(found: &StoredResource, external_id: &str) -> bool {
 pub fn outcome(ended: Result<Answer, ProvisionError>) -> Outcome {
     match ended {
         Ok(Answer::Created(written) | Answer::Updated(written)) => applied_with(&written.warnings),
-        Ok(Answer::Deleted | Answer::Accepted { .. }) => Outcome::applied(),
+        Ok(Answer::Deleted(warnings)) => applied_with(&warnings),
+        Ok(Answer::Accepted { .. }) => Outcome::applied(),
         Err(error) => refused(&error),
     }
 }
 
+/// What was adapted is noted. What Salesforce will never do is for a person, though the identity is what it is to be.
 fn applied_with(warnings: &[Warning]) -> Outcome {
+    let undone: Vec<&str> = warnings
+        .iter()
+        .filter(|warning| UNDONE.contains(&warning.code.as_str()))
+        .map(|warning| warning.detail.as_str())
+        .collect();
+    if !undone.is_empty() {
+        return Outcome::Dead(undone.join("; "));
+    }
     let codes: Vec<&str> = warnings.iter().map(|warning| warning.code.as_str()).collect();
     if codes.is_empty() { Outcome::applied() } else { Outcome::noted(codes.join(", ")) }
 }

@@ -11,14 +11,14 @@
 //! Never is an event acknowledged that is neither applied nor durable, and never is one refused that can never be applied: its
 //! source would send it for a day, and then it would be lost. Such a one is settled as dead, where a person finds it.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use model::Timestamp;
 use store::{EventKey, EventState, NewEvent, Received, Settled, StoreError, SubjectClock};
 use tokio::time::Instant;
 
-use crate::{Acknowledge, Event, Intake, Order, Outcome, Refusal, Source};
+use crate::{Acknowledge, Event, Intake, Order, Outcome, Refusal, Source, set};
 
 /// When a source that is not told otherwise may send again.
 const AGAIN: Duration = Duration::from_secs(3);
@@ -27,6 +27,8 @@ const AGAIN: Duration = Duration::from_secs(3);
 enum Standing {
     Current,
     OutOfDate(&'static str),
+    /// A deletion of before what was applied last, which happened then.
+    Late(Timestamp),
 }
 
 impl Intake {
@@ -38,6 +40,9 @@ impl Intake {
         until: Instant,
     ) -> Result<(), Refusal> {
         let stored = source.acknowledge == Acknowledge::Stored;
+        // Beyond what clocks may differ by nothing has happened yet; whatever comes after it would be out of date.
+        let happened = event.happened.min(self.clock.now() + set::SKEW);
+        let event = Event { happened, ..event };
         let new = self.new_event(source, &event, stored);
         if !self.taking.begin(&new.key) {
             return Err(Refusal::InFlight);
@@ -145,11 +150,22 @@ impl Intake {
         let started = self.clock.now();
         let turn = self.turn(source, &event.subject);
         let _turn = turn.lock().await;
-        let outcome = match self.standing(source, event).await {
+        let mut event = Cow::Borrowed(event);
+        let outcome = match self.standing(source, &event).await {
             Err(error) => Outcome::later(error.to_string()),
             Ok(Standing::OutOfDate(why)) => Outcome::Ignored(why),
-            Ok(Standing::Current) => source.kind.apply(self, source, event, approved).await,
+            Ok(Standing::Current) => source.kind.apply(self, source, &event, approved).await,
+            Ok(Standing::Late(newest)) => match source.kind.is_gone(self, source, &event).await {
+                Err(outcome) => outcome,
+                Ok(false) => Outcome::Ignored("stale"),
+                Ok(true) => {
+                    // Nothing of what was applied before has come after it.
+                    event.to_mut().happened = newest;
+                    source.kind.apply(self, source, &event, approved).await
+                }
+            },
         };
+        let event = &*event;
         let outcome = match self.settle(source, event, &outcome).await {
             Ok(()) => outcome,
             // It was done and is not known to be: doing it again comes to the same.
@@ -193,8 +209,9 @@ impl Intake {
             _ if known.deleted.is_some_and(|deleted| event.happened <= deleted) => {
                 Standing::OutOfDate("stale-after-delete")
             }
-            // A deletion that comes after something newer is one of before: its subject is there again.
-            Order::Values | Order::Delete if older => Standing::OutOfDate("stale"),
+            Order::Values if older => Standing::OutOfDate("stale"),
+            // Times are of different clocks, or its subject is there again: only its source knows.
+            Order::Delete if older => Standing::Late(known.happened),
             _ => Standing::Current,
         })
     }

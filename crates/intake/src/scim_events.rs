@@ -153,6 +153,21 @@ impl Kind for ScimEvents {
         done.unwrap_or_else(|error| Outcome::later(error.to_string()))
     }
 
+    async fn is_gone(&self, _: &Intake, _: &Source, event: &Event) -> Result<bool, Outcome> {
+        let Ok(Body { who, happening }) = serde_json::from_value(event.body.clone()) else { return Ok(true) };
+        match (&self.publisher, happening) {
+            // Who has left the feed and was heard of again is in it.
+            (_, Happening::Left) => Ok(false),
+            // An id is nobody else's later.
+            (None, _) => Ok(true),
+            (Some(publisher), _) => match publisher.user(&who.id).await {
+                Ok(found) => Ok(found.is_none()),
+                Err(FetchError::Later(why)) => Err(Outcome::later(why)),
+                Err(FetchError::Unreadable(why)) => Err(Outcome::Dead(why)),
+            },
+        }
+    }
+
     async fn run(&self, intake: &Arc<Intake>, source: &Arc<Source>) {
         if let Some(url) = &self.parts.poll_url {
             poll::run(&self.parts.remote, url, self, intake, source).await;

@@ -78,6 +78,16 @@ pub trait Kind: Send + Sync + fmt::Debug {
     /// called again for the same event, after a crash or [`Outcome::Later`]: doing it twice comes to the same.
     async fn apply(&self, intake: &Intake, source: &Source, event: &Event, approved: bool) -> Outcome;
 
+    /// Whether the subject of a deletion is gone, though something of it that was applied has happened later. By default it is: what
+    /// is deleted does not come back under its name.
+    ///
+    /// # Errors
+    ///
+    /// What comes of the event, where nobody can tell.
+    async fn is_gone(&self, _intake: &Intake, _source: &Source, _event: &Event) -> Result<bool, Outcome> {
+        Ok(true)
+    }
+
     /// Answers other requests below the source's address, such as one for an access token. `None`: there is nothing there.
     async fn serve(
         &self,
@@ -156,6 +166,8 @@ pub struct CaughtUp {
     pub seen: u64,
     /// How many of them were applied, those that were as they should be included.
     pub applied: u64,
+    /// How many of those had been changed or deleted in Salesforce by hand, and are as they should be again.
+    pub corrected: u64,
     /// How many can never be applied as they are, or not now.
     pub failed: u64,
     /// How many are here and not at the source any more.
@@ -232,7 +244,7 @@ pub enum Order {
     /// It only says that something is new, and what is current is fetched: it is out of date only when the subject was deleted
     /// since.
     Notice,
-    /// The subject is deleted: what happened before is out of date.
+    /// The subject is deleted: what happened before is out of date. Where something newer was applied, its source is asked.
     Delete,
     /// It stands for itself, whatever else has happened.
     Alone,

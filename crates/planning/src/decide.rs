@@ -262,8 +262,12 @@ impl Run<'_> {
             }
             // Always said: what Salesforce makes of a create without it differs between APIs.
             fields.insert("IsActive".to_owned(), Value::Bool(self.input.active));
-        } else if !self.input.active && self.target().on_leave == OnLeave::Flag {
-            fields.extend(self.target().flag.clone());
+        } else if self.target().on_leave == OnLeave::Flag {
+            if !self.input.active {
+                fields.extend(self.target().flag.clone());
+            } else if self.may_be_back() {
+                fields.extend(unflagged(self.target(), &self.desired));
+            }
         }
         let link = self.link(None, fields.clone(), false);
         let manner = Manner { assignment_rules: self.target().assignment_rules, ..self.manner() };
@@ -374,7 +378,7 @@ impl Run<'_> {
         let flagged = self.target().flag.iter().all(has);
         let fields = match (active, flagged) {
             (false, false) => self.target().flag.clone(),
-            (true, true) if known.linked => unflagged(self.target(), &self.desired),
+            (true, true) if known.linked || self.may_be_back() => unflagged(self.target(), &self.desired),
             _ => Fields::new(),
         };
         Lockout { fields, leaves: !active && !flagged, ..Lockout::default() }
@@ -382,6 +386,11 @@ impl Run<'_> {
 
     fn is_user(&self) -> bool {
         self.target().object == "User"
+    }
+
+    /// Whether a record that is found by its external id may be the person's from before he left.
+    fn may_be_back(&self) -> bool {
+        self.target().key_of_person().is_some()
     }
 
     fn manner(&self) -> Manner {

@@ -1,6 +1,7 @@
 //! Desired fields against what the org has, as far as Gangway knows.
 
 use indexmap::IndexMap;
+use model::Timestamp;
 use salesforce_types::{Fields, Plan, Step};
 use serde_json::Value;
 use translation::Desired;
@@ -54,10 +55,19 @@ pub fn same_value(field: &str, actual: &Value, wanted: &Value) -> bool {
         (Value::String(a), Value::String(b)) if matches!(field, "Username" | "Email") => {
             a.trim().to_lowercase() == b.trim().to_lowercase()
         }
-        (Value::String(a), Value::String(b)) => a.trim_end() == b.trim_end(),
+        (Value::String(a), Value::String(b)) => a.trim_end() == b.trim_end() || is_same_moment(a, b),
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
         (a, b) => a == b,
     }
+}
+
+/// Salesforce writes moments otherwise than it is told them, and only keeps whole seconds.
+fn is_same_moment(a: &str, b: &str) -> bool {
+    let moment = |text: &str| {
+        let begins = text.get(10..11) == Some("T");
+        begins.then(|| text.parse::<Timestamp>().ok().map(Timestamp::as_second)).flatten()
+    };
+    moment(a).is_some_and(|a| moment(b) == Some(a))
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -452,7 +452,7 @@ impl GroupChange {
         let written = Written { resource, warnings, changed };
         match self.wish {
             Wish::Create(_) => Answer::Created(written),
-            Wish::Delete => Answer::Deleted,
+            Wish::Delete => Answer::Deleted(written.warnings),
             Wish::Replace(_) | Wish::Patch(_) | Wish::Keep => Answer::Updated(written),
         }
     }

@@ -26,6 +26,7 @@
 mod catalogue;
 mod client;
 mod consent;
+mod drift;
 mod error;
 mod fingerprint;
 mod groups;

@@ -18,7 +18,7 @@ use crate::{
     Answer, Caller, Consent, ConsentAnswer, ConsentTarget, IdentityPlan, Operation, ProvisionError, Request,
     Settings, Tenant,
     catalogue::Catalogues,
-    consent,
+    consent, drift,
     groups::{self, GroupChange},
     offers::{self, Offer},
     profiles::Profiles,
@@ -298,6 +298,20 @@ impl Provisioner {
     /// Brings the records of an identity into agreement with what is known of it.
     pub async fn resync(&self, caller: &Caller, identity: &ResourceId) -> Result<Answer, ProvisionError> {
         self.operate(caller, identity, Operation::Resync)?.answer().await
+    }
+
+    /// Those of these identities whose records are gone from Salesforce or were changed there by hand. A query for each object, not a
+    /// call for each person.
+    ///
+    /// # Errors
+    ///
+    /// [`ProvisionError::Busy`] where an org cannot be asked.
+    pub async fn drifted(
+        &self,
+        caller: &Caller,
+        identities: &[ResourceId],
+    ) -> Result<Vec<ResourceId>, ProvisionError> {
+        drift::of(&self.inner, caller, identities).await
     }
 
     /// This record is the identity's: it is linked, and brought into agreement. Where it was asked for by a change that was

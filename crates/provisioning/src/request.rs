@@ -115,8 +115,8 @@ pub enum Answer {
     Created(Written),
     /// 200 (or 204 where the door prefers).
     Updated(Written),
-    /// 204.
-    Deleted,
+    /// 204. With what is to be known of records that are still there.
+    Deleted(Vec<Warning>),
     /// 202: the request is in the journal.
     Accepted {
         /// The resource it is about; for a create its new id.

@@ -252,7 +252,7 @@ async fn submit(
         Answer::Updated(written) => {
             Done { kind, id: Some(written.resource.id), version: Some(written.resource.version), status: 200 }
         }
-        Answer::Deleted => Done { kind, id: id.map(ResourceId::from_text), version: None, status: 204 },
+        Answer::Deleted(_) => Done { kind, id: id.map(ResourceId::from_text), version: None, status: 204 },
         Answer::Accepted { id, .. } => Done { kind, id: Some(id), version: None, status: 202 },
     })
 }

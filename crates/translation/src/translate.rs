@@ -132,7 +132,7 @@ impl<'r> Run<'r> {
             (outcome, _) => outcome,
         };
         let Some(field) = field else {
-            if !matches!(outcome, Outcome::Unassigned) || default.is_some() {
+            if !rule.where_there && (!matches!(outcome, Outcome::Unassigned) || default.is_some()) {
                 self.no_such_field(rule);
             }
             return;

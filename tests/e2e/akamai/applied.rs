@@ -173,3 +173,58 @@ async fn akamai_a01_where_an_attribute_of_the_mapping_is_not_known_whole_profile
     assert_eq!((&said["failed"], &said["missing"]), (&json!(0), &json!(0)), "{said}");
     assert!(story.akamai.asked("/entity.find").iter().all(|asked| asked.form("attributes").is_none()));
 }
+
+/// Salesforce keeps a contact on which a portal user stands: the deletion is for a person.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a14_a_deletion_that_salesforce_refuses_for_good_is_dead() {
+    let story = Story::that_deletes().await;
+    story.person(UUID, &noor()).await;
+    let fault = json!({"path": "/data/v*/sobjects/Contact", "kind": "status", "status": 400,
+        "error_code": "DELETE_FAILED", "message": "a portal user stands on it"});
+    story.org.fault(fault).await;
+    let token = story.deleted(UUID);
+    story.sent(&token).await;
+    story.org.heal().await;
+    let listed = story.listed(&token).await;
+    assert_eq!(listed["state"], "dead", "{listed}");
+    assert!(listed["reason"].as_str().unwrap().contains("a portal user stands on it"), "{listed}");
+    assert_eq!(story.count("dead", "").await, 1);
+    assert_eq!(story.contacts().await.len(), 1);
+}
+
+/// A lead that somebody has converted cannot be written into any more, and nothing takes care of its contact.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a14_what_is_told_of_a_converted_lead_is_dead() {
+    for on_delete in ["delete", "anonymise"] {
+        let mut mapping = super::mapping();
+        mapping["object"] = json!("Lead");
+        mapping["on_delete"] = json!(on_delete);
+        mapping["defaults"] = json!({"Company": "(private)"});
+        let story = Story::with(&mapping, |_| ()).await;
+        story.person(UUID, &noor()).await;
+        let lead = story.org.one("Lead", "Identity_UUID__c", UUID).await;
+        story.org.convert(lead["Id"].as_str().unwrap()).await;
+        story.akamai.profile(UUID, &crate::akamai::noor_as("moved"));
+        for token in [story.updated(UUID).happened(1), story.deleted(UUID).happened(2)] {
+            story.sent(&token).await;
+            let listed = story.listed(&token).await;
+            assert_eq!(listed["state"], "dead", "{listed}");
+            assert!(listed["reason"].as_str().unwrap().contains("converted"), "{listed}");
+        }
+        assert_eq!(story.count("dead", "").await, 2);
+    }
+}
+
+/// Somebody deletes a record by hand: the next word of the person makes it again, also where his profile is as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a03_an_update_that_changes_nothing_makes_good_what_was_changed_by_hand() {
+    let story = Story::begin().await;
+    story.person(UUID, &noor()).await;
+    let id = story.contact(UUID).await["Id"].as_str().unwrap().to_owned();
+    story.org.change("Contact", &id, &json!({"Email": "by.hand@example.net"})).await;
+    story.sent(&story.updated(UUID)).await;
+    assert_eq!(story.contact(UUID).await["Email"], "noor.haddad@example.net");
+    story.org.delete("Contact", &id).await;
+    story.sent(&story.updated(UUID)).await;
+    assert_eq!(story.contact(UUID).await["LastName"], "Haddad");
+}

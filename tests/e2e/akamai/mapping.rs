@@ -232,3 +232,92 @@ impl Story {
         }
     }
 }
+
+/// whatever the order in which the clients speak of somebody.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a21_the_lead_of_one_client_stays_beside_the_contact_of_another_and_both_go() {
+    let mut mapping = mapping();
+    mapping["on_delete"] = json!("delete");
+    mapping["object"] = json!("Contact");
+    mapping["clients"] = json!({
+        PARTNER: {"object": "Lead", "mapping": {"uuid": "Identity_UUID__c", "familyName": "LastName", "displayName": "Company"}},
+    });
+    let story = Story::with(&mapping, |_| ()).await;
+    for deleted_by in [PARTNER, e2e::sources::akamai::CLIENT] {
+        let uuid = format!("both-{deleted_by}");
+        story.akamai.profile(&uuid, &noor_as(&uuid));
+        story.sent(&story.created(&uuid).saying("captureClientId", json!(PARTNER))).await;
+        story.sent(&story.updated(&uuid)).await;
+        let of = async |object: &str| story.org.find(object, "Identity_UUID__c", &uuid).await;
+        assert_eq!((of("Contact").await.len(), of("Lead").await.len()), (1, 1));
+        assert_eq!(of("Lead").await[0]["IsConverted"], false);
+        story.sent(&story.deleted(&uuid).saying("captureClientId", json!(deleted_by))).await;
+        assert_eq!((of("Contact").await.len(), of("Lead").await.len()), (0, 0), "deleted by {deleted_by}");
+    }
+}
+
+/// Without `ADD` nobody is made, and who is in Salesforce is changed all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a21_without_add_a_record_that_is_there_is_changed_and_none_is_made() {
+    let mut mapping = mapping();
+    mapping["events"] = json!(["UPDATE"]);
+    let story = Story::with(&mapping, |_| ()).await;
+    story.akamai.profile(UUID, &noor());
+    let unknown = story.updated(UUID);
+    story.sent(&unknown).await;
+    assert!(story.contacts().await.is_empty());
+    assert_eq!(story.listed(&unknown).await["reason"], "not-created");
+    // As often as he is changed.
+    let again = story.updated(UUID);
+    story.sent(&again).await;
+    assert_eq!(story.listed(&again).await["reason"], "not-created");
+
+    let by_hand = json!({"LastName": "By hand", "Identity_UUID__c": UUID, "MailingCity": "Zeist"});
+    story.org.make("Contact", &by_hand).await;
+    let known = story.updated(UUID);
+    story.sent(&known).await;
+    assert_eq!(story.listed(&known).await["state"], "applied");
+    let contact = story.contact(UUID).await;
+    assert_eq!((&contact["LastName"], &contact["MailingCity"]), (&json!("Haddad"), &json!("Zeist")));
+    assert_eq!(story.contacts().await.len(), 1);
+}
+
+/// `defaults` are for all clients, and these may have other objects.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a21_a_default_is_not_used_for_an_object_without_its_field() {
+    for object in [Some("Contact"), None] {
+        let mut mapping = mapping();
+        if let Some(object) = object {
+            mapping["object"] = json!(object);
+        }
+        mapping["defaults"] = json!({"LastName": "(unknown)", "Company": "(private)"});
+        mapping["clients"] = json!({ PARTNER: {"object": "Lead"} });
+        let story = Story::with(&mapping, |_| ()).await;
+        let mut nameless = noor();
+        nameless.as_object_mut().unwrap().remove("familyName");
+        story.person(UUID, &nameless).await;
+        assert_eq!(story.contact(UUID).await["LastName"], "(unknown)");
+        story.akamai.profile("lead", &noor_as("lead"));
+        story.sent(&story.created("lead").saying("captureClientId", json!(PARTNER))).await;
+        let lead = story.org.one("Lead", "Identity_UUID__c", "lead").await;
+        assert_eq!(lead["Company"], "(private)");
+        let (said, _) = super::ask(&story.world.config_file(), &["check"]).await;
+        assert!(said.to_string().contains("Contact has no field `Company`"), "{said}");
+    }
+}
+
+/// `on_delete: flag`: whoever is back is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a21_the_flag_of_somebody_who_is_back_is_taken_away() {
+    let mut mapping = mapping();
+    mapping["on_delete"] = json!("flag");
+    mapping["flag"] = json!({"Identity_Gone__c": true});
+    let story = Story::with(&mapping, |_| ()).await;
+    story.person(UUID, &noor()).await;
+    story.sent(&story.deleted(UUID).happened(1)).await;
+    assert_eq!(story.contact(UUID).await["Identity_Gone__c"], true);
+    story.sent(&story.created(UUID).happened(2)).await;
+    assert_eq!(story.contact(UUID).await["Identity_Gone__c"], false);
+    story.sent(&story.deleted(UUID).happened(3)).await;
+    assert_eq!(story.contact(UUID).await["Identity_Gone__c"], true);
+}

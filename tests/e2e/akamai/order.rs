@@ -131,3 +131,39 @@ async fn every_event_of_a_delivery_is_found_by_its_jti() {
     kinds.sort_unstable();
     assert_eq!(kinds, ["entityDeleted", "entityUpdated"], "{said}");
 }
+
+/// times are of many clocks. A deletion that seems to be one of before is one, or it is not: its source knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a19_a_deletion_that_comes_too_late_counts_if_its_source_has_nobody() {
+    let story = Story::that_deletes().await;
+    story.akamai.profile(UUID, &noor());
+    story.sent(&story.created(UUID).happened(-60)).await;
+    let update = story.updated(UUID).happened(-20);
+    story.sent(&update).await;
+    story.akamai.forget(UUID);
+    let late = story.deleted(UUID).happened(-50);
+    story.sent(&late).await;
+    assert!(story.contacts().await.is_empty());
+    assert_eq!(story.listed(&late).await["state"], "applied");
+    // What was applied before it was before it.
+    let update = story.updated(UUID).claim("toe", update.claims["toe"].clone());
+    story.sent(&update).await;
+    assert_eq!(story.listed(&update).await["reason"], "stale-after-delete");
+}
+
+/// what says that it happens next year makes nothing out of date that happens now.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a19_an_event_of_the_future_outruns_no_other() {
+    const YEAR: i64 = 365 * 24 * 3_600;
+    let story = Story::that_deletes().await;
+    story.person(UUID, &noor()).await;
+    story.sent(&story.updated(UUID).happened(YEAR)).await;
+    story.akamai.forget(UUID);
+    story.sent(&story.deleted(UUID)).await;
+    assert!(story.contacts().await.is_empty());
+    // Nor does a deletion keep somebody away for a year.
+    story.sent(&story.deleted("another").happened(YEAR)).await;
+    story.akamai.profile("another", &noor());
+    story.sent(&story.created("another").happened(400)).await;
+    assert_eq!(story.contacts().await.len(), 1);
+}

@@ -297,3 +297,22 @@ async fn akamai_a_source_that_is_flooded_locks_no_other_out() {
     drop(held);
     story.sent_again(&full).await;
 }
+
+/// whoever stands before the source, or takes our credentials away, does not know who is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a15_nobody_is_gone_by_another_status_than_200() {
+    let story = Story::that_deletes().await;
+    story.person(UUID, &noor()).await;
+    let Reply::Answer(_, headers, gone) = akamai::error(310, "record_not_found") else { unreachable!() };
+    for status in [400, 401, 403, 404, 429, 500, 503] {
+        story.akamai.fault(Some(Reply::Answer(status, headers.clone(), gone.clone())));
+        story.told_to_send_again(&story.updated(UUID)).await;
+        // Nor is a deletion that may be one of before.
+        story.told_to_send_again(&story.deleted(UUID).happened(-100)).await;
+        assert_eq!(story.contacts().await.len(), 1, "{status}");
+    }
+    assert_eq!(story.count("alarm", "source-credentials").await, 4, "twice with 401, and with 403");
+    story.akamai.fault(Some(Reply::Answer(200, headers, gone)));
+    story.sent(&story.updated(UUID)).await;
+    assert!(story.contacts().await.is_empty());
+}

@@ -280,3 +280,14 @@ async fn ssf_b04_actions_are_configured_and_one_without_a_login_record_is_deacti
     story.pushed(&unknown).await;
     assert_eq!(story.listed(&unknown).await["reason"], "event-type");
 }
+
+/// B-5: what is gone is gone, whatever was heard of it first.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b05_an_account_that_was_purged_before_it_was_disabled_is_purged() {
+    let story = Story::with(&org_file(1), |_, _| ()).await;
+    story.pushed(&story.risc("account-disabled", &by_email("noor")).later(10)).await;
+    let purged = story.risc("account-purged", &by_email("noor"));
+    story.pushed(&purged).await;
+    assert_eq!(story.listed(&purged).await["state"], "applied");
+    assert_eq!(story.org.user(NOOR).await["IsActive"], false);
+}

@@ -244,7 +244,7 @@ async fn catch_up(arguments: &CatchUp, output: Output) -> Result<(), Failure> {
 }
 
 fn say_caught_up(arguments: &CatchUp, caught_up: &intake::CaughtUp) {
-    let intake::CaughtUp { seen, applied, failed, missing, removed, .. } = caught_up;
+    let intake::CaughtUp { seen, applied, corrected, failed, missing, removed, .. } = caught_up;
     let since = arguments.since;
     if arguments.dry_run {
         output::line(&format!(
@@ -252,7 +252,8 @@ fn say_caught_up(arguments: &CatchUp, caught_up: &intake::CaughtUp) {
         ));
     } else {
         output::line(&format!(
-            "{seen} people are new since {since}: {applied} are as they should be. {missing} are gone: {removed} were taken away. \
+            "{seen} people are new since {since}: {applied} are as they should be, {corrected} of them had been changed in \
+             Salesforce by hand. {missing} are gone: {removed} were taken away. \
              {failed} failed."
         ));
     }

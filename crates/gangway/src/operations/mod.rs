@@ -115,7 +115,7 @@ fn answer(answer: Result<Answer, ProvisionError>, identity: &ResourceId) -> Resu
         Answer::Created(written) | Answer::Updated(written) => {
             Done { warnings: written.warnings, change: None }
         }
-        Answer::Deleted => Done { warnings: Vec::new(), change: None },
+        Answer::Deleted(warnings) => Done { warnings, change: None },
         Answer::Accepted { change, .. } => Done { warnings: Vec::new(), change: Some(change) },
     };
     tracing::info!(resource.id = %identity, "an operator's change is done");

@@ -58,15 +58,43 @@ async fn everybody(
         if asked.dry_run {
             continue;
         }
+        let mut applied: Vec<&Value> = Vec::new();
         for some in page.chunks(AT_ONCE) {
-            let applied: Vec<_> =
+            let done: Vec<_> =
                 some.iter().map(|profile| one(akamai, intake, source, rules, profile)).collect();
-            for applied in join_all(applied).await {
-                *(if applied { &mut caught_up.applied } else { &mut caught_up.failed }) += 1;
+            let done = some.iter().zip(join_all(done).await);
+            applied.extend(done.filter_map(|(profile, is_applied)| is_applied.then_some(profile)));
+        }
+        let failed = correct(akamai, intake, source, (rules, &applied), &mut caught_up.corrected).await?;
+        caught_up.applied += applied.len() as u64 - failed;
+        caught_up.failed += (page.len() - applied.len()) as u64 + failed;
+    }
+    missing::run(akamai, intake, source, rules, asked, caught_up).await
+}
+
+/// What is known of a profile may be as it should be, and Salesforce's record not: somebody may have changed or deleted it. Answers
+/// of how many that stays so.
+async fn correct(
+    akamai: &Akamai,
+    intake: &Intake,
+    source: &Source,
+    (rules, profiles): (&Profiles, &[&Value]),
+    corrected: &mut u64,
+) -> Result<u64, String> {
+    let heads: Vec<Head<'_>> = profiles.iter().filter_map(|profile| Head::of(profile)).collect();
+    let uuids: Vec<&str> = heads.iter().map(|head| head.uuid).collect();
+    let population = super::population(intake, rules);
+    let mut failed = 0;
+    for (place, identity) in population.drifted(&uuids).await? {
+        match population.correct(&identity).await {
+            Outcome::Applied { .. } => *corrected += 1,
+            outcome => {
+                failed += 1;
+                note(akamai, intake, source, &heads[place], &outcome).await;
             }
         }
     }
-    missing::run(akamai, intake, source, rules, asked, caught_up).await
+    Ok(failed)
 }
 
 const NO_NUMBERS: &str = "the profiles of the identity source have no `id` to go on from";

@@ -260,7 +260,7 @@ impl Entities {
             Ok(answer) if answer.stat == "error" && answer.code.is_some() => {
                 self.refused(call, status, &answer)
             }
-            _ => Err(self.by_status(status)),
+            _ => Err(self.by_status(call, status)),
         }
     }
 
@@ -275,9 +275,9 @@ impl Entities {
         let error = answer.error.as_deref().unwrap_or("without a name");
         let request_token = answer.request_token.as_deref().unwrap_or_default();
         let meaning = CODES.iter().find(|(codes, _)| codes.contains(&code)).map(|(_, meaning)| *meaning);
-        let meaning = meaning.unwrap_or(Meaning::Unavailable);
+        let meaning = meaning_of(status, meaning.unwrap_or(Meaning::Unavailable));
         // Its support asks for the token. The description may quote what was sent.
-        if meaning != Meaning::Nobody {
+        if meaning != Some(Meaning::Nobody) {
             tracing::warn!(
                 call,
                 status = status.as_u16(),
@@ -287,6 +287,7 @@ impl Entities {
                 "Akamai refuses a call"
             );
         }
+        let Some(meaning) = meaning else { return Err(self.by_status(call, status)) };
         let why = format!("/{call} of the identity source answered {code} {error}");
         Err(match meaning {
             Meaning::Nobody => return Ok(None),
@@ -298,9 +299,9 @@ impl Entities {
         })
     }
 
-    /// An answer that is none of the API's own.
-    fn by_status(&self, status: StatusCode) -> LookupError {
-        let why = format!("the identity source answered {} and nothing that can be read", status.as_u16());
+    /// An answer that is none of the API's own, or whose status says something else than its body.
+    fn by_status(&self, call: &str, status: StatusCode) -> LookupError {
+        let why = format!("/{call} of the identity source answered with the status {}", status.as_u16());
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 LookupError::Credentials { why, retry_after: AFTER_CREDENTIALS }
@@ -331,9 +332,35 @@ impl Entities {
     }
 }
 
+/// What an error code means with the status that it came with; nothing where the status alone counts. The API says with 200
+/// what it has to say: another status is of whatever stands before it, or of our credentials, and is no word about a profile.
+fn meaning_of(status: StatusCode, by_code: Meaning) -> Option<Meaning> {
+    match status {
+        StatusCode::OK => Some(by_code),
+        StatusCode::BAD_REQUEST if by_code != Meaning::Nobody => Some(by_code),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_gone_by_another_status_than_200() {
+        assert_eq!(meaning_of(StatusCode::OK, Meaning::Nobody), Some(Meaning::Nobody));
+        for status in [201, 204, 302, 400, 401, 403, 404, 429, 500, 502, 503] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(meaning_of(status, Meaning::Nobody), None, "{status}");
+        }
+        // Nor is an event lost by one.
+        for status in [401, 403, 404, 429, 500, 503] {
+            let status = StatusCode::from_u16(status).unwrap();
+            for code in [Meaning::Argument, Meaning::Refused] {
+                assert_eq!(meaning_of(status, code), None, "{status}");
+            }
+        }
+    }
 
     #[test]
     fn every_code_has_a_meaning() {

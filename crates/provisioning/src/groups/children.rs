@@ -127,7 +127,7 @@ impl GroupChange {
             };
             let result = match reply {
                 Ok(Answer::Created(written) | Answer::Updated(written)) => Ok(written.warnings),
-                Ok(Answer::Deleted | Answer::Accepted { .. }) => Ok(Vec::new()),
+                Ok(Answer::Deleted(_) | Answer::Accepted { .. }) => Ok(Vec::new()),
                 // Who is not there any more has left.
                 Err(ProvisionError::NotFound { .. }) if child.role == Role::Leaves => Ok(Vec::new()),
                 Err(error) => Err(error),

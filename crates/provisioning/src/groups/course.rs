@@ -329,7 +329,7 @@ impl GroupChange {
         };
         self.end(write, Outcome { result, status, reason: None, undone: Vec::new(), detail: None }).await?;
         if course.after.is_none() {
-            return Ok(Answer::Deleted);
+            return Ok(Answer::Deleted(few(warnings)));
         }
         // Read again for the members' display names.
         let resource = self.stored().await?.ok_or_else(|| self.not_found())?;

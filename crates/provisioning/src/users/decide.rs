@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use model::ResourceKind;
+use model::{ResourceKind, TargetName};
 use planning::{Aim, Course, Decision, Input, Origin};
 use salesforce_client::Purpose;
 use salesforce_types::{Link, ObjectDescription, RecordId, Step};
 use scim_types::Registry;
 use store::{GroupRef, StoreError, TaskKind};
-use translation::{Action, Context, Desired, NoteCode, Translation};
+use translation::{Action, Context, Desired, EventKind, NoteCode, Translation};
 
 use super::{
     Progress, Stop, UserChange,
@@ -77,6 +77,9 @@ impl UserChange {
             if !stage.waits.is_empty() {
                 return Err(self.waited_in_vain(&round, &stage, progress)?);
             }
+            if let Some(target) = self.is_only_to_be_changed(&round, progress) {
+                return Err(ProvisionError::NotAllowed { target, what: "create" }.into());
+            }
             return self.finish(&turnover, stage, progress).await;
         }
         self.claim_records(&stage, progress).await?;
@@ -95,6 +98,17 @@ impl UserChange {
             return self.finish(&turnover, stage, progress).await;
         }
         Err(Stop::Again)
+    }
+
+    /// The target whose record a create was to change, where there is none: of a source that tells of nobody who is new, an identity
+    /// without a record is nobody's business.
+    fn is_only_to_be_changed(&self, round: &Round<'_>, progress: &Progress) -> Option<TargetName> {
+        let rules = progress.scene.tenant.mapping.source_rules();
+        let is_unknown = self.is_create()
+            && !rules.events.contains(&EventKind::Created)
+            && progress.links(&round.turnover.links).is_empty();
+        let first = round.bounds.first().filter(|_| is_unknown)?;
+        Some(first.name().clone())
     }
 
     /// What can be done now, for all records of the identity.
@@ -434,6 +448,9 @@ impl UserChange {
             }
             Decision::Steps(steps) => steps,
         };
+        if let Aim::Leave(link) = &course.aim {
+            progress.said.extend(round.stays_behind(bound, link));
+        }
         if let Aim::Hold(Origin::Linked(link)) | Aim::Leave(link) = &course.aim
             && !steps.plan.is_empty()
         {

@@ -325,7 +325,9 @@ impl UserChange {
             course.place.target.name == link.target && !matches!(course.aim, Aim::Leave(_))
         };
         let left = !round.courses.iter().any(|course| held(&course));
-        progress.land(Link { became: contact, left, ..link });
+        let link = Link { became: contact, ..link };
+        progress.said.extend(round.stays_behind(bound, &link).filter(|_| left));
+        progress.land(Link { left, ..link });
         Ok(true)
     }
 

@@ -352,7 +352,7 @@ impl UserChange {
             }
         };
         if turnover.wanted.is_none() {
-            return Ok(Answer::Deleted);
+            return Ok(Answer::Deleted(notes.iter().map(warning).collect()));
         }
         let before = turnover.stored.as_ref();
         let changed = before.is_none_or(|before| before.version != version);
@@ -377,7 +377,7 @@ impl UserChange {
     fn success(&self, written: Written) -> Answer {
         match self.wish {
             Wish::Create(_) => Answer::Created(written),
-            Wish::Delete => Answer::Deleted,
+            Wish::Delete => Answer::Deleted(written.warnings),
             Wish::Replace(_) | Wish::Patch(_) | Wish::Keep => Answer::Updated(written),
         }
     }

@@ -117,6 +117,23 @@ impl<'a> Round<'a> {
         bound.target.object == "Contact" && self.courses.iter().any(leaves)
     }
 
+    /// What is said of a lead that leaves though it was converted by hand: nothing can be written into it, and what was to become of
+    /// its values cannot be done to the contact unless that is the identity's.
+    pub(super) fn stays_behind(&self, bound: &Bound<'_>, lead: &Link) -> Option<(model::TargetName, Note)> {
+        let contact = lead.became.as_ref()?;
+        let leaves_nothing =
+            matches!(bound.target.on_leave, OnLeave::Delete | OnLeave::Flag | OnLeave::Anonymise);
+        let is_own = self.links.iter().any(|link| link.org == lead.org && link.record_id == *contact);
+        (!lead.left && leaves_nothing && !is_own).then(|| {
+            let detail = format!(
+                "somebody has converted the lead {} into the contact {contact}, and no target takes care of it: both are left as \
+                 they are",
+                lead.record_id
+            );
+            note(bound.name(), NoteCode::LeadConverted, &detail)
+        })
+    }
+
     pub(super) fn has_contact(&self, bound: &Bound<'_>) -> bool {
         self.courses.iter().any(|course| {
             let place = &course.place;

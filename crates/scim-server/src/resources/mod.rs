@@ -55,7 +55,7 @@ fn reply(
     match answer {
         Answer::Created(written) => with_body(StatusCode::CREATED, written),
         Answer::Updated(written) => with_body(StatusCode::OK, written),
-        Answer::Deleted => Ok(Reply::empty(StatusCode::NO_CONTENT)),
+        Answer::Deleted(_) => Ok(Reply::empty(StatusCode::NO_CONTENT)),
         // RFC 9967: no body, and the id under which the end will be told.
         Answer::Accepted { id, change } => {
             let reply = Reply::empty(StatusCode::ACCEPTED)

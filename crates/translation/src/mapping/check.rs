@@ -102,7 +102,15 @@ impl Checker<'_> {
             return;
         }
         let Some(field) = self.describe.field(&rule.field) else {
-            self.no_such_field(&rule.field, rule.place.clone());
+            if rule.where_there {
+                let message = format!(
+                    "{} has no field `{}` in this org, so this default is not used for it",
+                    self.describe.name, rule.field
+                );
+                self.warn(rule.place.clone(), message);
+            } else {
+                self.no_such_field(&rule.field, rule.place.clone());
+            }
             return;
         };
         self.writeable(rule, field);

@@ -23,6 +23,8 @@ pub(crate) struct Rule {
     pub default: Option<Json>,
     /// When it is.
     pub default_on: On,
+    /// It is for several objects at once: one without the field does without it.
+    pub where_there: bool,
     /// What the value, or the default, stands for.
     pub meaning: Meaning,
     /// When the field is written.

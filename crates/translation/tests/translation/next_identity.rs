@@ -129,6 +129,13 @@ fn defaults_fill_what_a_profile_lacks() {
 }
 
 #[test]
+fn what_is_only_a_default_does_not_decide_the_object() {
+    let mapping = mapping_of(r#""familyName": "LastName""#)
+        .replace("\"mapping\"", "\"defaults\": {\"Company\": \"(private)\"}, \"mapping\"");
+    assert_eq!(parsed(&mapping).targets[0].object, "Contact");
+}
+
+#[test]
 fn every_mistake_has_its_place() {
     insta::assert_snapshot!(errors(
         r#"{

@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::json::Member;
+use super::json::{Member, Shape};
 use super::lines::{self, Line};
 use super::{Form, boolean, object, place_of, string};
 use crate::mapping::parse::{Reader, is_field_name};
@@ -45,6 +45,12 @@ pub(super) fn read<'t>(
         table.set(place, "match", DeValue::Array(DeArray::new()));
     }
     on_delete(reader, form, &name, &mut table, mapping, source_rules);
+    if name == "Contact" && has_leads(form) {
+        // Each client has its own records: nobody's lead becomes the contact of another.
+        let mut conversion = Table::new(mapping.place.clone());
+        conversion.set(&mapping.place, "how", DeValue::String(Cow::Borrowed("beside")));
+        table.set(&mapping.place, "conversion", DeValue::Table(conversion.table));
+    }
     let clear = boolean(reader, form.get("clear_nulls"), "`clear_nulls`", true);
     table.set(&mapping.place, "fields", DeValue::Table(fields(lines, clear)));
     // The name under which the records of such a mapping are remembered, and under which it can go on as one in TOML.
@@ -55,9 +61,14 @@ pub(super) fn read<'t>(
     };
     let target_name = Spanned::new(mapping.place.clone(), Cow::Borrowed(target_name));
     let mut target = reader.target(&target_name, &table.item())?;
-    for rule in target.rules.iter_mut().filter(|rule| rule.value.is_some()) {
-        // Beside a value, a default is for new records; later null is null.
-        rule.default_on = On::Create;
+    for rule in &mut target.rules {
+        if rule.value.is_some() {
+            // Beside a value, a default is for new records; later null is null.
+            rule.default_on = On::Create;
+        } else {
+            // Clients may have other objects, and none has `defaults` of its own.
+            rule.where_there = true;
+        }
     }
     if let Some((field, place)) = matched {
         target.matching.insert(0, field);
@@ -78,8 +89,12 @@ fn object_of(
         return Some(Spanned::new(member.value.clone(), object));
     }
     let fills = |name: &str| lines.iter().any(|line| line.field.eq_ignore_ascii_case(name));
+    // What is only a default tells nothing: `defaults` may name fields of several objects.
+    let maps = |name: &str| {
+        lines.iter().any(|line| line.attribute.is_some() && line.field.eq_ignore_ascii_case(name))
+    };
     // No User is made without a Username, no Lead without a Company, none of the three without a LastName.
-    let object = match (fills("LastName"), fills("Username"), fills("Company")) {
+    let object = match (fills("LastName"), maps("Username"), maps("Company")) {
         (true, false, false) => "Contact",
         (true, true, false) => "User",
         (true, false, true) => "Lead",
@@ -91,6 +106,19 @@ fn object_of(
         }
     };
     Some(Spanned::new(mapping.place.clone(), object.to_owned()))
+}
+
+/// Whether the records of others, or of some client, are leads.
+fn has_leads<'m>(form: &Form<'m, '_>) -> bool {
+    let members = |member: &'m Member<'_>| match &member.shape {
+        Shape::Object(members) => members.as_slice(),
+        _ => &[],
+    };
+    let clients = form.all.iter().filter(|member| member.name == "clients").flat_map(members);
+    let is_lead = |member: &Member<'_>| {
+        member.name == "object" && matches!(&member.shape, Shape::String(object) if object == "Lead")
+    };
+    form.all.iter().chain(clients.flat_map(members)).any(is_lead)
 }
 
 /// The field by which records are found and made: the one that is named, else that of the `uuid`. What is named and mapped to

@@ -59,6 +59,7 @@ impl Reader {
             map: None,
             default: None,
             default_on: On::Both,
+            where_there: false,
             meaning: Meaning::Itself,
             on: On::Both,
             clear: true,
