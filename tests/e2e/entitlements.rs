@@ -6,6 +6,7 @@ mod fit;
 mod groups;
 mod killed;
 mod kinds;
+mod meant;
 mod needed;
 mod refused;
 mod rehired;

@@ -9,7 +9,7 @@
 //! | `decide.rs`, `round.rs` | one round, and what its decisions rest on |
 //! | `refer.rs`, `claim.rs` | the records that mappings refer to; what nobody else may match meanwhile |
 //! | `asks.rs`, `grants.rs`, `fit.rs`, `seats.rs` | what a User is to have beside its record: asked for, decided, held against licences, paid with seats |
-//! | `taken.rs` | what a PATCH takes away of it, by whichever name |
+//! | `meant.rs` | what a request means by its names and lists |
 //! | `shown.rs` | what reads show of that |
 //! | `journal.rs`, `act.rs`, `crowd.rs` | durable first, then sent, together with what belongs together |
 //! | `settle.rs` | when nothing can be left to decide, so that the change ends without another round |
@@ -29,6 +29,7 @@ mod hold;
 mod journal;
 mod learn;
 mod leaving;
+mod meant;
 mod preview;
 mod progress;
 mod read_back;
@@ -40,7 +41,6 @@ mod seats;
 mod see;
 mod settle;
 mod shown;
-mod taken;
 
 pub(crate) use asks::{can_be_given, id_text};
 pub(crate) use crowd::Crowd;

@@ -1,6 +1,6 @@
 //! A request, read: what it wants the resource to become, whatever the resource is when its turn has come.
 
-use scim_types::{Op, Operation as PatchOperation, Patch, Resource, ResourceType, ScimType};
+use scim_types::{Patch, Put, Resource, ResourceType, ScimType};
 use serde_json::Value;
 
 use crate::{Operation, ProvisionError, Request};
@@ -9,7 +9,7 @@ use crate::{Operation, ProvisionError, Request};
 #[derive(Clone, Debug)]
 pub(crate) enum Wish {
     Create(Resource),
-    Replace(Resource),
+    Replace(Put),
     Patch(Patch),
     Delete,
     /// What it is.
@@ -33,12 +33,10 @@ impl Wish {
                 if let Some(id) = &request.id {
                     scim_types::check_id(body, id).map_err(ProvisionError::Invalid)?;
                 }
-                scim_types::read_put(kind, body.clone()).map(Self::Replace).map_err(ProvisionError::Invalid)
+                Put::read(kind, body.clone()).map(Self::Replace).map_err(ProvisionError::Invalid)
             }
             Operation::Patch(body) => {
-                let mut patch = Patch::parse(kind, body.clone()).map_err(ProvisionError::Invalid)?;
-                also_among_roles(&mut patch);
-                Ok(Self::Patch(patch))
+                Patch::parse(kind, body.clone()).map(Self::Patch).map_err(ProvisionError::Invalid)
             }
             Operation::Delete => Ok(Self::Delete),
             Operation::Resync
@@ -60,7 +58,7 @@ impl Wish {
         let current = current.unwrap_or(&empty);
         let wanted = match self {
             Self::Create(sent) => sent.clone(),
-            Self::Replace(sent) => scim_types::replace(kind, current, sent),
+            Self::Replace(put) => put.apply(kind, current),
             Self::Patch(patch) => patch.apply(kind, current).map_err(ProvisionError::Invalid)?,
             Self::Delete => return Ok(None),
             Self::Keep => current.clone(),
@@ -72,21 +70,11 @@ impl Wish {
     pub(crate) fn may_take_access_away(&self) -> bool {
         match self {
             Self::Create(_) | Self::Keep => false,
-            Self::Replace(sent) => !sent.active(),
+            Self::Replace(put) => !put.sent().active(),
             Self::Patch(patch) => patch.deactivates(),
             Self::Delete => true,
         }
     }
-}
-
-/// A role that was asked for among the `entitlements` is kept among the `roles`, and can be taken away where it was asked for.
-fn also_among_roles(patch: &mut Patch) {
-    let removes = patch.operations.iter().filter_map(|operation| {
-        let filter = operation.path.strip_prefix("entitlements[").filter(|_| operation.op == Op::Remove)?;
-        Some(PatchOperation { path: format!("roles[{filter}"), ..operation.clone() })
-    });
-    let removes: Vec<PatchOperation> = removes.collect();
-    patch.operations.extend(removes);
 }
 
 /// A required attribute that is missing (RFC 7643 §2.2, `required`).

@@ -175,6 +175,12 @@ impl EntitlementRef {
             Given::Row(_) => None,
         }
     }
+
+    /// Whether a text is its id in any spelling.
+    #[must_use]
+    pub fn has_id(&self, text: &str) -> bool {
+        id_key(&self.id) == id_key(text.trim())
+    }
 }
 
 impl fmt::Display for EntitlementRef {
@@ -349,9 +355,10 @@ impl Catalogue {
     }
 }
 
-/// Ids of records differ by case; names of fields do not.
+/// Ids of records differ by case in 15 characters and not in 18, whose last three say what the case of the others is; names of
+/// fields do not differ by case.
 fn id_key(text: &str) -> String {
-    RecordId::parse(text).map_or_else(|_| text.to_lowercase(), |id| id.as_str().to_owned())
+    RecordId::parse(text).map_or_else(|_| text.to_lowercase(), |id| id.as_str().to_lowercase())
 }
 
 /// An assignment as it stands in an org.
@@ -517,6 +524,19 @@ mod tests {
             panic!("it is guessed")
         };
         assert_eq!(candidates.len(), 2);
+    }
+
+    #[test]
+    fn an_id_of_18_characters_is_the_same_in_any_case_and_one_of_15_is_not() {
+        let one = set("0PS5f000000abcAGAQ", "Sales_Ops", "Sales");
+        let other = set("0PS5f000000abCAGAY", "Sales_EMEA", "EMEA");
+        let catalogue = Catalogue::new(vec![one.clone(), other.clone()], Vec::new());
+        for text in ["0PS5f000000abcAGAQ", "0ps5f000000abcagaq", "0PS5F000000ABCAGAQ", "0PS5f000000abcA"] {
+            assert_eq!(catalogue.named(&[], text), Ok(&one), "{text}");
+            assert!(one.of.has_id(text) && !other.of.has_id(text), "{text}");
+        }
+        assert_eq!(catalogue.named(&[], "0ps5f000000abcagay"), Ok(&other));
+        assert_eq!(catalogue.named(&[], "0ps5f000000abca"), Err(NotOne::Unknown));
     }
 
     #[test]

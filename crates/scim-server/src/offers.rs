@@ -98,9 +98,11 @@ async fn answer(call: &Call<'_>, listing: Listing, search: &Search) -> Result<Re
 
     let bound =
         Bound { tenant: &call.caller.tenant, endpoint: listing.endpoint(), filter: asked.filter.as_deref() };
-    let (now, counts_from_zero) = (call.door.clock.now(), call.client.settings.zero_based_index);
+    let now = call.door.clock.now();
     let offset = match &asked.page {
-        Page::Index { start_index, .. } => call.offset(*start_index, search.counts_from_one),
+        // A client that counts from zero does so where it imports accounts. HelloID reads what can be granted from 1 on, and
+        // never ends when it is given less than all.
+        Page::Index { start_index, .. } => start_index.saturating_sub(1),
         Page::Cursor { cursor: Some(cursor), .. } => call.door.cursors.read(cursor, bound, now)?.after,
         Page::Cursor { cursor: None, .. } => 0,
     };
@@ -110,10 +112,7 @@ async fn answer(call: &Call<'_>, listing: Listing, search: &Search) -> Result<Re
         page.into_iter().map(|document| projection.apply(resource_type, document)).collect();
     let end = offset.saturating_add(resources.len() as u64);
     let list = match &asked.page {
-        Page::Index { .. } => {
-            let first = if counts_from_zero { offset } else { offset.saturating_add(1) };
-            ListResponse::page(total, first, resources)
-        }
+        Page::Index { .. } => ListResponse::page(total, offset.saturating_add(1), resources),
         Page::Cursor { .. } => {
             let next = (end < total && !resources.is_empty())
                 .then(|| call.door.cursors.write(Position { source: 0, after: end }, bound, now));

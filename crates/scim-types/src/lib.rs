@@ -28,7 +28,7 @@ pub use patch::{Op, Operation, Patch};
 pub use patch_path::{PatchPath, PatchPathError};
 pub use path::{AttrPath, PathError};
 pub use projection::Projection;
-pub use put::{check_id, read as read_put, replace};
+pub use put::{Put, check_id};
 pub use registry::{Extension, Registry, ResourceType};
 pub use resource::Resource;
 pub use search::{DEFAULT_PAGE, MAX_PAGE, Page, SEARCH_REQUEST_SCHEMA, SearchRequest, SortOrder};

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{AttrPath, Error, Resource, ResourceType};
+use crate::{AttrPath, Error, Resource, ResourceType, body::is_empty};
 
 /// What a PUT keeps although it does not mention it, beside what is read-only (C-62).
 ///
@@ -11,51 +11,99 @@ use crate::{AttrPath, Error, Resource, ResourceType};
 /// so that it cannot be lost here.)
 const KEPT: [&str; 3] = ["active", "entitlements", "roles"];
 
-/// Reads the body of a PUT. A kept list that is said to be none is there and empty: only what is not mentioned stays.
-///
-/// # Errors
-///
-/// As [`ResourceType::read_body`].
-pub fn read(resource_type: &ResourceType, body: Value) -> Result<Resource, Error> {
-    let is_kept_list = |path: &&AttrPath| path.attribute().multi_valued && KEPT.contains(&path.name());
-    let kept = resource_type.roots().iter().filter(is_kept_list).map(AttrPath::name);
-    let none: Vec<&str> = kept.filter(|name| is_said_to_be_none(&body, name)).collect();
-    let mut sent = resource_type.read_body(body)?;
-    for name in none {
-        sent.as_map_mut().insert(name.to_owned(), Value::Array(Vec::new()));
-    }
-    Ok(sent)
+/// The body of a PUT.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Put {
+    sent: Resource,
+    /// The lists of [`KEPT`] that it mentions and that have nothing in them.
+    emptied: Vec<Emptied>,
 }
 
-fn is_said_to_be_none(body: &Value, name: &str) -> bool {
-    let mut members = body.as_object().into_iter().flatten();
-    members.any(|(sent, value)| {
-        let is_none = value.is_null() || value == "" || value.as_array().is_some_and(Vec::is_empty);
-        sent.eq_ignore_ascii_case(name) && is_none
-    })
+/// A list that is to be empty.
+#[derive(Clone, Debug, PartialEq)]
+struct Emptied {
+    list: &'static str,
+    /// Whether it had elements, of which none says anything: `[{"value": null}]`.
+    lost: bool,
 }
 
-/// The resource that a PUT of `sent` makes of `current`: `sent`, with what is read-only taken from `current`, and also
-/// `active`, `entitlements` and `roles` where `sent` ([`read`]) does not have them.
-#[must_use]
-pub fn replace(resource_type: &ResourceType, current: &Resource, sent: &Resource) -> Resource {
-    let mut next = sent.as_map().clone();
-    for path in resource_type.roots() {
-        if path.attribute().is_read_only() {
-            next.shift_remove(path.name());
+/// A PUT that mentions what the resource has, and nothing that is empty.
+impl From<Resource> for Put {
+    fn from(sent: Resource) -> Self {
+        Self { sent, emptied: Vec::new() }
+    }
+}
+
+impl Put {
+    /// Reads the body of a PUT.
+    ///
+    /// # Errors
+    ///
+    /// As [`ResourceType::read_body`].
+    pub fn read(resource_type: &ResourceType, body: Value) -> Result<Self, Error> {
+        let mut emptied = Vec::new();
+        note_emptied(resource_type, &body, &mut emptied);
+        let sent = resource_type.read_body(body)?;
+        emptied.retain(|emptied| sent.get(emptied.list).is_none());
+        Ok(Self { sent, emptied })
+    }
+
+    /// What it carries.
+    #[must_use]
+    pub fn sent(&self) -> &Resource {
+        &self.sent
+    }
+
+    /// Whether it says anything of an attribute: what it is, or that it is empty.
+    #[must_use]
+    pub fn mentions(&self, attribute: &str) -> bool {
+        self.sent.get(attribute).is_some() || self.emptied.iter().any(|emptied| emptied.list == attribute)
+    }
+
+    /// The same of a client that sends a list whose elements have lost their values where it has nothing to say.
+    #[must_use]
+    pub fn without_lost_lists(mut self) -> Self {
+        self.emptied.retain(|emptied| !emptied.lost);
+        self
+    }
+
+    /// What it makes of `current`: what was sent, with what is read-only taken from `current`, and also `active`,
+    /// `entitlements` and `roles` where it does not mention them. A list that is sent empty is mentioned, and is empty then; an
+    /// empty `active` says nothing, because it counts as true while it is absent.
+    #[must_use]
+    pub fn apply(&self, resource_type: &ResourceType, current: &Resource) -> Resource {
+        let mut next = self.sent.as_map().clone();
+        for path in resource_type.roots() {
+            if path.attribute().is_read_only() {
+                next.shift_remove(path.name());
+            }
+            let is_kept = KEPT.contains(&path.name()) && !self.mentions(path.name());
+            if path.attribute().is_read_only() || is_kept {
+                keep(path, current.as_map(), &mut next);
+            }
         }
-        if path.attribute().is_read_only() || KEPT.contains(&path.name()) {
-            keep(path, current.as_map(), &mut next);
+        for extension in resource_type.extension_roots() {
+            let read_only = |path: &&AttrPath| path.attribute().is_read_only();
+            for path in extension.subs().iter().filter(read_only) {
+                keep_in_extension(extension, path, current.as_map(), &mut next);
+            }
+        }
+        resource_type.seal(next)
+    }
+}
+
+/// The lists that a body mentions, under whatever name, and whether they are empty or have elements.
+fn note_emptied(resource_type: &ResourceType, body: &Value, emptied: &mut Vec<Emptied>) {
+    for (name, value) in body.as_object().into_iter().flatten() {
+        match resource_type.find(name) {
+            Some(path) if path.attribute().multi_valued => {
+                let list = KEPT.into_iter().find(|kept| *kept == path.as_str());
+                emptied.extend(list.map(|list| Emptied { list, lost: !is_empty(value) }));
+            }
+            None if resource_type.is_core_urn(name) => note_emptied(resource_type, value, emptied),
+            Some(_) | None => {}
         }
     }
-    next.retain(|_, value| value.as_array().is_none_or(|elements| !elements.is_empty()));
-    for extension in resource_type.extension_roots() {
-        let read_only = |path: &&AttrPath| path.attribute().is_read_only();
-        for path in extension.subs().iter().filter(read_only) {
-            keep_in_extension(extension, path, current.as_map(), &mut next);
-        }
-    }
-    resource_type.seal(next)
 }
 
 /// Takes over an attribute that is not there.

@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use scim_types::patch::{MAX_MEMBERS, MAX_OPERATIONS, Patch};
-use scim_types::{Error, Registry, Resource, ResourceType, ScimType, put};
+use scim_types::{Error, Put, Registry, Resource, ResourceType, ScimType, put};
 use serde_json::{Value, json};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -1118,14 +1118,14 @@ fn c62_a_put_keeps_active_entitlements_and_roles_where_it_says_nothing() {
     let current = user(
         json!({"title": "Mate", "active": false, "roles": [{"value": "r"}], "entitlements": [{"value": "e"}]}),
     );
-    let next = put::replace(users(), &current, &user(json!({"nickName": "A"})));
+    let next = Put::from(user(json!({"nickName": "A"}))).apply(users(), &current);
     assert_eq!(
         next,
         user(
             json!({"nickName": "A", "active": false, "roles": [{"value": "r"}], "entitlements": [{"value": "e"}]})
         )
     );
-    let next = put::replace(users(), &current, &user(json!({"active": true, "roles": [{"value": "s"}]})));
+    let next = Put::from(user(json!({"active": true, "roles": [{"value": "s"}]}))).apply(users(), &current);
     assert_eq!(
         next,
         user(json!({"active": true, "roles": [{"value": "s"}], "entitlements": [{"value": "e"}]}))
@@ -1133,28 +1133,41 @@ fn c62_a_put_keeps_active_entitlements_and_roles_where_it_says_nothing() {
 }
 
 #[test]
-fn a_put_takes_the_entitlements_and_roles_that_it_says_are_none() {
-    let lists = json!({"roles": [{"value": "r"}], "entitlements": [{"value": "e"}]});
-    let current = user(lists.clone());
-    for none in [json!([]), json!(null), json!("")] {
-        let sent = put::read(users(), json!({"userName": "ada", "Roles": none})).unwrap();
-        let next = put::replace(users(), &current, &sent);
-        assert_eq!(
-            (next.get("roles"), next.get("entitlements")),
-            (None, lists.get("entitlements")),
-            "{none}"
+fn c62_a_put_empties_a_list_that_it_sends_empty_and_keeps_an_empty_active() {
+    let current = user(
+        json!({"active": false, "roles": [{"value": "r"}], "entitlements": [{"value": "e"}], "title": "Mate"}),
+    );
+    let of = |mut body: Value| {
+        body["userName"] = json!("u");
+        Put::read(users(), body).unwrap()
+    };
+    for empty in
+        [json!([]), json!(null), json!(""), json!([null]), json!([{"value": null}]), json!([{"value": ""}])]
+    {
+        let sent = of(json!({"Roles": empty, "entitlements": [{"value": "f"}], "active": null}));
+        assert!(
+            sent.mentions("roles") && sent.mentions("entitlements") && !sent.mentions("active"),
+            "{empty}"
         );
+        let next = sent.apply(users(), &current);
+        let (roles, entitlements) = (next.get("roles"), next.get("entitlements"));
+        assert_eq!((roles, entitlements), (None, Some(&json!([{"value": "f"}]))), "{empty}");
+        assert_eq!(next.get("active"), Some(&json!(false)), "{empty}");
+
+        // Some clients send elements without a value where they have nothing to say.
+        let is_lost = empty.as_array().is_some_and(|elements| !elements.is_empty());
+        let next = sent.without_lost_lists().apply(users(), &current);
+        assert_eq!(next.get("roles"), is_lost.then_some(&json!([{"value": "r"}])), "{empty}");
     }
-    let sent = put::read(users(), json!({"userName": "ada", "active": null})).unwrap();
-    let next = put::replace(users(), &user(json!({"active": false})), &sent);
-    assert_eq!(next.get("active"), Some(&json!(false)), "whoever is locked out is not let in by nothing");
+    let under_the_urn = of(json!({"urn:ietf:params:scim:schemas:core:2.0:User": {"roles": []}}));
+    assert_eq!(under_the_urn.apply(users(), &current).get("roles"), None);
 }
 
 #[test]
 fn c62_a_put_unassigns_what_it_leaves_out_and_keeps_what_is_read_only() {
     let mut current = user(json!({"title": "Mate", ENTERPRISE: {"department": "Deck"}}));
     current.as_map_mut().insert("id".into(), "u1".into());
-    let next = put::replace(users(), &current, &user(json!({})));
+    let next = Put::from(user(json!({}))).apply(users(), &current);
     let mut wanted = user(json!({}));
     wanted.as_map_mut().insert("id".into(), "u1".into());
     assert_eq!(next, wanted);
@@ -1190,5 +1203,5 @@ fn c63_a_put_of_a_get_changes_nothing() {
     read.insert("groups".into(), json!([{"value": "g1"}]));
     read.insert("urn:gangway:params:scim:schemas:extension:2.0:User".into(), json!({"pending": true}));
     let sent = users().read_body(read.into()).unwrap();
-    assert_eq!(put::replace(users(), &current, &sent), current);
+    assert_eq!(Put::from(sent).apply(users(), &current), current);
 }

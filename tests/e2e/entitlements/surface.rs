@@ -80,6 +80,35 @@ async fn c22_helloid_reads_every_permission_once() {
     assert_eq!(resources(&tool.get("/Roles?count=0").await.expect(200).json()).len(), 0);
 }
 
+/// Its import of accounts counts from 0, and its reading of permissions from 1: with the same setting both come to an end.
+#[tokio::test(flavor = "multi_thread")]
+async fn c22_a_client_that_counts_accounts_from_zero_reads_every_permission_once() {
+    let world = World::with(|config| {
+        let client = environment(config)["clients"][0].as_table_mut().unwrap();
+        client.insert("dialect".into(), "helloid".into());
+        client.insert("zero-based-index".into(), true.into());
+    })
+    .await;
+    let tool = world.tool_at("/services/scim/v2", TOKEN);
+    let entitlements = retrieve_as_helloid(&tool, "/Entitlements").await;
+    assert!(entitlements.len() > 20, "there is more than one page");
+    assert_eq!(
+        retrieve_as_helloid(&tool, "/Roles").await.len(),
+        resources(&tool.get("/Roles").await.json()).len()
+    );
+    for name in ["ada@acme.example", "grace@acme.example", "hedy@acme.example"] {
+        let _ = tool.create(name).await.expect(201);
+    }
+    let mut accounts = Vec::new();
+    while accounts.len() < 3 {
+        let page =
+            tool.get(&format!("/Users?startIndex={}&count=2", accounts.len())).await.expect(200).json();
+        assert_eq!(page["startIndex"], accounts.len());
+        accounts.extend(texts(&page, "userName").into_iter().map(str::to_owned));
+    }
+    assert_eq!(accounts, ["ada@acme.example", "grace@acme.example", "hedy@acme.example"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_and_a_permission_set_show_the_seats_of_the_licence_that_they_need() {
     let world = World::start().await;

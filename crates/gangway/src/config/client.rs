@@ -29,7 +29,7 @@ pub struct ClientSection {
     /// When a change is answered.
     #[serde(default)]
     pub acknowledge: Acknowledge,
-    /// Whether the client counts `startIndex` from 0.
+    /// Whether the client counts `startIndex` of Users and Groups from 0.
     #[serde(default)]
     pub zero_based_index: bool,
     /// What PATCH of a Group answers. Without it: 200 with the group, or 204 where the `dialect` prefers that.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use model::OrgName;
 use salesforce_client::Org;
 use salesforce_types::{Audience, Entitlement, EntitlementKind, EntitlementRef, NotOne, RecordId};
-use scim_types::{Op, Resource, ScimType};
+use scim_types::{Resource, ScimType};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     round::{Turnover, call_failed},
     scene::Scene,
 };
-use crate::{ListRule, Operation, ProvisionError, wish::Wish};
+use crate::{Operation, ProvisionError};
 
 /// The attributes of a User that ask for something.
 pub(super) const LISTS: [&str; 2] = ["entitlements", "roles"];
@@ -24,11 +24,12 @@ pub(super) const LISTS: [&str; 2] = ["entitlements", "roles"];
 pub(super) const ORG: &str = "org";
 
 /// One element, resolved.
-struct Asked {
-    org: OrgName,
-    of: EntitlementRef,
+pub(super) struct Asked {
+    pub(super) org: OrgName,
+    pub(super) of: EntitlementRef,
     element: Value,
-    primary: bool,
+    /// Whether the request asks for it, or the client may not take it. What is only there already gives way to it.
+    stands: bool,
 }
 
 /// What a list asks for, and what is no more than an attribute.
@@ -42,12 +43,13 @@ impl UserChange {
     /// Puts what is asked for into one form: `{"value": id, "display": label, "type": kind, "org": name}`. Elements that were there
     /// before stay as they are, and what comes back as it was shown asks for nothing.
     ///
-    /// `begun`: something of the change has reached an org, so that it cannot be refused any more: what does not resolve (any
-    /// more) is left out.
+    /// `asked_for`: the texts by which the request asks for something. `begun`: something of the change has reached an org, so
+    /// that it cannot be refused any more: what does not resolve (any more) is left out.
     pub(super) async fn resolve_asks(
         &self,
         scene: &Scene,
         turnover: &mut Turnover,
+        asked_for: &HashSet<String>,
         begun: bool,
     ) -> Result<(), Stop> {
         let Some(wanted) = &turnover.wanted else { return Ok(()) };
@@ -69,12 +71,14 @@ impl UserChange {
             let List { mut asked, mut plain } = List::default();
             for element in elements(Some(wanted), list) {
                 let text = text_of(element);
+                let is_echo = echoes.contains(text) && turnover.shows(list, text);
                 let known = was.iter().find(|known| text_of(known) == text && !text.is_empty());
                 if let Some(known) = known.and_then(|known| as_known(known, &orgs)) {
-                    asked.push(known);
+                    asked.push(Asked { stands: asked_for.contains(text) && !is_echo, ..known });
                 } else if known == Some(element) {
                     plain.push(element.clone());
-                } else if !(echoes.contains(text) && turnover.shows(list, text)) {
+                } else if !is_echo {
+                    let element = &without_the_one_before(element, was);
                     match self.resolve_ask(&orgs, list, element).await {
                         Ok(Some(one)) => asked.push(one),
                         Ok(None) if keeps => plain.push(plainly(element)),
@@ -90,14 +94,15 @@ impl UserChange {
                     was.iter().filter(|known| LISTS.iter().all(|list| !turnover.shows(list, text_of(known))));
                 asked.extend(hidden.filter_map(|known| as_known(known, &orgs)));
             }
-            let asked = without_repeats(self.as_the_client_means(list, asked, was, &orgs));
             let (asked, kept) = self.keep_what_is_not_the_clients(scene, asked, was, &orgs).await?;
             turnover_kept.extend(kept);
             resolved.push((list, List { asked, plain }));
         }
-        check_single(&resolved)?;
         in_their_lists(&mut resolved);
         turnover.kept = turnover_kept;
+        for (_, list) in &mut resolved {
+            one_of_what_is_single(&mut list.asked)?;
+        }
         let Some(wanted) = &mut turnover.wanted else { return Ok(()) };
         let map = wanted.as_map_mut();
         for (list, List { asked, plain }) in resolved {
@@ -127,8 +132,7 @@ impl UserChange {
     /// One element that is new. None: no org has it.
     async fn resolve_ask(&self, orgs: &[&Org], list: &str, element: &Value) -> Result<Option<Asked>, Stop> {
         let text = text_of(element);
-        let kind = element.get("type").and_then(Value::as_str).and_then(|kind| kind.parse().ok());
-        let kinds: Vec<EntitlementKind> = match (kind, list) {
+        let kinds: Vec<EntitlementKind> = match (kind_of(element), list) {
             (Some(kind), _) => vec![kind],
             (None, "roles") => vec![EntitlementKind::Role],
             (None, _) => Vec::new(),
@@ -150,16 +154,13 @@ impl UserChange {
                 let ids = candidates.iter().map(|(org, one)| {
                     format!("{} ({} `{}`)", id_text(org, &one.of.id, several), one.of.kind, one.label)
                 });
-                let ids = ids.collect::<Vec<_>>().join(", ");
-                Err(invalid(format!(
-                    "`{text}` in `{list}` is ambiguous: send the id of the one that is meant: {ids}; nothing was changed"
-                )))
+                Err(ambiguous(text, list, ids))
             }
         }
     }
 
     /// What the orgs call so.
-    pub(super) async fn candidates(
+    async fn candidates(
         &self,
         orgs: &[&Org],
         kinds: &[EntitlementKind],
@@ -188,38 +189,6 @@ impl UserChange {
         Ok(found)
     }
 
-    /// A client that can only replace the whole list, and means "also this" with one value: what was there stays, but what can
-    /// be only one is replaced.
-    fn as_the_client_means(
-        &self,
-        list: &str,
-        mut asked: Vec<Asked>,
-        was: &[Value],
-        orgs: &[&Org],
-    ) -> Vec<Asked> {
-        let adds = self.client_policy().is_some_and(|policy| policy.lists == ListRule::Add);
-        let (Wish::Patch(patch), true) = (&self.wish, adds) else { return asked };
-        let replaces = patch.operations.iter().any(|operation| {
-            operation.op == Op::Replace
-                && operation.path == list
-                && operation.value.as_array().is_some_and(|values| values.len() == 1)
-        });
-        if !replaces {
-            return asked;
-        }
-        let gives_way = |other: &Asked| {
-            let to = |new: &Asked| {
-                let single = new.of.kind.is_single() && other.of.kind == new.of.kind;
-                other.org == new.org && (other.of == new.of || single)
-            };
-            asked.iter().any(to)
-        };
-        let kept = was.iter().filter_map(|known| as_known(known, orgs)).filter(|other| !gives_way(other));
-        let mut all: Vec<Asked> = kept.collect();
-        all.append(&mut asked);
-        all
-    }
-
     /// What the client may not give it may not take either: it stays. With the names of what it has tried to take.
     async fn keep_what_is_not_the_clients(
         &self,
@@ -229,20 +198,22 @@ impl UserChange {
         orgs: &[&Org],
     ) -> Result<(Vec<Asked>, Vec<(OrgName, String)>), Stop> {
         let mut kept = Vec::new();
-        let Some(policy) = scene.tenant.clients.get(&self.caller.client) else { return Ok((asked, kept)) };
+        let Some(policy) = scene.tenant.clients.get(&self.caller.client) else {
+            return Ok((without_repeats(asked), kept));
+        };
         for known in was.iter().filter_map(|known| as_known(known, orgs)) {
-            if asked.iter().any(|other| other.of == known.of && other.org == known.org) {
-                continue;
-            }
             let Some(org) = orgs.iter().find(|org| *org.name() == known.org) else { continue };
             let catalogue = self.inner.catalogue.of(&*self.inner.store, org, self.inner.clock.now()).await;
             let catalogue = catalogue.map_err(call_failed)?;
-            if let Some(one) = catalogue.get(&known.of).filter(|one| !policy.may_grant.allows(one)) {
+            let Some(one) = catalogue.get(&known.of).filter(|one| !policy.may_grant.allows(one)) else {
+                continue;
+            };
+            if !asked.iter().any(|other| other.of == known.of && other.org == known.org) {
                 kept.push((known.org.clone(), one.label.clone()));
-                asked.push(known);
             }
+            asked.push(Asked { stands: true, ..known });
         }
-        Ok((asked, kept))
+        Ok((without_repeats(asked), kept))
     }
 
     fn check_may_grant(&self, entitlement: &Entitlement) -> Result<(), Stop> {
@@ -255,7 +226,7 @@ impl UserChange {
     }
 
     /// What the client may ask for. None: Gangway itself, or an operator, asks.
-    fn client_policy(&self) -> Option<&crate::ClientPolicy> {
+    pub(super) fn client_policy(&self) -> Option<&crate::ClientPolicy> {
         self.scene.tenant.clients.get(&self.caller.client)
     }
 }
@@ -285,16 +256,14 @@ fn asked(org: &OrgName, one: &Entitlement, several: bool, primary: bool) -> Aske
         // Entra's next change of a single app role names the one that it has marked.
         element["primary"] = Value::Bool(true);
     }
-    Asked { org: org.clone(), of: one.of.clone(), element, primary }
+    Asked { org: org.clone(), of: one.of.clone(), element, stands: true }
 }
 
 /// Whether an element is no more than an attribute: nothing in Salesforce.
 pub(super) fn is_plain(element: &Value) -> bool {
-    let kind =
-        element.get("type").and_then(Value::as_str).and_then(|kind| kind.parse::<EntitlementKind>().ok());
     let value = element.get("value").and_then(Value::as_str).unwrap_or_default();
     let id = value.split_once(':').map_or(value, |(_, id)| id);
-    match kind {
+    match kind_of(element) {
         None => true,
         Some(EntitlementKind::FeatureLicense) => false,
         Some(_) => RecordId::parse(id).is_err(),
@@ -302,11 +271,11 @@ pub(super) fn is_plain(element: &Value) -> bool {
 }
 
 /// An element that was resolved before. What stood there before Gangway knew entitlements asks for nothing.
-fn as_known(element: &Value, orgs: &[&Org]) -> Option<Asked> {
+pub(super) fn as_known(element: &Value, orgs: &[&Org]) -> Option<Asked> {
     if is_plain(element) {
         return None;
     }
-    let kind: EntitlementKind = element.get("type")?.as_str()?.parse().ok()?;
+    let kind = kind_of(element)?;
     let text = element.get("value")?.as_str()?;
     let (org, id) = match element.get(ORG).and_then(Value::as_str) {
         Some(name) => {
@@ -317,11 +286,11 @@ fn as_known(element: &Value, orgs: &[&Org]) -> Option<Asked> {
         None => *named_orgs(orgs, text).first()?,
     };
     let of = EntitlementRef { kind, id: id.to_owned() };
-    Some(Asked { org: org.name().clone(), of, element: element.clone(), primary: false })
+    Some(Asked { org: org.name().clone(), of, element: element.clone(), stands: false })
 }
 
 /// The orgs that a text may speak of, with what it says there: `org:text` names one.
-fn named_orgs<'a>(orgs: &[&'a Org], text: &'a str) -> Vec<(&'a Org, &'a str)> {
+pub(super) fn named_orgs<'a>(orgs: &[&'a Org], text: &'a str) -> Vec<(&'a Org, &'a str)> {
     if let Some((name, rest)) = text.split_once(':')
         && let Some(org) = orgs.iter().find(|org| org.name().as_str() == name)
     {
@@ -338,6 +307,11 @@ pub(super) fn elements<'a>(resource: Option<&'a Resource>, list: &str) -> &'a [V
 pub(super) fn text_of(element: &Value) -> &str {
     let text = |name: &str| element.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
     text("value").or_else(|| text("display")).unwrap_or_default()
+}
+
+/// The kind that an element says it is of.
+pub(super) fn kind_of(element: &Value) -> Option<EntitlementKind> {
+    element.get("type")?.as_str()?.parse().ok()
 }
 
 fn collect_echoes(body: &Value, echoes: &mut HashSet<String>) {
@@ -360,21 +334,34 @@ fn echo(members: &Map<String, Value>) -> Option<String> {
 /// Each in the list that shows it: roles among the roles, whichever list they came in.
 fn in_their_lists(resolved: &mut [(&str, List)]) {
     let all: Vec<Asked> = resolved.iter_mut().flat_map(|(_, list)| std::mem::take(&mut list.asked)).collect();
-    for one in all {
+    for one in without_repeats(all) {
         let home = if one.of.kind == EntitlementKind::Role { "roles" } else { "entitlements" };
-        if let Some((_, list)) = resolved.iter_mut().find(|(list, _)| *list == home)
-            && !list.asked.iter().any(|other| other.of == one.of && other.org == one.org)
-        {
+        if let Some((_, list)) = resolved.iter_mut().find(|(list, _)| *list == home) {
             list.asked.push(one);
         }
     }
 }
 
-/// An element that is nothing in Salesforce, and is never taken for something there.
+/// An element that has got another value says nothing more of what it was before.
+fn without_the_one_before(element: &Value, was: &[Value]) -> Value {
+    let mut element = element.clone();
+    if let Some(members) = element.as_object_mut()
+        && members.shift_remove(ORG).is_some()
+    {
+        for name in ["display", "type"] {
+            if was.iter().any(|known| known.get(name) == members.get(name)) {
+                members.shift_remove(name);
+            }
+        }
+    }
+    element
+}
+
+/// An element that is nothing in Salesforce, and is never taken for something there: it has no kind of those.
 fn plainly(element: &Value) -> Value {
     let mut plain = element.clone();
     if let Some(members) = plain.as_object_mut()
-        && !is_plain(element)
+        && kind_of(element).is_some()
     {
         members.shift_remove("type");
     }
@@ -385,21 +372,27 @@ fn plainly(element: &Value) -> Value {
 fn without_repeats(asked: Vec<Asked>) -> Vec<Asked> {
     let mut once: Vec<Asked> = Vec::new();
     for one in asked {
-        if !once.iter().any(|other| other.of == one.of && other.org == one.org) {
-            once.push(one);
+        match once.iter_mut().find(|other| other.of == one.of && other.org == one.org) {
+            Some(known) => known.stands |= one.stands,
+            None => once.push(one),
         }
     }
     once
 }
 
-/// A person has one profile and at most one role in an org.
-fn check_single(resolved: &[(&str, List)]) -> Result<(), Stop> {
-    let all: Vec<&Asked> = resolved.iter().flat_map(|(_, list)| &list.asked).collect();
-    for one in all.iter().filter(|one| one.of.kind.is_single() && !one.primary) {
-        let other = all
-            .iter()
-            .find(|other| other.of.kind == one.of.kind && other.org == one.org && other.of.id != one.of.id);
-        if let Some(other) = other {
+/// A person has one profile and at most one role in an org: what is asked for takes the place of the one before. A request
+/// that asks for two is refused.
+fn one_of_what_is_single(asked: &mut Vec<Asked>) -> Result<(), Stop> {
+    let is_same_place = |one: &Asked, other: &Asked| {
+        one.of.kind.is_single() && one.of.kind == other.of.kind && one.org == other.org
+    };
+    let gives_way =
+        |one: &Asked| !one.stands && asked.iter().any(|other| other.stands && is_same_place(one, other));
+    let stays: Vec<bool> = asked.iter().map(|one| !gives_way(one)).collect();
+    let mut stays = stays.into_iter();
+    asked.retain(|_| stays.next().unwrap_or(true));
+    for (at, one) in asked.iter().enumerate() {
+        if let Some(other) = asked[at + 1..].iter().find(|other| is_same_place(one, other)) {
             let label = |asked: &Asked| asked.element["display"].as_str().unwrap_or_default().to_owned();
             return Err(invalid(format!(
                 "a User has one {}, and two are asked for: `{}` and `{}`; nothing was changed",
@@ -431,6 +424,14 @@ fn unknown(list: &str, text: &str, orgs: &[&Org]) -> String {
         "`{text}` in `{list}` is no entitlement of the org {names}: send an id, API name or label that `/Entitlements` or `/Roles` \
          lists; nothing was changed"
     )
+}
+
+/// A name that stands for several is refused with them; nothing is guessed.
+pub(super) fn ambiguous(text: &str, list: &str, candidates: impl Iterator<Item = String>) -> Stop {
+    let candidates = candidates.collect::<Vec<_>>().join(", ");
+    invalid(format!(
+        "`{text}` in `{list}` is ambiguous: send the id of the one that is meant: {candidates}; nothing was changed"
+    ))
 }
 
 pub(super) fn invalid(detail: String) -> Stop {

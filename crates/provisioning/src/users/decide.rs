@@ -15,6 +15,7 @@ use super::{
     act::{Follower, Stage},
     asks::asks_in,
     grants::Granting,
+    meant::asked_for,
     progress::Failure,
     round::{
         Round, Turnover, call_failed, check_place, hold_subject, is_back, no_match, note, own_record,
@@ -161,7 +162,7 @@ impl UserChange {
             return Err(ProvisionError::VersionMismatch { kind: ResourceKind::User }.into());
         }
         let current = stored.as_ref().map(|stored| with_asks(stored, &grants)).transpose()?;
-        let wish = self.by_ids(&progress.scene, current.as_ref()).await?;
+        let wish = self.as_meant(&progress.scene, current.as_ref(), begun).await?;
         let mut wanted = wish.apply(Registry::standard().user(), current.as_ref())?;
         if wanted.is_none() && tenant.scim_delete == ScimDelete::Deactivate {
             wanted.clone_from(&current);
@@ -189,7 +190,7 @@ impl UserChange {
             leaving,
             kept: Vec::new(),
         };
-        self.resolve_asks(&progress.scene, &mut turnover, begun).await?;
+        self.resolve_asks(&progress.scene, &mut turnover, &asked_for(&wish), begun).await?;
         turnover.see_groups();
         Ok(turnover)
     }

@@ -185,7 +185,7 @@ impl UserChange {
                 let about = |path: &str| LISTS.iter().any(|list| path.starts_with(list));
                 patch.operations.iter().any(|operation| about(&operation.path))
             }
-            Wish::Replace(sent) => LISTS.iter().any(|list| sent.get(list).is_some()),
+            Wish::Replace(put) => LISTS.iter().any(|list| put.mentions(list)),
             Wish::Create(_) | Wish::Delete | Wish::Keep => false,
         }
     }

@@ -62,8 +62,8 @@ pub struct Operation {
     /// Where: `userName`, `name.givenName`, `emails[type eq "work"].value`, `urn:…:User:department`, or the URN of an
     /// extension as a whole.
     pub path: String,
-    /// The new value in canonical form, elements in an array; `null` unassigns. For a `remove`, the elements to remove,
-    /// where they are named by value.
+    /// The new value in canonical form, elements in an array; `null` unassigns, and so does the empty array that is left of
+    /// elements none of which has a value. For a `remove`, the elements to remove, where they are named by value.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub value: Value,
 }

@@ -176,7 +176,8 @@ impl Reader<'_> {
             None if all_values => match self.elements(attribute, value)? {
                 values if !values.is_empty() => values.into(),
                 _ if op == Op::Add => return Ok(()),
-                _ => Value::Null,
+                // Elements that have lost their values: some clients mean nothing by it, so that it is not `null`.
+                _ => Value::Array(Vec::new()),
             },
             None if attribute.is_complex() => match parts(attribute, value)? {
                 parts if parts.is_empty() => return Ok(()),
