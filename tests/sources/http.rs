@@ -97,6 +97,17 @@ struct Crowd {
     most: AtomicUsize,
 }
 
+impl Crowd {
+    fn enter(&self) {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+    }
+
+    fn leave(&self) {
+        self.now.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Server {
     /// Starts one.
     pub async fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
@@ -109,11 +120,8 @@ impl Server {
             while let Ok((caller, _)) = socket.accept().await {
                 let (answer, crowd) = (Arc::clone(&answer), Arc::clone(&counted));
                 tokio::spawn(async move {
-                    let now = crowd.now.fetch_add(1, Ordering::SeqCst) + 1;
-                    crowd.most.fetch_max(now, Ordering::SeqCst);
                     // Who hangs up is not answered.
-                    serve(caller, &*answer).await;
-                    crowd.now.fetch_sub(1, Ordering::SeqCst);
+                    serve(caller, &*answer, &crowd).await;
                 });
             }
         });
@@ -140,7 +148,7 @@ impl Drop for Server {
 }
 
 /// One request for each connection.
-async fn serve(caller: TcpStream, answer: &(impl Fn(&Asked) -> Reply + ?Sized)) -> Option<()> {
+async fn serve(caller: TcpStream, answer: &(impl Fn(&Asked) -> Reply + ?Sized), crowd: &Crowd) -> Option<()> {
     let mut caller = BufReader::new(caller);
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -159,11 +167,14 @@ async fn serve(caller: TcpStream, answer: &(impl Fn(&Asked) -> Reply + ?Sized)) 
     let mut body = vec![0; length];
     caller.read_exact(&mut body).await.ok()?;
     asked.body = String::from_utf8(body).ok()?;
+    crowd.enter();
     let mut reply = answer(&asked);
     while let Reply::Late(after, other) = reply {
         tokio::time::sleep(after).await;
         reply = *other;
     }
+    // Before anybody hears of it: who has the answer may ask again at once.
+    crowd.leave();
     match reply {
         Reply::Late(..) | Reply::Cut => {}
         Reply::Silence => {

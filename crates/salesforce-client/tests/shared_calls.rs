@@ -154,15 +154,19 @@ async fn a_step_that_refers_to_nothing_before_it_ends_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn what_follows_an_update_goes_in_the_next_call() {
+async fn what_follows_an_update_is_in_its_call_and_names_where_it_landed() {
     let server = composites(|seen| each(seen, lands)).await;
     let update =
         Step::Update { object: "User".into(), id: id(), fields: Fields::new(), manner: Manner::default() };
     let outcomes = org(config(&server.url)).act(&[user("a"), update, grant(1)], &a_ticket(false)).await;
     assert!(outcomes.iter().all(is_done), "{outcomes:?}");
-    assert_eq!(server.seen(COMPOSITE)[0].json()["compositeRequest"].as_array().unwrap().len(), 2);
-    let grants = server.seen("POST /services/data/v66.0/sobjects/PermissionSetAssignment");
-    assert_eq!(grants[0].json()["AssigneeId"], ID);
+    let call = server.seen(COMPOSITE)[0].json();
+    let parts = call["compositeRequest"].as_array().unwrap();
+    assert_eq!(parts.len(), 3);
+    // The answer to the update of one record would name none.
+    assert_eq!(parts[1]["body"]["records"][0]["id"], ID);
+    let named = format!("@{{{}[0].id}}", parts[1]["referenceId"].as_str().unwrap());
+    assert_eq!(parts[2]["body"]["AssigneeId"], named);
 }
 
 #[tokio::test]

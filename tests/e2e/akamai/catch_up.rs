@@ -76,7 +76,9 @@ async fn akamai_a26_a_catch_up_reads_pages_and_writes_what_differs() {
     let before = story.calls().await;
     let (said, _) = story.catch_up("1h").await;
     assert_eq!((&said["applied"], &said["failed"]), (&json!(PEOPLE + 1), &json!(0)));
-    assert!(story.calls().await - before <= 2 + 3, "only what differs is written");
+    let calls = story.calls().await - before;
+    // What differs is written, each page is looked at once, and so is whom an event has told of meanwhile.
+    assert!(calls <= 2 + 3 + 1, "{calls} calls");
     for uuid in ["uuid-1", "uuid-2", "uuid-new"] {
         assert_eq!(story.contact(uuid).await["Email"], "moved@example.net");
     }
