@@ -51,6 +51,8 @@ struct State {
     /// Added to what it says of a new stream.
     stream_says: BTreeMap<String, Value>,
     critical: Vec<String>,
+    /// The one way in which it delivers. None: both.
+    delivers_by: Option<&'static str>,
     /// Given out until they are acknowledged, in the order of their numbers.
     queue: BTreeMap<u64, (String, String)>,
     numbers: u64,
@@ -203,6 +205,11 @@ impl Transmitter {
         lock(&self.state).stream_says.insert(name.to_owned(), value);
     }
 
+    /// It delivers in one way only.
+    pub fn delivers_by(&self, method: &'static str) {
+        lock(&self.state).delivers_by = Some(method);
+    }
+
     /// Members of complex subjects that must not be left out of account.
     pub fn critical(&self, members: &[&str]) {
         lock(&self.state).critical = members.iter().map(|&member| member.to_owned()).collect();
@@ -338,9 +345,11 @@ impl State {
 
     fn describe(&self) -> Value {
         let at = |path: &str| format!("{}{path}", self.base);
+        let methods =
+            self.delivers_by.map_or(vec!["urn:ietf:rfc:8935", "urn:ietf:rfc:8936"], |one| vec![one]);
         json!({
             "issuer": at(PATH), "jwks_uri": at("/jwks"), "spec_version": "1_0",
-            "delivery_methods_supported": ["urn:ietf:rfc:8935", "urn:ietf:rfc:8936"],
+            "delivery_methods_supported": methods,
             "configuration_endpoint": at("/streams"), "status_endpoint": at("/status"),
             "verification_endpoint": at("/verify"), "critical_subject_members": self.critical,
             "default_subjects": "ALL",

@@ -218,10 +218,14 @@ impl SharedSignals {
         let (uri, said) = known.or_else(|| claims.events.iter().next()).expect("a token has an event");
         let event = said.as_object().cloned().unwrap_or_default();
         let what = What::of(uri);
+        let subject = subject::of(claims.sub_id.as_ref(), &event).cloned().unwrap_or_default();
         if what == What::Verification {
+            if self.stream.is_another(&subject) {
+                let why = "`sub_id` names another stream than the one that Gangway has there";
+                return Err(Refusal::InvalidRequest(why.to_owned()));
+            }
             self.check_state(&event)?;
         }
-        let subject = subject::of(claims.sub_id.as_ref(), &event).cloned().unwrap_or_default();
         let about = match what {
             What::Signal(_) => subject::text(&subject),
             _ => STREAM.to_owned(),

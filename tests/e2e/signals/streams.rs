@@ -28,6 +28,16 @@ async fn managed(transmitter: Transmitter) -> Story {
     .await
 }
 
+/// B-1: what the transmitter says that it cannot do is not asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b01_no_stream_is_made_that_delivers_in_a_way_the_transmitter_has_not() {
+    let transmitter = Transmitter::start().await;
+    transmitter.delivers_by("urn:ietf:rfc:8936");
+    let story = managed(transmitter).await;
+    until("a failure", || async { story.count("stream-failed", "").await > 0 }).await;
+    assert!(story.transmitter.streams().is_empty());
+}
+
 /// B-1.
 #[tokio::test(flavor = "multi_thread")]
 async fn ssf_b01_verification_has_the_state_that_was_asked_for_or_none() {
@@ -35,6 +45,11 @@ async fn ssf_b01_verification_has_the_state_that_was_asked_for_or_none() {
     let asked_for = asked(&story.transmitter, "/verify", 1).await;
     let state = asked_for[0]["state"].as_str().unwrap();
     assert_eq!(asked_for[0]["stream_id"], "stream-1");
+    let other = json!({"format": "opaque", "id": "stream-of-somebody-else"});
+    let uri = format!("{SSF}verification");
+    let other = story.transmitter.event(&uri, &other, json!({"state": state}), STREAM_AUDIENCE);
+    let other = story.push(&other).await.expect(400);
+    assert_eq!(other.json()["err"], "invalid_request");
     let right = verification(&story, json!({"state": state}));
     story.pushed(&right).await;
     assert_eq!(story.listed(&right).await["reason"], "the stream is verified");

@@ -7,6 +7,7 @@ use std::{
 };
 
 use model::Timestamp;
+use serde_json::{Map, Value};
 use tokio::{sync::watch, time::Instant};
 use url::Url;
 
@@ -46,6 +47,8 @@ struct Known {
     metadata: Option<(Arc<Metadata>, Timestamp)>,
     keys: Option<(String, KeySet)>,
     audiences: Vec<String>,
+    /// The name of the stream, once it is set up.
+    id: Option<String>,
     /// The states that verification was asked for with.
     states: VecDeque<String>,
     /// Whether an answer to the last of them is still to come.
@@ -76,6 +79,12 @@ impl Stream {
     /// Whom the transmitter says its tokens are for.
     pub(super) fn audiences(&self) -> Vec<String> {
         self.known().audiences.clone()
+    }
+
+    /// Whether a subject is a stream that is not this one.
+    pub(super) fn is_another(&self, subject: &Map<String, Value>) -> bool {
+        let named = subject.get("id").and_then(Value::as_str);
+        self.known().id.as_deref().zip(named).is_some_and(|(ours, named)| ours != named)
     }
 
     /// A verification event has come with this state. Whether it was asked for.
@@ -217,7 +226,11 @@ impl SharedSignals {
     ) -> Result<StreamConfiguration, TransmitterError> {
         let metadata = self.metadata(intake.clock.now()).await?;
         let stream = metadata.stream(&self.api, &self.wanted(source)).await?;
-        self.stream.known().audiences = stream.audiences();
+        {
+            let mut known = self.stream.known();
+            known.audiences = stream.audiences();
+            known.id = Some(stream.stream_id.clone());
+        }
         if let (SignalDelivery::Poll(None), Some(url)) = (&self.settings.delivery, stream.poll_url()) {
             self.stream.poll_url.send_replace(Some(url.clone()));
         }

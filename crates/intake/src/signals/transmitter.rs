@@ -20,6 +20,8 @@ pub(super) struct Metadata {
     configuration_endpoint: Option<Url>,
     status_endpoint: Option<Url>,
     verification_endpoint: Option<Url>,
+    /// None: it does not say.
+    delivery_methods_supported: Option<Vec<String>>,
     #[serde(default)]
     pub(super) critical_subject_members: Vec<String>,
 }
@@ -69,6 +71,8 @@ pub(super) enum TransmitterError {
     Lacks(&'static str),
     #[error("the transmitter at this issuer's address describes another issuer")]
     Stranger,
+    #[error("the transmitter does not deliver by {method}: write `delivery = \"{other}\"` for this source")]
+    Delivery { method: &'static str, other: &'static str },
     #[error("the transmitter does not know the stream any more")]
     Gone,
 }
@@ -89,6 +93,11 @@ impl Metadata {
         remote: &Remote,
         wanted: &Wanted,
     ) -> Result<StreamConfiguration, TransmitterError> {
+        let (method, other) = if wanted.push.is_some() { (PUSH, "poll") } else { (POLL, "push") };
+        let supported = self.delivery_methods_supported.as_ref();
+        if supported.is_some_and(|methods| !methods.iter().any(|one| one == method)) {
+            return Err(TransmitterError::Delivery { method, other });
+        }
         let url =
             self.configuration_endpoint.as_ref().ok_or(TransmitterError::Lacks("configuration_endpoint"))?;
         let (method, mut body) = match self.find(remote, url, wanted).await? {
