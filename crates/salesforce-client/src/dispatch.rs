@@ -5,7 +5,7 @@
 //! of them in a Composite, and what follows from these records in the next call; the login records of who is to be frozen are
 //! looked up by a query in the same call, a crowd's in the call before. A call takes its share of what waits
 //! (waiting ÷ free slots), so that one slot does not take everything and leave the others empty. While nobody waits for any of
-//! them to land, changes gather until a call is full, a second at the most. Conversions of leads, which
+//! them to land, changes gather until a call is full, about a second for each call. Conversions of leads, which
 //! REST has no resource for, have SOAP calls of their own, up to a hundred leads in one.
 //!
 //! `waiting` and `line` say whose turn it is, `change` how far a change is, `batch` what goes in one call, `call`, `convert` and `freeze` how
@@ -281,8 +281,16 @@ impl Org {
     /// Fills the free slots.
     fn pump(&self) {
         loop {
-            let next = self.0.dispatcher.state().next(Instant::now());
-            let Some((batch, slot)) = next else { break };
+            let mut state = self.0.dispatcher.state();
+            // One moment for both questions: what has not gathered by it is looked at again.
+            let now = Instant::now();
+            let Some((batch, slot)) = state.next(now) else {
+                let pause = state.look_again(now);
+                drop(state);
+                self.pump_later(pause);
+                break;
+            };
+            drop(state);
             let held = Held {
                 org: self.clone(),
                 slot,
@@ -294,12 +302,11 @@ impl Org {
             let org = self.clone();
             tokio::spawn(async move { org.carry(batch, held).await });
         }
-        self.pump_later();
     }
 
     /// Looks again when what nobody waits for has gathered.
-    fn pump_later(&self) {
-        let Some(pause) = self.0.dispatcher.state().look_again(Instant::now()) else { return };
+    fn pump_later(&self, pause: Option<Duration>) {
+        let Some(pause) = pause else { return };
         let org = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(pause).await;

@@ -370,7 +370,7 @@ fn unwrapped(attribute: &Attribute, value: Value) -> Value {
 
 /// The id at the end of a resource's address.
 fn last_segment(address: &str) -> Option<&str> {
-    address.trim_end_matches('/').rsplit('/').next().filter(|segment| !segment.is_empty())
+    address.trim_end_matches('/').rsplit('/').next().filter(|segment| !segment.trim().is_empty())
 }
 
 /// What was sent is not repeated: errors are logged, and values are personal.

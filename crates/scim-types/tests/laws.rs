@@ -364,3 +364,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_blank_address_names_nobody() {
+    let user = users()
+        .read_body(json!({"userName": "ada", "roles": [{"$ref": " "}, {"$ref": "/Roles/ "}]}))
+        .unwrap();
+    assert_eq!(user.get("roles"), None);
+}

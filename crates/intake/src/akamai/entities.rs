@@ -206,15 +206,17 @@ impl Entities {
     async fn ask_for(
         &self,
         attributes: &[String],
-        (call, form): (&str, Vec<(&str, String)>),
+        (call, mut form): (&str, Vec<(&str, String)>),
         patience: Duration,
         largest: usize,
     ) -> Result<Option<Answer>, LookupError> {
         if !self.whole.load(Ordering::Relaxed) {
-            let mut form = form.clone();
+            let form_of_all = form.clone();
             form.push(("attributes", json!(attributes).to_string()));
             match self.ask(call, &form, patience, largest).await {
                 Err(LookupError::Argument { why }) => {
+                    // An odd uuid is refused either way, and no reason to ask for more of everybody.
+                    let answer = self.ask(call, &form_of_all, patience, largest).await?;
                     let host = self.settings.base.host_str().unwrap_or_default();
                     tracing::warn!(
                         host,
@@ -222,6 +224,7 @@ impl Entities {
                         "an attribute of the mapping is not known there: whole profiles are asked for until the next start or configuration"
                     );
                     self.whole.store(true, Ordering::Relaxed);
+                    return Ok(answer);
                 }
                 ended => return ended,
             }

@@ -74,7 +74,12 @@ impl UserChange {
             {
                 Stop::Join(Box::new(earlier))
             }
-            Ok(_) => Stop::Fail(taken),
+            Ok(_) => match self.inner.store.get(&self.caller.tenant, self.request.kind, by.as_str()).await {
+                // Withdrawn between the two looks: the name is free again.
+                Ok(None) => Stop::Again,
+                Ok(Some(_)) => Stop::Fail(taken),
+                Err(error) => error.into(),
+            },
             Err(error) => error.into(),
         }
     }
