@@ -1,9 +1,6 @@
 //! Who has been changed by hand: what Salesforce has of many identities is compared with what was written, by few queries.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    time::Duration,
-};
+use std::collections::{BTreeSet, HashSet};
 
 use model::{OrgName, ResourceId};
 use planning::same_value;
@@ -11,7 +8,7 @@ use salesforce_client::{CallError, Org, Purpose, soql};
 use salesforce_types::Link;
 use serde_json::{Map, Value};
 
-use crate::{Caller, ProvisionError, provisioner::Inner};
+use crate::{Caller, ProvisionError, provisioner::Inner, signals::not_asked};
 
 /// A record that somebody has, as it was written.
 struct Known {
@@ -42,10 +39,7 @@ pub(crate) async fn of(
         let Some(org) = world.orgs.get(&one.0) else { continue };
         let here: Vec<&Known> = known.iter().filter(|known| place(known) == *one).collect();
         let found = differ(org, &one.1, &here).await;
-        drifted.extend(found.map_err(|error| ProvisionError::Busy {
-            why: error.to_string(),
-            retry_after: Duration::from_secs(5),
-        })?);
+        drifted.extend(found.map_err(not_asked)?);
     }
     Ok(identities.iter().filter(|identity| drifted.contains(identity)).cloned().collect())
 }

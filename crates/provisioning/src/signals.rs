@@ -36,6 +36,11 @@ use crate::{ProvisionError, Tenant, fingerprint, provisioner::Inner, turns::Turn
 const AGAIN: Duration = Duration::from_secs(10);
 /// Longer than it takes from a look at a login record to what is done because of it.
 const LOOKED_WITHIN: SignedDuration = SignedDuration::from_mins(1);
+/// An event that came to nothing is tried again for 7 days at the most, and goes to the dead ones then.
+const TRIED_FOR: SignedDuration = SignedDuration::from_hours(8 * 24);
+
+/// There is no login record (REST API Developer Guide, "Status Codes and Error Responses"; the client says it so too).
+pub(crate) const NO_LOGIN: &str = "NOT_FOUND";
 
 /// What a signal asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,11 +180,12 @@ impl Signalled {
 }
 
 /// Ends the lockouts of a User who is found not to be frozen: an administrator has let him in, and knows better than the sources.
-/// One that is only begun stays, for its freeze is still to come, and so does one that is so new that it may have come after the
-/// look.
+/// One that is only begun stays as long as its event may be tried again, for its freeze is still to come, and so does one that is
+/// so new that it may have come after the look.
 pub(crate) async fn let_in_by_hand(inner: &Inner, org: &OrgName, user: &RecordId) -> Result<(), StoreError> {
     let now = inner.clock.now();
-    let is_over = |open: &&Lockout| open.done.is_some_and(|done| now.duration_since(done) >= LOOKED_WITHIN);
+    let is_over =
+        |open: &&Lockout| now.duration_since(open.done.unwrap_or(open.begun + TRIED_FOR)) >= LOOKED_WITHIN;
     for lockout in inner.store.lockouts_on(org, user).await?.iter().filter(is_over) {
         let LockoutKey { tenant, source, .. } = &lockout.key;
         tracing::info!(%tenant, %source, jti = lockout.jti, "a lockout was ended by hand: the User is not frozen any more");
@@ -276,7 +282,7 @@ impl Work<'_> {
 }
 
 /// Why an org could not be asked, as something that may work later or that somebody has to correct.
-fn not_asked(error: CallError) -> ProvisionError {
+pub(crate) fn not_asked(error: CallError) -> ProvisionError {
     match error {
         CallError::NotSent { why, retry_after } => later(why, retry_after),
         CallError::Unknown { why } => later(why, None),

@@ -9,7 +9,7 @@ use crate::{
     CallError, Org, Ticket,
     answer::{Trouble, is_halt, refusal_in, refused},
     limits::Cause,
-    org::{Purpose, RENEWALS, RESERVE_FOR},
+    org::{Purpose, RESERVE_FOR, Tries},
     soql::{Field, Object},
     transport::{Answer, Body, Request},
 };
@@ -54,36 +54,15 @@ impl Org {
             if_modified_since: None,
             shares: purpose.shares(),
         };
-        self.send_whole(&request, purpose).await
-    }
-
-    async fn send_whole(&self, request: &Request<'_>, purpose: Purpose<'_>) -> Result<RecordId, CallError> {
-        let pace = &self.0.pace;
-        let (mut renewals, mut retry) = (0, 0);
+        let mut tries = Tries::of_a_write();
         loop {
             if self.reserve_reached() {
                 let why = "reserve: the org's API calls are nearly used up".to_owned();
                 return Err(CallError::NotSent { why, retry_after: Some(RESERVE_FOR) });
             }
-            let trouble = match self.attempt(request, purpose).await.and_then(|answer| made(&answer)) {
+            match self.attempt(&request, purpose).await.and_then(|answer| made(&answer)) {
                 Ok(id) => return Ok(id),
-                Err(trouble) => trouble,
-            };
-            let policy = match &trouble {
-                Trouble::Expired if renewals < RENEWALS => {
-                    renewals += 1;
-                    continue;
-                }
-                Trouble::Unsent { .. } => Some(pace.unreachable),
-                Trouble::Locked(_) => Some(pace.locked),
-                Trouble::Overloaded(_) => Some(pace.overloaded),
-                // It may have been done.
-                Trouble::Unclear { .. } | Trouble::Expired | Trouble::Final(_) => None,
-            };
-            retry += 1;
-            match policy.and_then(|policy| policy.pause(retry, self.0.jitter.jitter())) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(trouble.give_up(true)),
+                Err(trouble) => self.pause_after(trouble, &mut tries).await?,
             }
         }
     }

@@ -231,31 +231,36 @@ impl Org {
         request: &Request<'_>,
         purpose: Purpose<'_>,
     ) -> Result<Answer, CallError> {
-        let pace = &self.0.pace;
-        let mut renewals = 0;
-        let mut retry = 0;
+        let mut tries = Tries::of_a_read();
         loop {
-            let trouble = match self.attempt(request, purpose).await {
+            match self.attempt(request, purpose).await {
                 Ok(answer) => return Ok(answer),
-                Err(trouble) => trouble,
-            };
-            let policy = match &trouble {
-                Trouble::Expired if renewals < RENEWALS => {
-                    renewals += 1;
-                    continue;
-                }
-                Trouble::Unsent { .. } => Some(pace.unreachable),
-                Trouble::Locked(_) => Some(pace.locked),
-                Trouble::Overloaded(_) => Some(pace.overloaded),
-                Trouble::Unclear { .. } => Some(pace.cut),
-                Trouble::Expired | Trouble::Final(_) => None,
-            };
-            retry += 1;
-            match policy.and_then(|policy| policy.pause(retry, self.0.jitter.jitter())) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(trouble.give_up(false)),
+                Err(trouble) => self.pause_after(trouble, &mut tries).await?,
             }
         }
+    }
+
+    /// Waits as long as another try should. What is not worth one, or has had enough of them, is the error.
+    pub(crate) async fn pause_after(&self, trouble: Trouble, tries: &mut Tries) -> Result<(), CallError> {
+        let pace = &self.0.pace;
+        let policy = match &trouble {
+            Trouble::Expired if tries.renewals < RENEWALS => {
+                tries.renewals += 1;
+                return Ok(());
+            }
+            Trouble::Unsent { .. } => Some(pace.unreachable),
+            Trouble::Locked(_) => Some(pace.locked),
+            Trouble::Overloaded(_) => Some(pace.overloaded),
+            // A write may have been done.
+            Trouble::Unclear { .. } => (!tries.writes).then_some(pace.cut),
+            Trouble::Expired | Trouble::Final(_) => None,
+        };
+        tries.retry += 1;
+        match policy.and_then(|policy| policy.pause(tries.retry, self.0.jitter.jitter())) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return Err(trouble.give_up(tries.writes)),
+        }
+        Ok(())
     }
 
     pub(crate) async fn attempt(
@@ -276,6 +281,23 @@ impl Org {
             self.0.tokens.forget(&session);
         }
         judged
+    }
+}
+
+/// How often one request was tried again.
+pub(crate) struct Tries {
+    writes: bool,
+    renewals: u32,
+    retry: u32,
+}
+
+impl Tries {
+    pub(crate) const fn of_a_read() -> Self {
+        Self { writes: false, renewals: 0, retry: 0 }
+    }
+
+    pub(crate) const fn of_a_write() -> Self {
+        Self { writes: true, renewals: 0, retry: 0 }
     }
 }
 

@@ -183,13 +183,18 @@ fn sync(source: &mut Table) {
     source.insert("acknowledge".into(), "sync".into());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_else_has_written_meanwhile_is_written_over_with_evidence() {
-    let world = world_with(|source| {
+/// The sender waits until somebody new is made.
+async fn upserting_at_once() -> World {
+    world_with(|source| {
         upserts(source);
         sync(source);
     })
-    .await;
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_has_written_meanwhile_is_written_over_with_evidence() {
+    let world = upserting_at_once().await;
     let didomi = didomi(&world);
     let event = newsletter("evt-1", EIGHT, "ada@example.net", true);
     let lost = json!({"method": "POST", "path": "/data/v*/sobjects/Contact", "kind": "cut-after-commit", "count": 1});
@@ -208,11 +213,7 @@ async fn what_somebody_else_has_written_meanwhile_is_written_over_with_evidence(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_have_been_made_is_looked_for_a_while_before_he_is_made_again() {
-    let world = world_with(|source| {
-        upserts(source);
-        sync(source);
-    })
-    .await;
+    let world = upserting_at_once().await;
     let didomi = didomi(&world);
     let event = newsletter("evt-1", EIGHT, "ada@example.net", false);
     let lost = json!({"method": "POST", "path": "/data/v*/sobjects/Contact", "kind": "cut-before-commit", "count": 1});

@@ -7,9 +7,9 @@ use serde_json::Value;
 use store::{LinkWrite, Lockout, LockoutKey, TaskKind};
 
 use super::{
-    Meant, Signalled, Whose, Work,
+    Meant, NO_LOGIN, Signalled, Whose, Work,
     find::{Found, Protection},
-    lock_out::{FROZEN, Landed, NO_LOGIN, frozen},
+    lock_out::{FROZEN, Landed, frozen},
     order::{Told, named},
 };
 use crate::ProvisionError;

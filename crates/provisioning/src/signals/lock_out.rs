@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use store::{BegunLockout, Lockout, LockoutLimit};
 
 use super::{
-    Meant, SignalAction, Signalled, Whose, Work,
+    Meant, NO_LOGIN, SignalAction, Signalled, Whose, Work,
     find::{Found, Protection},
     is_passing, later, let_in_by_hand, not_asked,
     order::{Told, named},
@@ -25,8 +25,6 @@ const SETTLED_FOR: SignedDuration = SignedDuration::from_mins(10);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// How long a lockout that has ended is remembered: longer than it counts.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
-/// There is no login record (REST API Developer Guide, "Status Codes and Error Responses"; the client says it so too).
-pub(super) const NO_LOGIN: &str = "NOT_FOUND";
 /// What a freeze writes.
 pub(super) const FROZEN: &str = "UserLogin.IsFrozen";
 
@@ -245,7 +243,15 @@ impl Work<'_> {
                 "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
                 "Operations": [{"op": "replace", "path": "active", "value": false}],
             }));
-            self.submit(whose, operation).await?;
+            match self.submit(whose, operation).await {
+                // What is missing of it is kept, and done by itself.
+                Ok(()) | Err(ProvisionError::Partly { .. } | ProvisionError::NotAllGranted { .. }) => {}
+                Err(error) => {
+                    // Whether the event is tried again or not: nothing but a lockout that has come about keeps anybody out.
+                    self.inner.store.withdraw_lockout(&key).await?;
+                    return Err(error);
+                }
+            }
         }
         if meant.identities.is_empty() {
             let ticket = self.ticket(&[]);

@@ -15,10 +15,11 @@ use super::{
     round::{Round, Turnover, call_failed, note},
     scene::Bound,
 };
-use crate::{ProvisionError, signals::let_in_by_hand, tasks};
-
-/// There is no login record (REST API Developer Guide, "Status Codes and Error Responses"; the client says it so too).
-const NO_LOGIN: &str = "NOT_FOUND";
+use crate::{
+    ProvisionError,
+    signals::{NO_LOGIN, let_in_by_hand},
+    tasks,
+};
 
 impl Progress {
     /// Whether the User of a target is frozen, as far as is known now.

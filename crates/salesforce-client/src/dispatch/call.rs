@@ -522,7 +522,7 @@ fn in_one_tongue(step: &Step, refusal: Refusal) -> Refusal {
     }
 }
 
-/// What Salesforce says of a step that it did not do because of another one.
+/// Nobody knows whether Salesforce did it.
 pub(super) fn unknown(why: String) -> StepOutcome {
     StepOutcome::Unknown { why }
 }
