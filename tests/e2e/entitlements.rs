@@ -13,7 +13,7 @@ mod rehired;
 mod storm;
 mod surface;
 
-use e2e::{Answered, Org, Tool};
+use e2e::{Answered, Org, Scene, Tool, World};
 use serde_json::Value;
 
 /// Everybody is a User.
@@ -93,6 +93,19 @@ total = 5
 [[territories]]
 name = "Harbour"
 "#;
+
+/// The target of Users, under another name, in this org.
+fn users_of(org: &str, target: &str) -> String {
+    let target = STAFF.replace("targets.staff", &format!("targets.{target}"));
+    target.replacen("object =", &format!("org = \"{org}\"\nobject ="), 1)
+}
+
+/// Everybody has a User in the org `acme` and another one in `beta`.
+async fn world_of_two_orgs() -> World {
+    let mapping = format!("{}\n{}", users_of("acme", "staff"), users_of("beta", "guests"));
+    let scene = Scene { other_orgs: vec!["beta".to_owned()], ..Scene::new(&mapping, ORG) };
+    World::of_scene(&scene, |_| ()).await
+}
 
 /// What somebody has in the org of a kind, by name, without what comes with another one.
 async fn held(org: &Org, username: &str, kind: &str) -> Vec<String> {

@@ -14,6 +14,14 @@ use super::{
     world_with,
 };
 
+/// Salesforce refuses every Contact that is not to be called.
+const NOBODY_IS_SPARED: &str = r#"
+[[validation-rules]]
+object = "Contact"
+when = "DoNotCall = TRUE"
+message = "Sales calls everybody."
+"#;
+
 /// Noor has agreed to everything.
 async fn agreed(world: &World) {
     let id = noor(world).await["Id"].as_str().unwrap().to_owned();
@@ -66,13 +74,7 @@ async fn an_opt_out_lands_though_the_rest_of_its_event_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_opt_out_lands_though_a_validation_rule_minds_another_one() {
-    let rule = r#"
-[[validation-rules]]
-object = "Contact"
-when = "DoNotCall = TRUE"
-message = "Sales calls everybody."
-"#;
-    let world = world_of(source(), rule).await;
+    let world = world_of(source(), NOBODY_IS_SPARED).await;
     agreed(&world).await;
     let both = chosen(
         "evt-1",
@@ -123,13 +125,7 @@ async fn somebody_new_is_made_with_his_opt_out_where_the_rest_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_opt_out_is_still_the_newest_choice() {
-    let rule = r#"
-[[validation-rules]]
-object = "Contact"
-when = "DoNotCall = TRUE"
-message = "Sales calls everybody."
-"#;
-    let world = world_of(source(), rule).await;
+    let world = world_of(source(), NOBODY_IS_SPARED).await;
     agreed(&world).await;
     let phone = |id: &str, at: &str, enabled: bool| {
         chosen(id, at, NOOR, json!([]), json!([{"id": "phone", "enabled": enabled}]))

@@ -7,7 +7,7 @@ use e2e::{Org, Scene, World, tool::person, world::environment};
 use serde_json::{Value, json};
 use toml::Table;
 
-use super::{ORG, STAFF, held, patch, shown};
+use super::{ORG, STAFF, held, patch, shown, world_of_two_orgs};
 use crate::faults::{listed, until};
 
 const MARKETING: &str = "UserPermissionsMarketingUser";
@@ -159,13 +159,7 @@ async fn whom_the_caller_may_not_lock_out_no_task_locks_out_in_his_name() {
 /// Nor is what he may not do left to what is owed of another target.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_owed_of_one_target_locks_out_no_protected_user_of_another() {
-    let of_org = |target: &str, org: &str| {
-        let target = STAFF.replace("targets.staff", &format!("targets.{target}"));
-        target.replacen("object =", &format!("org = \"{org}\"\nobject ="), 1)
-    };
-    let mapping = format!("{}\n{}", of_org("staff", "acme"), of_org("guests", "beta"));
-    let scene = Scene { other_orgs: vec!["beta".to_owned()], ..Scene::new(&mapping, ORG) };
-    let world = World::of_scene(&scene, |_| ()).await;
+    let world = world_of_two_orgs().await;
     let (tool, org, beta) = (world.tool(), world.org(), world.other_org(0));
     let path = format!("/Users/{}", joined(&world).await);
     change(&org, json!({"ProfileId": org.profile("System Administrator").await})).await;

@@ -4,7 +4,7 @@
 use e2e::{Answered, Org, Scene, Tool, World, tool::person, world::table};
 use serde_json::{Value, json};
 
-use super::{ORG, STAFF, held, shown};
+use super::{ORG, STAFF, held, shown, users_of};
 use crate::faults::{listed, until};
 
 /// So much later a seat is looked for again.
@@ -230,14 +230,7 @@ licence = "Salesforce Platform"
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bare_id_goes_on_meaning_the_same_org_when_another_comes_first() {
-    let of_org = |target: &str, org: &str| {
-        STAFF.replace("targets.staff", &format!("targets.{target}")).replacen(
-            "object =",
-            &format!("org = \"{org}\"\nobject ="),
-            1,
-        )
-    };
-    let scene = Scene { other_orgs: vec!["beta".to_owned()], ..Scene::new(&of_org("staff", "acme"), ORG) };
+    let scene = Scene { other_orgs: vec!["beta".to_owned()], ..Scene::new(&users_of("acme", "staff"), ORG) };
     let world = World::of_scene(&scene, |_| ()).await;
     let (tool, org) = (world.tool(), world.org());
     // One has it, the other is given it only when she comes.
@@ -247,7 +240,7 @@ async fn a_bare_id_goes_on_meaning_the_same_org_when_another_comes_first() {
     away["active"] = json!(false);
     let comes = tool.post("/Users", &away).await.expect(201).id();
 
-    world.remap(&format!("{}\n{}", of_org("staff-of-beta", "beta"), of_org("staff", "acme"))).await;
+    world.remap(&format!("{}\n{}", users_of("beta", "staff-of-beta"), users_of("acme", "staff"))).await;
     let _ = tool.patch(&format!("/Users/{has}"), replace("title", "Countess")).await.expect(200);
     let _ = tool.patch(&format!("/Users/{comes}"), replace("active", true)).await.expect(200);
     for name in ["ada@acme.example", "grace@acme.example"] {

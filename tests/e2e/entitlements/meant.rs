@@ -4,7 +4,7 @@
 use e2e::{Answered, Org, Scene, Tool, World, tool::person, world::environment};
 use serde_json::{Value, json};
 
-use super::{ORG, STAFF, held, patch, shown};
+use super::{ORG, STAFF, held, patch, shown, world_of_two_orgs};
 
 const ADA: &str = "ada@acme.example";
 
@@ -126,13 +126,7 @@ async fn a_name_of_several_takes_the_one_that_is_there_and_is_refused_where_both
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_several_orgs_a_bare_id_takes_what_one_org_has_given() {
-    let of_org = |target: &str, org: &str| {
-        let target = STAFF.replace("targets.staff", &format!("targets.{target}"));
-        target.replacen("object =", &format!("org = \"{org}\"\nobject ="), 1)
-    };
-    let mapping = format!("{}\n{}", of_org("staff", "acme"), of_org("guests", "beta"));
-    let scene = Scene { other_orgs: vec!["beta".to_owned()], ..Scene::new(&mapping, ORG) };
-    let world = World::of_scene(&scene, |_| ()).await;
+    let world = world_of_two_orgs().await;
     let (tool, org) = (world.tool(), world.org());
     let path = somebody(&tool, json!([]), json!([])).await;
     let id = id_of(&org, "PermissionSet", "Dock_Reports").await;
