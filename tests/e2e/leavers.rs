@@ -38,6 +38,20 @@ fn kinds(tasks: &[Value]) -> Vec<&str> {
     tasks.iter().map(|task| task["kind"].as_str().unwrap()).collect()
 }
 
+/// An org that has had enough calls for the day may have room a moment later: nobody stays logged in for a quarter of an hour.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaver_is_tried_again_within_a_minute_whatever_the_org_says() {
+    let world = World::start().await;
+    let (tool, org) = (world.tool(), world.org());
+    let ada = format!("/Users/{}", tool.create(ADA).await.expect(201).id());
+    let used_up = json!({"kind": "status", "status": 403, "error_code": "REQUEST_LIMIT_EXCEEDED", "count": 1,
+                         "method": "POST", "path": "/data/v*/composite"});
+    org.fault(used_up).await;
+    let answer = tool.patch(&ada, active(false)).await.expect(503);
+    let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+}
+
 /// Issue "leavers that land": three blockers, frozen within one call, listed, and deactivated by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn whom_salesforce_keeps_active_is_frozen_in_one_call_and_deactivated_when_nothing_keeps_him() {

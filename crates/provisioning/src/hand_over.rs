@@ -188,9 +188,13 @@ impl Run<'_> {
     }
 
     async fn run(&mut self) -> Result<(), HandOverError> {
+        let places = self.queues_of_the_leaver().await?;
+        self.count(&places).await?;
+        if self.tally.found.values().all(|found| *found == 0) {
+            return Ok(());
+        }
         let heir = self.heir().await?;
-        let queues = self.queues_to_take(&heir).await?;
-        self.count(&queues).await?;
+        let queues = self.without_those_of(&heir, places).await?;
         let found = self.tally.found.iter().filter(|(_, count)| **count > 0);
         let found: Vec<String> = found.map(|(object, count)| format!("{object} {count}")).collect();
         if !found.is_empty() {
@@ -349,32 +353,44 @@ impl Run<'_> {
         stalled.map_or(Ok(()), |why| Err(HandOverError::Stalled(why)))
     }
 
-    /// The queues that the leaver is (or was, when he left) a member of and the heir is not.
-    async fn queues_to_take(&self, heir: &RecordId) -> Result<Vec<RecordId>, HandOverError> {
+    /// The queues that he was a member of when he left.
+    async fn queues_of_the_leaver(&self) -> Result<Vec<RecordId>, HandOverError> {
         if !self.policy.queues {
             return Ok(Vec::new());
         }
-        let ticket = self.ticket();
-        let purpose = Purpose::matching(&ticket);
-        let users = [self.link.record_id.clone(), heir.clone()];
-        let there = self.org().assigned(&users, &[EntitlementKind::Queue], purpose).await?;
-        let of = |user: &RecordId| {
-            let own = there.iter().filter(|assigned| assigned.user == *user);
-            own.map(|assigned| assigned.of.id.clone()).collect::<Vec<_>>()
-        };
-        let mut queues = of(&self.link.record_id);
+        let mut queues = self.queues_of(&self.link.record_id).await?;
         // What was stripped from him, or what Salesforce has taken from him when he was deactivated, is in the ledger.
         let ledger = self.inner.store.grants(&self.task.tenant, &self.task.identity).await?;
         let of_ledger = ledger
             .iter()
             .filter(|grant| grant.target == self.task.target && grant.of.kind == EntitlementKind::Queue)
             .filter(|grant| grant.state.is_held() || grant.state == GrantState::Stripped);
-        queues.extend(of_ledger.map(|grant| grant.of.id.clone()));
+        queues.extend(of_ledger.filter_map(|grant| RecordId::parse(&grant.of.id).ok()));
         queues.sort_unstable();
         queues.dedup();
-        let has = of(heir);
-        queues.retain(|queue| !has.contains(queue));
-        Ok(queues.iter().filter_map(|id| RecordId::parse(id).ok()).collect())
+        Ok(queues)
+    }
+
+    /// Those of the queues that the heir is not a member of yet.
+    async fn without_those_of(
+        &mut self,
+        heir: &RecordId,
+        mut queues: Vec<RecordId>,
+    ) -> Result<Vec<RecordId>, HandOverError> {
+        if !queues.is_empty() {
+            let has = self.queues_of(heir).await?;
+            queues.retain(|queue| !has.contains(queue));
+            self.tally.found.insert(MEMBERSHIP, u64::try_from(queues.len()).unwrap_or(u64::MAX));
+        }
+        Ok(queues)
+    }
+
+    async fn queues_of(&self, user: &RecordId) -> Result<Vec<RecordId>, HandOverError> {
+        let ticket = self.ticket();
+        let purpose = Purpose::matching(&ticket);
+        let there =
+            self.org().assigned(std::slice::from_ref(user), &[EntitlementKind::Queue], purpose).await?;
+        Ok(there.iter().filter_map(|assigned| RecordId::parse(&assigned.of.id).ok()).collect())
     }
 
     /// The heir becomes a member of these queues. The leaver's own places are not touched: what he loses is for `strip` to say.

@@ -128,9 +128,20 @@ async fn attempt(inner: &Arc<Inner>, task: &Task) {
     let Some(_attempt) = Attempts::begin(inner, &task.id) else { return };
     let Ok(client) = CLIENT.parse() else { return };
     let caller = Caller { tenant: task.tenant.clone(), client };
-    if task.kind == TaskKind::HandOver {
-        return hand_over(inner, &caller, task).await;
+    if task.kind != TaskKind::HandOver {
+        return change(inner, &caller, task).await;
     }
+    if hand_over(inner, &caller, task).await {
+        let owed = inner.store.tasks_of(&task.tenant, &task.identity).await.unwrap_or_default();
+        let removal = owed.iter().find(|owed| owed.kind == TaskKind::Removal && owed.target == task.target);
+        // Who was only kept for this goes now.
+        if let Some(removal) = removal {
+            change(inner, &caller, removal).await;
+        }
+    }
+}
+
+async fn change(inner: &Arc<Inner>, caller: &Caller, task: &Task) {
     let request = Request {
         kind: ResourceKind::User,
         id: Some(task.identity.to_string()),
@@ -139,7 +150,7 @@ async fn attempt(inner: &Arc<Inner>, task: &Task) {
         if_match: None,
         respond_async: false,
     };
-    let answer = match UserChange::accept(inner, &caller, request) {
+    let answer = match UserChange::accept(inner, caller, request) {
         Ok(change) => change.answer().await,
         Err(error) => Err(error),
     };
@@ -218,11 +229,14 @@ impl Leavers {
     }
 }
 
-async fn hand_over(inner: &Arc<Inner>, caller: &Caller, task: &Task) {
+/// Whether nothing is left to hand over.
+async fn hand_over(inner: &Arc<Inner>, caller: &Caller, task: &Task) -> bool {
     match crate::hand_over::attempt(inner, caller, task).await {
         Ok(()) => tracing::info!(tenant = %task.tenant, task.id = %task.id, "records were handed over"),
         Err(error) => {
             tracing::warn!(tenant = %task.tenant, task.id = %task.id, attempts = task.attempts + 1, %error, "a hand-over was tried and is still open");
+            return false;
         }
     }
+    true
 }

@@ -398,10 +398,16 @@ impl UserChange {
                 if let Err(error) = self.keep().await {
                     return Some(Err(error));
                 }
+                let retry_after = retry_after.map(|after| after.min(LONGEST_PAUSE));
                 self.tell(Err(self.will_be_done(retry_after)));
             }
             tracing::warn!(tenant = %self.caller.tenant, change.id = %self.change, %why, "a change waits for its org");
-            let wait = retry_after.unwrap_or(pause).mul_f64(0.5 + self.inner.ids.jitter() / 2.0);
+            let mut wait = retry_after.unwrap_or(pause);
+            if self.ticket.takes_access_away() {
+                // An org that says "in a quarter of an hour" may take a call for somebody else in a second.
+                wait = wait.min(LONGEST_PAUSE);
+            }
+            let wait = wait.mul_f64(0.5 + self.inner.ids.jitter() / 2.0);
             pause = (pause * 2).min(LONGEST_PAUSE);
             // What was certainly not sent may be sent (or taken back) again.
             self.ticket.rearm();

@@ -21,13 +21,13 @@ impl Call<'_> {
         Ok(Cow::Borrowed(id))
     }
 
-    /// A body whose references (`members`, `manager`) are SCIM ids.
+    /// A body whose `id` and references (`members`, `manager`) are SCIM ids.
     pub async fn body_with_scim_ids(&self, mut body: Value) -> Result<Value, StoreError> {
         if self.salesforce {
             let mut sent = Vec::new();
-            each_reference(&mut body, false, &mut |id| sent.push(id.to_owned()));
+            each_id(&mut body, &mut |id| sent.push(id.to_owned()));
             let known = self.known(sent).await?;
-            each_reference(&mut body, false, &mut |id| replace(&known, id));
+            each_id(&mut body, &mut |id| replace(&known, id));
         }
         Ok(body)
     }
@@ -76,6 +76,17 @@ fn is_reference(name: &str) -> bool {
         || name.starts_with("groups")
         || name.ends_with("manager")
         || name.ends_with("manager.value")
+}
+
+/// Shows each text in a body that is the id of a resource: its own, and those that it refers to.
+fn each_id(body: &mut Value, visit: &mut dyn FnMut(&mut String)) {
+    each_reference(body, false, visit);
+    let members = body.as_object_mut().into_iter().flatten();
+    for (_, own) in members.filter(|(name, _)| name.eq_ignore_ascii_case("id")) {
+        if let Value::String(id) = own {
+            visit(id);
+        }
+    }
 }
 
 /// Shows each text in a body that is the id of another resource, in every form that PATCH knows. `inside` says that the

@@ -338,7 +338,7 @@ fn without_empties(value: Value) -> Value {
 
 /// Takes out what Entra ID packs into the `value` of an entitlement or role: JSON text with `id`, `value` and `displayName`
 /// (C-57). What stands beside it goes before what is in it.
-fn unwrapped(attribute: &Attribute, value: Value) -> Value {
+pub(crate) fn unwrapped(attribute: &Attribute, value: Value) -> Value {
     let text = match &value {
         Value::String(text) => Some(text),
         Value::Object(members) => members.iter().find_map(|(name, value)| match value {

@@ -385,6 +385,34 @@ fn c47_a_path_to_what_is_read_only_is_mutability_unless_it_says_what_is_so() {
 }
 
 #[test]
+fn c47_who_is_a_member_of_what_is_not_changed_here_and_nobody_believes_so() {
+    let mut ada = user(json!({}));
+    let groups =
+        json!([{"value": "g1", "display": "Crew", "type": "direct"}, {"value": "g2", "type": "direct"}]);
+    ada.as_map_mut().insert("groups".into(), groups);
+    for operation in [
+        json!({"op": "remove", "path": "groups"}),
+        json!({"op": "remove", "path": "groups", "value": [{"value": "g2"}]}),
+        json!({"op": "remove", "path": "groups[value eq \"g1\"]"}),
+        json!({"op": "remove", "path": "groups[value eq \"g1\"].display"}),
+        json!({"op": "replace", "path": "groups", "value": []}),
+        json!({"op": "replace", "path": "groups", "value": [{"value": "g1"}]}),
+        json!({"op": "add", "path": "groups", "value": [{"value": "g3"}]}),
+    ] {
+        let refused = refused(users(), &ada, json!([operation]));
+        assert_eq!(refused, (400, Some(ScimType::Mutability)), "{operation}");
+    }
+    for operation in [
+        json!({"op": "remove", "path": "groups", "value": [{"value": "g3"}]}),
+        json!({"op": "remove", "path": "groups[value eq \"g3\"]"}),
+        json!({"op": "replace", "path": "groups", "value": [{"value": "g2"}, {"value": "g1", "display": "Crew"}]}),
+        json!({"op": "add", "path": "groups", "value": [{"value": "g1"}]}),
+    ] {
+        assert_eq!(patch_user(&ada, json!([operation])), ada, "{operation}");
+    }
+}
+
+#[test]
 fn c48_add_and_replace_are_the_same_for_one_value() {
     let ada = user(json!({"title": "Mate", "name": {"givenName": "A", "familyName": "L"}}));
     for (path, value) in [

@@ -1,6 +1,8 @@
 //! What a request means: what somebody has is called by any of its names, the newest of what can be only one takes the place of
 //! the one before, and an empty list is empty.
 
+use std::time::Duration;
+
 use e2e::{Answered, Org, Scene, Tool, World, tool::person, world::environment};
 use serde_json::{Value, json};
 
@@ -64,6 +66,9 @@ async fn what_is_given_by_a_name_is_taken_by_it_and_by_any_other() {
             json!([{"op": "remove", "path": format!("entitlements[value eq \"{name}\"]")}]),
             json!([{"op": "remove", "path": "entitlements", "value": [{"value": name}]}]),
             json!([{"op": "Remove", "path": format!("entitlements[type eq \"PermissionSet\" and value eq \"{name}\"]")}]),
+            json!([{"op": "remove", "path": format!("entitlements[type eq \"permission-set\" and value eq \"{name}\"]")}]),
+            // Okta's type of everything.
+            json!([{"op": "remove", "path": format!("entitlements[value eq \"{name}\" and type eq \"Entitlement\"]")}]),
         ] {
             let _ = patch(&tool, &path, add("entitlements", &[name])).await.expect(200);
             assert_eq!(sets(&org).await, ["Dock_Access"], "{name} is not given");
@@ -78,6 +83,49 @@ async fn what_is_given_by_a_name_is_taken_by_it_and_by_any_other() {
     assert!(
         shown(&tool.get(&path).await.expect(200).json(), "entitlements", "PermissionSetLicense").is_some()
     );
+}
+
+/// The catalogue is an hour old, and the org has given it another name meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_renamed_in_the_org_is_taken_by_its_new_name() {
+    let world = world("").await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = somebody(&tool, json!([{"value": "Dock_Reports"}]), json!([])).await;
+    let id = id_of(&org, "PermissionSet", "Dock_Reports").await;
+    let renamed = json!({"Name": "Harbour_Reports", "Label": "Harbour reports"});
+    org.change_as_administrator("PermissionSet", &id, &renamed).await;
+    world.advance(Duration::from_mins(2));
+    let remove = json!([{"op": "remove", "path": "entitlements[value eq \"Harbour_Reports\"]"}]);
+    let _ = patch(&tool, &path, remove).await.expect(200);
+    assert_eq!(sets(&org).await, [""; 0]);
+}
+
+/// `groups` says who is a member of what; the Groups themselves are the place to change it (RFC 7643 §4.1.2).
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_leaves_a_group_by_a_change_of_his_own_and_nobody_is_told_so() {
+    let world = world("").await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = somebody(&tool, json!([]), json!([])).await;
+    let group = json!({"displayName": "Crew", "members": [{"value": path.trim_start_matches("/Users/")}]});
+    let group = tool.post("/Groups", &group).await.expect(201).id();
+    let before = tool.get(&path).await.expect(200).json();
+    for operation in [
+        json!({"op": "remove", "path": format!("groups[value eq \"{group}\"]")}),
+        json!({"op": "remove", "path": "groups", "value": [{"value": group}]}),
+        json!({"op": "remove", "path": "groups"}),
+        json!({"op": "replace", "path": "groups", "value": []}),
+        json!({"op": "add", "path": "groups", "value": [{"value": "another"}]}),
+    ] {
+        let refused = patch(&tool, &path, json!([operation])).await.expect(400).json();
+        assert_eq!(refused["scimType"], "mutability", "{operation}");
+    }
+    let as_it_is = json!([{"op": "replace", "path": "groups", "value": [{"value": group}]},
+                          {"op": "add", "path": "groups", "value": [{"value": group}]},
+                          {"op": "remove", "path": "groups[value eq \"another\"]"}]);
+    let calls = org.calls().await.api;
+    assert_eq!(patch(&tool, &path, as_it_is).await.expect(200).json(), before);
+    assert_eq!(org.calls().await.api, calls);
+    assert_eq!(tool.get(&path).await.expect(200).json(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,6 +202,9 @@ async fn the_newest_role_and_the_newest_profile_take_the_place_of_those_before()
         (add("roles", &["CEO"]), "CEO"),
         // The first has no `primary`.
         (by_primary("Pilot"), "Pilot"),
+        (by_primary("CEO"), "CEO"),
+        // As Entra ID packs it.
+        (by_primary(r#"{"id": "5b1", "value": "Pilot", "displayName": "A pilot"}"#), "Pilot"),
         (by_primary("CEO"), "CEO"),
         (add("entitlements", &["Pilot"]), "Pilot"),
     ] {

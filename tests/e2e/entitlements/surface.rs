@@ -54,6 +54,27 @@ async fn retrieve_as_helloid(tool: &Tool, endpoint: &str) -> Vec<Value> {
     }
 }
 
+/// A connector that has stored record ids writes them into its bodies, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_the_salesforce_address_a_put_may_carry_the_record_id() {
+    let world = World::start().await;
+    let tool = world.tool_at("/services/scim/v2", TOKEN);
+    let id = tool.create("ada@acme.example").await.expect(201).id();
+    let record = world.org().user("ada@acme.example").await["Id"].as_str().unwrap().to_owned();
+    for (place, own) in
+        [(&record[..], &record[..]), (&record[..15], &record[..15]), (&id, &record), (&record, &id)]
+    {
+        let mut body = e2e::tool::person("ada@acme.example");
+        body["id"] = own.into();
+        assert_eq!(tool.put(&format!("/Users/{place}"), &body).await.expect(200).id(), id);
+    }
+    let grace = tool.create("grace@acme.example").await.expect(201).id();
+    let mut body = e2e::tool::person("grace@acme.example");
+    body["id"] = record.as_str().into();
+    let refused = tool.put(&format!("/Users/{grace}"), &body).await.expect(400).json();
+    assert_eq!(refused["scimType"], "mutability");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn c22_helloid_reads_every_permission_once() {
     let world = World::start().await;

@@ -23,7 +23,7 @@ use super::{
     },
     scene::{Bound, Standing},
     seats::Work,
-    shown::with_asks,
+    shown::{with_asks, with_groups},
 };
 use crate::{
     Answer, Operation, ProvisionError, ScimDelete, Tenant,
@@ -163,7 +163,12 @@ impl UserChange {
         }
         let current = stored.as_ref().map(|stored| with_asks(stored, &grants)).transpose()?;
         let wish = self.as_meant(&progress.scene, current.as_ref(), begun).await?;
-        let mut wanted = wish.apply(Registry::standard().user(), current.as_ref())?;
+        let groups = stored.as_ref().map_or(&[][..], |stored| &stored.groups);
+        let shown = current.as_ref().map(|current| with_groups(current, &wish, groups));
+        let mut wanted = wish.apply(Registry::standard().user(), shown.as_deref())?;
+        if let Some(wanted) = &mut wanted {
+            wanted.as_map_mut().shift_remove("groups");
+        }
         if wanted.is_none() && tenant.scim_delete == ScimDelete::Deactivate {
             wanted.clone_from(&current);
             if let Some(wanted) = &mut wanted {

@@ -133,16 +133,9 @@ impl UserChange {
                 if names.has_in(org).next().is_none() {
                     continue;
                 }
-                let catalogue = self.inner.catalogue.of(&*self.inner.store, org, self.inner.clock.now());
-                let catalogue = match catalogue.await {
-                    Ok(catalogue) => catalogue,
-                    // Nobody stays because an org does not say what it offers.
-                    Err(_) if self.ticket.takes_access_away() => continue,
-                    Err(error) => return Err(call_failed(error)),
-                };
-                let called = catalogue.named(kinds, text).map(|one| &one.of);
+                let Some(called) = self.called(org, kinds, text).await? else { continue };
                 found.extend(names.has_in(org).filter(|has| match &called {
-                    Ok(of) => **of == has.of,
+                    Ok(of) => *of == has.of,
                     Err(NotOne::Ambiguous(several)) => several.contains(&has.of),
                     // As it was called when it was asked for.
                     Err(NotOne::Unknown) => has.display.to_lowercase() == text.trim().to_lowercase(),
@@ -158,6 +151,34 @@ impl UserChange {
             }
             _ => Ok(None),
         }
+    }
+
+    /// What an org calls so: it may have been renamed since the org was asked what it offers. None: the org does not say.
+    async fn called(
+        &self,
+        org: &Org,
+        kinds: &[EntitlementKind],
+        text: &str,
+    ) -> Result<Option<Result<EntitlementRef, NotOne>>, Stop> {
+        let (catalogues, store) = (&self.inner.catalogue, &*self.inner.store);
+        for after_a_miss in [false, true] {
+            let now = self.inner.clock.now();
+            let catalogue = if after_a_miss {
+                catalogues.after_a_miss(store, org, now).await
+            } else {
+                catalogues.of(store, org, now).await
+            };
+            match catalogue {
+                Ok(catalogue) => match catalogue.named(kinds, text) {
+                    Err(NotOne::Unknown) if !after_a_miss => {}
+                    called => return Ok(Some(called.map(|one| one.of.clone()))),
+                },
+                // Nobody stays because an org does not say what it offers.
+                Err(_) if self.ticket.takes_access_away() => return Ok(None),
+                Err(error) => return Err(call_failed(error)),
+            }
+        }
+        Ok(Some(Err(NotOne::Unknown)))
     }
 }
 
@@ -273,7 +294,10 @@ fn only_names(filter: &Filter) -> bool {
 fn renamed(filter: Filter, values: &HashMap<String, String>) -> Filter {
     let all = |parts: Vec<Filter>| parts.into_iter().map(|part| renamed(part, values)).collect();
     match filter {
-        Filter::And(parts) => Filter::And(all(parts)),
+        Filter::And(parts) => {
+            let (telling, idle): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| !says_nothing(part));
+            all_of(all(if telling.is_empty() { idle } else { telling }))
+        }
         Filter::Or(parts) => Filter::Or(all(parts)),
         Filter::Not(part) => Filter::Not(Box::new(renamed(*part, values))),
         Filter::Compare { path, op, value: Literal::Text(text) } if path.name() == "value" => {
@@ -284,8 +308,22 @@ fn renamed(filter: Filter, values: &HashMap<String, String>) -> Filter {
             };
             Filter::Compare { path, op, value: Literal::Text(text) }
         }
+        Filter::Compare { path, op, value: Literal::Text(kind) } if path.name() == "type" => {
+            let kind = kind.parse().map_or(kind, |kind: EntitlementKind| kind.scim_type().to_owned());
+            Filter::Compare { path, op, value: Literal::Text(kind) }
+        }
         other => other,
     }
+}
+
+/// Okta's type of all entitlements.
+fn says_nothing(filter: &Filter) -> bool {
+    let text = filter.as_text_equality();
+    text.is_some_and(|(path, kind)| path.name() == "type" && kind.eq_ignore_ascii_case("Entitlement"))
+}
+
+fn all_of(mut parts: Vec<Filter>) -> Filter {
+    if parts.len() == 1 { parts.swap_remove(0) } else { Filter::And(parts) }
 }
 
 /// What Entra ID packs into a value (C-57), which nobody has taken out of a path.

@@ -1,17 +1,19 @@
 //! `entitlements` and `roles` have two sides: what was asked for, by which changes are decided, and what has landed, which
 //! reads show.
 
+use std::borrow::Cow;
+
 use salesforce_types::{EntitlementKind, Grant};
-use scim_types::Resource;
+use scim_types::{Patch, Resource};
 use serde_json::{Map, Value, json};
-use store::StoredResource;
+use store::{GroupRef, StoredResource};
 
 use super::{
     asks::{LISTS, ORG, is_plain},
     id_text,
     round::body_of,
 };
-use crate::ProvisionError;
+use crate::{ProvisionError, wish::Wish};
 
 /// A resource as it is stored.
 pub(super) struct Shown {
@@ -83,6 +85,20 @@ pub(super) fn with_asks(stored: &StoredResource, grants: &[Grant]) -> Result<Res
         };
     }
     Ok(resource)
+}
+
+/// The resource as its reader knows it, for a PATCH that speaks of `groups`: they are in no resource that is stored.
+pub(super) fn with_groups<'r>(resource: &'r Resource, wish: &Wish, groups: &[GroupRef]) -> Cow<'r, Resource> {
+    let is_about_groups = |patch: &Patch| patch.operations.iter().any(|said| said.path.starts_with("groups"));
+    match wish {
+        Wish::Patch(patch) if !groups.is_empty() && is_about_groups(patch) => {
+            let mut shown = resource.clone();
+            let elements = groups.iter().map(GroupRef::element).collect();
+            shown.as_map_mut().insert("groups".to_owned(), elements);
+            Cow::Owned(shown)
+        }
+        _ => Cow::Borrowed(resource),
+    }
 }
 
 /// The org in which somebody has what an element says.

@@ -65,19 +65,31 @@ impl Work<'_> {
         self.merge_into(attribute, &place.attribute, &parts)
     }
 
-    /// Setting what only the server may write succeeds where it is what there is already (RFC 7644 §3.5.2).
+    /// Changing what only the server may write succeeds where it changes nothing (RFC 7644 §3.5.2).
     fn leave_read_only(&self, place: &PatchPath, operation: &Operation) -> Result<(), Error> {
-        let path = place.target();
-        let there = path.values_in(&self.resource);
-        let asked = match value_of(operation, &operation.value) {
+        let whole = place.attribute.values_in(&self.resource).into_iter();
+        let chosen =
+            whole.filter(|value| place.filter.as_ref().is_none_or(|filter| filter.matches_element(value)));
+        let there: Vec<&Value> = match &place.sub {
+            None => chosen.collect(),
+            Some(sub) => chosen.filter_map(|value| value.get(sub.name())).collect(),
+        };
+        let asked = match &operation.value {
             Value::Null => vec![],
             Value::Array(values) => values.iter().collect(),
             value => vec![value],
         };
-        if there == asked {
+        let is_there = |asked: &&Value| there.iter().any(|there| names(asked, there));
+        let changes_nothing = match operation.op {
+            Op::Remove if asked.is_empty() => there.is_empty(),
+            Op::Remove => !asked.iter().any(is_there),
+            Op::Add if place.attribute.attribute().multi_valued => asked.iter().all(is_there),
+            Op::Add | Op::Replace => asked.len() == there.len() && asked.iter().all(is_there),
+        };
+        if changes_nothing {
             return Ok(());
         }
-        Err(Error::mutability(format!("{path} is read-only")))
+        Err(Error::mutability(format!("{} is read-only", place.target())))
     }
 
     /// Whether a filter on a singular attribute, such as `manager[value eq "m1"]`, lets the operation pass.
@@ -270,6 +282,12 @@ fn merge(
         }
     }
     Ok(())
+}
+
+/// Whether a value that was sent is one that is there: a reference may come without what is shown with it.
+fn names(sent: &Value, there: &Value) -> bool {
+    let value = sent.get("value").unwrap_or(sent);
+    sent == there || there.get("value").is_some_and(|there| there == value)
 }
 
 /// A `remove` unassigns, whatever value came with it.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::target::Target;
 use super::{MAX_MEMBERS, MAX_OPERATIONS, Op, Operation, Patch, legacy, members};
-use crate::body::{normalise_element, normalise_value};
+use crate::body::{normalise_element, normalise_value, unwrapped};
 use crate::path::{legacy_sub_name, quoted};
 use crate::schema::{Attribute, Returned};
 use crate::{AttrPath, Error, PatchPath, ResourceType};
@@ -172,6 +172,7 @@ impl Reader<'_> {
             return Ok(());
         }
         let value = match &place.sub {
+            Some(sub) if sub.name() == "value" => simple(sub.attribute(), unwrapped(attribute, value))?,
             Some(sub) => simple(sub.attribute(), value)?,
             None if all_values => match self.elements(attribute, value)? {
                 values if !values.is_empty() => values.into(),
