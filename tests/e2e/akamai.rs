@@ -83,12 +83,22 @@ impl Story {
 
     /// Another mapping, and something changed in the source's configuration.
     async fn with(mapping: &Value, change: impl FnOnce(&mut Table)) -> Self {
+        Self::configured(mapping, change, |_| ()).await
+    }
+
+    /// The same, with something changed in the rest of the configuration.
+    async fn configured(
+        mapping: &Value,
+        change: impl FnOnce(&mut Table),
+        changes: impl FnOnce(&mut Table),
+    ) -> Self {
         let akamai = Akamai::start().await;
         let mut section = akamai.section(AUDIENCE, "people.json");
         change(&mut section);
         let world = World::of_scene_and_sim(&scene(mapping), SimConfig::default(), |config| {
             table(table(config, "orgs"), "acme").insert("call-timeout".to_owned(), "2s".into());
             table(config, "server").insert("metrics-listen".to_owned(), "127.0.0.1:0".into());
+            changes(config);
             add(config, "akamai", section);
         })
         .await;

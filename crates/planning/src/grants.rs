@@ -72,6 +72,17 @@ pub enum LedgerChange {
     },
 }
 
+impl LedgerChange {
+    /// What it is about.
+    #[must_use]
+    pub fn of(&self) -> &EntitlementRef {
+        match self {
+            Self::Set(row) => &row.of,
+            Self::End { of, .. } => of,
+        }
+    }
+}
+
 /// A row of the ledger as a decision sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LedgerRow {

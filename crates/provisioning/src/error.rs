@@ -14,7 +14,8 @@ const PASSING: [u16; 2] = [429, 503];
 
 /// Why a request was not carried out, and what was kept of it.
 ///
-/// Every variant but [`ProvisionError::RollingForward`] and [`ProvisionError::WillBeDone`] means that nothing was kept.
+/// Nothing was kept, but where the variant says otherwise: of [`ProvisionError::Partly`], [`ProvisionError::NotAllGranted`] and
+/// [`ProvisionError::NotAllMembers`] what has landed is, and [`ProvisionError::RollingForward`] and [`ProvisionError::WillBeDone`] go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
     /// No resource of this kind has the id.

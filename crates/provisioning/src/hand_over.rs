@@ -109,19 +109,11 @@ pub(crate) async fn attempt(inner: &Arc<Inner>, caller: &Caller, task: &Task) ->
         tally: Tally::default(),
     };
     run.claim.hold(inner).await?;
-    let ended = run.run().await;
-    let done = match &ended {
-        Ok(()) => end(inner, caller, task, &run.tally).await,
-        Err(error) => {
-            inner.store.explain_task(&task.id, &error.to_string()).await?;
-            if run.tally.moved.values().any(|moved| *moved > 0) {
-                audit(inner, caller, task, &run.tally, None).await?;
-            }
-            Ok(())
-        }
-    };
-    inner.store.release_lease(&run.claim.name, &run.claim.holder).await?;
-    ended.and(done)
+    let ended = run.carry_out().await;
+    // Whatever has failed: the next attempt need not wait until the claim runs out.
+    let released = inner.store.release_lease(&run.claim.name, &run.claim.holder).await;
+    ended?;
+    Ok(released?)
 }
 
 /// The link of somebody who is (still) locked out.
@@ -185,6 +177,21 @@ impl Run<'_> {
 
     fn kinds(&self) -> impl Iterator<Item = &'static Kind> {
         KINDS.iter().filter(|kind| self.policy.objects.iter().any(|object| object == kind.object))
+    }
+
+    /// Hands over, and writes down what came of it.
+    async fn carry_out(&mut self) -> Result<(), HandOverError> {
+        let ended = self.run().await;
+        match &ended {
+            Ok(()) => end(self.inner, self.caller, self.task, &self.tally).await?,
+            Err(error) => {
+                self.inner.store.explain_task(&self.task.id, &error.to_string()).await?;
+                if self.tally.moved.values().any(|moved| *moved > 0) {
+                    audit(self.inner, self.caller, self.task, &self.tally, None).await?;
+                }
+            }
+        }
+        ended
     }
 
     async fn run(&mut self) -> Result<(), HandOverError> {

@@ -27,7 +27,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::SignedDuration;
 use model::{ClientName, OrgName, ResourceId, ResourceKind, SourceName, TenantId, Timestamp};
 use salesforce_client::{Asker, CallError, Org, Ticket};
-use salesforce_types::{RecordId, Refusal, Retry, errors};
+use salesforce_types::{Link, RecordId, Refusal, Retry, errors};
 use store::{AuditEntry, ChangeOutcome, LinkWrite, Lockout, LockoutKey, Record, ResourceWrite, StoreError};
 
 use crate::{ProvisionError, Tenant, fingerprint, provisioner::Inner, turns::Turn};
@@ -36,7 +36,8 @@ use crate::{ProvisionError, Tenant, fingerprint, provisioner::Inner, turns::Turn
 const AGAIN: Duration = Duration::from_secs(10);
 /// Longer than it takes from a look at a login record to what is done because of it.
 const LOOKED_WITHIN: SignedDuration = SignedDuration::from_mins(1);
-/// An event that came to nothing is tried again for 7 days at the most, and goes to the dead ones then.
+/// The intake tries an event for 7 days. A lockout that was begun a day longer ago and never landed is no attempt's any more; but for
+/// that of an event which a person has approved, which is never given up and begins it anew.
 const TRIED_FOR: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// There is no login record (REST API Developer Guide, "Status Codes and Error Responses"; the client says it so too).
@@ -181,7 +182,7 @@ impl Signalled {
 
 /// Ends the lockouts of a User who is found not to be frozen: an administrator has let him in, and knows better than the sources.
 /// One that is only begun stays as long as its event may be tried again, for its freeze is still to come, and so does one that is
-/// so new that it may have come after the look.
+/// so new that it may have come after the look. A freeze that finds him not frozen may end its own: it has to begin it again.
 pub(crate) async fn let_in_by_hand(inner: &Inner, org: &OrgName, user: &RecordId) -> Result<(), StoreError> {
     let now = inner.clock.now();
     let is_over =
@@ -229,6 +230,12 @@ impl Work<'_> {
             identities.extend(linked.map(|id| Whose { tenant: tenant.id.clone(), id }));
         }
         Ok(identities)
+    }
+
+    /// The link of an identity to a User.
+    async fn link_to(&self, whose: &Whose, meant: &Meant) -> Result<Option<Link>, StoreError> {
+        let links = self.inner.store.links(&whose.tenant, &whose.id).await?;
+        Ok(links.into_iter().find(|link| link.org == *meant.org.name() && link.record_id == meant.user))
     }
 
     /// What was done, in the history of those whom it is about.

@@ -83,7 +83,7 @@ pub trait Ledger: Send + Sync {
     ) -> Result<Vec<Held>, StoreError>;
 
     /// What a Salesforce User had when the last identity that it was of was removed: the rows that ended with it. Nothing: it was
-    /// nobody's.
+    /// nobody's, or is somebody's again.
     async fn former_grants(
         &self,
         tenant: &TenantId,

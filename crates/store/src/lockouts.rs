@@ -66,7 +66,8 @@ pub enum BegunLockout {
 #[async_trait]
 pub trait Lockouts: Send + Sync {
     /// Begins a lockout, unless the source has an open one of the User, or has begun too many. Those that have ended count too:
-    /// a source that locks out and lets in again in turn is no better. Durable when it returns.
+    /// a source that locks out and lets in again in turn is no better. One that has ended before it landed goes on where its event
+    /// is tried again, and counts once. Durable when it returns.
     async fn begin_lockout(
         &self,
         lockout: Lockout,
@@ -93,6 +94,6 @@ pub trait Lockouts: Send + Sync {
         subject: &str,
     ) -> Result<Vec<Lockout>, StoreError>;
 
-    /// Forgets lockouts that ended before then.
-    async fn prune_lockouts(&self, ended: Timestamp) -> Result<u64, StoreError>;
+    /// Forgets lockouts that ended before the first moment, and those begun before the second of which nothing came.
+    async fn prune_lockouts(&self, ended: Timestamp, begun: Timestamp) -> Result<u64, StoreError>;
 }

@@ -256,6 +256,28 @@ async fn akamai_a21_the_lead_of_one_client_stays_beside_the_contact_of_another_a
     }
 }
 
+/// `scim-delete = "deactivate"`: whom one client deletes is not gone, and stays what he is to another.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a21_who_is_only_deactivated_leaves_no_target_of_another_client() {
+    let mut mapping = mapping();
+    mapping["on_delete"] = json!("delete");
+    mapping["object"] = json!("Contact");
+    mapping["clients"] = json!({
+        PARTNER: {"object": "Lead", "mapping": {"uuid": "Identity_UUID__c", "familyName": "LastName", "displayName": "Company"}},
+    });
+    let deactivates = |config: &mut toml::Table| {
+        e2e::world::environment(config).insert("scim-delete".to_owned(), "deactivate".into());
+    };
+    let story = Story::configured(&mapping, |_| (), deactivates).await;
+    story.akamai.profile(UUID, &noor_as(UUID));
+    story.sent(&story.created(UUID).saying("captureClientId", json!(PARTNER))).await;
+    story.sent(&story.updated(UUID)).await;
+    story.sent(&story.deleted(UUID)).await;
+    for object in ["Lead", "Contact"] {
+        assert_eq!(story.org.find(object, "Identity_UUID__c", UUID).await.len(), 1, "{object}");
+    }
+}
+
 /// Without `ADD` nobody is made, and who is in Salesforce is changed all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn akamai_a21_without_add_a_record_that_is_there_is_changed_and_none_is_made() {

@@ -422,8 +422,11 @@ async fn what_somebody_had_until_a_time_ends_then_although_he_has_left() {
     let path = ada(&tool).await;
     let id = path.trim_start_matches("/Users/");
     let _ = give(&tool, &path, "PermissionSet", "Dock_More").await.expect(200);
-    let gone = json!([{"op": "replace", "path": "userType", "value": "Gone"}]);
-    let _ = patch(&tool, &path, gone).await.expect(200);
+    let _ = give(&tool, &path, "Profile", "Dock Sales").await.expect(200);
+    let becomes = |what: &str| json!([{"op": "replace", "path": "userType", "value": what}]);
+    let _ = patch(&tool, &path, becomes("Gone")).await.expect(200);
+    let profile = async || audited(&world, &["audit", "why", id, "profile:Dock Sales"]).await;
+    let asked = profile().await;
     assert_eq!(org.user("ada@acme.example").await["IsActive"], false);
     let has = async |of: &str| audited(&world, &["audit", "who-has", of]).await.contains(id);
     for of in OF {
@@ -442,6 +445,13 @@ async fn what_somebody_had_until_a_time_ends_then_although_he_has_left() {
     assert_eq!(fields, (&Value::Null, &json!(false)));
     assert_eq!(held(&org, "ada@acme.example", "groups").await, [""; 0]);
     assert_eq!(held(&org, "ada@acme.example", "permission-sets").await, ["Dock_More"]);
+    assert_eq!(profile().await, asked, "who has asked for what he keeps is known");
+    // So it goes when nobody asks for it any more.
+    let _ = patch(&tool, &path, becomes("Employee")).await.expect(200);
+    assert_eq!(held(&org, "ada@acme.example", "profile").await, ["Dock Sales"]);
+    let none = json!([{"op": "replace", "path": "entitlements", "value": []}]);
+    let _ = patch(&tool, &path, none).await.expect(200);
+    assert_eq!(held(&org, "ada@acme.example", "profile").await, ["Standard User"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

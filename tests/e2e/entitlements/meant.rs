@@ -147,14 +147,21 @@ async fn a_role_is_taken_by_any_of_its_names_among_the_entitlements_too() {
         assert_eq!(role(&org).await, [""; 0], "{remove}");
         assert_eq!(sets(&org).await, ["Dock_Reports"], "{remove}");
     }
-    // What is not meant is no name of it.
+    let by_display = json!([{"op": "remove", "path": "entitlements[display eq \"Pilot\"]"}]);
     let _ = patch(&tool, &path, add("roles", &["Pilot"])).await.expect(200);
-    let others = json!([{"op": "remove", "path": "entitlements[value ne \"Dock_Reports\"]"}]);
-    let _ = patch(&tool, &path, others).await.expect(200);
-    assert_eq!(
-        (role(&org).await, sets(&org).await),
-        (vec!["Pilot".to_owned()], vec!["Dock_Reports".to_owned()])
-    );
+    let _ = patch(&tool, &path, by_display).await.expect(200);
+    assert_eq!((role(&org).await, sets(&org).await), (vec![], vec!["Dock_Reports".to_owned()]));
+    // What is not meant is no name of it, and what all have is none of anything.
+    let _ = patch(&tool, &path, add("roles", &["Pilot"])).await.expect(200);
+    for (filter, stays) in [
+        ("value ne \"Dock_Reports\"", vec!["Dock_Reports".to_owned()]),
+        ("primary eq \"True\"", vec!["Dock_Reports".to_owned()]),
+        ("value pr", vec![]),
+    ] {
+        let others = json!([{"op": "remove", "path": format!("entitlements[{filter}]")}]);
+        let _ = patch(&tool, &path, others).await.expect(200);
+        assert_eq!((role(&org).await, sets(&org).await), (vec!["Pilot".to_owned()], stays), "{filter}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,6 +71,24 @@ async fn a_record_that_is_refused_takes_the_grants_of_the_request_with_it() {
     assert_eq!(org.user(ADA).await["Title"], "Captain");
 }
 
+/// What has nothing to do with the record does not wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ends_ends_although_the_record_is_refused_for_another_reason() {
+    let ends = model::Clock::system().now() + jiff::SignedDuration::from_hours(2);
+    let rule =
+        format!("[[grants]]\nname = \"visitors\"\nuntil = {ends}\npublic-groups = [\"Dock Workers\"]\n");
+    let world = world(&rule).await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = format!("/Users/{}", tool.post("/Users", &person(ADA)).await.expect(201).id());
+    assert_eq!(held(&org, ADA, "groups").await, ["Dock Workers"]);
+    let forbidden = STAFF.replace("'user.title'", "'\"Forbidden\"'");
+    world.remap(&format!("{rule}\n{forbidden}")).await;
+    let refused = patch(&tool, &path, json!([{"op": "replace", "path": "nickName", "value": "A"}])).await;
+    let _ = refused.expect(400);
+    world.advance(std::time::Duration::from_hours(3));
+    until("its time is over", async || held(&org, ADA, "groups").await.is_empty()).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_back_and_finds_no_seat_is_as_he_was() {
     for on_leave in ["disable", "freeze-then-deactivate"] {

@@ -58,3 +58,27 @@ async fn what_gangway_gave_before_a_delete_is_its_own_to_take_when_nobody_asks_f
     assert_eq!(org.user("ada.king@acme.example").await["Id"], user);
     assert_eq!(held(&org, "ada.king@acme.example", "permission-sets").await, ["Dock_Most"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_and_given_by_hand_after_a_delete_is_not_gangways() {
+    let staff = STAFF.replace("Title  ", "FederationIdentifier = 'user.externalId'\nTitle  ");
+    let world = World::of_scene(&Scene::new(&staff, ORG), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let mut ada = person(ADA);
+    ada["externalId"] = json!("E1815");
+    ada["entitlements"] = json!([{"value": "Dock_Reports"}, {"value": "Dock_More"}]);
+    let first = tool.post("/Users", &ada).await.expect(201).id();
+    let _ = tool.delete(&format!("/Users/{first}")).await.expect(204);
+    assert_eq!(held(&org, ADA, "permission-sets").await, ["Dock_More", "Dock_Reports"]);
+    let user = org.user(ADA).await["Id"].clone();
+    let set = org.one("PermissionSet", "Name", "Dock_More").await["Id"].clone();
+    let rows = org.find("PermissionSetAssignment", "AssigneeId", user.as_str().unwrap()).await;
+    let row = rows.iter().find(|row| row["PermissionSetId"] == set).unwrap();
+    org.delete("PermissionSetAssignment", row["Id"].as_str().unwrap()).await;
+    org.make("PermissionSetAssignment", &json!({"AssigneeId": user, "PermissionSetId": set})).await;
+
+    ada.as_object_mut().unwrap().remove("entitlements");
+    let _ = tool.post("/Users", &ada).await.expect(201);
+    assert_eq!(org.user(ADA).await["Id"], user);
+    assert_eq!(held(&org, ADA, "permission-sets").await, ["Dock_More"], "an administrator has given it");
+}

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use toml::Value as Toml;
 
 use super::{AUDIENCE, NOOR, Story, by_email, is_frozen, org_file, said, scene};
+use crate::faults::until;
 
 const ADA: &str = "ada@acme.example";
 const SECOND: &str = "https://gw.example.com/events/second/acme/prod";
@@ -130,6 +131,104 @@ async fn ssf_b05_an_administrator_ends_a_lockout_by_hand() {
     assert!(story.is_frozen(ADA).await, "she has left");
     let _ = tool.patch(&path, active(true)).await.expect(200);
     assert!(!story.is_frozen(ADA).await, "what was ended by hand does not keep her out");
+}
+
+/// Nothing can be written in Salesforce.
+async fn refuse_writes(story: &Story) {
+    for method in ["POST", "PATCH", "DELETE"] {
+        story.org.fault(json!({"method": method, "path": "/data", "kind": "status", "status": 503})).await;
+    }
+}
+
+/// B-5: what its source has given up is not in the way of what lands after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b05_a_freeze_that_came_to_nothing_does_not_end_the_next_one() {
+    let story = Story::begin().await;
+    refuse_writes(&story).await;
+    let first = story.risc("account-disabled", &by_email("noor"));
+    let _ = story.push(&first).await.expect(503);
+    story.world.advance(Duration::from_hours(9 * 24));
+    story.org.heal().await;
+    assert!(!story.is_frozen(NOOR).await);
+    story.pushed(&story.risc("account-disabled", &by_email("noor")).later(1)).await;
+    assert!(story.is_frozen(NOOR).await);
+    story.pushed(&story.risc("account-enabled", &by_email("noor")).later(2)).await;
+    assert!(!story.is_frozen(NOOR).await, "it is known whose freeze it was");
+}
+
+/// B-8: what Salesforce does not take now counts, once, however often it is tried.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b08_who_is_to_be_deactivated_counts_although_salesforce_takes_nothing_now() {
+    let story = Story::with(&org_file(0), |_, section| {
+        section.insert("max-freezes-per-hour".to_owned(), Toml::from(1));
+    })
+    .await;
+    let (tool, _, ada) = ada(&story).await;
+    let _ = tool.create("bob@acme.example").await.expect(201);
+    let bob = json!({"format": "email", "email": story.org.user("bob@acme.example").await["Email"]});
+    refuse_writes(&story).await;
+    let purged = story.risc("account-purged", &ada);
+    for _ in 0..2 {
+        let _ = story.push(&purged).await.expect(503);
+    }
+    let another = story.risc("account-purged", &bob);
+    let _ = story.push(&another).await;
+    assert_eq!(story.listed(&another).await["state"], "held");
+    story.org.heal().await;
+    let is_applied = || async {
+        let _ = story.push(&purged).await;
+        story.listed(&purged).await["state"] == "applied"
+    };
+    until("she is deactivated", is_applied).await;
+    assert_eq!(story.org.user(ADA).await["IsActive"], false);
+    assert_eq!(story.org.user("bob@acme.example").await["IsActive"], true);
+}
+
+/// B-5: where Gangway may not deactivate anybody, nobody is told that it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b05_who_may_not_be_deactivated_is_not_said_to_be() {
+    const MAPPING: &str = r#"
+[targets.staff]
+object = "User"
+allow = ["create", "update"]
+
+[targets.staff.fields]
+Username          = 'username(user.userName)'
+Email             = { from = 'emails[primary eq true].value' }
+LastName          = 'user.name.familyName'
+Alias             = { value = 'alias(user)', on = "create" }
+TimeZoneSidKey    = { default = "GMT" }
+LocaleSidKey      = { default = "en_US" }
+LanguageLocaleKey = { default = "en_US" }
+EmailEncodingKey  = { default = "UTF-8" }
+
+[targets.people]
+object = "Contact"
+on-leave = "flag"
+flag = { Department = "gone" }
+
+[targets.people.fields]
+LastName = 'user.name.familyName'
+Email    = { from = 'emails[primary eq true].value' }
+"#;
+    let transmitter = Transmitter::start().await;
+    let scene = Transmitter::secrets()
+        .iter()
+        .fold(e2e::Scene::new(MAPPING, ""), |scene, (name, text)| scene.with_file(name, text));
+    let world = e2e::World::of_scene(&scene, |config| {
+        let mut section = transmitter.section(AUDIENCE);
+        section.insert("acknowledge".to_owned(), Toml::from("sync"));
+        add(config, "shared-signals", section);
+    })
+    .await;
+    let story = Story { org: world.org(), world, transmitter };
+    let (_, _, ada) = ada(&story).await;
+    let purged = story.risc("account-purged", &ada);
+    let _ = story.push(&purged).await;
+    let listed = story.listed(&purged).await;
+    assert_eq!(listed["state"], "dead", "{listed}");
+    assert!(listed["reason"].as_str().unwrap().contains("does not allow to disable"), "{listed}");
+    assert_eq!(story.org.user(ADA).await["IsActive"], true);
 }
 
 /// B-5: somebody whom a signal has frozen gets an identity afterwards.

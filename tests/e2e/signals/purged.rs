@@ -109,6 +109,29 @@ async fn ssf_b05_who_is_purged_leaves_no_contact_behind() {
     until("the one that is approved", || async { contacts(&story, "bob").await == 0 }).await;
 }
 
+/// §2.5: a Contact that Salesforce does not take now goes by itself, and is nobody who is let in again.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b05_who_cannot_be_purged_now_leaves_no_lockout_behind() {
+    let (story, publisher) = story(1, None).await;
+    for id in ["ann", "bob"] {
+        made(&story, &publisher, id, &format!("{id}@mail.example")).await;
+    }
+    for method in ["POST", "DELETE"] {
+        story.org.fault(json!({"method": method, "path": "/data", "kind": "status", "status": 503})).await;
+    }
+    let purged = story.risc("account-purged", &who("ann@mail.example"));
+    let _ = story.push(&purged).await;
+    let another = story.risc("account-purged", &who("bob@mail.example"));
+    let _ = story.push(&another).await;
+    assert_eq!(story.listed(&another).await["state"], "held", "it counts all the same");
+    let enabled = story.risc("account-enabled", &who("ann@mail.example")).later(1);
+    story.pushed(&enabled).await;
+    assert_eq!(story.listed(&enabled).await["reason"], "not-frozen-by-a-signal");
+    story.org.heal().await;
+    until("what is kept is done", || async { contacts(&story, "ann").await == 0 }).await;
+    assert_eq!(contacts(&story, "bob").await, 1);
+}
+
 /// §2.5: where no more than Users are to be deactivated, a Contact stays.
 #[tokio::test(flavor = "multi_thread")]
 async fn ssf_b05_who_is_purged_stays_a_contact_where_that_is_configured() {

@@ -83,7 +83,11 @@ async fn publish_tenant(inner: &Arc<Inner>, tenant: &TenantId) -> Result<usize, 
     }
     // What is called otherwise comes first: whoever is in two Groups that change names, or whose one takes the other's, has
     // what rules give to the members of that name all the time. Then names are free.
-    let mut touched = rename(inner, tenant, called_otherwise, &gone).await?;
+    let renamed = rename(inner, tenant, called_otherwise, &gone).await;
+    let mut touched = renamed.unwrap_or_else(|error| {
+        tracing::warn!(%tenant, %error, "groups that the catalogue makes could not be renamed");
+        0
+    });
     for made in gone {
         touched += usize::from(submit(inner, tenant, Some(&made.id), Operation::Delete).await);
     }
@@ -100,11 +104,12 @@ fn is_gone(catalogue: &Catalogue, of: &EntitlementRef) -> bool {
 }
 
 /// Gives Groups their new names, all in one transaction; then what that means to their members. Answers how many have got
-/// theirs. Whoever else wants one of these names waits until then.
+/// theirs. Whoever else wants one of these names waits until then. One that cannot be renamed keeps its name, and so does who
+/// wants that.
 async fn rename(
     inner: &Arc<Inner>,
     tenant: &TenantId,
-    wanted: Vec<Renaming>,
+    mut wanted: Vec<Renaming>,
     gone: &[&Made],
 ) -> Result<usize, ProvisionError> {
     let mut names: Vec<String> = wanted.iter().map(|one| fold(&one.to)).collect();
@@ -118,19 +123,28 @@ async fn rename(
         let stay = held_by.into_iter().filter(|id| !gone.iter().any(|gone| gone.id == *id));
         holders.insert(name, stay.collect());
     }
-    let fitting = that_fit(wanted, &holders);
-    let mut changes = Vec::with_capacity(fitting.len());
-    for Renaming { id, to, .. } in fitting {
-        changes.push(GroupChange::accept(inner, &publisher(tenant)?, request(Some(&id), renaming(&to)))?);
-    }
-    let written = write_names(inner, &changes).await;
-    drop(turns);
-    if !matches!(written, Ok(true)) {
+    let changes = loop {
+        let fitting = that_fit(wanted.clone(), &holders);
+        let mut changes = Vec::with_capacity(fitting.len());
+        for Renaming { id, to } in fitting {
+            changes.push(GroupChange::accept(inner, &publisher(tenant)?, request(Some(&id), renaming(&to)))?);
+        }
+        let written = write_names(inner, &changes).await;
+        if matches!(written, Ok(Names::Written)) {
+            break changes;
+        }
         for change in &changes {
             change.give_up(busy("the names of groups were not written together")).await;
         }
-        return written.map(|_| 0);
-    }
+        match written? {
+            Names::Refused(id, error) => {
+                is_done(tenant, Some(&id), Err(error));
+                wanted.retain(|one| one.id != id);
+            }
+            Names::Written | Names::Stale => return Ok(0),
+        }
+    };
+    drop(turns);
     let mut touched = 0;
     for change in changes {
         let id = change.id.clone();
@@ -139,17 +153,27 @@ async fn rename(
     Ok(touched)
 }
 
-/// `false`: one of them has changed meanwhile, and none was written.
-async fn write_names(inner: &Inner, changes: &[Arc<GroupChange>]) -> Result<bool, ProvisionError> {
+/// What came of names that are written together.
+enum Names {
+    Written,
+    /// A Group has changed meanwhile, and none was written.
+    Stale,
+    /// This one cannot be renamed, and none was written.
+    Refused(ResourceId, ProvisionError),
+}
+
+async fn write_names(inner: &Inner, changes: &[Arc<GroupChange>]) -> Result<Names, ProvisionError> {
     let mut records = Vec::with_capacity(changes.len());
     for change in changes {
         match change.begin_renaming().await {
             Ok(record) => records.push(record),
-            Err(Stop::Fail(error)) => return Err(error),
-            Err(Stop::Again | Stop::LeftOpen) => return Ok(false),
+            Err(Stop::Fail(error @ ProvisionError::Store(_))) => return Err(error),
+            Err(Stop::Fail(error)) => return Ok(Names::Refused(change.id.clone(), error)),
+            Err(Stop::Again | Stop::LeftOpen) => return Ok(Names::Stale),
         }
     }
-    Ok(records.is_empty() || inner.store.record_together(records).await?)
+    let are_written = records.is_empty() || inner.store.record_together(records).await?;
+    Ok(if are_written { Names::Written } else { Names::Stale })
 }
 
 /// Those that can have their names, all at once: nobody has them, or only who gives his back with the same transaction. Of two

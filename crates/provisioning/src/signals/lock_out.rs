@@ -1,15 +1,15 @@
 //! A User's sessions end, he is frozen, or he is deactivated.
 
 use jiff::SignedDuration;
-use model::{OrgName, ResourceKind};
+use model::{OrgName, ResourceKind, TargetName};
 use planning::Frozen;
 use salesforce_client::{Purpose, Ticket};
 use salesforce_types::{Fields, Link, Manner, RecordId, Refusal, Step, StepOutcome};
 use serde_json::{Value, json};
-use store::{BegunLockout, Lockout, LockoutLimit};
+use store::{BegunLockout, Lockout, LockoutKey, LockoutLimit, StoreError};
 
 use super::{
-    Meant, NO_LOGIN, SignalAction, Signalled, Whose, Work,
+    Meant, NO_LOGIN, SignalAction, Signalled, TRIED_FOR, Whose, Work,
     find::{Found, Protection},
     is_passing, later, let_in_by_hand, not_asked,
     order::{Told, named},
@@ -37,11 +37,24 @@ pub(super) enum Place {
     TooMany,
 }
 
+/// How often somebody is frozen whom another door lets in at the same moment.
+const FREEZES: u32 = 3;
+
 /// What came of a freeze.
 enum Freeze {
     Ended(Signalled),
     /// There is no login record that could be frozen.
     NoLogin,
+}
+
+/// What a User is once a freeze was sent.
+enum Kept {
+    /// Frozen by Gangway: for whichever source, as a leaver, or by an earlier try that was cut off.
+    ByUs,
+    /// Frozen before by somebody else, who decides when that ends.
+    BySomebody,
+    NoLogin,
+    Refused(Refusal),
 }
 
 impl Work<'_> {
@@ -156,20 +169,11 @@ impl Work<'_> {
         let key = self.key(org, user);
         let _turn = self.login_turn(org, user).await;
         let ticket = self.ticket(&meant.identities);
-        let freeze = Step::Freeze { user: user.clone(), frozen: true };
-        let is_ours = match self.send(meant, freeze, &ticket).await? {
-            Landed::Done => {
-                // Whoever had him frozen before, he was let in since.
-                let_in_by_hand(self.inner, org, user).await?;
-                if was_done {
-                    self.begin(org, user, true).await?;
-                }
-                true
-            }
-            // An administrator may have let him in and frozen him again since.
-            Landed::There => frozen_by_us(meant, &ticket).await?,
-            Landed::Refused(refusal) if refusal.code == NO_LOGIN => return Ok(Freeze::NoLogin),
-            Landed::Refused(refusal) => {
+        let is_ours = match self.keep_frozen(meant, &ticket).await? {
+            Kept::ByUs => true,
+            Kept::BySomebody => false,
+            Kept::NoLogin => return Ok(Freeze::NoLogin),
+            Kept::Refused(refusal) => {
                 self.inner.store.withdraw_lockout(&key).await?;
                 return Ok(Freeze::Ended(impossible(&refusal)));
             }
@@ -194,6 +198,33 @@ impl Work<'_> {
         Ok(Freeze::Ended(Signalled::Done(note)))
     }
 
+    /// Freezes a User, until he is seen to be.
+    async fn keep_frozen(&self, meant: &Meant, ticket: &Ticket) -> Result<Kept, ProvisionError> {
+        let (org, user) = (meant.org.name(), &meant.user);
+        for _ in 0..FREEZES {
+            let freeze = Step::Freeze { user: user.clone(), frozen: true };
+            match self.send(meant, freeze, ticket).await? {
+                Landed::Done => {
+                    // Whoever had him frozen before, he was let in since; what is begun for that was for this freeze.
+                    let_in_by_hand(self.inner, org, user).await?;
+                    self.begin(org, user, true).await?;
+                    return Ok(Kept::ByUs);
+                }
+                // An administrator may have let him in and frozen him again since.
+                Landed::There => match frozen(meant, ticket).await? {
+                    Frozen::ByGangway => return Ok(Kept::ByUs),
+                    Frozen::BySomebody => return Ok(Kept::BySomebody),
+                    Frozen::Never => return Ok(Kept::NoLogin),
+                    // SCIM has let him in between the two.
+                    Frozen::No => {}
+                },
+                Landed::Refused(refusal) if refusal.code == NO_LOGIN => return Ok(Kept::NoLogin),
+                Landed::Refused(refusal) => return Ok(Kept::Refused(refusal)),
+            }
+        }
+        Err(later("somebody else lets the User in at the same time".to_owned(), None))
+    }
+
     /// Takes a place among those whom the source may lock out.
     /// `unlimited`: however many there are.
     pub(super) async fn begin(
@@ -211,7 +242,7 @@ impl Work<'_> {
             done: None,
         };
         let limit = LockoutLimit { most: self.signal.lockouts_per_hour, since: now - HOUR };
-        self.inner.store.prune_lockouts(now - KEPT).await?;
+        self.inner.store.prune_lockouts(now - KEPT, now - TRIED_FOR).await?;
         let limit = (!unlimited).then_some(limit);
         Ok(match self.inner.store.begin_lockout(lockout, limit).await? {
             BegunLockout::TooMany => Place::TooMany,
@@ -239,18 +270,22 @@ impl Work<'_> {
     async fn deactivate(&self, meant: &Meant, note: &str) -> Result<Signalled, ProvisionError> {
         let key = self.key(meant.org.name(), &meant.user);
         for whose in &meant.identities {
+            let link = self.link_to(whose, meant).await?;
             let operation = Operation::Patch(json!({
                 "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
                 "Operations": [{"op": "replace", "path": "active", "value": false}],
             }));
             match self.submit(whose, operation).await {
-                // What is missing of it is kept, and done by itself.
-                Ok(()) | Err(ProvisionError::Partly { .. } | ProvisionError::NotAllGranted { .. }) => {}
-                Err(error) => {
-                    // Whether the event is tried again or not: nothing but a lockout that has come about keeps anybody out.
-                    self.inner.store.withdraw_lockout(&key).await?;
-                    return Err(error);
+                Err(ProvisionError::Partly { failed, .. }) => {
+                    // What the configuration does not let Gangway do to this User is never done.
+                    if let Some(why) = denied(&failed, link.as_ref()) {
+                        self.inner.store.withdraw_lockout(&key).await?;
+                        return Ok(Signalled::Impossible(why));
+                    }
                 }
+                // What is missing of it is kept, and done by itself.
+                Ok(()) | Err(ProvisionError::NotAllGranted { .. }) => {}
+                Err(error) => return Err(self.leave_off(&key, error).await?),
             }
         }
         if meant.identities.is_empty() {
@@ -266,6 +301,22 @@ impl Work<'_> {
         self.audit(&meant.identities, &[], note).await?;
         self.inner.store.end_lockout(&key, self.inner.clock.now()).await?;
         Ok(Signalled::Done(note.to_owned()))
+    }
+
+    /// The identity's change did not come to its end: nothing but a lockout that has come about keeps anybody out, whether the event
+    /// is tried again or not. What is kept, to be done later, counts among those whom the source may lock out all the same.
+    pub(super) async fn leave_off(
+        &self,
+        key: &LockoutKey,
+        error: ProvisionError,
+    ) -> Result<ProvisionError, StoreError> {
+        match &error {
+            ProvisionError::WillBeDone { .. } | ProvisionError::RollingForward { .. } => {
+                self.inner.store.end_lockout(key, self.inner.clock.now()).await?;
+            }
+            _ => self.inner.store.withdraw_lockout(key).await?,
+        }
+        Ok(error)
     }
 
     /// Changes an identity in the source's name.
@@ -303,13 +354,6 @@ impl Work<'_> {
     }
 }
 
-impl Meant {
-    /// Whether this link is to the User.
-    pub(super) fn is_linked_by(&self, link: &Link) -> bool {
-        link.org == *self.org.name() && link.record_id == self.user
-    }
-}
-
 /// What came of a step.
 pub(super) enum Landed {
     Done,
@@ -321,13 +365,13 @@ fn impossible(refusal: &Refusal) -> Signalled {
     Signalled::Impossible(format!("Salesforce refused it: {} ({})", refusal.message, refusal.code))
 }
 
-/// Whether a User is frozen, and the integration user was the last to touch his login record: for whichever source, as a leaver,
-/// or by an earlier try that was cut off.
-async fn frozen_by_us(meant: &Meant, ticket: &Ticket) -> Result<bool, ProvisionError> {
-    Ok(frozen(meant, ticket).await? == Frozen::ByGangway)
+/// Why the target of a User is none in which he may be locked out, if it is so.
+fn denied(failed: &[(TargetName, Box<ProvisionError>)], link: Option<&Link>) -> Option<String> {
+    let of_user = failed.iter().find(|(target, _)| link.is_some_and(|link| link.target == *target));
+    of_user.filter(|(_, error)| error.is_denial()).map(|(_, error)| error.to_string())
 }
 
-/// Whether a User is frozen, and by whom.
+/// Whether a User is frozen, and by whom: Gangway, where the integration user was the last to touch his login record.
 pub(super) async fn frozen(meant: &Meant, ticket: &Ticket) -> Result<Frozen, ProvisionError> {
     frozen_by(&meant.org, &meant.user, ticket).await.map_err(not_asked)
 }

@@ -44,14 +44,17 @@ impl Work<'_> {
             if matches!(self.begin(&link.org, &link.record_id, self.signal.approved).await?, Place::TooMany) {
                 return Ok(Signalled::TooMany);
             }
-            self.audit_one(whose, &[], "the identity goes", Vec::new()).await?;
-            match self.submit(whose, Operation::Delete).await {
-                Ok(()) | Err(ProvisionError::NotFound { .. }) => {
-                    notes.push("the identity is gone".to_owned());
-                }
-                Err(error) => return Err(error),
-            }
             let key = self.key(&link.org, &link.record_id);
+            self.audit_one(whose, &[], "the identity goes", Vec::new()).await?;
+            let note = match self.submit(whose, Operation::Delete).await {
+                Ok(()) | Err(ProvisionError::NotFound { .. }) => "the identity is gone",
+                // What is missing of it is kept, and done by itself.
+                Err(ProvisionError::Partly { .. } | ProvisionError::NotAllGranted { .. }) => {
+                    "the identity goes"
+                }
+                Err(error) => return Err(self.leave_off(&key, error).await?),
+            };
+            notes.push(note.to_owned());
             self.inner.store.end_lockout(&key, self.inner.clock.now()).await?;
         }
         Ok(Signalled::Done(notes.join("; ")))

@@ -16,7 +16,7 @@ use super::{
     seats::FlagsOf,
     settle,
 };
-use crate::ProvisionError;
+use crate::{ProvisionError, wish::Wish};
 
 /// What can be done now, all at once.
 #[derive(Debug, Default)]
@@ -202,15 +202,24 @@ impl Stage {
     }
 
     /// Whether a step is sent once the record of its target is as it is to be, and not with it: nothing in Salesforce makes it
-    /// depend on that, and if the record is refused, nothing is to be kept. Who is locked out loses all the same.
-    fn comes_later(&self, round: &Round<'_>, target: &TargetName, step: &Step) -> bool {
+    /// depend on that, and if the record is refused, nothing is to be kept. Who is locked out loses all the same, and so does
+    /// everybody what is taken for another reason than this request about the record (`takes_with_record`): its time is over, or
+    /// he leaves a group.
+    fn comes_later(
+        &self,
+        round: &Round<'_>,
+        takes_with_record: bool,
+        target: &TargetName,
+        step: &Step,
+    ) -> bool {
         let leads =
             |chosen: &&Chosen| chosen.target == *target && matches!(chosen.planned.step, Step::Update { .. });
         let Some(leader) = self.chosen.iter().find(leads) else { return false };
         let stays =
             |course: &Course<'_>| course.place.target.name == *target && matches!(course.aim, Aim::Hold(_));
         let waits = match step {
-            Step::Update { .. } | Step::Delete { .. } => true,
+            Step::Update { .. } => true,
+            Step::Delete { .. } => takes_with_record,
             // Who is not active is out, frozen or not.
             Step::Freeze { frozen, .. } => {
                 let is_let_in = leader.planned.step.fields().get("IsActive") == Some(&Value::Bool(true));
@@ -279,7 +288,10 @@ impl UserChange {
                 orgs.push(org);
             }
         }
-        let goes_now = |planned: &PlannedStep| !stage.comes_later(round, &planned.target, &planned.step);
+        let takes_with_record = matches!(self.wish, Wish::Replace(_) | Wish::Patch(_));
+        let goes_now = |planned: &PlannedStep| {
+            !stage.comes_later(round, takes_with_record, &planned.target, &planned.step)
+        };
         let mut steps = stage.followers.iter().map(|follower| &follower.planned).chain(&stage.freezes);
         let mut ended = Ok(steps.all(goes_now));
         for org in orgs {

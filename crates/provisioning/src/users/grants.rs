@@ -42,6 +42,8 @@ pub(super) struct Granting {
     presence: Presence,
     set_aside: Vec<EntitlementRef>,
     again: bool,
+    /// Only these rows are decided: the identity has left the target, and what it has there is not over.
+    has_left: bool,
     /// The profile of somebody whose other one is not asked for any more.
     fallback: Option<RecordId>,
 }
@@ -90,6 +92,21 @@ impl Granting {
     /// It comes later, if it does.
     pub(super) fn set_aside(&mut self, of: &EntitlementRef) {
         self.set_aside.push(of.clone());
+    }
+
+    /// What the ledger says of profile, role and feature licences once the User's record has these fields.
+    fn given_by_fields(
+        &self,
+        bound: &Bound<'_>,
+        now: model::Timestamp,
+        written: &Fields,
+    ) -> Vec<LedgerChange> {
+        let mut changes =
+            self.decide(bound, now, |input| planning::granted_by_fields(input, written, &self.catalogue));
+        if self.has_left {
+            changes.retain(|change| self.ledger.iter().any(|grant| grant.of == *change.of()));
+        }
+        changes
     }
 
     fn decide<T>(
@@ -232,6 +249,7 @@ impl UserChange {
             presence: if is_here { Presence::Here } else { Presence::Away },
             set_aside,
             again,
+            has_left,
             fallback,
             catalogue,
         }))
@@ -334,7 +352,7 @@ impl UserChange {
         let (tenant, org) = (&self.caller.tenant, bound.org.name());
         let former = self.inner.store.former_grants(tenant, org, &link.record_id).await?;
         for grant in former.into_iter().filter(|grant| grant.state == GrantState::Granted) {
-            let Some(assigned) = actual.iter().find(|assigned| assigned.of == grant.of) else { continue };
+            let Some(assigned) = actual.iter().find(|assigned| is_still(&grant, assigned)) else { continue };
             if ledger.iter().any(|known| known.of == grant.of && known.state.is_held()) {
                 continue;
             }
@@ -515,9 +533,7 @@ impl UserChange {
             return Err(Stop::Again);
         }
         if let Some(link) = link {
-            ledger.extend(granting.decide(bound, now, |input| {
-                planning::granted_by_fields(input, &link.written, &granting.catalogue)
-            }));
+            ledger.extend(granting.given_by_fields(bound, now, &link.written));
         }
         for mut change in ledger {
             if let LedgerChange::Set(row) = &mut change
@@ -537,10 +553,7 @@ impl UserChange {
             let (Some(bound), Some(Some(link))) = (bound, progress.landed.get(target).cloned()) else {
                 continue;
             };
-            let changes = granting.decide(bound, self.inner.clock.now(), |input| {
-                planning::granted_by_fields(input, &link.written, &granting.catalogue)
-            });
-            for change in changes {
+            for change in granting.given_by_fields(bound, self.inner.clock.now(), &link.written) {
                 self.note_grant(bound, &granting.ledger, change, progress);
             }
         }
@@ -721,6 +734,12 @@ impl UserChange {
 fn was_adopted(bound: &Bound<'_>, progress: &Progress) -> bool {
     let is_new = progress.sights.contains_key(bound.name()) || progress.named.contains_key(bound.name());
     is_new && matches!(progress.landed.get(bound.name()), Some(Some(link)) if link.adopted)
+}
+
+/// Whether what is there is what was given then, and not what somebody has given by hand since.
+fn is_still(former: &Grant, assigned: &Assigned) -> bool {
+    let is_another = former.row.as_ref().zip(assigned.row.as_ref()).is_some_and(|(then, now)| then != now);
+    former.of == assigned.of && !is_another
 }
 
 /// The permission set licences that nobody asks for and that something needs which stays all the same: it was given by hand,

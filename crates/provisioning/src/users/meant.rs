@@ -91,7 +91,7 @@ impl UserChange {
                 let value = self.value_called(text, &kinds, &names).await?;
                 values.extend(value.map(|value| (text.to_owned(), value)));
             }
-            names_roles &= only_names(&filter);
+            names_roles &= is_named(&filter);
             path.filter = Some(renamed(filter, &values));
             operation.path = path.to_string();
         } else if let (None, Value::Array(elements)) = (&path.sub, &mut operation.value) {
@@ -280,13 +280,18 @@ fn kind_in(filter: &Filter) -> Option<EntitlementKind> {
     equal.find(|(path, _)| path.name() == "type").and_then(|(_, kind)| kind.parse().ok())
 }
 
-/// Whether a filter says what is meant, and not what is not.
-fn only_names(filter: &Filter) -> bool {
+/// Whether all that a filter selects is named by it: by what it is called, or as a role.
+fn is_named(filter: &Filter) -> bool {
     match filter {
-        Filter::And(parts) | Filter::Or(parts) => parts.iter().all(only_names),
-        Filter::Compare { op, .. } => *op != Operator::Ne,
-        Filter::Not(_) | Filter::ValuePath { .. } => false,
-        Filter::Present { .. } => true,
+        // One part names it, and the others select among what it names.
+        Filter::And(parts) => parts.iter().any(is_named),
+        Filter::Or(parts) => parts.iter().all(is_named),
+        Filter::Compare { path, op: Operator::Eq, value: Literal::Text(text) } => match path.name() {
+            "value" | "display" => true,
+            "type" => text.parse() == Ok(EntitlementKind::Role),
+            _ => false,
+        },
+        Filter::Compare { .. } | Filter::Not(_) | Filter::ValuePath { .. } | Filter::Present { .. } => false,
     }
 }
 

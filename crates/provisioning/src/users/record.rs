@@ -99,6 +99,10 @@ impl UserChange {
         if self.is_create() {
             self.claim_holds(turnover, progress).await?;
         }
+        // What else there was to do about him is a task of its own, and no reason to be told as a member any more.
+        if self.has_left_the_group(turnover, progress) {
+            return Ok(answer);
+        }
         match partly(progress) {
             Some(error) => Err(error.into()),
             None => match self.not_all_granted(turnover, progress)? {
@@ -207,6 +211,18 @@ impl UserChange {
             group: change.group.clone(),
             joins: change.member,
             display: change.display.clone(),
+        })
+    }
+
+    /// Whether this change was to take somebody out of a Group, and he does not have by it any more what it stands for.
+    fn has_left_the_group(&self, turnover: &Turnover, progress: &Progress) -> bool {
+        let Operation::Regroup(change) = &self.request.operation else { return false };
+        let Some(stands_for) = change.stands_for.as_ref().filter(|_| !change.member) else { return false };
+        let by = AskedBy::Group(change.group.clone());
+        !progress.whole_ledger(&turnover.grants).iter().any(|grant| {
+            grant.org == stands_for.org
+                && grant.of == stands_for.of
+                && grant.asked.iter().any(|ask| ask.by == by)
         })
     }
 

@@ -24,7 +24,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// As it is now for whoever asks; for a task that is who has asked for what is owed. Who is deleted leaves the targets of others' mappings as well.
+    /// As it is now for whoever asks; for a task that is who has asked for what is owed.
     pub(crate) fn of(
         inner: &Inner,
         caller: &Caller,
@@ -37,8 +37,7 @@ impl Scene {
             }
             _ => world.tenant_of(caller)?,
         };
-        let scene = Arc::new(Self { world, tenant, others: Vec::new(), removed: Vec::new() });
-        Ok(if matches!(operation, Operation::Delete) { scene.without_him() } else { scene })
+        Ok(Arc::new(Self { world, tenant, others: Vec::new(), removed: Vec::new() }))
     }
 
     /// As it is now.

@@ -268,7 +268,8 @@ impl Change {
             }
             // The other one has an end now, or is locked, which is not tried for ever.
             Landing::Halted => Progress::Waiting,
-            // In a call of rows none lands so.
+            // In a call of rows that is an update in a collection of its own, to which others refer. By rows it goes as one, so that
+            // none lands so twice.
             Landing::WithOthers => {
                 self.by_rows = true;
                 Progress::Waiting

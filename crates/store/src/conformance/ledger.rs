@@ -312,6 +312,11 @@ async fn what_a_user_had_is_told_after_its_identity_was_removed(world: &World<'_
     assert_eq!(former(9).await, []);
     let elsewhere = world.store.former_grants(&world.tenant, &org("acme-test"), &record_id(7)).await;
     assert_eq!(ok(elsewhere), []);
+    // It is told until the User is somebody's again.
+    world.user("grace").await;
+    let keep = record(&world.tenant, USER, "id-grace", ResourceWrite::Keep);
+    ok(world.store.record(Record { links: vec![set("staff", 7)], at: at(4), ..keep }).await);
+    assert_eq!((former(7).await.len(), former(8).await.len()), (0, 1));
 }
 
 async fn removing_a_group_ends_no_grants(world: &World<'_>) {

@@ -9,6 +9,7 @@ suite![
     a_user_is_locked_out_once_by_each_source,
     a_lockout_that_has_not_come_about_is_forgotten,
     a_source_begins_only_so_many,
+    an_event_that_is_tried_again_counts_once,
     a_lockout_outlives_a_crash,
     lockouts_of_a_subject_are_those_of_its_source,
 ];
@@ -82,8 +83,33 @@ async fn a_source_begins_only_so_many(world: &World<'_>) {
     let of_another = by_another(&sami);
     assert_eq!(ok(world.store.begin_lockout(of_another, limit(0)).await), BegunLockout::New);
     assert_eq!(begin(limit(2)).await, BegunLockout::New, "what was longer ago does not");
-    assert_eq!(ok(world.store.prune_lockouts(at(3)).await), 1);
+    let confirmed = sami.key.clone();
+    ok(world.store.confirm_lockout(&confirmed, at(2)).await);
+    assert_eq!(ok(world.store.prune_lockouts(at(3), at(1)).await), 1);
     assert_eq!(open(world, SAMI).await.len(), 2, "those that are open stay");
+    assert_eq!(ok(world.store.prune_lockouts(at(3), at(9)).await), 1);
+    let stays: Vec<LockoutKey> = open(world, SAMI).await.into_iter().map(|open| open.key).collect();
+    assert_eq!(stays, [confirmed], "but for one of which nothing came for so long");
+}
+
+async fn an_event_that_is_tried_again_counts_once(world: &World<'_>) {
+    let limit = Some(LockoutLimit { most: 1, since: at(0) });
+    let noor = lockout(world, NOOR);
+    let begin = async |lockout: &Lockout| ok(world.store.begin_lockout(lockout.clone(), limit).await);
+    assert_eq!(begin(&noor).await, BegunLockout::New);
+    ok(world.store.end_lockout(&noor.key, at(2)).await);
+    assert_eq!(open(world, NOOR).await, []);
+    let again = Lockout { begun: at(3), ..noor.clone() };
+    assert_eq!(begin(&again).await, BegunLockout::Open(noor.clone()), "it goes on");
+    assert_eq!(open(world, NOOR).await, std::slice::from_ref(&noor));
+    ok(world.store.end_lockout(&noor.key, at(4)).await);
+    let other = Lockout { jti: "j2".to_owned(), ..again.clone() };
+    assert_eq!(begin(&other).await, BegunLockout::TooMany, "another one counts");
+    // What has landed has ended for good.
+    assert_eq!(begin(&again).await, BegunLockout::Open(noor.clone()));
+    ok(world.store.confirm_lockout(&noor.key, at(5)).await);
+    ok(world.store.end_lockout(&noor.key, at(6)).await);
+    assert_eq!(begin(&again).await, BegunLockout::TooMany);
 }
 
 async fn a_lockout_outlives_a_crash(world: &World<'_>) {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use model::{ChangeId, ClientName, OrgName, ResourceId, TargetName, TenantId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
-use salesforce_types::{EntitlementRef, Grant, GrantState, RecordId};
+use salesforce_types::{EntitlementRef, Grant, GrantState, Link, RecordId};
 
 use super::{
     SqliteStore,
@@ -203,6 +203,15 @@ pub fn remember(
             .doing(WRITE)?;
     }
     Ok(())
+}
+
+/// The record is of an identity again, which has taken up what is still there of what it had.
+pub fn forget_former(connection: &Connection, tenant: TenantKey, link: &Link) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM former_grants WHERE tenant = ?1 AND org = ?2 AND record_id = ?3")
+        .and_then(|mut delete| delete.execute(params![tenant.0, link.org.as_str(), link.record_id.as_str()]))
+        .map(|_| ())
+        .doing(WRITE)
 }
 
 /// The open rows of an identity, whose ledger is being written.

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use salesforce_types::Link;
 
 use super::{
+    grants,
     rows::{Doing, TenantKey, to_json},
     tasks,
 };
@@ -63,6 +64,7 @@ fn set(connection: &Connection, owner: Owner<'_>, link: &Link) -> Result<(), Sto
                 upsert.execute(params![owner.key, link.target.as_str(), owner.tenant.0, record, text])
             })
             .doing(WRITE)?;
+        grants::forget_former(connection, owner.tenant, link)?;
     }
     let had_left = before.is_some_and(|(_, left)| left);
     // Only what is news wakes: two who wait for each other would otherwise wake each other for ever.

@@ -66,12 +66,13 @@ impl Lockouts for SqliteStore {
         })
     }
 
-    async fn prune_lockouts(&self, ended: Timestamp) -> Result<u64, StoreError> {
+    async fn prune_lockouts(&self, ended: Timestamp, begun: Timestamp) -> Result<u64, StoreError> {
         self.write(Durability::Process, move |connection| {
             connection
                 .execute(
-                    "DELETE FROM lockouts WHERE ended_ms IS NOT NULL AND ended_ms < ?1",
-                    [ended.as_millisecond()],
+                    "DELETE FROM lockouts WHERE (ended_ms IS NOT NULL AND ended_ms < ?1)
+                         OR (ended_ms IS NULL AND done_ms IS NULL AND begun_ms < ?2)",
+                    [ended.as_millisecond(), begun.as_millisecond()],
                 )
                 .map(|pruned| pruned as u64)
                 .doing(WRITE)
@@ -113,11 +114,24 @@ fn begin(
 ) -> Result<BegunLockout, StoreError> {
     let tenant = tenant_key_or_new(connection, &new.key.tenant)?;
     let (org, user, source) = (new.key.org.as_str(), new.key.user.as_str(), new.key.source.as_str());
-    let of_user = "l.tenant = ?1 AND l.org = ?2 AND l.user = ?3 AND l.source = ?4";
-    let mut open = connection.prepare_cached(&format!("{SELECT} AND {of_user}")).doing(READ)?;
-    let mut rows = open.query(params![tenant.0, org, user, source]).doing(READ)?;
-    if let Some(row) = rows.next().doing(READ)? {
-        return Ok(BegunLockout::Open(lockout(row)?));
+    let open = || {
+        let of_user = "l.tenant = ?1 AND l.org = ?2 AND l.user = ?3 AND l.source = ?4";
+        let mut open = connection.prepare_cached(&format!("{SELECT} AND {of_user}")).doing(READ)?;
+        let mut rows = open.query(params![tenant.0, org, user, source]).doing(READ)?;
+        rows.next().doing(READ)?.map(lockout).transpose()
+    };
+    if let Some(open) = open()? {
+        return Ok(BegunLockout::Open(open));
+    }
+    let goes_on = connection
+        .prepare_cached(
+            "UPDATE lockouts SET ended_ms = NULL
+             WHERE tenant = ?1 AND org = ?2 AND user = ?3 AND source = ?4 AND jti = ?5 AND done_ms IS NULL",
+        )
+        .and_then(|mut update| update.execute(params![tenant.0, org, user, source, new.jti]))
+        .doing(WRITE)?;
+    if let (true, Some(open)) = (goes_on > 0, open()?) {
+        return Ok(BegunLockout::Open(open));
     }
     if let Some(limit) = limit {
         let begun: Option<u32> = connection

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use e2e::World;
+use e2e::{Scene, World};
 use serde_json::json;
 
 use super::{
-    api_calls, detail, elements, group, group_body, holders, join, members, names, people, scene,
-    scene_that_rolls_back, set_of, somebody, somebody_with_less,
+    MAPPING, ORG, api_calls, detail, elements, group, group_body, holders, join, leave, members, names,
+    people, scene, scene_that_rolls_back, set_of, somebody, somebody_with_less,
 };
 use crate::{entitlements::kinds::audited, faults::until};
 
@@ -33,6 +33,27 @@ async fn a_thousand_members_are_a_handful_of_calls() {
     assert!(left - joined <= 8, "{} calls for a thousand who leave", left - joined);
     assert_eq!(holders(&org, "Sales_Ops").await, BTreeSet::new());
     assert_eq!(members(&tool, &sales).await, BTreeSet::new());
+}
+
+/// What else there is to do about him keeps nobody in.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_taken_out_leaves_although_his_record_is_refused() {
+    const RULE: &str = "\n[[validation-rules]]\nobject = \"User\"\nwhen = \"Title = 'Forbidden'\"\nmessage = \"Not this title.\"\nfield = \"Title\"\n";
+    for policy in ["", "[groups]\npartial = \"rollback\"\n"] {
+        let scene = Scene::new(&format!("{MAPPING}\n{policy}"), &format!("{ORG}{RULE}"));
+        let world = World::of_scene(&scene, |_| ()).await;
+        let (tool, org) = (world.tool(), world.org());
+        let (ada, bob) = (somebody(&tool, "ada").await, somebody(&tool, "bob").await);
+        let sales = group(&tool, "sf-ps-Sales_Ops", &[&ada, &bob]).await;
+        let titled = scene.mapping.replace("LastName  ", "Title = '\"Forbidden\"'\nLastName  ");
+        world.remap(&titled).await;
+        let left = leave(&tool, &sales, &ada).await.expect(200);
+        assert!(left.header("x-gangway-warnings").unwrap_or_default().contains("target-failed"), "{left:?}");
+        assert_eq!(holders(&org, "Sales_Ops").await, names(&["bob"]));
+        assert_eq!(members(&tool, &sales).await, set_of(&[&bob]));
+        let _ = tool.delete(&format!("/Groups/{sales}")).await.expect(204);
+        assert_eq!(holders(&org, "Sales_Ops").await, BTreeSet::new());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
