@@ -155,10 +155,9 @@ impl Outgoing {
                 pushing.push(tokio::spawn(async move { outgoing.push_to(&receiver).await }));
             }
         }
-        if !known.is_empty() {
-            let outgoing = Arc::clone(self);
-            pushing.push(tokio::spawn(async move { outgoing.look_after().await }));
-        }
+        // Without receivers, too: what once waited must not stay.
+        let outgoing = Arc::clone(self);
+        pushing.push(tokio::spawn(async move { outgoing.look_after().await }));
     }
 
     /// Ends what is under way: what was sent and not acknowledged is sent again by the next start.

@@ -47,7 +47,7 @@ pub use journal::{
 pub use lease::{Lease, Leases};
 pub use ledger::{Ended, GrantWrite, Held, Ledger};
 pub use lockouts::{BegunLockout, Lockout, LockoutKey, LockoutLimit, Lockouts};
-pub use outbox::{Asynchronous, Happening, Listener, Outbox, Outgoing, ReceiverStatus, Told};
+pub use outbox::{Asynchronous, Happening, Listener, Outbox, Outgoing, ReceiverStatus, Told, Waiting};
 pub use source_names::SourceNames;
 pub use targets::{LinkPage, RememberedTarget, Targets};
 pub use tasks::{NewTask, Task, TaskKind, Tasks};

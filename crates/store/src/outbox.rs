@@ -103,6 +103,15 @@ pub struct Outgoing {
     pub told: Told,
 }
 
+/// What a receiver has not got yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// The first of it, in order.
+    pub outgoing: Vec<Outgoing>,
+    /// Whether there is more.
+    pub more: bool,
+}
+
 /// How it stands with a receiver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -144,13 +153,13 @@ pub trait Outbox: Send + Sync {
         at: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// What a receiver has not got yet, in order; at most `limit`.
+    /// What a receiver has not got yet, in order; at most `limit`, and fewer where they are large.
     async fn outgoing(
         &self,
         tenant: &TenantId,
         receiver: &SourceName,
         limit: u32,
-    ) -> Result<Vec<Outgoing>, StoreError>;
+    ) -> Result<Waiting, StoreError>;
 
     /// A receiver has got these, or refused them for good. Each is its number and its id. What all have got is forgotten.
     /// Durable.

@@ -1,7 +1,7 @@
 //! What has happened as an event of RFC 9967.
 
 use model::{Timestamp, Version};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use store::{Happening, Outgoing};
 
 use super::{Receiver, Wants};
@@ -55,9 +55,11 @@ pub(super) fn claims(receiver: &Receiver, outgoing: &Outgoing) -> Option<Value> 
     if !receiver.wants.has(&outgoing.happening) {
         return None;
     }
+    // What waits since its receiver got notices has no data, and is told as a notice.
+    let data = outgoing.told.data.as_ref().filter(|_| receiver.full);
     let (uri, payload) = match &outgoing.happening {
-        Happening::Created { version } => (created(receiver.full), resource(receiver, outgoing, *version)),
-        Happening::Changed { version } => (changed(receiver.full), resource(receiver, outgoing, *version)),
+        Happening::Created { version } => (created(data.is_some()), resource(outgoing, data, *version)),
+        Happening::Changed { version } => (changed(data.is_some()), resource(outgoing, data, *version)),
         Happening::Deleted => (DELETED, json!({})),
         Happening::Answered { .. } => (ANSWERED, answered(outgoing)),
     };
@@ -101,13 +103,12 @@ fn path(outgoing: &Outgoing) -> String {
     format!("/{}/{}", outgoing.kind.endpoint(), outgoing.resource)
 }
 
-/// The resource as it was then.
-fn resource(receiver: &Receiver, outgoing: &Outgoing, version: Version) -> Value {
+/// The resource as it was then: what it was, or which attributes it had.
+fn resource(outgoing: &Outgoing, data: Option<&Map<String, Value>>, version: Version) -> Value {
     let version = version.etag();
-    let told = &outgoing.told;
-    match &told.data {
-        Some(data) if receiver.full => json!({ "data": data, "version": version }),
-        _ => json!({ "attributes": told.attributes, "version": version }),
+    match data {
+        Some(data) => json!({ "data": data, "version": version }),
+        None => json!({ "attributes": outgoing.told.attributes, "version": version }),
     }
 }
 
@@ -170,6 +171,40 @@ mod tests {
 
     fn request(method: &str) -> Asynchronous {
         Asynchronous { txn: "t1:0".to_owned(), method: method.to_owned(), bulk_id: Some("b1".to_owned()) }
+    }
+
+    #[test]
+    fn what_waits_since_its_receiver_got_notices_is_told_as_a_notice() {
+        let receiver = |full| Receiver {
+            tenant: "acme/prod".parse().unwrap(),
+            name: model::SourceName::new("idm").unwrap(),
+            delivery: crate::OutgoingDelivery::Poll { token_sha256: Vec::new() },
+            issuer: "https://gw.example.com".to_owned(),
+            audience: "idm".to_owned(),
+            wants: Wants { create: true, put: true, delete: true, asynchronous: true },
+            full,
+        };
+        for (happening, name) in [
+            (Happening::Created { version: Version(1) }, "create"),
+            (Happening::Changed { version: Version(2) }, "put"),
+        ] {
+            for (full, data, form, member) in [
+                (true, true, "full", "data"),
+                (true, false, "notice", "attributes"),
+                (false, true, "notice", "attributes"),
+                (false, false, "notice", "attributes"),
+            ] {
+                let told = Told {
+                    attributes: vec!["title".to_owned()],
+                    data: data.then(Map::new),
+                    ..Told::default()
+                };
+                let claims =
+                    claims(&receiver(full), &Outgoing { told, ..outgoing(happening.clone()) }).unwrap();
+                let event = &claims["events"][format!("urn:ietf:params:scim:event:prov:{name}:{form}")];
+                assert!(event.get(member).is_some(), "{full} {data}: {claims}");
+            }
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, http::header};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use store::Waiting;
 use subtle::ConstantTimeEq;
 
 use super::{Outgoing, OutgoingDelivery, Receiver, event};
@@ -84,10 +85,9 @@ impl Outgoing {
         }
         let began = tokio::time::Instant::now();
         loop {
-            let outgoing = self.wanted(receiver, wanted + 1).await?;
-            let more = outgoing.len() > wanted as usize;
+            let Waiting { outgoing, more } = self.wanted(receiver, wanted).await?;
             let mut sets = Map::new();
-            for one in outgoing.iter().take(wanted as usize) {
+            for one in &outgoing {
                 if let Some(token) = self.token(receiver, one).await.map_err(|error| unavailable(&error))? {
                     sets.insert(event::jti(one), token.into());
                 }
@@ -100,14 +100,14 @@ impl Outgoing {
     }
 
     /// The next that a receiver wants to hear of; at most `limit`. What it does not want is behind it then.
-    async fn wanted(&self, receiver: &Receiver, limit: u32) -> Result<Vec<store::Outgoing>, Refusal> {
+    async fn wanted(&self, receiver: &Receiver, limit: u32) -> Result<Waiting, Refusal> {
         loop {
-            let outgoing = self.outbox.outgoing(&receiver.tenant, &receiver.name, limit).await;
-            let outgoing = outgoing.map_err(|error| unavailable(&error.to_string()))?;
+            let waiting = self.outbox.outgoing(&receiver.tenant, &receiver.name, limit).await;
+            let Waiting { outgoing, more } = waiting.map_err(|error| unavailable(&error.to_string()))?;
             let is_wanted = |one: &store::Outgoing| receiver.wants.has(&one.happening);
             let (wanted, unheard): (Vec<_>, Vec<_>) = outgoing.into_iter().partition(is_wanted);
             if unheard.is_empty() {
-                return Ok(wanted);
+                return Ok(Waiting { outgoing: wanted, more });
             }
             let unheard: Vec<_> = unheard.into_iter().map(|one| (one.number, one.id)).collect();
             self.acknowledged(receiver, &unheard, None).await?;

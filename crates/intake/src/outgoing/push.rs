@@ -62,9 +62,9 @@ impl Outgoing {
     pub(super) async fn push_to(self: &Arc<Self>, receiver: &Receiver) {
         loop {
             match self.outbox.outgoing(&receiver.tenant, &receiver.name, AT_ONCE).await {
-                Ok(outgoing) if outgoing.is_empty() => tokio::time::sleep(LOOK_EVERY).await,
-                Ok(outgoing) => {
-                    for one in outgoing {
+                Ok(waiting) if waiting.outgoing.is_empty() => tokio::time::sleep(LOOK_EVERY).await,
+                Ok(waiting) => {
+                    for one in waiting.outgoing {
                         if !self.deliver(receiver, &one).await {
                             break;
                         }

@@ -14,6 +14,8 @@ suite![
     the_end_of_a_request_whose_caller_did_not_wait_goes_out,
     a_receiver_that_does_not_get_on_says_why,
     what_everybody_has_got_is_forgotten,
+    what_waits_for_a_receiver_that_is_removed_is_forgotten,
+    what_is_large_is_read_a_few_at_a_time,
 ];
 
 fn named(name: &str) -> SourceName {
@@ -35,7 +37,7 @@ async fn make(world: &World<'_>, id: &str) {
 }
 
 async fn outgoing(world: &World<'_>, receiver: &str) -> Vec<Outgoing> {
-    ok(world.store.outgoing(&world.tenant, &named(receiver), 10).await)
+    ok(world.store.outgoing(&world.tenant, &named(receiver), 10).await).outgoing
 }
 
 async fn got(world: &World<'_>, receiver: &str, which: &[&Outgoing]) {
@@ -51,7 +53,7 @@ async fn nothing_goes_out_where_nobody_listens(world: &World<'_>) {
     make(world, "ada").await;
     ok(world.store.keep_receivers(&[listener(tenant("other/prod"), "idm")]).await);
     make(world, "bob").await;
-    assert_eq!(ok(world.store.outgoing(&tenant("other/prod"), &named("idm"), 10).await), []);
+    assert_eq!(ok(world.store.outgoing(&tenant("other/prod"), &named("idm"), 10).await).outgoing, []);
     assert_eq!(outgoing(world, "idm").await, []);
 }
 
@@ -223,4 +225,43 @@ async fn what_everybody_has_got_is_forgotten(world: &World<'_>) {
     // Numbers are never given twice.
     make(world, "cleo").await;
     assert!(outgoing(world, "idm").await[0].number > all[1].number);
+}
+
+/// It is personal data.
+async fn what_waits_for_a_receiver_that_is_removed_is_forgotten(world: &World<'_>) {
+    listen(world, &["idm", "other"]).await;
+    make(world, "ada").await;
+    make(world, "bob").await;
+    let all = outgoing(world, "idm").await;
+    got(world, "other", &[&all[0]]).await;
+    listen(world, &["other"]).await;
+    assert_eq!(outgoing(world, "other").await, all[1..], "the others go on");
+    assert_eq!(ok(world.store.prune_outgoing(at(-1)).await), 0, "what they have got went with it");
+    listen(world, &[]).await;
+    assert_eq!(ok(world.store.prune_outgoing(at(1_000_000)).await), 0, "nobody is left who waits");
+    // Whoever is configured again begins anew.
+    listen(world, &["idm"]).await;
+    make(world, "cleo").await;
+    assert_eq!(outgoing(world, "idm").await.len(), 1);
+}
+
+async fn what_is_large_is_read_a_few_at_a_time(world: &World<'_>) {
+    ok(world
+        .store
+        .keep_receivers(&[Listener { whole: true, ..listener(world.tenant.clone(), "idm") }])
+        .await);
+    for id in ["ada", "bob", "cleo"] {
+        let body = resource(user_with(id, json!({ "title": "x".repeat(3 << 20) })));
+        ok(world.store.record(record(&world.tenant, USER, id, ResourceWrite::Create(body))).await)
+            .expect_version(1);
+    }
+    let idm = named("idm");
+    let first = ok(world.store.outgoing(&world.tenant, &idm, 10).await);
+    assert_eq!((first.outgoing.len(), first.more), (2, true));
+    got(world, "idm", &first.outgoing.iter().collect::<Vec<_>>()).await;
+    let rest = ok(world.store.outgoing(&world.tenant, &idm, 10).await);
+    assert_eq!((rest.outgoing.len(), rest.more), (1, false));
+    make(world, "dora").await;
+    let one = ok(world.store.outgoing(&world.tenant, &idm, 1).await);
+    assert_eq!((one.outgoing.len(), one.more), (1, true), "as many as were asked for");
 }

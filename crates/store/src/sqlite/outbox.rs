@@ -13,8 +13,10 @@ use super::{
     },
     writer::Durability,
 };
-use crate::{Happening, Listener, Outbox, Outgoing, ReceiverStatus, StoreError, Told};
+use crate::{Happening, Listener, Outbox, Outgoing, ReceiverStatus, StoreError, Told, Waiting};
 
+/// After so many bytes no more is read at once: a Group may have ten thousand members.
+const AT_ONCE: usize = 4 << 20;
 const TABLE: &str = "outgoing";
 const READ: &str = "read what goes out";
 const WRITE: &str = "write what goes out";
@@ -48,9 +50,9 @@ impl Outbox for SqliteStore {
         tenant: &TenantId,
         receiver: &SourceName,
         limit: u32,
-    ) -> Result<Vec<Outgoing>, StoreError> {
+    ) -> Result<Waiting, StoreError> {
         self.0.readers.read(|reader| {
-            let Some(key) = reader.tenant(tenant)? else { return Ok(Vec::new()) };
+            let Some(key) = reader.tenant(tenant)? else { return Ok(Waiting::default()) };
             let mut select = reader.statement(
                 "SELECT o.number, o.at_ms, o.kind, o.resource, o.happening, o.id, o.told
                  FROM outgoing o JOIN receivers r ON r.tenant = o.tenant AND r.name = ?2
@@ -59,11 +61,17 @@ impl Outbox for SqliteStore {
                  ORDER BY o.number LIMIT ?3",
                 READ,
             )?;
-            let mut found = select.query(params![key.0, receiver.as_str(), limit]).doing(READ)?;
-            let mut outgoing = Vec::new();
+            let one_more = i64::from(limit) + 1;
+            let mut found = select.query(params![key.0, receiver.as_str(), one_more]).doing(READ)?;
+            let mut outgoing: Vec<Outgoing> = Vec::new();
+            let mut bytes = 0;
             while let Some(row) = found.next().doing(READ)? {
+                if outgoing.len() >= limit as usize || bytes >= AT_ONCE {
+                    return Ok(Waiting { outgoing, more: true });
+                }
                 let happening: String = row.get(4).doing(READ)?;
                 let told: Option<String> = row.get(6).doing(READ)?;
+                bytes += happening.len() + told.as_ref().map_or(0, String::len);
                 let told = told.map(|told| rows::json(TABLE, "what is told", &told)).transpose()?;
                 outgoing.push(Outgoing {
                     number: rows::unsigned(TABLE, row.get(0).doing(READ)?)?,
@@ -76,7 +84,7 @@ impl Outbox for SqliteStore {
                     told: told.unwrap_or_default(),
                 });
             }
-            Ok(outgoing)
+            Ok(Waiting { outgoing, more: false })
         })
     }
 
@@ -183,17 +191,8 @@ fn prune(connection: &Connection, before: Timestamp) -> Result<u64, StoreError> 
             [before],
         )
         .doing(WRITE)?;
-    let mut pruned = connection.execute("DELETE FROM outgoing WHERE at_ms < ?1", [before]).doing(WRITE)?;
-    let mut select =
-        connection.prepare("SELECT tenant, min(got) FROM receivers GROUP BY tenant").doing(READ)?;
-    let got: Vec<(i64, i64)> =
-        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).doing(READ)?;
-    for (tenant, got) in got {
-        pruned += connection
-            .execute("DELETE FROM outgoing WHERE tenant = ?1 AND number <= ?2", [tenant, got])
-            .doing(WRITE)?;
-    }
-    Ok(pruned as u64)
+    let pruned = connection.execute("DELETE FROM outgoing WHERE at_ms < ?1", [before]).doing(WRITE)?;
+    Ok((pruned + forget_what_nobody_waits_for(connection)?) as u64)
 }
 
 /// What is to be told of a resource as it is now; `None` where nobody wants to hear of it. Empty where it is not there.
@@ -296,7 +295,26 @@ fn keep(connection: &Connection, receivers: &[Listener]) -> Result<(), StoreErro
                 .doing(WRITE)?;
         }
     }
-    Ok(())
+    forget_what_nobody_waits_for(connection).map(|_| ())
+}
+
+/// Forgets what all receivers of its tenant have got, also where there is none any more: it is personal data.
+fn forget_what_nobody_waits_for(connection: &Connection) -> Result<usize, StoreError> {
+    let mut select = connection
+        .prepare(
+            "SELECT tenant, (SELECT coalesce(min(r.got), 9223372036854775807) FROM receivers r WHERE r.tenant = o.tenant)
+             FROM (SELECT DISTINCT tenant FROM outgoing) o",
+        )
+        .doing(READ)?;
+    let got: Vec<(i64, i64)> =
+        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).doing(READ)?;
+    let mut forgotten = 0;
+    for (tenant, got) in got {
+        forgotten += connection
+            .execute("DELETE FROM outgoing WHERE tenant = ?1 AND number <= ?2", [tenant, got])
+            .doing(WRITE)?;
+    }
+    Ok(forgotten)
 }
 
 fn acknowledge(
