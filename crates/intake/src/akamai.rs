@@ -27,6 +27,9 @@ use crate::{
     set::{self, Expect, KeySet},
 };
 
+/// Alarm: the source does not take the client that it is asked with.
+const CREDENTIALS: &str = "source-credentials";
+
 /// What is configured of Akamai Identity Cloud.
 #[derive(Debug)]
 pub struct Akamai {
@@ -48,6 +51,10 @@ pub struct Akamai {
 
 #[async_trait]
 impl Kind for Akamai {
+    fn alarms(&self) -> Vec<&'static str> {
+        vec![CREDENTIALS]
+    }
+
     fn media_types(&self) -> &[&str] {
         if self.accept_jwt {
             &["application/secevent+jwt", "application/jwt"]
@@ -183,7 +190,7 @@ fn cannot_ask(intake: &Intake, source: &Source, error: LookupError) -> Outcome {
         LookupError::Unavailable { why, retry_after } => Outcome::Later { why, retry_after },
         LookupError::Credentials { why, retry_after } => {
             // The event is still good, and nothing works until a person has looked.
-            intake.count(source, "alarm", "source-credentials");
+            intake.count(source, "alarm", CREDENTIALS);
             tracing::error!(tenant = %source.tenant, source = %source.name, why, "profiles cannot be read");
             Outcome::Later { why, retry_after }
         }

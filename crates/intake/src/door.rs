@@ -197,6 +197,7 @@ impl Intake {
         self.stop();
         let mut beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
         for source in self.sources() {
+            self.counts.expose(&source);
             let intake = Arc::clone(self);
             beside.push(tokio::spawn(async move { source.kind.run(&intake, &source).await }));
         }

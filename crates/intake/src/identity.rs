@@ -130,16 +130,15 @@ impl<'i> Population<'i> {
     ///
     /// # Errors
     ///
-    /// Why that cannot be told.
-    pub async fn drifted(&self, external_ids: &[&str]) -> Result<Vec<(usize, ResourceId)>, String> {
+    /// As [`provisioning::Provisioner::drifted`].
+    pub async fn drifted(&self, external_ids: &[&str]) -> Result<Vec<(usize, ResourceId)>, ProvisionError> {
         let mut known = Vec::new();
         for (place, external_id) in external_ids.iter().enumerate() {
-            let found = self.find(external_id).await.map_err(|error| error.to_string())?;
+            let found = self.find(external_id).await?;
             known.extend(found.map(|id| (place, id)));
         }
         let identities: Vec<ResourceId> = known.iter().map(|(_, id)| id.clone()).collect();
-        let drifted = self.intake.provisioner.drifted(&self.caller, &identities).await;
-        let drifted = drifted.map_err(|error| error.to_string())?;
+        let drifted = self.intake.provisioner.drifted(&self.caller, &identities).await?;
         known.retain(|(_, id)| drifted.contains(id));
         Ok(known)
     }

@@ -122,10 +122,11 @@ impl Intake {
             return Outcome::later(error.to_string());
         }
         let outcome = self.apply(source, event, false).await;
-        if let Outcome::Later { why, .. } = &outcome
-            && let Err(error) = self.settle(source, event, &Outcome::Dead(why.clone())).await
-        {
-            tracing::error!(%error, "what could not be applied could not be noted");
+        if let Outcome::Later { why, .. } = &outcome {
+            match self.settle(source, event, &Outcome::Dead(why.clone())).await {
+                Ok(()) => self.count(source, "dead", ""),
+                Err(error) => tracing::error!(%error, "what could not be applied could not be noted"),
+            }
         }
         outcome
     }

@@ -8,7 +8,8 @@
 //! A resource is one identity, by whatever an event names it: by its `uri` alone, or by `uri` and `externalId`.
 //!
 //! Events may come in any order. One that is older than what is known already is not applied as it stands: what is current is
-//! fetched in its place. So a change that carries a part of a resource never undoes a later one, and none is lost.
+//! fetched in its place. So a change that carries a part of a resource never undoes a later one, and none is lost. Where the
+//! service provider cannot be asked a person has to compare.
 
 mod happening;
 mod publisher;
@@ -36,6 +37,13 @@ use crate::{
 /// The schema of what is put.
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+
+/// Of a change that comes too late.
+const LATE: &str = "it is older than what is known, and without `publisher` nobody can be asked what holds now: compare the identity \
+                    with the sender's by hand, correct it there, and dismiss this";
+/// Of a change before which another one is missing.
+const GAP: &str = "an event before it is missing, and without `publisher` nobody can be asked what holds now: retry it when that has come, \
+                   or all the same";
 
 /// What a publisher of SCIM events consists of.
 pub struct ScimEventsParts {
@@ -119,7 +127,7 @@ impl Kind for ScimEvents {
         self.read_token(intake, incoming::text(delivery)?).await
     }
 
-    async fn apply(&self, intake: &Intake, source: &Source, event: &Event, _approved: bool) -> Outcome {
+    async fn apply(&self, intake: &Intake, source: &Source, event: &Event, approved: bool) -> Outcome {
         let Ok(Body { who, happening }) = serde_json::from_value(event.body.clone()) else {
             return Outcome::Dead("it was stored by another version of Gangway".to_owned());
         };
@@ -138,6 +146,8 @@ impl Kind for ScimEvents {
         let is_old = known.as_ref().is_some_and(|known| event.happened < known.happened)
             || versions.is_some_and(|(version, newest)| version < newest);
         let has_gap = versions.is_some_and(|(version, newest)| version > newest + 1);
+        // What is missing can be asked for, or somebody has said that nothing is.
+        let has_gap = has_gap && (self.publisher.is_some() || !approved);
         let doing = Doing {
             events: self,
             who: &who,
@@ -146,7 +156,7 @@ impl Kind for ScimEvents {
             population: Population::new(intake, source, &self.parts.population),
         };
         let done = if is_old && !matches!(happening, Happening::Delete) {
-            doing.fetch_in_place_of("stale").await
+            doing.late(&happening).await
         } else {
             doing.carry_out(happening, has_gap).await
         };
@@ -241,6 +251,9 @@ impl Doing<'_> {
         match happening {
             Happening::Put(resource) => self.put(resource).await,
             Happening::Changed | Happening::Joined => self.fetch_in_place_of("no-publisher").await,
+            Happening::Patch(_) if has_gap && self.events.publisher.is_none() => {
+                Ok(Outcome::Dead(GAP.to_owned()))
+            }
             Happening::Patch(_) if has_gap => self.fetch_in_place_of("gap").await,
             Happening::Patch(patch) => self.patch(patch).await,
             Happening::Delete => {
@@ -255,6 +268,24 @@ impl Doing<'_> {
             Happening::Asynchronous => Ok(Outcome::Ignored("no-such-request")),
             Happening::Other => Ok(Outcome::Ignored("event-type")),
         }
+    }
+
+    /// What is older than what is known already is replaced by what is current. Where nobody can be asked for that, a change must
+    /// not get lost: a person has to compare.
+    async fn late(&self, happening: &Happening) -> Result<Outcome, StoreError> {
+        let says_what = match happening {
+            Happening::Put(_) | Happening::Patch(_) | Happening::Activate | Happening::Deactivate => true,
+            Happening::Changed
+            | Happening::Delete
+            | Happening::Joined
+            | Happening::Left
+            | Happening::Asynchronous
+            | Happening::Other => false,
+        };
+        if says_what && self.events.publisher.is_none() {
+            return Ok(Outcome::Dead(LATE.to_owned()));
+        }
+        self.fetch_in_place_of("stale").await
     }
 
     /// Whom the event means; `external_id` is what it says of that.

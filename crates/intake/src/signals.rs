@@ -36,6 +36,9 @@ use crate::{
 
 /// What a transmitter sends to try the stream.
 const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/verification";
+/// Alarms: a signal is about somebody whom none may lock out; a source locks out more than it may.
+const PROTECTED: &str = "protected-user";
+const TOO_MANY: &str = "too-many-lockouts";
 /// Subject of what is about the stream itself.
 const STREAM: &str = "stream";
 /// Seconds beyond this are milliseconds: drafts of CAEP had them.
@@ -168,10 +171,17 @@ impl Kind for SharedSignals {
         let keys = self.keys(intake.clock.now()).await;
         let keys =
             keys.map_err(|refusal| format!("the transmitter's keys are not known: {}", refusal.reason()))?;
-        let subject = json!({ "format": "opaque", "id": "rehearsal" });
+        // Of another stream than Gangway's own it would be refused.
+        let stream = self.stream.id().unwrap_or_else(|| "rehearsal".to_owned());
+        let subject = json!({ "format": "opaque", "id": stream });
         let events = json!({ VERIFICATION: {} });
         let authorization = self.settings.authorization.as_ref();
         rehearsal::token(intake, (&keys, &self.expect()), authorization, Some(subject), events).await
+    }
+
+    fn alarms(&self) -> Vec<&'static str> {
+        let told = EVENT_TYPES.iter().filter(|event| event.is_alarming()).map(|event| event.name);
+        told.chain([PROTECTED, TOO_MANY]).chain(stream::ALARMS).collect()
     }
 
     async fn run(&self, intake: &Arc<Intake>, source: &Arc<Source>) {
@@ -319,13 +329,13 @@ impl SharedSignals {
             Signalled::Stale => Outcome::Ignored("stale"),
             Signalled::Nobody | Signalled::Several => Outcome::Ignored("unresolved-subject"),
             Signalled::Protected => {
-                alarm(intake, source, event, "protected-user");
+                alarm(intake, source, event, PROTECTED);
                 Outcome::Dead(
                     "it is about a protected user: nothing was done, and nothing will be".to_owned(),
                 )
             }
             Signalled::TooMany => {
-                alarm(intake, source, event, "too-many-lockouts");
+                alarm(intake, source, event, TOO_MANY);
                 Outcome::Held(format!(
                     "the source has locked out {} Users within an hour, which is all that it may: `gangway events retry` approves it",
                     self.settings.lockouts_per_hour

@@ -128,6 +128,11 @@ pub trait Kind: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Why an alarm is counted here, by [`crate::Intake::count`] as `alarm`.
+    fn alarms(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// What it does of itself, such as polling. It is stopped by dropping it.
     async fn run(&self, _intake: &Arc<Intake>, _source: &Arc<Source>) {}
 }
@@ -176,7 +181,7 @@ pub struct CaughtUp {
     pub examples: Vec<String>,
     /// How many of them are gone here as well, as the mapping says.
     pub removed: u64,
-    /// Why they were left, or not looked for.
+    /// Why they were left or not looked for, and why nobody could see what was changed in Salesforce by hand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left: Option<String>,
 }

@@ -28,7 +28,10 @@ use store::EventKey;
 
 pub use self::fit::problems as consent_problems;
 use self::{matching::Matches, writing::Intent};
-use crate::{Caller, ProvisionError, provisioner::Inner};
+use crate::{
+    Caller, ProvisionError,
+    provisioner::{Inner, World},
+};
 
 /// When an org that is parked, or a call of unknown end, is asked again.
 const LATER: Duration = Duration::from_mins(1);
@@ -187,20 +190,26 @@ pub(crate) async fn write(
     target: &ConsentTarget,
     consent: &Consent,
 ) -> Result<ConsentAnswer, ProvisionError> {
-    let world = inner.world();
-    let org = world
-        .orgs
-        .get(&target.org)
-        .ok_or_else(|| ProvisionError::Misconfigured(format!("the org {} is not configured", target.org)))?;
-    let asker = Asker {
-        tenant: caller.tenant.clone(),
-        client: caller.client.clone(),
-        identity: ResourceId::from_text(consent.key.jti.as_str()),
-    };
+    let begun = begun(inner, consent).await?;
+    Run::of(inner, &inner.world(), caller, (target, consent), begun)?.run().await
+}
+
+/// Of an attempt of this event whose end nobody has heard, and whose choices are out of date since: what of it landed gets its
+/// evidence, and the rest is forgotten.
+pub(crate) async fn settle(
+    inner: &Arc<Inner>,
+    caller: &Caller,
+    target: &ConsentTarget,
+    consent: &Consent,
+) -> Result<(), ProvisionError> {
+    let Some(begun) = begun(inner, consent).await? else { return Ok(()) };
+    Run::of(inner, &inner.world(), caller, (target, consent), Some(begun))?.settle().await
+}
+
+/// What an earlier attempt of the event was about to write.
+async fn begun(inner: &Inner, consent: &Consent) -> Result<Option<Intent>, ProvisionError> {
     let begun = inner.store.consent_begun(&consent.key).await?;
-    let begun = begun.map(|begun| serde_json::from_value::<Intent>(begun).unwrap_or_default());
-    let ticket = Ticket::new(asker, false);
-    Run { inner, caller, org, target, consent, ticket, begun, unclear: Vec::new() }.run().await
+    Ok(begun.map(|begun| serde_json::from_value::<Intent>(begun).unwrap_or_default()))
 }
 
 /// The one spelling of a person, whichever was sent: as Salesforce compares the values of the match field.
@@ -274,7 +283,40 @@ impl Which {
     }
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn of(
+        inner: &'a Inner,
+        world: &'a World,
+        caller: &'a Caller,
+        (target, consent): (&'a ConsentTarget, &'a Consent),
+        begun: Option<Intent>,
+    ) -> Result<Self, ProvisionError> {
+        let org = world.orgs.get(&target.org);
+        let org = org.ok_or_else(|| misconfigured(format!("the org {} is not configured", target.org)))?;
+        let asker = Asker {
+            tenant: caller.tenant.clone(),
+            client: caller.client.clone(),
+            identity: ResourceId::from_text(consent.key.jti.as_str()),
+        };
+        let ticket = Ticket::new(asker, false);
+        Ok(Self { inner, caller, org, target, consent, ticket, begun, unclear: Vec::new() })
+    }
+
+    async fn settle(mut self) -> Result<(), ProvisionError> {
+        let consent = self.consent;
+        let landed = match (self.find().await?, &consent.choices) {
+            (Matches::Converted, _) => Vec::new(),
+            (Matches::Records(found), Choices::Fields(choices)) => {
+                self.landed_in_fields(&found, choices).await?
+            }
+            (Matches::Records(found), Choices::ContactPoints(choices)) => {
+                self.landed_at_contact_points(&found, choices).await?
+            }
+        };
+        // None of them is a call.
+        self.commit(landed).await.map(drop)
+    }
+
     async fn run(mut self) -> Result<ConsentAnswer, ProvisionError> {
         let found = match self.find().await? {
             Matches::Converted => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use model::{OrgName, ResourceId};
 use planning::same_value;
-use salesforce_client::{CallError, Org, Purpose, soql};
+use salesforce_client::{Asker, CallError, Org, Purpose, Ticket, soql};
 use salesforce_types::Link;
 use serde_json::{Map, Value};
 
@@ -34,18 +34,26 @@ pub(crate) async fn of(
     let place = |known: &Known| (known.link.org.clone(), known.link.object.clone());
     let places: BTreeSet<(OrgName, String)> = known.iter().map(place).collect();
     let mut drifted: HashSet<&ResourceId> = HashSet::new();
+    let Some(first) = known.first() else { return Ok(Vec::new()) };
+    let (tenant, client, identity) = (caller.tenant.clone(), caller.client.clone(), first.identity.clone());
+    let ticket = Ticket::new(Asker { tenant, client, identity }, false);
     for one in &places {
         // Of one whose org is not configured any more nobody can say anything.
         let Some(org) = world.orgs.get(&one.0) else { continue };
         let here: Vec<&Known> = known.iter().filter(|known| place(known) == *one).collect();
-        let found = differ(org, &one.1, &here).await;
+        let found = differ(org, &one.1, &here, &ticket).await;
         drifted.extend(found.map_err(not_asked)?);
     }
     Ok(identities.iter().filter(|identity| drifted.contains(identity)).cloned().collect())
 }
 
 /// Whose record of this object is another than was written.
-async fn differ<'k>(org: &Org, object: &str, known: &[&'k Known]) -> Result<Vec<&'k ResourceId>, CallError> {
+async fn differ<'k>(
+    org: &Org,
+    object: &str,
+    known: &[&'k Known],
+    ticket: &Ticket,
+) -> Result<Vec<&'k ResourceId>, CallError> {
     let describe = org.describe(object).await?;
     let written: BTreeSet<&str> =
         known.iter().flat_map(|known| known.link.written.keys()).map(String::as_str).collect();
@@ -55,7 +63,7 @@ async fn differ<'k>(org: &Org, object: &str, known: &[&'k Known]) -> Result<Vec<
     fields.extend((object == "Lead").then_some("IsConverted"));
     let query = soql::Query::select(object, &fields)?;
     let ids = known.iter().map(|known| known.link.record_id.as_str());
-    let rows = org.query_in(&query, "Id", ids, Purpose::catalogue()).await?;
+    let rows = org.query_in(&query, "Id", ids, Purpose::matching(ticket)).await?;
     let is_other = |known: &Known| {
         let id = known.link.record_id.as_str();
         let row = rows.iter().find(|row| row.get("Id").and_then(Value::as_str) == Some(id));

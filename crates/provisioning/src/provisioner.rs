@@ -243,6 +243,22 @@ impl Provisioner {
         consent::write(&self.inner, caller, target, consent).await
     }
 
+    /// The choices of an event are out of date: what an attempt of before, whose end nobody has heard, has written of them gets its
+    /// evidence, and what it was about to write is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// As [`Provisioner::submit`]; then it is to be repeated.
+    pub async fn settle_consent(
+        &self,
+        caller: &Caller,
+        target: &ConsentTarget,
+        consent: &Consent,
+    ) -> Result<(), ProvisionError> {
+        self.may_begin()?;
+        consent::settle(&self.inner, caller, target, consent).await
+    }
+
     /// The one spelling of a person of consents, whichever of those that Salesforce takes for the same was sent.
     ///
     /// # Errors
@@ -305,7 +321,8 @@ impl Provisioner {
     ///
     /// # Errors
     ///
-    /// [`ProvisionError::Busy`] where an org cannot be asked.
+    /// [`ProvisionError::Busy`] where an org cannot be asked now, [`ProvisionError::Misconfigured`] where Salesforce refuses to be read, and
+    /// [`ProvisionError::Store`].
     pub async fn drifted(
         &self,
         caller: &Caller,

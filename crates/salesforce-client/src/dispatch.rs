@@ -31,7 +31,6 @@ use std::{
 use salesforce_types::{Step, StepOutcome};
 use tokio::sync::oneshot;
 
-pub(crate) use self::call::Paths;
 pub use self::tally::CallSizes;
 use self::{
     batch::{Batch, Shape},
@@ -40,6 +39,10 @@ use self::{
     size::Size,
     tally::Tally,
     waiting::Waiting,
+};
+pub(crate) use self::{
+    call::Paths,
+    change::{REFERENCE, holds_reference},
 };
 use crate::{
     CallError, Org, Ticket,

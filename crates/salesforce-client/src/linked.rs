@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     CallError, Org, Ticket,
     answer::{Trouble, is_halt, refusal_in, refused},
+    dispatch::{REFERENCE, holds_reference},
     limits::Cause,
     org::{Purpose, RESERVE_FOR, Tries},
     soql::{Field, Object},
@@ -19,7 +20,7 @@ const LINKED: &str = "linked";
 
 impl Org {
     /// Makes a record of `object` with these fields, and has the field `link.2` of the record `link.1` of the object `link.0` refer to
-    /// it. Answers its id.
+    /// it. Answers its id. A text with `@{` in it, which a Composite would take for a value of another record, is written as `@ {`.
     ///
     /// # Errors
     ///
@@ -37,7 +38,7 @@ impl Org {
         reference.insert(field.as_str().to_owned(), Value::from(format!("@{{{MADE}.id}}")));
         let parts = json!([
             { "method": "POST", "url": self.path(&format!("/sobjects/{}", object.as_str())), "referenceId": MADE,
-              "body": fields },
+              "body": literal(fields) },
             { "method": "PATCH", "url": self.path(&format!("/sobjects/{}/{id}", linked.as_str())), "referenceId": LINKED,
               "body": reference },
         ]);
@@ -66,6 +67,15 @@ impl Org {
             }
         }
     }
+}
+
+/// The same fields with nothing in them that a Composite would put something else in the place of.
+fn literal(fields: &Fields) -> Fields {
+    let literal = |value: &Value| match value.as_str() {
+        Some(text) if holds_reference(value) => Value::from(text.replace(REFERENCE, "@ {")),
+        _ => value.clone(),
+    };
+    fields.iter().map(|(field, value)| (field.clone(), literal(value))).collect()
 }
 
 /// The id of the record that was made. What was refused is told by the part that failed; the other one was only taken back.
@@ -109,6 +119,18 @@ mod tests {
     fn halted(reference: &str) -> Value {
         json!({ "referenceId": reference, "httpStatusCode": 400,
                 "body": [{ "errorCode": "PROCESSING_HALTED", "message": "rolled back" }] })
+    }
+
+    #[test]
+    fn what_looks_like_a_reference_stays_a_text() {
+        let fields = |last: &str| Fields::from_iter([("LastName".to_owned(), json!(last))]);
+        for (last, written) in
+            [("@{made.id}", "@ {made.id}"), ("Noor @{x} @{", "Noor @ {x} @ {"), ("@ {x} {@}", "@ {x} {@}")]
+        {
+            let literal = literal(&fields(last));
+            assert_eq!(literal, fields(written));
+            assert!(!literal.values().any(holds_reference));
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! begin_consent ──► Salesforce ──► end_consent: the evidence is in the audit
 //!      └─ crash, or no answer: consent_begun says what stood there before, when the event is tried again
 //! ```
+//!
+//! Of an event that is dismissed, or forgotten by the [`Inbox`](crate::Inbox), the intent is forgotten as well.
 
 use async_trait::async_trait;
 use model::{ResourceId, Timestamp};

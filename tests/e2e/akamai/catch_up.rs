@@ -161,6 +161,28 @@ async fn akamai_a26_whoever_is_gone_without_an_event_is_found_and_taken_away() {
     assert_eq!((&said["missing"], &said["removed"]), (&json!(0), &json!(0)));
 }
 
+/// what Salesforce does not let us read keeps nothing else from being done.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a26_a_catch_up_ends_where_salesforce_refuses_to_be_read() {
+    let story = Story::that_deletes().await;
+    story.people(30).await;
+    let moved = json!({"email": "moved@example.net", "familyName": "Person"});
+    story.akamai.profile("uuid-1", &moved);
+    story.akamai.forget("uuid-3");
+    let refusal = json!({"path": "/data/v*/query", "kind": "status", "status": 400, "error_code": "INVALID_FIELD",
+        "message": "No such column"});
+    story.org.fault(refusal).await;
+    let (said, code) = story.catch_up("1h").await;
+    assert_eq!((&said["applied"], &said["removed"]), (&json!(29), &json!(1)), "{said}");
+    assert_eq!(story.contact("uuid-1").await["Email"], "moved@example.net");
+    let left = said["left"].as_str().unwrap();
+    assert!(left.contains("by hand was not looked for") && left.contains("INVALID_FIELD"), "{left}");
+    assert_eq!(code, Some(4), "not all of it was done");
+    story.org.heal().await;
+    let (said, code) = story.catch_up("1h").await;
+    assert_eq!((said.get("left"), code), (None, Some(0)));
+}
+
 /// a source that has lost its people, or a configuration that asks for others.
 #[tokio::test(flavor = "multi_thread")]
 async fn akamai_a26_many_who_are_gone_at_once_are_left_until_a_person_has_looked() {

@@ -184,3 +184,44 @@ async fn didomi_c09_a_write_without_an_answer_still_has_its_evidence() {
         "as it was before the first try"
     );
 }
+
+/// What landed is told, whatever was chosen since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_without_an_answer_that_is_out_of_date_since_still_has_its_evidence() {
+    let world = world_with(|source| drop(source.insert("acknowledge".into(), "sync".into()))).await;
+    let didomi = didomi(&world);
+    let cases = [("cut-after-commit", true), ("cut-before-commit", false)];
+    for (hour, ((fault, landed), same)) in
+        (10..).zip(cases.into_iter().flat_map(|case| [(case, true), (case, false)]))
+    {
+        let id = noor(&world).await["Id"].as_str().unwrap().to_owned();
+        world.org().change("Contact", &id, &json!({"HasOptedOutOfEmail": true})).await;
+        let at = |minute: u8| format!("2026-08-05T{hour}:{minute:02}:00.000Z");
+        let (first, second) = (format!("evt-1-{hour}"), format!("evt-2-{hour}"));
+        let path = "/data/v*/sobjects/Contact";
+        world.org().fault(json!({"method": "PATCH", "path": path, "kind": fault, "count": 1})).await;
+        let event = newsletter(&first, &at(0), NOOR, true);
+        let _ = didomi.send(&event).await.expect(503);
+        assert_eq!(noor(&world).await["HasOptedOutOfEmail"], !landed);
+        // The same was chosen once more, or the contrary: where it is there already there is nothing to do.
+        let again = newsletter(&second, &at(1), NOOR, same);
+        let _ = didomi.send(&again).await.expect(202);
+        for _ in 0..2 {
+            let _ = didomi.send(&event).await.expect(202);
+        }
+        assert_eq!(ignored(&world, &first).await, "stale");
+        let evidence = evidence(&world).await;
+        let told = |event: &str| {
+            let of = |one: &&serde_json::Value| one["event"] == event && one["field"] == "HasOptedOutOfEmail";
+            evidence.iter().filter(of).map(|one| (one["old"].clone(), one["new"].clone())).collect::<Vec<_>>()
+        };
+        let (yes, no) = (vec![(json!(true), json!(false))], vec![(json!(false), json!(true))]);
+        let (by_first, by_second) = match (landed, same) {
+            (true, true) => (yes, Vec::new()),
+            (true, false) => (yes, no),
+            (false, true) => (Vec::new(), yes),
+            (false, false) => (Vec::new(), Vec::new()),
+        };
+        assert_eq!((told(&first), told(&second)), (by_first, by_second), "{fault} {same}: {evidence:#?}");
+    }
+}

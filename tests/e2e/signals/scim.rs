@@ -6,7 +6,7 @@ use e2e::{
     world::add,
 };
 use serde_json::{Value, json};
-use toml::Value as Toml;
+use toml::{Table, Value as Toml};
 
 use super::{ask, count, listed, scene};
 use crate::faults::until;
@@ -23,8 +23,14 @@ struct Story {
 
 impl Story {
     async fn begin() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// With something changed in the source's configuration.
+    async fn with(change: impl FnOnce(&mut Table)) -> Self {
         let publisher = Transmitter::start().await;
         let mut section = publisher.scim_section(AUDIENCE);
+        change(&mut section);
         section.insert("acknowledge".to_owned(), Toml::from("sync"));
         let world = World::of_scene(&scene(""), |config| {
             let server = config["server"].as_table_mut().unwrap();
@@ -354,4 +360,52 @@ async fn ssf_b09_every_event_of_a_token_is_found_by_its_jti() {
     assert_eq!(kinds, ["prov:deactivate", "prov:patch:full"], "the newest first: {said}");
     let user = story.user("ada").await;
     assert_eq!((&user["Title"], &user["IsActive"]), (&json!("Captain"), &json!(false)));
+}
+
+/// §2.6: where nobody can be asked what is current, a person decides, and nothing gets lost in silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b10_without_a_publisher_what_comes_late_waits_for_a_person() {
+    let story = Story::with(|section| drop(section.remove("publisher"))).await;
+    let version = |mut said: Value, version: &str| {
+        said["version"] = json!(version);
+        said
+    };
+    let state = async |set: &Set| {
+        let event = listed(&story.world, set.jti()).await;
+        let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+        (text("state"), text("reason"))
+    };
+    let data = json!({"data": resource("ada", "One")});
+    story.pushed(&story.of("prov:create:full", "ada", version(data, "W/\"1\""))).await;
+    // The third one has not arrived.
+    let fourth = version(patch("title", json!("Four")), "W/\"4\"");
+    let fourth = story.of("prov:patch:full", "ada", fourth).later(40);
+    story.pushed(&fourth).await;
+    let (how, why) = state(&fourth).await;
+    assert!(how == "dead" && why.contains("missing"), "{how}: {why}");
+    assert_eq!(story.user("ada").await["Title"], "One");
+    // Somebody says that none is.
+    let _ = ask(&story.world.config_file(), &["events", "retry", fourth.jti()]).await;
+    until("the fourth", || async { story.user("ada").await["Title"] == "Four" }).await;
+
+    let late = [
+        story.of("prov:deactivate", "ada", json!({})).later(3),
+        story.of("prov:activate", "ada", json!({})).later(3),
+        story.of("prov:patch:full", "ada", version(patch("title", json!("Three")), "W/\"3\"")).later(3),
+        story.of("prov:put:full", "ada", json!({"data": resource("ada", "Three")})).later(3),
+    ];
+    for set in &late {
+        story.pushed(set).await;
+        let (how, why) = state(set).await;
+        assert!(how == "dead" && why.contains("by hand"), "{how}: {why}: {:?}", set.claims);
+        // However often it is tried.
+        let _ = ask(&story.world.config_file(), &["events", "retry", set.jti()]).await;
+        until("the same end", || async { state(set).await.0 == "dead" }).await;
+    }
+    let user = story.user("ada").await;
+    assert_eq!((&user["Title"], &user["IsActive"]), (&json!("Four"), &json!(true)));
+    // A notice says nothing that could be applied.
+    let notice = story.of("prov:put:notice", "ada", json!({"attributes": ["title"]})).later(3);
+    story.pushed(&notice).await;
+    assert_eq!(state(&notice).await.0, "ignored");
 }

@@ -6,7 +6,7 @@ use e2e::sources::transmitter::{SSF, STREAM_AUDIENCE, Set, Transmitter};
 use serde_json::{Value, json};
 use toml::Value as Toml;
 
-use super::{AUDIENCE, NOOR, Story, by_email, org_file};
+use super::{AUDIENCE, NOOR, Story, ask, by_email, listed, org_file};
 use crate::faults::until;
 
 /// Waits until the transmitter was asked so often.
@@ -88,6 +88,39 @@ async fn ssf_b01_verification_has_the_state_that_was_asked_for_or_none() {
     story.pushed(&enabled).await;
     assert_eq!(story.listed(&enabled).await["reason"], "the stream is enabled");
     assert_eq!(story.count("alarm", "stream-enabled-again").await, 1);
+}
+
+/// An administrator tries whether events arrive, also where Gangway knows its own stream.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_event_arrives_by_a_stream_that_gangway_has_made() {
+    let story = managed(Transmitter::start().await).await;
+    asked(&story.transmitter, "/verify", 1).await;
+    let to = story.to();
+    let said =
+        ask(&story.world.config_file(), &["events", "send-test", "shared-signals", "--url", &to]).await;
+    assert_eq!(said["status"], 202, "{said}");
+    assert_eq!(listed(&story.world, said["jti"].as_str().unwrap()).await["state"], "applied");
+}
+
+/// What somebody has to see is told as nothing before it happens, so that the first time is seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn alarms_are_counted_from_nothing() {
+    let story = Story::begin().await;
+    let url = format!("{}/metrics", story.world.metrics_url().unwrap());
+    let page = e2e::Tool::new(&url, "").send("GET", "", &[], None).await.unwrap().text;
+    let labels = [
+        r#"outcome="dead",reason="""#,
+        r#"outcome="held",reason="""#,
+        r#"outcome="rejected",reason="signature""#,
+        r#"outcome="alarm",reason="stream-not-enabled""#,
+        r#"outcome="alarm",reason="credential-compromise""#,
+        r#"outcome="alarm",reason="protected-user""#,
+    ];
+    for labels in labels {
+        let line =
+            page.lines().find(|line| line.starts_with("gangway_events_total{") && line.contains(labels));
+        assert!(line.is_some_and(|line| line.ends_with(" 0")), "{labels}: {page}");
+    }
 }
 
 /// B-1: a restart finds the stream that is there, and makes another one only when it is gone.

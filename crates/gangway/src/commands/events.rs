@@ -335,7 +335,8 @@ fn advice(status: u16) -> &'static str {
             "\nSomething redirects: sources take that for a final failure. Serve the address itself."
         }
         401 | 403 => {
-            "\nSomething in front of the gateway wants credentials, or takes the gateway's own away."
+            "\nSomething in front of the gateway wants credentials, or takes the gateway's own away. Or the source has `allowed-ips`, and \
+             this machine is none of them: send it from one."
         }
         404 => "\nThat is not this gateway's address, or something in front of it changes the path.",
         _ => "",

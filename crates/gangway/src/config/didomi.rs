@@ -58,9 +58,8 @@ pub struct DidomiSection {
     /// The statuses of events that count; without it `confirmed` alone. Of those with `pending_approval` opt-outs are written,
     /// and nothing else.
     pub accept_status: Option<Vec<String>>,
-    /// What is done when Didomi has deleted a user.
-    #[serde(default)]
-    pub user_deleted: UserDeletedName,
+    /// What is done when Didomi has deleted a user; without it `none`.
+    pub user_deleted: Option<UserDeletedName>,
     /// A file, or a list of them, with the JSON form of an integration (`"type": "didomi"`): one object each. What both say has to be
     /// the same.
     #[serde(default, deserialize_with = "one_or_several")]
@@ -283,7 +282,7 @@ impl Checker<'_, '_> {
             allowed_ips,
             regulations,
             accept_status,
-            user_deleted: section.user_deleted.into(),
+            user_deleted: section.user_deleted.unwrap_or_default().into(),
             objects,
         };
         Some(SourceSettings {

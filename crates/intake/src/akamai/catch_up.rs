@@ -3,7 +3,7 @@
 
 use futures::future::join_all;
 use model::Timestamp;
-use provisioning::Profiles;
+use provisioning::{Profiles, ProvisionError};
 use serde_json::Value;
 
 use super::{Akamai, Entities, LookupError, entities::Listing, missing, notice, put};
@@ -53,6 +53,7 @@ async fn everybody(
     let mut attributes = rules.attributes();
     attributes.extend(["id", "lastUpdated"].map(ToOwned::to_owned));
     let mut pages = Pages::new(akamai, Some(asked.since), &attributes, PAGE);
+    let mut unread = None;
     while let Some(page) = pages.next().await? {
         caught_up.seen += page.len() as u64;
         if asked.dry_run {
@@ -65,11 +66,27 @@ async fn everybody(
             let done = some.iter().zip(join_all(done).await);
             applied.extend(done.filter_map(|(profile, is_applied)| is_applied.then_some(profile)));
         }
-        let failed = correct(akamai, intake, source, (rules, &applied), &mut caught_up.corrected).await?;
+        let mut failed = 0;
+        if unread.is_none() {
+            let corrected = &mut caught_up.corrected;
+            match correct(akamai, intake, source, (rules, &applied), corrected).await {
+                Ok(uncorrected) => failed = uncorrected,
+                // What Salesforce does not let us read is none of the source's fault: everything else goes on.
+                Err(ProvisionError::Misconfigured(why)) => {
+                    tracing::warn!(tenant = %source.tenant, source = %source.name, why, "what was changed in Salesforce by hand cannot be found");
+                    unread =
+                        Some(format!("what was changed in Salesforce by hand was not looked for: {why}"));
+                }
+                Err(error) => return Err(error.to_string()),
+            }
+        }
         caught_up.applied += applied.len() as u64 - failed;
         caught_up.failed += (page.len() - applied.len()) as u64 + failed;
     }
-    missing::run(akamai, intake, source, rules, asked, caught_up).await
+    missing::run(akamai, intake, source, rules, asked, caught_up).await?;
+    let left = [unread, caught_up.left.take()].into_iter().flatten().collect::<Vec<_>>().join("; ");
+    caught_up.left = (!left.is_empty()).then_some(left);
+    Ok(())
 }
 
 /// What is known of a profile may be as it should be, and Salesforce's record not: somebody may have changed or deleted it. Answers
@@ -80,7 +97,7 @@ async fn correct(
     source: &Source,
     (rules, profiles): (&Profiles, &[&Value]),
     corrected: &mut u64,
-) -> Result<u64, String> {
+) -> Result<u64, ProvisionError> {
     let heads: Vec<Head<'_>> = profiles.iter().filter_map(|profile| Head::of(profile)).collect();
     let uuids: Vec<&str> = heads.iter().map(|head| head.uuid).collect();
     let population = super::population(intake, rules);

@@ -76,15 +76,12 @@ impl Didomi {
         let turn = intake.turn(source, &format!("person {}", folded(&person)));
         let _turn = turn.lock().await;
         let clocks = Clocks { intake, source, target: &target, notice: &notice, person: &one_spelling };
-        let current = match clocks.current(chosen).await {
+        let current = match clocks.current(chosen.clone()).await {
             Ok(current) => current,
             Err(error) => return Outcome::later(error.to_string()),
         };
-        if !says_something(&current.chosen) {
-            return if current.undecided { undecided() } else { Outcome::Ignored("stale") };
-        }
-        let advanced = clocks.after(&current);
-        let consent = Consent {
+        let caller = Caller { tenant: source.tenant.clone(), client: source.client() };
+        let consent = |chosen: Vec<Chosen>| Consent {
             key: EventKey {
                 tenant: source.tenant.clone(),
                 source: source.name.clone(),
@@ -93,11 +90,18 @@ impl Didomi {
             event: notice.id.clone().unwrap_or_else(|| event.jti.clone()),
             given: notice.given,
             regulation: notice.regulation.clone(),
-            choices: in_words(&object.mappings, current.chosen, &one_spelling),
-            person,
+            choices: in_words(&object.mappings, chosen, &one_spelling),
+            person: person.clone(),
         };
-        let caller = Caller { tenant: source.tenant.clone(), client: source.client() };
-        let written = intake.provisioner.write_consent(&caller, &target, &consent).await;
+        if !says_something(&current.chosen) {
+            // An attempt of before may have written it all the same.
+            if let Err(error) = intake.provisioner.settle_consent(&caller, &target, &consent(chosen)).await {
+                return refused(&error);
+            }
+            return if current.undecided { undecided() } else { Outcome::Ignored("stale") };
+        }
+        let advanced = clocks.after(&current);
+        let written = intake.provisioner.write_consent(&caller, &target, &consent(current.chosen)).await;
         let is_partly = matches!(written, Ok(ConsentAnswer::Partly { .. }));
         let outcome = match written {
             Ok(_) if current.undecided => undecided(),

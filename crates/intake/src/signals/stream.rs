@@ -18,6 +18,12 @@ use super::{
 };
 use crate::{Intake, Refusal, Source, poll, set::KeySet};
 
+/// Why an alarm is counted of a stream.
+pub(super) const ALARMS: [&str; 3] = [NOT_ENABLED, ENABLED_AGAIN, NOT_VERIFIED];
+const NOT_ENABLED: &str = "stream-not-enabled";
+const ENABLED_AGAIN: &str = "stream-enabled-again";
+const NOT_VERIFIED: &str = "stream-not-verified";
+
 /// How long a transmitter's description of itself is good for.
 const METADATA: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 /// How often a stream is looked at whose transmitter never gives one up.
@@ -81,6 +87,11 @@ impl Stream {
         self.known().audiences.clone()
     }
 
+    /// The name of the stream, once it is set up.
+    pub(super) fn id(&self) -> Option<String> {
+        self.known().id.clone()
+    }
+
     /// Whether a subject is a stream that is not this one.
     pub(super) fn is_another(&self, subject: &Map<String, Value>) -> bool {
         let named = subject.get("id").and_then(Value::as_str);
@@ -106,10 +117,10 @@ impl Stream {
         let is_off = status != "enabled";
         let was_off = std::mem::replace(&mut self.known().is_off, is_off);
         if is_off {
-            intake.count(source, "alarm", "stream-not-enabled");
+            intake.count(source, "alarm", NOT_ENABLED);
             tracing::error!(tenant = %source.tenant, source = %source.name, status, reason, "ALARM: the transmitter does not send: the stream is not enabled");
         } else if was_off {
-            intake.count(source, "alarm", "stream-enabled-again");
+            intake.count(source, "alarm", ENABLED_AGAIN);
             tracing::error!(tenant = %source.tenant, source = %source.name, "ALARM: the stream is enabled again: what has happened meanwhile may be missing");
         }
     }
@@ -301,7 +312,7 @@ impl SharedSignals {
             refused = FIRST_PAUSE;
             tokio::time::sleep(unanswered).await;
             if self.stream.known().awaits {
-                intake.count(source, "alarm", "stream-not-verified");
+                intake.count(source, "alarm", NOT_VERIFIED);
                 tracing::error!(tenant = %source.tenant, source = %source.name, "ALARM: the transmitter was asked to verify the stream, and nothing has come");
                 unanswered = (unanswered * 2).min(VERIFY_EVERY).max(within);
             } else {

@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 
 use super::{
     ContactPointChoice, Problem, Run, Stance, Which,
-    fields::moment,
     fit::no_contact_points,
     matching::{Match, id_in},
     misconfigured,
@@ -73,12 +72,8 @@ impl Run<'_> {
         let mut writes = Vec::new();
         let rows = self.rows(individual, wanted).await?;
         for choice in wanted {
-            let is_its = |row: &&Row| {
-                let name = row.get("Name").and_then(Value::as_str);
-                name.is_some_and(|name| name.eq_ignore_ascii_case(&choice.name))
-            };
             // All of them: one that is left would say something else.
-            let mut its: Vec<Option<&Row>> = rows.iter().filter(is_its).map(Some).collect();
+            let mut its: Vec<Option<&Row>> = rows.iter().filter(|row| is_of(row, choice)).map(Some).collect();
             if its.is_empty() {
                 its.push(None);
             }
@@ -98,8 +93,8 @@ impl Run<'_> {
         choice: &ContactPointChoice,
         row: Option<&Row>,
     ) -> Result<Write, ProvisionError> {
-        let status = if choice.stance == Stance::Out { "OptOut" } else { "OptIn" };
-        let given = Value::from(self.consent.given.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string());
+        let status = status(choice);
+        let given = self.given();
         let fields: Fields = [
             (STATUS, Value::from(status)),
             (CAPTURED, given.clone()),
@@ -113,8 +108,7 @@ impl Run<'_> {
         let record = row.and_then(|row| id_in(row, "Id"));
         let current = row.and_then(|row| row.get(STATUS)).cloned().unwrap_or_default();
         let new = Value::from(status);
-        // Of each individual one has the name.
-        let name = format!("{individual} {}", choice.name);
+        let name = name(individual, choice);
         let (object, manner) = (CONSENT.to_owned(), Manner::default());
         let mut old = current.clone();
         let step = match &record {
@@ -146,10 +140,54 @@ impl Run<'_> {
         Ok(Write { object, name, record, step, changed })
     }
 
+    /// What an earlier attempt of this event has written of these choices, and has no evidence of.
+    pub(super) async fn landed_at_contact_points(
+        &self,
+        found: &[Match],
+        choices: &[ContactPointChoice],
+    ) -> Result<Vec<Write>, ProvisionError> {
+        let choices: Vec<&ContactPointChoice> = choices.iter().collect();
+        let mut individuals: Vec<RecordId> =
+            found.iter().filter_map(|record| id_in(&record.row, "IndividualId")).collect();
+        individuals.sort_unstable();
+        individuals.dedup();
+        let mut landed = Vec::new();
+        for individual in &individuals {
+            for row in self.rows(individual, &choices).await? {
+                if let Some(choice) = choices.iter().find(|choice| is_of(&row, choice)) {
+                    landed.extend(self.landed(individual, choice, &row).await?);
+                }
+            }
+        }
+        Ok(landed)
+    }
+
+    async fn landed(
+        &self,
+        individual: &RecordId,
+        choice: &ContactPointChoice,
+        row: &Row,
+    ) -> Result<Option<Write>, ProvisionError> {
+        let (name, new) = (name(individual, choice), Value::from(status(choice)));
+        let Some(record) = id_in(row, "Id") else { return Ok(None) };
+        let Some(old) = self.before_named(record.as_str(), CONSENT, &name, STATUS).cloned() else {
+            return Ok(None);
+        };
+        if old == new || self.held_since(&record, STATUS, row.get(STATUS)).await? != new {
+            return Ok(None);
+        }
+        let changed = vec![Changed { field: STATUS.to_owned(), old, new, stance: choice.stance }];
+        Ok(Some(Write { object: CONSENT.to_owned(), name, record: Some(record), step: None, changed }))
+    }
+
     /// Whether a row is about the very moment of this consent.
     fn is_of_now(&self, row: &Row) -> bool {
-        let captured = row.get(CAPTURED).and_then(Value::as_str).and_then(moment);
-        captured.is_some_and(|captured| captured.as_millisecond() == self.consent.given.as_millisecond())
+        row.get(CAPTURED).is_some_and(|captured| planning::same_value(CAPTURED, captured, &self.given()))
+    }
+
+    /// When the choices were made, as it is written.
+    fn given(&self) -> Value {
+        self.consent.given.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string().into()
     }
 
     async fn rows(
@@ -212,4 +250,19 @@ impl Run<'_> {
         let query = query.map_err(|error| misconfigured(error.to_string()))?;
         self.org.query(&query, self.purpose()).await.map_err(|error| self.failed(error))
     }
+}
+
+/// What a row says of a choice.
+fn status(choice: &ContactPointChoice) -> &'static str {
+    if choice.stance == Stance::Out { "OptOut" } else { "OptIn" }
+}
+
+/// Under which name a row may be made: of each individual one has the choice's.
+fn name(individual: &RecordId, choice: &ContactPointChoice) -> String {
+    format!("{individual} {}", choice.name)
+}
+
+fn is_of(row: &Row, choice: &ContactPointChoice) -> bool {
+    let name = row.get("Name").and_then(Value::as_str);
+    name.is_some_and(|name| name.eq_ignore_ascii_case(&choice.name))
 }

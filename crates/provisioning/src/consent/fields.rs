@@ -1,6 +1,5 @@
 //! Choices in fields of the person's records.
 
-use model::Timestamp;
 use salesforce_types::{FieldDescription, FieldType, Fields, Manner, ObjectDescription, References, Step};
 use serde_json::Value;
 
@@ -31,6 +30,41 @@ impl Run<'_> {
             }
         }
         Ok(together(writes))
+    }
+
+    /// What an earlier attempt of this event has written of these choices, and has no evidence of.
+    pub(super) async fn landed_in_fields(
+        &self,
+        found: &[Match],
+        choices: &[FieldChoice],
+    ) -> Result<Vec<Write>, ProvisionError> {
+        let mut landed = Vec::new();
+        for record in found {
+            let description = self.describe(record.object).await?;
+            for choice in choices.iter().filter(|choice| description.field(&choice.field).is_some()) {
+                let described = self.described(&description, &choice.field)?;
+                let (new, held) = (fit(described, &choice.value), record.row.get(&choice.field));
+                let is_it = |value: &Value| says_same(described, value, &new);
+                let Some(old) = self.before(record.id.as_str(), record.object.as_str(), &choice.field) else {
+                    continue;
+                };
+                if !is_it(old) && is_it(&self.held_since(&record.id, &choice.field, held).await?) {
+                    landed.push(Write {
+                        object: record.object.as_str().to_owned(),
+                        name: String::new(),
+                        record: Some(record.id.clone()),
+                        step: None,
+                        changed: vec![Changed {
+                            field: choice.field.clone(),
+                            old: old.clone(),
+                            new,
+                            stance: choice.stance,
+                        }],
+                    });
+                }
+            }
+        }
+        Ok(together(landed))
     }
 
     /// What one choice changes in a record.
@@ -163,18 +197,15 @@ fn together(writes: Vec<Write>) -> Vec<Write> {
 fn fit(field: &FieldDescription, value: &Value) -> Value {
     match (field.field_type, value) {
         // A moment in a field for days.
-        (FieldType::Date, Value::String(moment)) if moment.len() > 10 => Value::from(&moment[..10]),
+        (FieldType::Date, Value::String(text)) => {
+            let day = text.get(..10).filter(|day| day.parse::<jiff::civil::Date>().is_ok());
+            day.map_or_else(|| value.clone(), Value::from)
+        }
         _ => value.clone(),
     }
 }
 
-/// A moment as Salesforce tells it: `2026-08-05T08:00:01.000+0000`.
-pub(super) fn moment(text: &str) -> Option<Timestamp> {
-    text.replace("+0000", "Z").parse().ok()
-}
-
-/// Whether Salesforce holds the same. It tells the values of a multi-select picklist in its own order, and a moment in its
-/// own form.
+/// Whether Salesforce holds the same. It tells the values of a multi-select picklist in its own order.
 fn says_same(field: &FieldDescription, held: &Value, wanted: &Value) -> bool {
     match (field.field_type, held, wanted) {
         (FieldType::MultiPicklist, Value::String(held), Value::String(wanted)) => {
@@ -184,12 +215,6 @@ fn says_same(field: &FieldDescription, held: &Value, wanted: &Value) -> bool {
                 values
             };
             values(held) == values(wanted)
-        }
-        (FieldType::DateTime, Value::String(held), Value::String(wanted)) => {
-            match (moment(held), moment(wanted)) {
-                (Some(held), Some(wanted)) => held == wanted,
-                _ => held == wanted,
-            }
         }
         // A box that nobody has ticked is as good as none.
         (FieldType::Boolean, Value::Null, Value::Bool(wanted)) => !wanted,
@@ -214,6 +239,8 @@ mod tests {
             ("multipicklist", json!("events"), json!("tech;events"), false),
             ("datetime", json!("2026-08-05T08:00:01.000+0000"), json!("2026-08-05T08:00:01Z"), true),
             ("datetime", json!("2026-08-05T08:00:01.000+0000"), json!("2026-08-05T08:00:02Z"), false),
+            // It keeps whole seconds.
+            ("datetime", json!("2026-08-05T08:00:01.000+0000"), json!("2026-08-05T08:00:01.774Z"), true),
             ("boolean", json!(null), json!(false), true),
             ("boolean", json!(false), json!(true), false),
             ("string", json!(null), json!(""), true),
@@ -227,5 +254,9 @@ mod tests {
         let moment = json!("2026-08-05T08:00:01Z");
         assert_eq!(fit(&field("date"), &moment), json!("2026-08-05"));
         assert_eq!(fit(&field("datetime"), &moment), moment);
+        // Salesforce refuses it, in its own words.
+        for text in ["réponse à choix", "never", "äöüäöüäöü"] {
+            assert_eq!(fit(&field("date"), &json!(text)), json!(text));
+        }
     }
 }

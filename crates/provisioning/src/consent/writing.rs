@@ -124,6 +124,21 @@ impl Run<'_> {
         begun.get(record).or_else(|| begun.get(&made_as(object, name)))?.get(field)
     }
 
+    /// What a field held after an earlier attempt of this event: what the first newer choice found there, or what it holds now.
+    pub(super) async fn held_since(
+        &self,
+        record: &RecordId,
+        field: &str,
+        held: Option<&Value>,
+    ) -> Result<Value, ProvisionError> {
+        let id = ResourceId::from_text(record.as_str());
+        let history = self.inner.store.audit_of(&self.caller.tenant, &id).await?;
+        let evidence = history.into_iter().flat_map(|audited| audited.entry.consents);
+        let mut newer =
+            evidence.filter(|evidence| evidence.field == field && evidence.given > self.consent.given);
+        Ok(newer.next().map_or_else(|| held.cloned().unwrap_or_default(), |evidence| evidence.old))
+    }
+
     /// Whether something that is not there may be made. Where an earlier attempt was about to, and nobody has heard of the end, it
     /// may still come to be there: a call whose connection was cut can be under way.
     pub(super) fn may_make(&self, key: &str) -> Result<(), ProvisionError> {

@@ -13,6 +13,9 @@ use crate::{
     ticket::Asker,
 };
 
+/// How a reference to another part of a Composite begins.
+pub(crate) const REFERENCE: &str = "@{";
+
 /// The steps of one change, in order.
 #[derive(Debug)]
 pub(super) struct Change {
@@ -432,15 +435,16 @@ fn is_conversion(step: &Step) -> bool {
 
 fn is_literal(step: &Step) -> bool {
     let key = match step {
-        Step::Upsert { value, .. } => value.contains("@{"),
+        Step::Upsert { value, .. } => value.contains(REFERENCE),
         _ => false,
     };
     key || step.fields().values().any(holds_reference)
 }
 
-fn holds_reference(value: &Value) -> bool {
+/// Whether a Composite would put something else in the place of what is in this value.
+pub(crate) fn holds_reference(value: &Value) -> bool {
     match value {
-        Value::String(text) => text.contains("@{"),
+        Value::String(text) => text.contains(REFERENCE),
         Value::Array(values) => values.iter().any(holds_reference),
         Value::Object(values) => values.values().any(holds_reference),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,

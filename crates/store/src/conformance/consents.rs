@@ -3,13 +3,14 @@
 use model::SourceName;
 
 use super::*;
-use crate::{ConsentEvidence, EventKey};
+use crate::{ConsentEvidence, EventKey, EventState, NewEvent, Settled};
 
 suite![
     an_intent_is_known_until_its_event_has_ended,
     the_evidence_of_a_consent_is_in_the_audit,
     what_is_open_of_a_consent_stays_open,
     intents_of_other_tenants_and_sources_are_others,
+    the_intent_of_an_event_that_nobody_tries_again_is_forgotten,
 ];
 
 fn key(world: &World<'_>, jti: &str) -> EventKey {
@@ -73,4 +74,39 @@ async fn intents_of_other_tenants_and_sources_are_others(world: &World<'_>) {
         ok(world.store.end_consent(&other, Vec::new(), None, at(1)).await);
     }
     assert_eq!(ok(world.store.consent_begun(&event).await), Some(json!("mine")));
+}
+
+async fn the_intent_of_an_event_that_nobody_tries_again_is_forgotten(world: &World<'_>) {
+    let is_open = async |jti: &str| ok(world.store.consent_begun(&key(world, jti)).await).is_some();
+    for jti in ["refused", "dead", "dismissed", "ignored", "gone"] {
+        let event = NewEvent {
+            key: key(world, jti),
+            same_as: None,
+            delivery: None,
+            subject: jti.to_owned(),
+            kind: "event.created".to_owned(),
+            happened: at(0),
+            payload: json!({}),
+            stored: false,
+            at: at(0),
+        };
+        if jti != "gone" {
+            ok(world.store.receive(event).await);
+        }
+        ok(world.store.begin_consent(&key(world, jti), &json!({})).await);
+    }
+    let settled = |state| Settled { state, reason: None, clocks: Vec::new(), at: at(1) };
+    ok(world.store.release(&key(world, "refused"), "not now", at(1)).await);
+    for jti in ["dead", "dismissed"] {
+        ok(world.store.settle(&key(world, jti), settled(EventState::Dead)).await);
+    }
+    ok(world.store.settle(&key(world, "ignored"), settled(EventState::Ignored)).await);
+    assert!(ok(world.store.dismiss_event(&key(world, "dismissed"), "known", at(2)).await));
+    assert!(!is_open("dismissed").await, "nobody asks for its payload any more");
+    ok(world.store.prune_events(at(0), at(0)).await);
+    assert!(!is_open("ignored").await && !is_open("gone").await);
+    assert!(is_open("refused").await && is_open("dead").await, "these are tried again");
+    // One that never came again is forgotten with its event.
+    assert_eq!(ok(world.store.prune_events(at(3), at(0)).await), 3);
+    assert!(!is_open("refused").await && is_open("dead").await);
 }

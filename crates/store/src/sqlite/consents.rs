@@ -56,13 +56,7 @@ impl Consents for SqliteStore {
             }
             match &open {
                 Some(intent) => put(connection, tenant, &event, intent),
-                None => connection
-                    .prepare_cached("DELETE FROM consents WHERE tenant = ?1 AND source = ?2 AND jti = ?3")
-                    .and_then(|mut delete| {
-                        delete.execute(params![tenant.0, event.source.as_str(), event.jti])
-                    })
-                    .map(|_| ())
-                    .doing(WRITE),
+                None => forget(connection, &event),
             }
         })
         .await
@@ -76,6 +70,33 @@ fn put(connection: &Connection, tenant: TenantKey, event: &EventKey, intent: &st
              ON CONFLICT (tenant, source, jti) DO UPDATE SET intent = excluded.intent",
         )
         .and_then(|mut insert| insert.execute(params![tenant.0, event.source.as_str(), event.jti, intent]))
+        .map(|_| ())
+        .doing(WRITE)
+}
+
+/// An event is about to write nothing any more.
+pub(super) fn forget(connection: &Connection, event: &EventKey) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "DELETE FROM consents WHERE source = ?2 AND jti = ?3
+                 AND tenant = (SELECT tenant FROM tenants WHERE name = ?1)",
+        )
+        .and_then(|mut delete| {
+            delete.execute(params![event.tenant.as_str(), event.source.as_str(), event.jti])
+        })
+        .map(|_| ())
+        .doing(WRITE)
+}
+
+/// Forgets the intents of events that nobody tries again.
+pub(super) fn prune(connection: &Connection) -> Result<(), StoreError> {
+    connection
+        .execute(
+            "DELETE FROM consents WHERE NOT EXISTS (
+                 SELECT 1 FROM events e WHERE e.tenant = consents.tenant AND e.source = consents.source
+                     AND e.jti = consents.jti AND e.state NOT IN ('applied', 'ignored', 'dismissed'))",
+            [],
+        )
         .map(|_| ())
         .doing(WRITE)
 }

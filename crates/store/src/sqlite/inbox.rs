@@ -5,7 +5,7 @@ use model::{SourceName, TenantId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value as Sql};
 
 use super::{
-    SqliteStore,
+    SqliteStore, consents,
     rows::{self, Doing, TenantKey, tenant_key, tenant_key_or_new, to_json},
     writer::Durability,
 };
@@ -215,12 +215,16 @@ impl Inbox for SqliteStore {
     async fn dismiss_event(&self, key: &EventKey, reason: &str, at: Timestamp) -> Result<bool, StoreError> {
         let (key, reason) = (key.clone(), reason.to_owned());
         self.write(Durability::Power, move |connection| {
-            update(
+            let is_dismissed = update(
                 connection,
                 &key,
                 "SET state = 'dismissed', reason = ?4, settled_ms = ?5, payload = NULL WHERE state IN ('dead', 'held')",
                 vec![reason.into(), at.as_millisecond().into()],
-            )
+            )?;
+            if is_dismissed {
+                consents::forget(connection, &key)?;
+            }
+            Ok(is_dismissed)
         })
         .await
     }
@@ -238,8 +242,8 @@ impl Inbox for SqliteStore {
                     "DELETE FROM events WHERE settled_ms IS NOT NULL AND settled_ms < ?1 AND state NOT IN ('dead', 'held')",
                     [events.as_millisecond()],
                 )
-                .map(|pruned| pruned as u64)
                 .doing(WRITE)
+                .and_then(|pruned| consents::prune(connection).map(|()| pruned as u64))
         })
         .await
     }

@@ -24,7 +24,7 @@ pub(super) async fn check(org: &Org, name: &OrgName, tenants: &[TenantSettings],
                             report.problem(
                                 &about,
                                 problem,
-                                "no event of it can be applied before this is corrected",
+                                "what of an event needs it is not written before this is corrected",
                             );
                         }
                     }

@@ -1,6 +1,6 @@
 //! The JSON form of an integration, one object in each file. It says the same as the TOML, and is read as it stands.
 
-use std::{fs, net::IpAddr, path::Path};
+use std::{collections::BTreeSet, fs, net::IpAddr, path::Path};
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -133,6 +133,11 @@ impl Checker<'_, '_> {
         settle(&mut section.organization_id, read.organization_id, || differs("organization_id"));
         settle(&mut section.regulations, read.regulations, || differs("regulations"));
         settle(&mut section.accept_status, read.accept_status, || differs("accept_status"));
+        let user_deleted = read.user_deleted.map(|deleted| match deleted {
+            UserDeleted::None => UserDeletedName::None,
+            UserDeleted::ClearMapped => UserDeletedName::ClearMapped,
+        });
+        settle(&mut section.user_deleted, user_deleted, || differs("user_deleted"));
         if let Some(auth) = read.auth {
             settle(&mut section.client_id, auth.client_id, || differs("auth.client_id"));
             if section.allowed_ips.is_empty() {
@@ -144,6 +149,10 @@ impl Checker<'_, '_> {
             }
             if section.token_sha256.is_empty() {
                 section.token_sha256 = auth.token_sha256;
+            } else if hashes(&section.token_sha256) != hashes(&auth.token_sha256)
+                && !auth.token_sha256.is_empty()
+            {
+                differs("auth.token_sha256");
             }
             let reference = auth.client_secret_ref.as_deref().map(secret);
             match reference {
@@ -161,9 +170,6 @@ impl Checker<'_, '_> {
                 let message = format!("{name}: the mode oauth needs a `client_id`");
                 self.refuse(place, &message, "");
             }
-        }
-        if matches!(read.user_deleted, Some(UserDeleted::ClearMapped)) {
-            section.user_deleted = UserDeletedName::ClearMapped;
         }
         section.objects.push(DidomiObjectSection {
             object: read.salesforce_object,
@@ -199,6 +205,10 @@ fn networks(texts: &[String]) -> Vec<Option<IpNet>> {
         .iter()
         .map(|text| text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)))
         .collect()
+}
+
+fn hashes(texts: &[String]) -> BTreeSet<String> {
+    texts.iter().map(|text| text.to_ascii_lowercase()).collect()
 }
 
 fn secret(reference: &str) -> Option<Secret> {

@@ -194,6 +194,22 @@ fn an_integration_in_json_loads_as_it_stands() {
     assert!(refused.contains("`regulations` is another one than before"), "{refused}");
     let refused = load(&text, &[("a.json", JSON), ("b.json", JSON)]).unwrap_err();
     assert!(refused.contains("there are two objects Contact"), "{refused}");
+    // What the whole source does is not said by one of its objects alone.
+    let deleted =
+        |text: &str, how: &str| text.replacen('{', &format!("{{\n  \"user_deleted\": \"{how}\","), 1);
+    let (clears, keeps) = (deleted(JSON, "clear_mapped"), deleted(&leads, "none"));
+    let refused = load(&text, &[("a.json", &clears), ("b.json", &keeps)]).unwrap_err();
+    assert!(refused.contains("`user_deleted` is another one than before"), "{refused}");
+    let config = load(&text, &[("a.json", &clears), ("b.json", &leads)]).unwrap();
+    assert_eq!(only(&config).1.user_deleted, intake::didomi::UserDeleted::ClearMapped);
+    let bearer = |text: &str, digit: &str| {
+        let hash = digit.repeat(64);
+        text.replacen("\"client_id\"", &format!("\"token_sha256\": [\"{hash}\"], \"client_id\""), 1)
+    };
+    let (one, another) = (bearer(JSON, "a"), bearer(&leads, "b"));
+    let refused = load(&text, &[("a.json", &one), ("b.json", &another)]).unwrap_err();
+    assert!(refused.contains("`auth.token_sha256` is another one than before"), "{refused}");
+    load(&text, &[("a.json", &one), ("b.json", &bearer(&leads, "A"))]).unwrap();
     let secret = JSON.replace("file:secret", "s3cret");
     let refused = load(&text, &[("a.json", &secret), ("b.json", &leads)]).unwrap_err();
     assert!(
