@@ -128,6 +128,8 @@ impl Joiner {
             strip: &[],
             set_aside: &[],
             again: false,
+            mapped: None,
+            fallback: None,
             now: Timestamp::UNIX_EPOCH,
         })
     }

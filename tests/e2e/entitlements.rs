@@ -2,6 +2,7 @@
 
 mod asked;
 mod by_hand;
+mod departed;
 mod fit;
 mod groups;
 mod killed;

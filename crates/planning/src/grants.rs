@@ -48,6 +48,10 @@ pub struct GrantInput<'a> {
     pub set_aside: &'a [EntitlementRef],
     /// Whether what was refused before is tried once more.
     pub again: bool,
+    /// What the mapping itself writes into the User's record; nothing of who leaves the target.
+    pub mapped: Option<&'a IndexMap<String, Desired>>,
+    /// The profile of somebody whose other one is not asked for any more.
+    pub fallback: Option<&'a RecordId>,
     /// When.
     pub now: Timestamp,
 }
@@ -126,9 +130,10 @@ pub struct GrantPlan {
     pub look: bool,
 }
 
-/// The fields of the User that grants ask for. `profile` is what he gets when an ask for another one has ended.
+/// The fields of the User that grants ask for, in the place of what the mapping says of them. What is taken is not taken from the
+/// mapping, which has a value of its own.
 #[must_use]
-pub fn fields(input: &GrantInput<'_>, fallback: Option<&RecordId>) -> IndexMap<String, Desired> {
+pub fn fields(input: &GrantInput<'_>) -> IndexMap<String, Desired> {
     let mut fields = IndexMap::new();
     let is_stripped = |kind| input.presence == Presence::Away && input.strip.contains(&kind);
     for wanted in input.wanted {
@@ -139,9 +144,9 @@ pub fn fields(input: &GrantInput<'_>, fallback: Option<&RecordId>) -> IndexMap<S
         };
         // Who is away is given nothing; what he has stays.
         let is_there = held(input.ledger, &wanted.of).is_some();
-        let is_refused = wanted.of.kind == EntitlementKind::FeatureLicense
-            && !is_there
-            && (input.set_aside.contains(&wanted.of) || is_refused_for_good(input, wanted));
+        let is_refused_before =
+            wanted.of.kind == EntitlementKind::FeatureLicense && is_refused_for_good(input, wanted);
+        let is_refused = !is_there && (input.set_aside.contains(&wanted.of) || is_refused_before);
         if is_stripped(wanted.of.kind)
             || is_refused
             || (input.presence == Presence::Away && !is_there && input.user.is_some())
@@ -150,6 +155,7 @@ pub fn fields(input: &GrantInput<'_>, fallback: Option<&RecordId>) -> IndexMap<S
         }
         fields.insert(value.0, Desired::Set(value.1));
     }
+    let has_own = |field: &str| matches!(mapped(input, field), Some(Desired::Set(_)));
     for grant in input.ledger.iter().filter(|grant| grant.state.is_held()) {
         let stays = input.wanted.iter().any(|wanted| wanted.of == grant.of) && !is_stripped(grant.of.kind);
         let ownership = input.ownership.of(grant.of.kind);
@@ -161,21 +167,21 @@ pub fn fields(input: &GrantInput<'_>, fallback: Option<&RecordId>) -> IndexMap<S
         match grant.of.kind.given() {
             Given::Field("ProfileId") => {
                 // Whoever only had the default keeps it. A profile is never taken away, only replaced.
-                let was_asked = grant.asked.iter().any(|by| by.by != AskedBy::Default);
-                if let (true, Some(profile), false) = (was_asked, fallback, fields.contains_key("ProfileId"))
+                if let (true, Some(profile), false) =
+                    (is_asked(grant), input.fallback, fields.contains_key("ProfileId"))
                 {
                     fields.insert("ProfileId".to_owned(), Desired::Set(Value::from(profile.as_str())));
                 }
             }
             // What the mapping itself writes is not asked for, and its own to change.
-            _ if is_ours && grant.asked.iter().all(|by| by.by == AskedBy::Default) => {}
-            Given::Field(field) => {
+            _ if is_ours && !is_asked(grant) => {}
+            Given::Field(field) if !has_own(field) => {
                 fields.entry(field.to_owned()).or_insert(Desired::Clear);
             }
-            Given::Flag => {
+            Given::Flag if !has_own(&grant.of.id) => {
                 fields.entry(grant.of.id.clone()).or_insert(Desired::Set(Value::Bool(false)));
             }
-            Given::Row(_) => {}
+            Given::Field(_) | Given::Flag | Given::Row(_) => {}
         }
     }
     fields
@@ -184,28 +190,33 @@ pub fn fields(input: &GrantInput<'_>, fallback: Option<&RecordId>) -> IndexMap<S
 /// What the ledger says of profile, role and feature licences once the User's record has these fields.
 #[must_use]
 pub fn field_rows(input: &GrantInput<'_>, written: &Fields, catalogue: &Catalogue) -> Vec<LedgerChange> {
-    let mut rows: Vec<(EntitlementRef, Vec<AskedBy>, Option<Timestamp>)> = Vec::new();
-    let is_found = |of: &EntitlementRef| {
-        input.ledger.iter().any(|grant| grant.of == *of && grant.state == GrantState::Found)
-    };
+    let mut rows: Vec<LedgerRow> = Vec::new();
     let asks = |of: &EntitlementRef| input.wanted.iter().find(|wanted| wanted.of == *of);
+    let row = |of: EntitlementRef, asked: Vec<AskedBy>, until| {
+        let name = catalogue.get(&of).map_or_else(|| of.id.clone(), |entitlement| entitlement.label.clone());
+        let state = if asked.is_empty() { GrantState::Found } else { GrantState::Granted };
+        LedgerRow { of, name, state, asked, row: None, until, reason: None }
+    };
     for kind in [EntitlementKind::Profile, EntitlementKind::Role] {
         let Given::Field(field) = kind.given() else { continue };
         let id = written.get(field).and_then(Value::as_str).and_then(|id| RecordId::parse(id).ok());
         let Some(id) = id else { continue };
         let of = EntitlementRef { kind, id: id.as_str().to_owned() };
-        let wanted = asks(&of);
-        // Somebody else has given it, and nobody asks.
-        if wanted.is_none() && is_found(&of) {
-            rows.push((of, Vec::new(), None));
-            continue;
-        }
-        let asked = wanted.map_or_else(|| vec![AskedBy::Default], |wanted| wanted.asked.clone());
-        rows.push((of, asked, wanted.and_then(|wanted| wanted.until)));
+        rows.push(match (asks(&of), held(input.ledger, &of)) {
+            (Some(wanted), _) => row(of, wanted.asked.clone(), wanted.until),
+            // Somebody else has given it, and nobody asks.
+            (None, Some(known)) if known.state == GrantState::Found => row(of, Vec::new(), None),
+            // It is still to be taken: until then it is whose it was.
+            (None, Some(known)) if is_asked(known) && becomes_another(input, field, &id) => row_of(known),
+            (None, Some(known)) if is_asked(known) && input.ownership.of(kind) == Ownership::Merge => {
+                row(of, Vec::new(), None)
+            }
+            (None, _) => row(of, vec![AskedBy::Default], None),
+        });
     }
     let flags = input.wanted.iter().filter(|wanted| wanted.of.kind == EntitlementKind::FeatureLicense);
     for wanted in flags.filter(|wanted| written.get(&wanted.of.id) == Some(&Value::Bool(true))) {
-        rows.push((wanted.of.clone(), wanted.asked.clone(), wanted.until));
+        rows.push(row(wanted.of.clone(), wanted.asked.clone(), wanted.until));
     }
     let mut changes = Vec::new();
     for grant in input.ledger.iter().filter(|grant| !matches!(grant.of.kind.given(), Given::Row(_))) {
@@ -218,7 +229,7 @@ pub fn field_rows(input: &GrantInput<'_>, written: &Fields, catalogue: &Catalogu
         let stays = is_set
             || is_owed
             || (!grant.state.is_held() && input.set_aside.contains(&grant.of))
-            || rows.iter().any(|(of, ..)| *of == grant.of);
+            || rows.iter().any(|row| row.of == grant.of);
         if !stays {
             let stripped = input.presence == Presence::Away && asks(&grant.of).is_some();
             match grant.state {
@@ -230,14 +241,30 @@ pub fn field_rows(input: &GrantInput<'_>, written: &Fields, catalogue: &Catalogu
             }
         }
     }
-    for (of, asked, until) in rows {
-        let name = catalogue.get(&of).map_or_else(|| of.id.clone(), |entitlement| entitlement.label.clone());
-        let state = if asked.is_empty() { GrantState::Found } else { GrantState::Granted };
-        let row = LedgerRow { of, name, state, asked, row: None, until, reason: None };
-        changes.extend(changed(input.ledger, row));
-    }
+    changes.extend(rows.into_iter().filter_map(|row| changed(input.ledger, row)));
     changes.retain(|change| !is_as_known(input.ledger, change));
     changes
+}
+
+/// Whether a field of the record that has this is still to become something else.
+fn becomes_another(input: &GrantInput<'_>, field: &str, id: &RecordId) -> bool {
+    let asked = fields(input);
+    match asked.get(field).or_else(|| mapped(input, field)) {
+        Some(Desired::Set(value)) => {
+            value.as_str().and_then(|id| RecordId::parse(id).ok()).as_ref() != Some(id)
+        }
+        Some(Desired::Clear) => true,
+        None => false,
+    }
+}
+
+fn mapped<'a>(input: &GrantInput<'a>, field: &str) -> Option<&'a Desired> {
+    input.mapped?.get(field)
+}
+
+/// Whether it is there for another reason than that the mapping, or the org, gives it by default.
+fn is_asked(grant: &Grant) -> bool {
+    grant.asked.iter().any(|by| by.by != AskedBy::Default)
 }
 
 /// What to do about the rows.

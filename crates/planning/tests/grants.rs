@@ -131,6 +131,8 @@ impl World {
             strip: &self.strip,
             set_aside: &[],
             again: true,
+            mapped: None,
+            fallback: None,
             now: self.now,
         })
     }
@@ -309,11 +311,14 @@ fn a_profile_that_is_not_asked_for_any_more_is_replaced_and_never_taken() {
         strip: &[],
         set_aside: &[],
         again: true,
+        mapped: None,
+        fallback: Some(&least),
         now: world.now,
     };
-    let fields = granted_fields(&input, Some(&least));
+    let fields = granted_fields(&input);
     assert_eq!(fields.get("ProfileId"), Some(&Desired::Set(least.to_string().into())));
-    assert_eq!(granted_fields(&input, None).get("ProfileId"), None, "a User has a profile");
+    let without = GrantInput { fallback: None, ..input };
+    assert_eq!(granted_fields(&without).get("ProfileId"), None, "a User has a profile");
 }
 
 #[test]
@@ -346,6 +351,8 @@ fn a_role_that_was_stripped_is_not_over_while_somebody_is_away() {
         strip: &world.strip,
         set_aside: &[],
         again: true,
+        mapped: None,
+        fallback: None,
         now: world.now,
     };
     let written = Fields::from_iter([("UserRoleId".to_owned(), serde_json::Value::Null)]);

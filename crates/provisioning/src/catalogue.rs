@@ -44,6 +44,8 @@ enum Age {
     /// Its seats are about to refuse somebody who has asked then: they were read later. A crowd that asks at once is told by one
     /// reading.
     Seats(Timestamp),
+    /// Salesforce says that something of it is not there, to somebody who has asked then.
+    Lost(Timestamp),
 }
 
 impl Age {
@@ -52,6 +54,7 @@ impl Age {
             Self::Usual => now.duration_since(known.read) < FRESH_FOR,
             Self::Missed => now.duration_since(known.read) < MISS_PAUSE,
             Self::Seats(asked) => known.seats_read >= asked,
+            Self::Lost(asked) => known.read >= asked,
         }
     }
 }
@@ -104,6 +107,17 @@ impl Catalogues {
             Some(known) if explains(&known.catalogue) => Ok(known.catalogue),
             known => self.read(store, org, known.as_ref(), now, Age::Seats(now)).await,
         }
+    }
+
+    /// The same as it is now that Salesforce has said that something of it is not there, for somebody who has asked at `asked`.
+    pub(crate) async fn after_a_loss(
+        &self,
+        store: &(dyn Store + '_),
+        org: &Org,
+        now: Timestamp,
+        asked: Timestamp,
+    ) -> Result<Arc<Catalogue>, CallError> {
+        self.not_older(store, org, now, Age::Lost(asked)).await
     }
 
     /// What is known without asking the org.
@@ -172,7 +186,7 @@ impl Catalogues {
         let older = self.lock().get(org.name()).cloned();
         match (self.read(store, org, older.as_ref(), now, age).await, older) {
             (Ok(catalogue), _) => Ok(catalogue),
-            (Err(error), Some(older)) if !matches!(age, Age::Seats(_)) => {
+            (Err(error), Some(older)) if !matches!(age, Age::Seats(_) | Age::Lost(_)) => {
                 tracing::warn!(org = %org.name(), %error, "what the org offers could not be read; what is known of it is older");
                 Ok(older.catalogue)
             }

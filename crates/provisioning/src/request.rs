@@ -106,6 +106,9 @@ pub struct Regroup {
     pub member: bool,
     /// What the tool calls the member.
     pub display: Option<String>,
+    /// Whether it only undoes what the change has done before.
+    #[serde(default)]
+    pub undoes: bool,
 }
 
 /// What was done.

@@ -20,6 +20,7 @@
 
 mod act;
 mod asks;
+mod by_others;
 mod claim;
 mod crowd;
 mod decide;

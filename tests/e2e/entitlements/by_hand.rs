@@ -198,3 +198,31 @@ async fn who_has_made_an_administrator_may_unmake_her() {
     let _ = patch(&tool, &path, remove).await.expect(200);
     assert_eq!(held(&org, ADA, "profile").await, ["Standard User"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_and_a_profile_that_took_the_place_of_gangways_are_not_its_to_take() {
+    let least = "[entitlements]\nleast-privileged = { Salesforce = \"Standard User\" }\n";
+    let world = world(least, |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let mut ada = person(ADA);
+    ada["roles"] = json!([{"value": "Pilot"}]);
+    ada["entitlements"] = json!([{"value": "Dock Sales", "type": "Profile"}]);
+    let path = format!("/Users/{}", tool.post("/Users", &ada).await.expect(201).id());
+    let profile = id_of(&org, "Profile", "Read Only").await;
+    change(&org, json!({"UserRoleId": id_of(&org, "UserRole", "CEO").await, "ProfileId": profile})).await;
+    let nothing = json!([
+        {"op": "replace", "path": "roles", "value": []},
+        {"op": "replace", "path": "entitlements", "value": []},
+    ]);
+    let read = patch(&tool, &path, nothing).await.expect(200).json();
+    assert_eq!((held(&org, ADA, "role").await, held(&org, ADA, "profile").await), by_an_administrator());
+    assert_eq!(read["roles"][0]["display"], "CEO");
+    assert_eq!(shown(&read, "entitlements", "Profile").unwrap()["display"], "Read Only");
+    // Nor does whatever comes next take them.
+    let _ = patch(&tool, &path, title("Countess")).await.expect(200);
+    assert_eq!((held(&org, ADA, "role").await, held(&org, ADA, "profile").await), by_an_administrator());
+}
+
+fn by_an_administrator() -> (Vec<String>, Vec<String>) {
+    (vec!["CEO".to_owned()], vec!["Read Only".to_owned()])
+}

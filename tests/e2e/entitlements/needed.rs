@@ -4,6 +4,7 @@ use e2e::{Scene, World, tool::person};
 use serde_json::{Value, json};
 
 use super::{ORG, STAFF, held, patch};
+use crate::faults::{listed, until};
 
 const SETS: &str = "permission-sets";
 const LICENCES: &str = "permission-set-licences";
@@ -87,4 +88,31 @@ async fn a_licence_that_something_needs_counts_as_asked_for() {
     let _ = patch(&tool, &path, json!([{"op": "remove", "path": "entitlements"}])).await.expect(200);
     assert_eq!(held(&org, "ada@acme.example", SETS).await, ["Crane_Reports"]);
     assert_eq!(held(&org, "ada@acme.example", LICENCES).await, ["CraneConsole"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_whose_licence_has_no_seat_left_is_refused_or_waits_as_the_licence_does() {
+    let waiting = "[entitlements]\nwaiting-list = true\n";
+    for (mapping, status) in [("", 403), (waiting, 200)] {
+        let world = world(mapping).await;
+        let (tool, org) = (world.tool(), world.org());
+        let ada =
+            format!("/Users/{}", tool.post("/Users", &person("ada@acme.example")).await.expect(201).id());
+        // Somebody else has taken the last seat since Gangway has counted.
+        org.seats(json!({"DockConsole": 0})).await;
+        let answer = patch(&tool, &ada, add(&["Dock_Access"])).await.expect(status);
+        assert_eq!(held(&org, "ada@acme.example", SETS).await, [""; 0]);
+        if status == 403 {
+            let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains("0 of 0 are taken") && !detail.contains("allow"), "{detail}");
+            continue;
+        }
+        let warnings = answer.header("x-gangway-warnings").unwrap_or_default();
+        assert!(warnings.contains("seat-awaited") && !warnings.contains("grant-refused"), "{warnings}");
+        org.seats(json!({"DockConsole": 1})).await;
+        world.advance(std::time::Duration::from_mins(2));
+        until("who waited is served", async || held(&org, "ada@acme.example", SETS).await == ["Dock_Access"])
+            .await;
+        until("nothing is owed", async || listed(&world.config_file(), "tasks").await.is_empty()).await;
+    }
 }

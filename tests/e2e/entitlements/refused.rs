@@ -263,3 +263,50 @@ async fn what_is_asked_for_in_an_org_without_a_user_is_told() {
     let _ = patch(&tool, &path, both).await.expect(200);
     assert_eq!(held(&world.other_org(0), ADA, "permission-sets").await, ["Dock_Reports"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_gone_from_the_org_keeps_nobody_out() {
+    let world = world("").await;
+    let (tool, org) = (world.tool(), world.org());
+    let mut ada = person(ADA);
+    ada["entitlements"] = json!([{"value": "Dock_Reports"}]);
+    ada["roles"] = json!([{"value": "Pilot"}]);
+    let path = format!("/Users/{}", tool.post("/Users", &ada).await.expect(201).id());
+    let (user, role) = (org.user(ADA).await["Id"].clone(), org.one("UserRole", "Name", "Pilot").await);
+    org.change("User", user.as_str().unwrap(), &json!({"UserRoleId": null})).await;
+    org.delete("UserRole", role["Id"].as_str().unwrap()).await;
+    let active = |active: bool| json!([{"op": "replace", "path": "active", "value": active}]);
+    let _ = patch(&tool, &path, active(false)).await.expect(200);
+    let back = patch(&tool, &path, active(true)).await.expect(200);
+    warned(&back, "grant-refused");
+    assert_eq!(back.json().get("roles"), None, "reads show what has landed");
+    assert_eq!(org.user(ADA).await["IsActive"], true);
+    assert_eq!(held(&org, ADA, "permission-sets").await, ["Dock_Reports"]);
+    // Nor does it keep anything else from being written, now that it is known to be gone.
+    let title = json!([{"op": "replace", "path": "title", "value": "Captain"}]);
+    let calls = org.calls().await.api;
+    let _ = patch(&tool, &path, title).await.expect(200);
+    assert_eq!((org.calls().await.api - calls, org.user(ADA).await["Title"].clone()), (1, json!("Captain")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_still_refused_concerns_only_who_asks_for_it() {
+    let world = world("").await;
+    let (tool, org) = (world.tool(), world.org());
+    let mut ada = person(ADA);
+    ada["entitlements"] = json!([{"value": "Dock_More"}]);
+    let path = format!("/Users/{}", tool.post("/Users", &ada).await.expect(201).id());
+    org.seats(json!({"dock": 0})).await;
+    let add = |values: Value| json!([{"op": "add", "path": "entitlements", "value": values}]);
+    let dock = json!({"value": "dock", "type": "PackageLicense"});
+    // One of two: the other is kept.
+    let _ = patch(&tool, &path, add(json!([dock, {"value": "Dock_Reports"}]))).await.expect(403);
+    let again = patch(&tool, &path, add(json!([{"value": "Dock_Reports"}]))).await.expect(200);
+    warned(&again, "grant-refused");
+    let absent = json!([{"op": "remove", "path": "entitlements[value eq \"Dock_Most\"]"}]);
+    let _ = patch(&tool, &path, absent).await.expect(200);
+    for named in [dock, json!({"value": "dock"})] {
+        let refused = patch(&tool, &path, add(json!([named]))).await.expect(403).json();
+        assert!(refused["detail"].as_str().unwrap().contains("0 of 0 are taken"), "{refused}");
+    }
+}

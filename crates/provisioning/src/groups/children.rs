@@ -22,6 +22,7 @@ pub(super) struct Child {
     pub(super) identity: ResourceId,
     pub(super) role: Role,
     display: Option<String>,
+    undoes: bool,
 }
 
 /// What becomes of an identity's membership.
@@ -42,12 +43,17 @@ pub(super) struct Ended {
 
 impl Child {
     fn new(member: &Wanted, role: Role) -> Self {
-        Self { identity: member.id.clone(), role, display: member.display.clone() }
+        Self { identity: member.id.clone(), role, display: member.display.clone(), undoes: false }
     }
 
     /// One that has got in, or could have stayed, and is to go.
     pub(super) fn goes(&self) -> Self {
         Self { role: Role::Leaves, ..self.clone() }
+    }
+
+    /// The same on the way back to what was before the change.
+    pub(super) fn undoing(self) -> Self {
+        Self { undoes: true, ..self }
     }
 }
 
@@ -111,6 +117,7 @@ impl GroupChange {
             stands_for: sense.stands_for.cloned(),
             member: child.role != Role::Leaves,
             display: child.display.clone(),
+            undoes: child.undoes,
         };
         let request = Request {
             kind: ResourceKind::User,

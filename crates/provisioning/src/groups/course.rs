@@ -283,6 +283,7 @@ impl GroupChange {
         self.announce(&back).await?;
         drop(name);
         let children = back.children(self.scene.tenant.mapping.looks_at_groups());
+        let children = children.into_iter().map(Child::undoing).collect();
         let (was, is) = (back.sense_before(), back.sense());
         let undone = self.carry_out_children(children, was, is).await.ok_or(Stop::LeftOpen)?;
         let wanted = refused.len();

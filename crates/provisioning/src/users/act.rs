@@ -110,8 +110,8 @@ pub(super) struct Chosen {
     froze: bool,
     refused: Fields,
     notes: Vec<Note>,
-    /// Feature licences that it gives because somebody asks for them.
-    pub(super) flags: Vec<Wanted>,
+    /// Profile, role and feature licences that it gives because somebody asks for them.
+    pub(super) given: Vec<Wanted>,
 }
 
 impl Stage {
@@ -186,7 +186,7 @@ impl Stage {
             froze,
             refused,
             notes,
-            flags: Vec::new(),
+            given: Vec::new(),
         });
     }
 
@@ -434,23 +434,7 @@ impl UserChange {
                     continue;
                 }
                 StepOutcome::Refused(refusal) => {
-                    let of = &follower.grant.of;
-                    let holds = |of: &EntitlementRef| progress.holds(grants, name, of);
-                    let error = match self.no_seat(&bound, Some(of), &refusal, holds).await {
-                        Some(error) => {
-                            if self.waits_instead(&bound, &follower.grant, &error, grants, progress) {
-                                ended = ended.map(|_| false);
-                                continue;
-                            }
-                            error
-                        }
-                        None => ProvisionError::Refused {
-                            org: bound.org.name().clone(),
-                            refusal: Box::new(refusal),
-                            attributes: vec!["entitlements".to_owned()],
-                        },
-                    };
-                    self.not_granted(&bound, &follower.grant, error, grants, progress);
+                    self.grant_refused(&bound, &follower.grant, refusal, grants, progress).await;
                     ended = ended.map(|_| false);
                     continue;
                 }

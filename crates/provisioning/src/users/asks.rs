@@ -43,13 +43,12 @@ impl UserChange {
     /// Puts what is asked for into one form: `{"value": id, "display": label, "type": kind, "org": name}`. Elements that were there
     /// before stay as they are, and what comes back as it was shown asks for nothing.
     ///
-    /// `asked_for`: the texts by which the request asks for something. `begun`: something of the change has reached an org, so
+    /// `begun`: something of the change has reached an org, so
     /// that it cannot be refused any more: what does not resolve (any more) is left out.
     pub(super) async fn resolve_asks(
         &self,
         scene: &Scene,
         turnover: &mut Turnover,
-        asked_for: &HashSet<String>,
         begun: bool,
     ) -> Result<(), Stop> {
         let Some(wanted) = &turnover.wanted else { return Ok(()) };
@@ -74,7 +73,7 @@ impl UserChange {
                 let is_echo = echoes.contains(text) && turnover.shows(list, text);
                 let known = was.iter().find(|known| text_of(known) == text && !text.is_empty());
                 if let Some(known) = known.and_then(|known| as_known(known, &orgs)) {
-                    asked.push(Asked { stands: asked_for.contains(text) && !is_echo, ..known });
+                    asked.push(Asked { stands: turnover.named.contains(text) && !is_echo, ..known });
                 } else if known == Some(element) {
                     plain.push(element.clone());
                 } else if !is_echo {

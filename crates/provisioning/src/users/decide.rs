@@ -193,9 +193,10 @@ impl UserChange {
             grants,
             groups,
             leaving,
+            named: asked_for(&wish),
             kept: Vec::new(),
         };
-        self.resolve_asks(&progress.scene, &mut turnover, &asked_for(&wish), begun).await?;
+        self.resolve_asks(&progress.scene, &mut turnover, begun).await?;
         turnover.see_groups();
         Ok(turnover)
     }
@@ -491,7 +492,7 @@ impl UserChange {
     ) -> Result<(), Stop> {
         let mut chosen = stage.chosen.iter_mut().find(|chosen| chosen.target == *bound.name());
         if let Some(chosen) = &mut chosen {
-            chosen.flags = granting.flags(chosen.planned.step.fields());
+            chosen.given = granting.given_by(chosen.planned.step.fields());
         }
         let chosen = chosen.as_deref();
         let link = match (&course.aim, chosen) {

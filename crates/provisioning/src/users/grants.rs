@@ -44,6 +44,8 @@ pub(super) struct Granting {
     again: bool,
     /// Only these rows are decided: the identity has left the target, and what it has there is not over.
     has_left: bool,
+    /// What the mapping itself writes of the fields that grants ask for, too. None: the User leaves the target.
+    mapped: Option<IndexMap<String, Desired>>,
     /// The profile of somebody whose other one is not asked for any more.
     fallback: Option<RecordId>,
 }
@@ -81,10 +83,12 @@ impl Granting {
         misfits.filter_map(|(of, why)| Some((wanted(&of)?, why))).collect()
     }
 
-    /// The feature licences among these fields that somebody asks for.
-    pub(super) fn flags(&self, written: &Fields) -> Vec<Wanted> {
-        let is_given = |one: &&Wanted| {
-            one.of.kind.given() == Given::Flag && written.get(&one.of.id) == Some(&Value::Bool(true))
+    /// What these fields give that somebody asks for: profile, role, feature licences.
+    pub(super) fn given_by(&self, written: &Fields) -> Vec<Wanted> {
+        let is_given = |one: &&Wanted| match one.of.kind.given() {
+            Given::Field(field) => written.get(field).and_then(Value::as_str) == Some(one.of.id.as_str()),
+            Given::Flag => written.get(&one.of.id) == Some(&Value::Bool(true)),
+            Given::Row(_) => false,
         };
         self.wanted.iter().filter(is_given).cloned().collect()
     }
@@ -128,6 +132,8 @@ impl Granting {
             strip: &bound.target.strip,
             set_aside: &self.set_aside,
             again: self.again,
+            mapped: self.mapped.as_ref(),
+            fallback: self.fallback.as_ref(),
             now,
         })
     }
@@ -198,6 +204,15 @@ impl UserChange {
         } else {
             self.wanted(round, bound, &mut catalogue, &ledger, progress).await?
         };
+        self.give_back(&wanted, &mut ledger, progress).await?;
+        let mapped = translation.map(|translation| granting_fields(translation, &catalogue));
+        if let Aim::Hold(Origin::Linked(link)) = &course.aim
+            && link.target == *bound.name()
+            && !round.is_locked_out_first(progress)
+        {
+            let fields = (mapped.as_ref(), wanted.as_slice(), ledger.as_slice());
+            self.see_what_is_taken(bound, link, fields, &catalogue, progress).await?;
+        }
         let mut actual = self.actual(bound, user.as_ref(), is_here, progress).await?;
         if has_left && let Some(actual) = &mut actual {
             actual.retain(|assigned| ledger.iter().any(|grant| grant.of == assigned.of));
@@ -227,8 +242,8 @@ impl UserChange {
         }
         let of_target = progress.not_granted.keys().filter(|(target, _)| target == bound.name());
         let mut set_aside: Vec<EntitlementRef> = of_target.map(|(_, of)| of.clone()).collect();
-        let flags = wanted.iter().filter(|one| one.of.kind.given() == Given::Flag);
-        set_aside.extend(flags.map(|one| one.of.clone()).filter(|of| progress.goes_without(bound, of)));
+        let fields = wanted.iter().filter(|one| !matches!(one.of.kind.given(), Given::Row(_)));
+        set_aside.extend(fields.map(|one| one.of.clone()).filter(|of| progress.goes_without(bound, of)));
         // With another profile, other things can be given.
         let again = self.tries_again() || progress.has_written(bound.name(), "ProfileId");
         if !leaves {
@@ -250,6 +265,7 @@ impl UserChange {
             set_aside,
             again,
             has_left,
+            mapped,
             fallback,
             catalogue,
         }))
@@ -290,7 +306,10 @@ impl UserChange {
                 self.inner.catalogue.after_a_miss(store, bound.org, now).await.map_err(call_failed)?;
             (wanted, unmet) = planning::wanted(&asks, catalogue);
         }
-        for kept in ledger.iter().filter(|grant| unmet.iter().any(|unmet| keeps(unmet, grant))) {
+        // What was refused, or waited, is not there to be kept.
+        let is_his = |grant: &&Grant| grant.state.is_held() || grant.state == GrantState::Stripped;
+        for kept in ledger.iter().filter(is_his).filter(|grant| unmet.iter().any(|unmet| keeps(unmet, grant)))
+        {
             if !wanted.iter().any(|wanted| wanted.of == kept.of) {
                 wanted.push(as_wanted(kept));
             }
@@ -385,13 +404,7 @@ impl UserChange {
             if is_known || !of.field().is_some_and(|field| seen.contains_key(field)) {
                 continue;
             }
-            let name = catalogue.get(&of).map_or_else(|| of.id.clone(), |one| one.label.clone());
-            let (state, asked) = (GrantState::Found, Vec::new());
-            let found = LedgerRow { of, name, state, asked, row: None, until: None, reason: None };
-            if bound.tenant.mapping.entitlements.ownership(found.of.kind) == Ownership::Authoritative {
-                progress.intruders.push(self.grant(bound, None, found.clone()));
-            }
-            self.note_grant(bound, ledger, LedgerChange::Set(found), progress);
+            self.note_found(bound, ledger, of, catalogue, progress);
         }
         let mut link = link.clone();
         link.written.extend(seen);
@@ -441,14 +454,8 @@ impl UserChange {
         granting: &Granting,
         translation: &mut Translation,
     ) {
-        let fields: IndexMap<String, Desired> = granting.decide(bound, self.inner.clock.now(), |input| {
-            planning::granted_fields(input, granting.fallback.as_ref())
-        });
+        let fields = granting.decide(bound, self.inner.clock.now(), planning::granted_fields);
         for (field, desired) in fields {
-            // What is taken is not taken from the mapping, which has a value of its own.
-            if takes(&desired) && matches!(translation.fields.get(&field), Some(Desired::Set(_))) {
-                continue;
-            }
             translation.refusals.retain(|refusal| refusal.field != field);
             translation.fields.insert(field, desired);
         }
@@ -460,8 +467,7 @@ impl UserChange {
         bound: &Bound<'_>,
         granting: &Granting,
     ) -> IndexMap<String, Desired> {
-        let mut fields =
-            granting.decide(bound, self.inner.clock.now(), |input| planning::granted_fields(input, None));
+        let mut fields = granting.decide(bound, self.inner.clock.now(), planning::granted_fields);
         fields.retain(|_, desired| takes(desired));
         fields
     }
@@ -582,7 +588,7 @@ impl UserChange {
     }
 
     /// A row with who asks: whoever asked before does so since then.
-    fn grant(&self, bound: &Bound<'_>, before: Option<&Grant>, row: LedgerRow) -> Grant {
+    pub(super) fn grant(&self, bound: &Bound<'_>, before: Option<&Grant>, row: LedgerRow) -> Grant {
         let now = self.inner.clock.now();
         let asked = row.asked.into_iter().map(|by| {
             let known = before.and_then(|before| before.asked.iter().find(|ask| ask.by == by)).cloned();
@@ -619,6 +625,7 @@ impl UserChange {
         progress.note_written(bound.name(), &Fields::new());
         let known = progress.ledger_of(turnover_grants, bound.name());
         self.note_intruder(bound, step, &known, progress);
+        self.note_adoption(bound, step, row.is_some(), &known, progress);
         if let Some((_, actual)) = progress.actual.get_mut(bound.name()) {
             actual.retain(|assigned| assigned.of != step.of);
         }
@@ -633,29 +640,6 @@ impl UserChange {
             }
         }
         self.note_grant(bound, &known, after, progress);
-    }
-
-    /// What nobody asked for and the ledger did not know has been taken: it is told that it was there.
-    fn note_intruder(&self, bound: &Bound<'_>, step: &GrantStep, known: &[Grant], progress: &mut Progress) {
-        let is_known = known.iter().any(|grant| grant.of == step.of);
-        let (false, LedgerChange::End { of, .. }, Step::Delete { id, .. }) =
-            (is_known, &step.after, &step.step)
-        else {
-            return;
-        };
-        let catalogue = self.inner.catalogue.known(bound.org.name());
-        let label = catalogue.and_then(|catalogue| Some(catalogue.get(of)?.label.clone()));
-        let found = LedgerRow {
-            of: of.clone(),
-            name: label.unwrap_or_else(|| of.id.clone()),
-            state: GrantState::Found,
-            asked: Vec::new(),
-            row: Some(id.clone()),
-            until: None,
-            reason: None,
-        };
-        let found = self.grant(bound, None, found);
-        progress.intruders.push(found);
     }
 
     /// Salesforce does not give it.
@@ -774,6 +758,18 @@ fn can_be_far_reaching(kind: EntitlementKind) -> bool {
 /// Whether a failure is that the User is out of the caller's reach.
 pub(super) fn is_protected(error: &ProvisionError) -> bool {
     matches!(error, ProvisionError::NotAllowed { what, .. } if *what == CHANGE_A_PROTECTED_USER)
+}
+
+/// What the mapping writes of the fields by which something is given.
+fn granting_fields(translation: &Translation, catalogue: &Catalogue) -> IndexMap<String, Desired> {
+    let gives = |field: &str| {
+        let mut singles = [EntitlementKind::Profile, EntitlementKind::Role].iter();
+        let is_single = singles.any(|kind| matches!(kind.given(), Given::Field(single) if single == field));
+        let flag = || EntitlementRef { kind: EntitlementKind::FeatureLicense, id: field.to_owned() };
+        is_single || catalogue.get(&flag()).is_some()
+    };
+    let fields = translation.fields.iter().filter(|(field, _)| gives(field));
+    fields.map(|(field, desired)| (field.clone(), desired.clone())).collect()
 }
 
 /// Whether a field is emptied.

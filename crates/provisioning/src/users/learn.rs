@@ -1,14 +1,17 @@
 //! What a refusal teaches: the record was there already, the lead was converted, somebody has deleted it.
 
-use planning::{Aim, MatchKey, Obstacle};
+use planning::{Aim, LedgerChange, LedgerRow, MatchKey, Obstacle, Wanted};
 use salesforce_client::Purpose;
-use salesforce_types::{Fields, Link, Manner, Plan, PlannedStep, RecordId, Refusal, Step, StepOutcome};
+use salesforce_types::{
+    Fields, Given, GrantState, Link, Manner, Plan, PlannedStep, RecordId, Refusal, Step, StepOutcome,
+};
 use serde_json::Value;
 use translation::{DuplicatePolicy, NoteCode, WhenDeleted};
 
 use super::{
     Progress, Stop, UserChange,
     act::{Chosen, rename},
+    grants::NotGranted,
     progress::Failure,
     round::{Round, call_failed, note},
     scene::Bound,
@@ -67,6 +70,9 @@ impl UserChange {
                 progress.owns_conversions = true;
                 Ok(true)
             }
+            "INVALID_CROSS_REFERENCE_KEY" if bound.target.object == "User" => {
+                self.goes_without_what_is_gone(round, bound, chosen, refusal, progress).await
+            }
             "CIRCULAR_DEPENDENCY" => Ok(drop_superiors(bound, chosen, progress)),
             "DELETE_FAILED" | "DEPENDENCY_EXISTS" => {
                 self.not_deleted(round, bound, chosen, refusal, progress).await
@@ -76,6 +82,52 @@ impl UserChange {
             }
             _ => Ok(false),
         }
+    }
+
+    /// A profile or a role that was asked for is not in the org any more: it is refused, as other grants are, and the record is written
+    /// without it. `false`: the refusal is about something else.
+    async fn goes_without_what_is_gone(
+        &self,
+        round: &Round<'_>,
+        bound: &Bound<'_>,
+        chosen: &Chosen,
+        refusal: &Refusal,
+        progress: &mut Progress,
+    ) -> Result<bool, Stop> {
+        let given = chosen.given.iter().filter(|one| matches!(one.of.kind.given(), Given::Field(_)));
+        let given: Vec<&Wanted> = given.filter(|one| !progress.goes_without(bound, &one.of)).collect();
+        if given.is_empty() {
+            return Ok(false);
+        }
+        let (store, now) = (&*self.inner.store, self.inner.clock.now());
+        let catalogue = self.inner.catalogue.after_a_loss(store, bound.org, now, self.accepted).await;
+        let catalogue = catalogue.map_err(call_failed)?;
+        let is_gone = |one: &&Wanted| {
+            let is_named =
+                one.of.field().is_some_and(|field| refusal.fields.iter().any(|named| named == field));
+            is_named || catalogue.get(&one.of).is_none()
+        };
+        let gone: Vec<Wanted> = given.into_iter().filter(is_gone).cloned().collect();
+        for one in &gone {
+            let org = bound.org.name().clone();
+            let attributes = vec!["entitlements".to_owned()];
+            let error =
+                ProvisionError::Refused { org: org.clone(), refusal: Box::new(refusal.clone()), attributes };
+            let row = LedgerRow {
+                of: one.of.clone(),
+                name: one.name.clone(),
+                state: GrantState::Refused,
+                asked: one.asked.clone(),
+                row: None,
+                until: one.until,
+                reason: Some(super::reason_of(&error)),
+            };
+            let known = progress.ledger_of(&round.turnover.grants, bound.name());
+            self.note_grant(bound, &known, LedgerChange::Set(row), progress);
+            let not = NotGranted { org, name: one.name.clone(), error };
+            progress.not_granted.insert((bound.name().clone(), one.of.clone()), not);
+        }
+        Ok(!gone.is_empty())
     }
 
     async fn look_for_the_duplicate(

@@ -8,7 +8,7 @@ use std::{
 use indexmap::IndexMap;
 use model::{OrgName, TargetName};
 use planning::{Found, Frozen};
-use salesforce_types::{Assigned, Blocker, EntitlementRef, Fields, Grant, Link, Plan, RecordId};
+use salesforce_types::{Assigned, Blocker, EntitlementRef, Fields, Grant, Link, Plan, RecordId, Refusal};
 use store::{GrantWrite, LinkWrite};
 use translation::Note;
 
@@ -57,12 +57,14 @@ pub(super) struct Progress {
     pub(super) owns_conversions: bool,
     /// What this change has made of the ledger.
     pub(super) ledger: IndexMap<(TargetName, EntitlementRef), GrantWrite>,
-    /// What the ledger did not know and was taken away: it begins and ends with this change.
+    /// What the ledger did not know and was taken away, or has become Gangway's: it begins and ends with this change.
     pub(super) intruders: Vec<Grant>,
     /// What a User was seen to have in its org, by target.
     pub(super) actual: IndexMap<TargetName, (RecordId, Vec<Assigned>)>,
     /// Targets of whose User the profile, the role and the feature licences were held against the org.
     pub(super) fields_seen: HashSet<TargetName>,
+    /// Targets of whose User the profile and the role were read before they were taken.
+    pub(super) taken_seen: HashSet<TargetName>,
     /// Targets whose User was held against what it was given when it was another identity's.
     pub(super) former_seen: HashSet<TargetName>,
     /// Users of whom it must be seen what they have.
@@ -73,6 +75,8 @@ pub(super) struct Progress {
     pub(super) not_granted: IndexMap<(TargetName, EntitlementRef), NotGranted>,
     /// What waits for a seat, and why; of a User itself its profile.
     pub(super) seats_awaited: Vec<(TargetName, EntitlementRef, String)>,
+    /// What Salesforce has refused for want of a seat, and in which words: what needs it is refused for the same reason.
+    pub(super) seats_refused: HashMap<(TargetName, EntitlementRef), Refusal>,
     /// Targets whose User Salesforce has refused for want of a seat, where none was thought to be missing.
     pub(super) seats_missed: HashSet<TargetName>,
     /// What no other identity may match or make meanwhile.
@@ -129,11 +133,13 @@ impl Progress {
             intruders: Vec::new(),
             actual: IndexMap::new(),
             fields_seen: HashSet::new(),
+            taken_seen: HashSet::new(),
             former_seen: HashSet::new(),
             look_at_grants: HashSet::new(),
             forgotten: HashSet::new(),
             not_granted: IndexMap::new(),
             seats_awaited: Vec::new(),
+            seats_refused: HashMap::new(),
             seats_missed: HashSet::new(),
             claims: Claims::default(),
             rounds: 0,
@@ -214,6 +220,8 @@ impl Progress {
         self.sights.clear();
         self.actual.clear();
         self.fields_seen.clear();
+        self.taken_seen.clear();
+        self.seats_refused.clear();
         self.seats_missed.clear();
         self.failed.clear();
         self.blocked.clear();

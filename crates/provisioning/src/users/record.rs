@@ -1,5 +1,7 @@
 //! Record: what landed, in one transaction; then the answer.
 
+use std::sync::Arc;
+
 use model::{ResourceId, TargetName};
 use salesforce_types::{AskedBy, Fields, Grant};
 use scim_types::Resource;
@@ -167,7 +169,7 @@ impl UserChange {
                 resource.is_some_and(|resource| asks_in(resource, org, &orgs).contains(of))
             };
             let (was, is) = (asks(before), asks(turnover.wanted.as_ref()));
-            was != is || (is && turnover.current == turnover.wanted && self.names_entitlements())
+            was != is || (is && turnover.current == turnover.wanted && self.names(turnover, org, of))
         };
         let all = std::mem::take(&mut progress.not_granted).into_iter();
         let (now, others): (Vec<_>, Vec<_>) = all.partition(|((_, of), not)| is_asked_now(&not.org, of));
@@ -182,16 +184,22 @@ impl UserChange {
         })
     }
 
-    /// Whether the request is about entitlements or roles at all.
-    fn names_entitlements(&self) -> bool {
-        match &self.wish {
-            Wish::Patch(patch) => {
-                let about = |path: &str| LISTS.iter().any(|list| path.starts_with(list));
-                patch.operations.iter().any(|operation| about(&operation.path))
-            }
-            Wish::Replace(put) => LISTS.iter().any(|list| put.mentions(list)),
-            Wish::Create(_) | Wish::Delete | Wish::Keep => false,
-        }
+    /// Whether the request, which changes nothing, asks for this once more, by whichever of its names.
+    fn names(
+        &self,
+        turnover: &Turnover,
+        org: &model::OrgName,
+        of: &salesforce_types::EntitlementRef,
+    ) -> bool {
+        let catalogue = self.inner.catalogue.known(org);
+        turnover.named.iter().any(|text| {
+            let prefix = text.strip_prefix(org.as_str()).and_then(|rest| rest.strip_prefix(':'));
+            let text = prefix.unwrap_or(text);
+            let is_called = |catalogue: &Arc<salesforce_types::Catalogue>| {
+                catalogue.named(&[of.kind], text).is_ok_and(|one| one.of == *of)
+            };
+            of.has_id(text) || catalogue.as_ref().is_some_and(is_called)
+        })
     }
 
     /// The membership that this change is about, unless it is as it should be.

@@ -1,5 +1,7 @@
 //! What all decisions of a round rest on, and what can be told from it without asking anybody.
 
+use std::collections::HashSet;
+
 use model::{OrgName, TargetName};
 use planning::{Aim, Course, Origin};
 use salesforce_client::CallError;
@@ -34,6 +36,8 @@ pub(super) struct Turnover {
     pub(super) groups: Vec<GroupRef>,
     /// Targets whose User is still to be deactivated, where nothing else shows that.
     pub(super) leaving: Vec<TargetName>,
+    /// The texts by which the request asks for something, also for what was asked for before.
+    pub(super) named: HashSet<String>,
     /// What the client has taken away and may not: it stays. By org and name.
     pub(super) kept: Vec<(OrgName, String)>,
 }
@@ -93,6 +97,11 @@ impl<'a> Round<'a> {
             let is_frozen = link.froze && course.place.target.on_leave == OnLeave::Freeze;
             link.object == "User" && !link.left && was_active && !is_frozen && !stays
         })
+    }
+
+    /// Whether somebody is to be locked out by this round, and nothing else is to come before that.
+    pub(super) fn is_locked_out_first(&self, progress: &Progress) -> bool {
+        progress.rounds <= 1 && self.locks_out()
     }
 
     /// Whether another target that the identity holds refers to this one.

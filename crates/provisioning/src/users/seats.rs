@@ -174,6 +174,52 @@ impl UserChange {
         Ok(go)
     }
 
+    /// Salesforce does not give it: it is refused, or waits where a seat is missing and the tenant lets it wait. What needs a licence
+    /// that was refused for want of a seat is refused for that, whatever Salesforce says of it.
+    pub(super) async fn grant_refused(
+        &self,
+        bound: &Bound<'_>,
+        step: &GrantStep,
+        refusal: Refusal,
+        turnover_grants: &[Grant],
+        progress: &mut Progress,
+    ) {
+        let target = bound.name();
+        let (of, refusal) = match self.refused_before(bound, step, progress) {
+            Some(first) => first,
+            None => (step.of.clone(), refusal),
+        };
+        let is_seat = refusal.code == NO_SEAT && matches!(step.step, Step::Create { .. });
+        if is_seat {
+            progress.seats_refused.insert((target.clone(), step.of.clone()), refusal.clone());
+        }
+        let holds = |of: &EntitlementRef| progress.holds(turnover_grants, target, of);
+        let error = self.no_seat(bound, Some(&of), &refusal, holds).await;
+        let error = error.unwrap_or_else(|| ProvisionError::Refused {
+            org: bound.org.name().clone(),
+            refusal: Box::new(refusal),
+            attributes: vec!["entitlements".to_owned()],
+        });
+        if !(is_seat && self.waits_instead(bound, step, &error, turnover_grants, progress)) {
+            self.not_granted(bound, step, error, turnover_grants, progress);
+        }
+    }
+
+    /// The licence that something needs and that was refused for want of a seat, with what Salesforce has said of it.
+    fn refused_before(
+        &self,
+        bound: &Bound<'_>,
+        step: &GrantStep,
+        progress: &Progress,
+    ) -> Option<(EntitlementRef, Refusal)> {
+        let catalogue = self.inner.catalogue.known(bound.org.name())?;
+        let mut needed = salesforce_types::licenses_needed(&catalogue, &step.of).into_iter();
+        needed.find_map(|license| {
+            let refusal = progress.seats_refused.get(&(bound.name().clone(), license.clone()))?;
+            Some((license, refusal.clone()))
+        })
+    }
+
     /// Salesforce has found no seat although one was thought to be free: the numbers as they are. `None`: it is about something
     /// else than the seat that this needs of who `holds` the rest.
     pub(super) async fn no_seat(
@@ -209,10 +255,13 @@ impl UserChange {
         }
         let words = refusal.message.to_lowercase();
         let is_meant = |flag: &&Wanted| {
+            if flag.of.kind.given() != Given::Flag {
+                return false;
+            }
             let is_named = words.contains(&flag.name.to_lowercase());
             (is_named || which == FlagsOf::All) && !progress.goes_without(bound, &flag.of)
         };
-        let flags: Vec<Wanted> = chosen.flags.iter().filter(is_meant).cloned().collect();
+        let flags: Vec<Wanted> = chosen.given.iter().filter(is_meant).cloned().collect();
         let org: &OrgName = bound.org.name();
         let waits = bound.tenant.mapping.entitlements.waiting_list;
         for flag in &flags {

@@ -209,3 +209,26 @@ async fn a_post_that_is_repeated_after_a_part_of_it_tries_who_is_missing() {
     assert_eq!(holders(&org, "Auditors").await, names(&["grace", "less"]));
     let _ = tool.post("/Groups", &body).await.expect(409);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_was_given_by_hand_outlasts_a_change_that_is_rolled_back() {
+    let world = World::of_scene(&scene_that_rolls_back(), |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let (ada, bob) = (somebody(&tool, "ada").await, somebody(&tool, "bob").await);
+    let less = somebody_with_less(&tool, "less").await;
+    let user = org.user("ada@acme.example").await["Id"].clone();
+    let set = org.one("PermissionSet", "Name", "Auditors").await["Id"].clone();
+    org.make("PermissionSetAssignment", &json!({"AssigneeId": user, "PermissionSetId": set})).await;
+    let auditors = group(&tool, "sf-ps-Auditors", &[]).await;
+    let answer = join(&tool, &auditors, &[&ada, &bob, &less]).await.expect(400);
+    assert!(detail(&answer).contains("as before"), "{}", answer.text);
+    assert_eq!(holders(&org, "Auditors").await, names(&["ada"]));
+    assert_eq!(members(&tool, &auditors).await, BTreeSet::new());
+    let why = audited(&world, &["audit", "why", &ada, "permission-set:Auditors"]).await;
+    assert!(why.contains("found"), "{why}");
+    // Whoever joins for good and leaves loses it, as before: it has become Gangway's.
+    let _ = join(&tool, &auditors, &[&ada]).await.expect(200);
+    let empty = json!([{"op": "replace", "path": "members", "value": []}]);
+    let _ = tool.patch(&format!("/Groups/{auditors}"), empty).await.expect(200);
+    assert_eq!(holders(&org, "Auditors").await, BTreeSet::new());
+}
