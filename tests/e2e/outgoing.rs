@@ -275,6 +275,8 @@ async fn a_receiver_that_polls_gets_what_it_has_not_acknowledged() {
         verify(token.as_str().unwrap(), &keys);
         assert_eq!(claims(token.as_str().unwrap())["jti"], json!(jti));
     }
+    let only_acknowledges = poll(json!({"maxEvents": 0})).await;
+    assert_eq!(only_acknowledges, json!({"sets": {}, "moreAvailable": true}));
     let again = poll(json!({"maxEvents": 2, "returnImmediately": true})).await;
     assert_eq!(
         again["sets"].as_object().unwrap().keys().collect::<Vec<_>>(),
@@ -286,7 +288,7 @@ async fn a_receiver_that_polls_gets_what_it_has_not_acknowledged() {
     assert_eq!((rest["sets"].as_object().unwrap().len(), &rest["moreAvailable"]), (1, &json!(false)));
     let last: Vec<&String> = rest["sets"].as_object().unwrap().keys().collect();
     let nothing = poll(json!({"ack": last, "maxEvents": 0})).await;
-    assert_eq!(nothing["sets"], json!({}));
+    assert_eq!(nothing, json!({"sets": {}, "moreAvailable": false}));
     // It waits for what comes.
     let waiting = tokio::spawn({
         let idm = idm.clone();
@@ -424,4 +426,28 @@ async fn ssf_b13_each_operation_of_a_bulk_request_is_told() {
         .map(|(place, status)| (format!("{txn}:{place}"), status.to_owned()));
     assert_eq!(told, expected);
     assert_eq!(event(&events[0]).1["bulkId"], "a");
+}
+
+/// RFC 7644 §3.7: no more is done than may be, though its caller would rather not wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bulk_request_that_ends_with_its_first_error_is_not_asynchronous() {
+    let receiver = Receiver::start();
+    let world = with_push(&receiver, "events = [\"asyncresp\"]").await;
+    let make = |name: &str, title: String| {
+        let mut user = user(&format!("{name}@acme.example"));
+        user["title"] = json!(title);
+        json!({"method": "POST", "path": "/Users", "bulkId": name, "data": user})
+    };
+    let body = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "failOnErrors": 1,
+        "Operations": [make("ada", "Pilot".into()), make("bob", "x".repeat(200)), make("cleo", "Pilot".into())],
+    });
+    let headers = [("prefer", "respond-async"), ("content-type", "application/scim+json")];
+    let body = Some(body.to_string().into_bytes());
+    let answer = world.tool().send("POST", "/Bulk", &headers, body).await.unwrap().expect(200);
+    assert_eq!((answer.header("preference-applied"), answer.header("set-txn")), (None, None));
+    let results = answer.json()["Operations"].as_array().unwrap().clone();
+    let statuses: Vec<_> = results.iter().map(|result| result["status"].clone()).collect();
+    assert_eq!(statuses, ["201", "400"], "{results:?}");
+    assert!(world.org().users("cleo@acme.example").await.is_empty());
 }

@@ -5,6 +5,7 @@ mod kept_out;
 mod locked_out;
 mod order;
 mod polled;
+mod publisher;
 mod purged;
 mod scim;
 mod streams;

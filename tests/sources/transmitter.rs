@@ -50,7 +50,7 @@ struct State {
     streams: Vec<Value>,
     /// Added to what it says of a new stream.
     stream_says: BTreeMap<String, Value>,
-    critical: Vec<String>,
+    critical: Option<Vec<String>>,
     /// The one way in which it delivers. None: both.
     delivers_by: Option<&'static str>,
     /// Given out until they are acknowledged, in the order of their numbers.
@@ -60,6 +60,8 @@ struct State {
     verify_faults: usize,
     /// What it answers polls instead.
     poll_fault: Option<Reply>,
+    /// What it answers instead where it does not have a SCIM resource.
+    scim_fault: Option<Reply>,
     /// SCIM resources by path.
     resources: BTreeMap<String, Value>,
     asked: Vec<(Instant, Asked)>,
@@ -212,7 +214,7 @@ impl Transmitter {
 
     /// Members of complex subjects that must not be left out of account.
     pub fn critical(&self, members: &[&str]) {
-        lock(&self.state).critical = members.iter().map(|&member| member.to_owned()).collect();
+        lock(&self.state).critical = Some(members.iter().map(|&member| member.to_owned()).collect());
     }
 
     /// The streams that were made.
@@ -234,6 +236,11 @@ impl Transmitter {
     /// What it answers polls instead; nothing: what it has.
     pub fn poll_fault(&self, fault: Option<Reply>) {
         lock(&self.state).poll_fault = fault;
+    }
+
+    /// What it answers instead where it does not have a SCIM resource; nothing: a SCIM error.
+    pub fn scim_fault(&self, fault: Option<Reply>) {
+        lock(&self.state).scim_fault = fault;
     }
 
     /// What was asked of a path, and when.
@@ -339,6 +346,11 @@ impl State {
                 Reply::status(429, "{}")
             }
             ("POST", "/verify") => Reply::Answer(204, Vec::new(), String::new()),
+            // RFC 7644 §3.12.
+            ("GET", path) if path.starts_with("/scim/v2/") => self.scim_fault.clone().unwrap_or_else(|| {
+                let schemas = ["urn:ietf:params:scim:api:messages:2.0:Error"];
+                Reply::status(404, &json!({"schemas": schemas, "status": "404"}).to_string())
+            }),
             _ => Reply::status(404, "{}"),
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! A token is acknowledged when what it says is applied or durable here, and not before; one that is not acknowledged is given
 //! out again. So a crash at any point loses nothing, and what comes twice is known by its `jti`.
+//!
+//! What an answer has of one subject is taken in its order, one after the other; subjects are taken side by side.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,11 +16,14 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::{Event, Intake, Refusal, Source, remote::Remote};
+use crate::{
+    Event, Intake, Order, Refusal, Source,
+    remote::{Remote, RemoteError},
+};
 
 /// So many tokens at once.
 const AT_ONCE: usize = 50;
-/// So many of them are applied at once.
+/// So many of them are verified at once, and so many subjects are applied.
 const TOGETHER: usize = 16;
 /// How long a poll may take that waits for something to happen. Proxies commonly cut connections after 60 s.
 const LONG_POLL: Duration = Duration::from_secs(55);
@@ -77,6 +82,11 @@ pub(crate) async fn run(
         let started = intake.clock.now();
         let answer = match remote.call(Method::POST, url, Some(&body), LONG_POLL).await {
             Ok(answer) => answer.json::<PollAnswer>(),
+            // Nothing has happened there in all that time. What was acknowledged is so again, in case it did not arrive.
+            Err(RemoteError::Silent) if !owed.return_immediately => {
+                pause = FIRST_PAUSE;
+                continue;
+            }
             Err(error) => Err(error.to_string()),
         };
         match answer {
@@ -110,9 +120,18 @@ async fn take(
     source: &Arc<Source>,
     owed: &mut PollRequest,
 ) -> Option<Duration> {
-    let sets = futures::stream::iter(answer.sets);
-    let taken = sets.map(|(jti, token)| one(jti, token, reader, intake, source));
-    let taken: Vec<Taken> = taken.buffered(TOGETHER).collect().await;
+    let tokens = futures::stream::iter(answer.sets);
+    let read = tokens.map(|(jti, token)| read(jti, token, reader, intake, source)).buffered(TOGETHER);
+    let (mut taken, mut subjects) = (Vec::new(), Subjects::default());
+    for read in read.collect::<Vec<_>>().await {
+        match read {
+            Ok(token) => subjects.add(token),
+            Err(refused) => taken.push(refused),
+        }
+    }
+    let subjects = futures::stream::iter(subjects.0);
+    let applied = subjects.map(|tokens| in_their_order(tokens, intake, source)).buffer_unordered(TOGETHER);
+    taken.extend(applied.collect::<Vec<_>>().await.into_iter().flatten());
     let mut wait = None;
     for taken in taken {
         match taken {
@@ -127,32 +146,87 @@ async fn take(
     wait
 }
 
-async fn one(
+/// A token that is good.
+struct Good {
+    jti: String,
+    events: Vec<Event>,
+}
+
+/// The tokens of an answer, by whom they are about.
+#[derive(Default)]
+struct Subjects(Vec<Vec<Good>>);
+
+impl Subjects {
+    /// One that is about several people comes after all that are about any of them.
+    fn add(&mut self, token: Good) {
+        let is_about = |tokens: &Vec<Good>| tokens.iter().any(|other| other.is_about_one_of(&token));
+        let (about, mut others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.0).into_iter().partition(is_about);
+        let mut together: Vec<Good> = about.into_iter().flatten().collect();
+        together.push(token);
+        others.push(together);
+        self.0 = others;
+    }
+}
+
+impl Good {
+    fn is_about_one_of(&self, other: &Self) -> bool {
+        let is_among = |event: &Event| other.events.iter().any(|one| one.subject == event.subject);
+        self.events.iter().any(is_among)
+    }
+
+    /// Whether what comes after it has to wait for it.
+    fn keeps_its_place(&self) -> bool {
+        self.events.iter().any(|event| event.order != Order::Alone)
+    }
+}
+
+async fn read(
     jti: String,
     token: Value,
     reader: &dyn ReadToken,
-    intake: &Arc<Intake>,
-    source: &Arc<Source>,
-) -> Taken {
+    intake: &Intake,
+    source: &Source,
+) -> Result<Good, Taken> {
     let Some(token) = token.as_str() else {
-        return wrong(jti, &Refusal::InvalidRequest("a token is a text".to_owned()));
+        return Err(wrong(jti, &Refusal::InvalidRequest("a token is a text".to_owned())));
     };
     let events = match reader.read_token(intake, token).await {
         Ok(events) => events,
-        Err(refusal) => return refused(jti, &refusal, intake, source),
+        Err(refusal) => return Err(refused(jti, &refusal, intake, source)),
     };
     // Of several events in one token each has its own name behind this one.
     if !events.iter().all(|event| *event.delivery.as_ref().unwrap_or(&event.jti) == jti) {
         let refusal =
             Refusal::InvalidRequest("the token has another `jti` than it is given out under".into());
-        return refused(jti, &refusal, intake, source);
+        return Err(refused(jti, &refusal, intake, source));
     }
-    for event in events {
-        if let Err(refusal) = intake.take(source, event, Instant::now() + source.answer_within).await {
-            return refused(jti, &refusal, intake, source);
+    Ok(Good { jti, events })
+}
+
+/// Takes the tokens about somebody in. Where one has to wait, those that come after it wait as well: they are given out again in
+/// their order.
+async fn in_their_order(tokens: Vec<Good>, intake: &Arc<Intake>, source: &Arc<Source>) -> Vec<Taken> {
+    let mut taken = Vec::new();
+    for token in tokens {
+        let keeps_its_place = token.keeps_its_place();
+        let one = one(token, intake, source).await;
+        let waits = keeps_its_place && matches!(one, Taken::Later(_));
+        taken.push(one);
+        if waits {
+            break;
         }
     }
-    Taken::Acknowledged(jti)
+    taken
+}
+
+async fn one(token: Good, intake: &Arc<Intake>, source: &Arc<Source>) -> Taken {
+    for event in token.events {
+        if let Err(refusal) = intake.take(source, event, Instant::now() + source.answer_within).await {
+            return refused(token.jti, &refusal, intake, source);
+        }
+    }
+    Taken::Acknowledged(token.jti)
 }
 
 fn refused(jti: String, refusal: &Refusal, intake: &Intake, source: &Source) -> Taken {
@@ -175,4 +249,46 @@ fn wrong(jti: String, refusal: &Refusal) -> Taken {
 /// Between half of it and the whole: those who failed together do not come again together.
 fn jittered(intake: &Intake, pause: Duration) -> Duration {
     pause / 2 + (pause / 2).mul_f64(intake.ids.jitter())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(jti: &str, subjects: &[&str]) -> Good {
+        let event = |subject: &&str| Event {
+            jti: jti.to_owned(),
+            same_as: None,
+            delivery: None,
+            subject: (*subject).to_owned(),
+            kind: String::new(),
+            happened: model::Timestamp::UNIX_EPOCH,
+            version: None,
+            order: Order::Notice,
+            body: Value::Null,
+        };
+        Good { jti: jti.to_owned(), events: subjects.iter().map(event).collect() }
+    }
+
+    #[test]
+    fn what_is_about_one_person_stays_in_its_order_and_others_are_apart() {
+        let mut subjects = Subjects::default();
+        for (jti, whom) in [("1", &["a"][..]), ("2", &["b"]), ("3", &["a"]), ("4", &["b"]), ("5", &["c"])] {
+            subjects.add(about(jti, whom));
+        }
+        let order = |subjects: &Subjects| {
+            let mut order: Vec<String> = subjects
+                .0
+                .iter()
+                .map(|tokens| tokens.iter().map(|token| token.jti.as_str()).collect())
+                .collect();
+            order.sort();
+            order
+        };
+        assert_eq!(order(&subjects), ["13", "24", "5"]);
+        subjects.add(about("6", &["c", "a"]));
+        let order = order(&subjects);
+        assert_eq!(order.len(), 2);
+        assert!(order.iter().any(|one| one.ends_with('6') && one.contains("13")), "{order:?}");
+    }
 }

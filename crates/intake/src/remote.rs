@@ -58,6 +58,8 @@ struct AccessToken {
 #[derive(Debug)]
 pub(crate) struct RemoteAnswer {
     pub(crate) status: StatusCode,
+    /// Of the body, in lower case and without parameters; empty: it is not said.
+    pub(crate) media_type: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -68,6 +70,9 @@ pub(crate) enum RemoteError {
     Unsafe(String),
     #[error("the source does not answer: {0}")]
     Unreachable(String),
+    /// It is connected, and has nothing to say in all the time that it had.
+    #[error("the source does not answer: it takes too long")]
+    Silent,
     #[error("the source gives no access token: {0}")]
     NoToken(String),
     #[error("the source answered more than {} MiB", LARGEST / 1024 / 1024)]
@@ -180,6 +185,9 @@ struct Granted {
 async fn read(request: reqwest::RequestBuilder) -> Result<RemoteAnswer, RemoteError> {
     let mut response = request.send().await.map_err(|error| unreachable(&error))?;
     let status = response.status();
+    let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = media_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+    let media_type = media_type.trim().to_ascii_lowercase();
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&error))? {
         if body.len() + chunk.len() > LARGEST {
@@ -187,7 +195,7 @@ async fn read(request: reqwest::RequestBuilder) -> Result<RemoteAnswer, RemoteEr
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(RemoteAnswer { status, body })
+    Ok(RemoteAnswer { status, media_type, body })
 }
 
 impl RemoteAnswer {
@@ -203,6 +211,9 @@ impl RemoteAnswer {
 }
 
 fn unreachable(error: &reqwest::Error) -> RemoteError {
+    if error.is_timeout() && !error.is_connect() {
+        return RemoteError::Silent;
+    }
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
@@ -241,6 +252,18 @@ mod tests {
             let asked = remote.call(Method::GET, &url.parse().unwrap(), None, CALL).await;
             assert!(matches!(asked, Err(RemoteError::Unreachable(_))), "{url}: {asked:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn who_is_connected_and_says_nothing_is_not_who_cannot_be_reached() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/poll", silent.local_addr().unwrap()).parse().unwrap();
+        let remote = Remote::new(Authorization::None).unwrap();
+        let asked = remote.call(Method::POST, &url, None, Duration::from_millis(50)).await;
+        assert!(matches!(asked, Err(RemoteError::Silent)), "{asked:?}");
+        let url = "http://127.0.0.1:1/poll".parse().unwrap();
+        let asked = remote.call(Method::POST, &url, None, Duration::from_millis(50)).await;
+        assert!(matches!(asked, Err(RemoteError::Unreachable(_))), "{asked:?}");
     }
 
     #[test]

@@ -3,47 +3,58 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `scim_events/happening.rs` | what an event says, in every spelling of its URI |
+//! | `scim_events/taken.rs` | what is taken of that, and what is decided here and left out |
+//! | `scim_events/order.rs` | what is out of date |
 //! | `scim_events/publisher.rs` | the service provider's resources, read at its configured address |
 //!
 //! A resource is one identity, by whatever an event names it: by its `uri` alone, or by `uri` and `externalId`.
 //!
 //! Events may come in any order. One that is older than what is known already is not applied as it stands: what is current is
 //! fetched in its place. So a change that carries a part of a resource never undoes a later one, and none is lost. Where the
-//! service provider cannot be asked a person has to compare.
+//! service provider cannot be asked, a person has to compare.
 
 mod happening;
+mod order;
 mod publisher;
+mod taken;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::{ResourceId, ResourceKind, TenantId};
+use model::{ResourceId, ResourceKind, TenantId, Timestamp};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use store::StoreError;
+use store::{StoreError, SubjectClock};
 use url::Url;
 
 use self::{
     happening::{Happening, Who},
+    order::{Known, Standing},
     publisher::{FetchError, Publisher},
+    taken::PATCH_OP,
 };
 use crate::{
-    Delivery, Event, Intake, Kind, Order, Outcome, Population, Refusal, Remote, Source, incoming,
+    Delivery, Event, Intake, Kind, Order, Outcome, Population, Refusal, Rehearsal, Remote, Source, incoming,
     poll::{self, ReadToken},
+    rehearsal,
     set::{Claims, Expect, KeySet},
 };
 
 /// The schema of what is put.
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
-const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+/// An event that means nothing to anybody.
+const REHEARSAL: &str = "urn:ietf:params:scim:event:misc:rehearsal";
 
 /// Of a change that comes too late.
 const LATE: &str = "it is older than what is known, and without `publisher` nobody can be asked what holds now: compare the identity \
                     with the sender's by hand, correct it there, and dismiss this";
-/// Of a change before which another one is missing.
-const GAP: &str = "an event before it is missing, and without `publisher` nobody can be asked what holds now: retry it when that has come, \
-                   or all the same";
+/// Of a change that follows a gap which nobody can close.
+const GAP: &str = "applied, though a `version` before it has not been heard of";
+/// Of a change that says nothing of the person.
+const NOTHING: &str = "it changes nothing that is taken from a publisher";
+/// Of somebody whom the publisher does not have.
+const GONE: &str = "the publisher does not have it any more";
 
 /// What a publisher of SCIM events consists of.
 pub struct ScimEventsParts {
@@ -127,55 +138,58 @@ impl Kind for ScimEvents {
         self.read_token(intake, incoming::text(delivery)?).await
     }
 
-    async fn apply(&self, intake: &Intake, source: &Source, event: &Event, approved: bool) -> Outcome {
+    async fn apply(&self, intake: &Intake, source: &Source, event: &Event, _approved: bool) -> Outcome {
         let Ok(Body { who, happening }) = serde_json::from_value(event.body.clone()) else {
             return Outcome::Dead("it was stored by another version of Gangway".to_owned());
         };
         if !who.is_user {
             return Outcome::Ignored("not-a-user");
         }
-        let known = intake.inbox.subject(&source.tenant, &source.name, &event.subject).await;
-        let known = match known {
+        let happening = taken::happening(happening);
+        let whose = (&source.tenant, &source.name);
+        let known = match Known::of(&*intake.inbox, whose, &event.subject).await {
             Ok(known) => known,
             Err(error) => return Outcome::later(error.to_string()),
         };
-        // Who was deleted and is there again counts from the beginning.
-        let known = known.filter(|known| known.deleted.is_none_or(|deleted| deleted < known.happened));
-        let versions = known.as_ref().and_then(|known| event.version.zip(known.version));
-        // By the time too: who is activated or deactivated gets no version by that.
-        let is_old = known.as_ref().is_some_and(|known| event.happened < known.happened)
-            || versions.is_some_and(|(version, newest)| version < newest);
-        let has_gap = versions.is_some_and(|(version, newest)| version > newest + 1);
-        // What is missing can be asked for, or somebody has said that nothing is.
-        let has_gap = has_gap && (self.publisher.is_some() || !approved);
         let doing = Doing {
             events: self,
+            event,
             who: &who,
             intake,
             source,
             population: Population::new(intake, source, &self.parts.population),
         };
-        let done = if is_old && !matches!(happening, Happening::Delete) {
-            doing.late(&happening).await
-        } else {
-            doing.carry_out(happening, has_gap).await
+        let done = match known.standing(event, &happening) {
+            Standing::Over(why) => Ok(Outcome::Ignored(why)),
+            Standing::Late => doing.late(happening).await,
+            Standing::Gap if self.publisher.is_some() => doing.fetch_in_place_of("gap").await,
+            Standing::Gap => doing.carry_out(happening).await.map(|done| with_note(done, GAP)),
+            Standing::Current => doing.carry_out(happening).await,
         };
         done.unwrap_or_else(|error| Outcome::later(error.to_string()))
     }
 
     async fn is_gone(&self, _: &Intake, _: &Source, event: &Event) -> Result<bool, Outcome> {
-        let Ok(Body { who, happening }) = serde_json::from_value(event.body.clone()) else { return Ok(true) };
-        match (&self.publisher, happening) {
-            // Who has left the feed and was heard of again is in it.
-            (_, Happening::Left) => Ok(false),
+        let Ok(Body { who, .. }) = serde_json::from_value(event.body.clone()) else { return Ok(true) };
+        match &self.publisher {
             // An id is nobody else's later.
-            (None, _) => Ok(true),
-            (Some(publisher), _) => match publisher.user(&who.id).await {
+            None => Ok(true),
+            Some(publisher) => match publisher.user(&who.id).await {
                 Ok(found) => Ok(found.is_none()),
                 Err(FetchError::Later(why)) => Err(Outcome::later(why)),
                 Err(FetchError::Unreadable(why)) => Err(Outcome::Dead(why)),
             },
         }
+    }
+
+    async fn rehearse(&self, intake: &Intake, _: &Source) -> Result<Rehearsal, String> {
+        if self.parts.poll_url.is_some() {
+            return Err("the events of this source are polled: nothing is sent to it".to_owned());
+        }
+        let signed = (&self.parts.keys, &self.parts.expect);
+        let subject = json!({ "format": "scim", "uri": "/Users/rehearsal" });
+        let events = json!({ REHEARSAL: {} });
+        rehearsal::token(intake, signed, self.parts.authorization.as_ref(), Some(subject), events).await
     }
 
     async fn run(&self, intake: &Arc<Intake>, source: &Arc<Source>) {
@@ -203,10 +217,12 @@ impl ScimEvents {
         let event = |(number, (uri, said)): (usize, (&String, &Value))| {
             let happening = Happening::read(uri, said).map_err(Refusal::InvalidRequest)?;
             let version = happening::version(said);
-            // Who has left the feed is as gone as who was deleted: what happened before is out of date, what comes later is not.
-            let goes = matches!(happening, Happening::Delete | Happening::Left);
-            let order = if goes { Order::Delete } else { Order::Notice };
-            let order = if matches!(happening, Happening::Other) { Order::Alone } else { order };
+            let order = match happening {
+                Happening::Delete => Order::Delete,
+                Happening::Other => Order::Alone,
+                // What is older than something else is seen to when it is applied.
+                _ => Order::Notice,
+            };
             let body = Body { who: who.clone(), happening };
             Ok(Event {
                 jti: if several { format!("{}#{number}", claims.jti) } else { claims.jti.clone() },
@@ -228,6 +244,7 @@ impl ScimEvents {
 /// One event being carried out.
 struct Doing<'d> {
     events: &'d ScimEvents,
+    event: &'d Event,
     who: &'d Who,
     intake: &'d Intake,
     source: &'d Source,
@@ -247,42 +264,32 @@ enum Meant {
 }
 
 impl Doing<'_> {
-    async fn carry_out(&self, happening: Happening, has_gap: bool) -> Result<Outcome, StoreError> {
-        match happening {
-            Happening::Put(resource) => self.put(resource).await,
-            Happening::Changed | Happening::Joined => self.fetch_in_place_of("no-publisher").await,
-            Happening::Patch(_) if has_gap && self.events.publisher.is_none() => {
-                Ok(Outcome::Dead(GAP.to_owned()))
-            }
-            Happening::Patch(_) if has_gap => self.fetch_in_place_of("gap").await,
-            Happening::Patch(patch) => self.patch(patch).await,
+    async fn carry_out(&self, happening: Happening) -> Result<Outcome, StoreError> {
+        let clocks = happening.clocks(self.event, &self.who.id);
+        let done = match happening {
+            Happening::Put(resource) => self.put(resource).await?,
+            Happening::Changed | Happening::Joined => self.fetch_in_place_of("no-publisher").await?,
+            Happening::Patch(patch) => self.patch(patch).await?,
             Happening::Delete => {
-                Ok(self.delete().await?.unwrap_or_else(|| Outcome::noted("nobody by this id was known")))
+                self.delete().await?.unwrap_or_else(|| Outcome::noted("nobody by this id was known"))
             }
-            Happening::Activate => self.activate(true).await,
-            Happening::Deactivate => self.activate(false).await,
+            Happening::Activate => self.activate(true).await?,
+            Happening::Deactivate => self.activate(false).await?,
             Happening::Left => match self.events.parts.out_of_scope {
-                OutOfScope::Deactivate => self.activate(false).await,
-                OutOfScope::Keep => Ok(Outcome::Ignored("out-of-scope")),
+                OutOfScope::Deactivate => self.activate(false).await?,
+                OutOfScope::Keep => Outcome::Ignored("out-of-scope"),
             },
-            Happening::Asynchronous => Ok(Outcome::Ignored("no-such-request")),
-            Happening::Other => Ok(Outcome::Ignored("event-type")),
-        }
+            Happening::Asynchronous => Outcome::Ignored("no-such-request"),
+            Happening::Other => Outcome::Ignored("event-type"),
+        };
+        Ok(with_clocks(done, clocks))
     }
 
-    /// What is older than what is known already is replaced by what is current. Where nobody can be asked for that, a change must
-    /// not get lost: a person has to compare.
-    async fn late(&self, happening: &Happening) -> Result<Outcome, StoreError> {
-        let says_what = match happening {
-            Happening::Put(_) | Happening::Patch(_) | Happening::Activate | Happening::Deactivate => true,
-            Happening::Changed
-            | Happening::Delete
-            | Happening::Joined
-            | Happening::Left
-            | Happening::Asynchronous
-            | Happening::Other => false,
-        };
-        if says_what && self.events.publisher.is_none() {
+    /// What is older than what is known already is replaced by what is current. Where nobody can be asked for that, what has changed
+    /// must not get lost, and a person has to compare; but whether somebody is active was said anew.
+    async fn late(&self, happening: Happening) -> Result<Outcome, StoreError> {
+        let changes = matches!(happening, Happening::Put(_) | Happening::Patch(_));
+        if changes && self.events.publisher.is_none() {
             return Ok(Outcome::Dead(LATE.to_owned()));
         }
         self.fetch_in_place_of("stale").await
@@ -330,9 +337,7 @@ impl Doing<'_> {
 
     /// The identity is this from now on.
     async fn put(&self, mut resource: Map<String, Value>) -> Result<Outcome, StoreError> {
-        for read_only in ["id", "meta", "groups"] {
-            resource.remove(read_only);
-        }
+        self.name_manager(taken::manager_of(&mut resource)).await?;
         resource.entry("schemas").or_insert_with(|| json!([USER]));
         let said = external_id(&resource).or_else(|| self.who.external_id.clone());
         let known = match self.meant(said.as_deref()).await? {
@@ -370,6 +375,12 @@ impl Doing<'_> {
     }
 
     async fn patch(&self, mut patch: Map<String, Value>) -> Result<Outcome, StoreError> {
+        if taken::is_nothing(&patch) {
+            return Ok(Outcome::noted(NOTHING));
+        }
+        for manager in taken::managers_in(&mut patch) {
+            self.name_manager(Some(manager)).await?;
+        }
         patch.entry("schemas").or_insert_with(|| json!([PATCH_OP]));
         match self.known().await? {
             Some(id) => {
@@ -379,6 +390,17 @@ impl Doing<'_> {
             // A change of somebody whose beginning was not heard.
             None => self.fetch_in_place_of("unknown-subject").await,
         }
+    }
+
+    /// A manager is named by what the publisher calls him, and is known here by another id.
+    async fn name_manager(&self, manager: Option<&mut Value>) -> Result<(), StoreError> {
+        let Some(named) = manager.and_then(taken::id_of) else { return Ok(()) };
+        let (people, publisher) = (&self.events.parts.population, &self.source.name);
+        let called = named.as_str().unwrap_or_default();
+        if let Some(id) = self.intake.names.identity_called(people, publisher, called).await? {
+            *named = Value::from(id.as_str());
+        }
+        Ok(())
     }
 
     async fn activate(&self, active: bool) -> Result<Outcome, StoreError> {
@@ -406,17 +428,56 @@ impl Doing<'_> {
     async fn fetch_in_place_of(&self, reason: &'static str) -> Result<Outcome, StoreError> {
         let Some(publisher) = &self.events.publisher else { return Ok(Outcome::Ignored(reason)) };
         match publisher.user(&self.who.id).await {
-            Ok(Some(resource)) => self.put(resource).await,
-            Ok(None) => Ok(match self.delete().await? {
-                None | Some(Outcome::Applied { .. }) => {
-                    Outcome::Gone("the publisher does not have it any more".to_owned())
-                }
-                Some(other) => other,
-            }),
+            Ok(Some(resource)) => self.put_fetched(resource).await,
+            Ok(None) => self.gone().await,
             Err(FetchError::Later(why)) => Ok(Outcome::later(why)),
             Err(FetchError::Unreadable(why)) => Ok(Outcome::Dead(why)),
         }
     }
+
+    /// The identity is what was fetched, whose version is the newest that is known.
+    async fn put_fetched(&self, mut resource: Map<String, Value>) -> Result<Outcome, StoreError> {
+        let version = happening::version(&json!({ "data": resource }));
+        taken::leave_out(&mut resource);
+        let mut clocks = vec![self.clock(version, None)];
+        if taken::says_active(&resource) {
+            clocks.push(order::active_since(self.event, &self.who.id));
+        }
+        Ok(with_clocks(self.put(resource).await?, clocks))
+    }
+
+    /// The publisher does not have it any more: what happened before now is out of date.
+    async fn gone(&self) -> Result<Outcome, StoreError> {
+        Ok(match self.delete().await? {
+            None => Outcome::Gone(GONE.to_owned()),
+            Some(done) => {
+                let now = self.intake.clock.now().max(self.event.happened);
+                with_note(with_clocks(done, vec![self.clock(None, Some(now))]), GONE)
+            }
+        })
+    }
+
+    /// What is known of the person from now on.
+    fn clock(&self, version: Option<i64>, deleted: Option<Timestamp>) -> SubjectClock {
+        let subject = self.event.subject.clone();
+        SubjectClock { subject, happened: self.event.happened, version, deleted }
+    }
+}
+
+/// The same, and this is known if it is done.
+fn with_clocks(mut outcome: Outcome, more: Vec<SubjectClock>) -> Outcome {
+    if let Outcome::Applied { clocks, .. } = &mut outcome {
+        clocks.extend(more);
+    }
+    outcome
+}
+
+/// The same with one more note if it is done.
+fn with_note(mut outcome: Outcome, more: &str) -> Outcome {
+    if let Outcome::Applied { note, .. } = &mut outcome {
+        *note = Some(note.take().map_or_else(|| more.to_owned(), |note| format!("{more}; {note}")));
+    }
+    outcome
 }
 
 /// What a resource has as its `externalId`, where it has one.

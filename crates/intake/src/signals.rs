@@ -316,6 +316,9 @@ impl SharedSignals {
 
     /// The transmitter says what has become of the stream.
     fn stream_updated(&self, intake: &Intake, source: &Source, body: &Body) -> Outcome {
+        if self.stream.is_another(&body.subject) {
+            return Outcome::Ignored("another-stream");
+        }
         let text = |name: &str| body.event.get(name).and_then(Value::as_str);
         let status = text("status").unwrap_or("unknown");
         self.stream.note_status(intake, source, status, text("reason"));

@@ -536,7 +536,7 @@ impl Inner {
     }
 
     /// Whose plans these are.
-    fn operator() -> ClientName {
+    pub(crate) fn operator() -> ClientName {
         "gangway-operator".parse().expect("this is a name")
     }
 

@@ -30,7 +30,10 @@ use crate::{
 pub(crate) async fn bulk(call: &Call<'_>, payload: Payload) -> Result<Reply, Failure> {
     let request = BulkRequest::parse(body::json(call.request, payload, BULK_BODY).await?)?;
     // Its caller does not wait, and hears of every operation by an event (RFC 9967).
-    let is_told = call.announces_ends() && negotiate::prefers_async(call.request.headers());
+    // Where errors are counted every end has to be known before the next one begins: then its caller has to wait all the same.
+    let is_told = call.announces_ends()
+        && negotiate::prefers_async(call.request.headers())
+        && request.fail_on_errors.is_none();
     let txn = is_told.then(|| call.door.transaction());
     let mut progress = Progress {
         call,
@@ -128,7 +131,10 @@ impl Progress<'_> {
         match self.told(turn, operation) {
             Some(told) => End::Told(told),
             // The first part of a POST whose second part is told of: that one needs it done.
-            None => End::Answered { respond_async: self.txn.is_none() && self.call.respond_async() },
+            None => {
+                let counts = self.request.fail_on_errors.is_some();
+                End::Answered { respond_async: self.txn.is_none() && !counts && self.call.respond_async() }
+            }
         }
     }
 
@@ -143,14 +149,11 @@ impl Progress<'_> {
         })
     }
 
-    /// What never came into the journal, because it failed at once or was not tried any more, is told like the rest.
+    /// What never came into the journal, because it failed at once, is told like the rest.
     async fn tell_failures(&self) -> Result<(), StoreError> {
         for (place, result) in self.results.iter().enumerate() {
-            let failure = match result {
-                Some(result) if result.status < 400 => continue,
-                Some(result) => (result.status, detail(result)),
-                None => (400, "it was not tried: too many operations before it have failed".to_owned()),
-            };
+            let Some(result) = result.as_ref().filter(|result| result.status >= 400) else { continue };
+            let failure = (result.status, detail(result));
             let operation = &self.request.operations[place];
             let Some(told) = self.told(Turn::Whole(place), operation) else { continue };
             let target = operation.target().ok();

@@ -207,7 +207,7 @@ pub trait Inbox: Send + Sync {
     async fn postpone(&self, key: &EventKey, reason: &str, due: Timestamp) -> Result<(), StoreError>;
 
     /// Stored events that are due, in the order in which they came; at most `limit`, of each source at most `of_each`, and of each
-    /// subject only the first.
+    /// subject only what happened first.
     async fn due_events(
         &self,
         now: Timestamp,

@@ -119,6 +119,63 @@ async fn ssf_b05_who_is_back_stays_out_while_a_signal_keeps_him_out() {
     assert!(!story.is_frozen(ADA).await);
 }
 
+/// B-5: whose account is disabled, and is gone then: it is his absence that keeps him out, and he can come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b05_who_was_purged_after_he_was_locked_out_is_let_in_when_he_is_back() {
+    let story = Story::begin().await;
+    let (tool, path, ada) = ada(&story).await;
+    for (number, enabled) in [(0, false), (10, true)] {
+        story.pushed(&story.risc("account-disabled", &ada).later(number)).await;
+        assert!(story.is_frozen(ADA).await);
+        story.pushed(&story.risc("account-purged", &ada).later(number + 1)).await;
+        assert_eq!(story.org.user(ADA).await["IsActive"], false);
+        assert!(story.is_frozen(ADA).await);
+        if enabled {
+            story.pushed(&story.risc("account-enabled", &ada).later(number + 2)).await;
+            assert!(story.is_frozen(ADA).await, "she has left");
+        }
+        let _ = tool.patch(&path, active(true)).await.expect(200);
+        assert_eq!(story.org.user(ADA).await["IsActive"], true);
+        assert!(!story.is_frozen(ADA).await, "{enabled}");
+    }
+    // Of whom SCIM knows nothing his source alone decides.
+    story.pushed(&story.risc("account-disabled", &by_email("noor"))).await;
+    story.pushed(&story.risc("account-purged", &by_email("noor")).later(1)).await;
+    let noor = story.org.user(NOOR).await;
+    assert_eq!(noor["IsActive"], false);
+    story.pushed(&story.risc("account-enabled", &by_email("noor")).later(2)).await;
+    assert!(!story.is_frozen(NOOR).await);
+    assert_eq!(story.org.user(NOOR).await["IsActive"], false, "a signal activates nobody");
+}
+
+/// B-5: who has left, and is not in Salesforce any more when the signal comes, is kept out when he is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssf_b05_who_has_left_is_locked_out_for_when_he_is_back() {
+    let story = Story::begin().await;
+    let (tool, path, ada) = ada(&story).await;
+    let named = json!([{"op": "replace", "path": "externalId", "value": "fed-ada"}]);
+    let _ = tool.patch(&path, named).await.expect(200);
+    let sub = json!({"format": "iss_sub", "iss": story.transmitter.issuer(), "sub": "fed-ada"});
+    for (number, disabled_as, enabled_as) in [(0, &ada, &ada), (10, &sub, &ada)] {
+        let _ = tool.patch(&path, active(false)).await.expect(200);
+        assert_eq!(story.org.user(ADA).await["IsActive"], false);
+        let disabled = story.risc("account-disabled", disabled_as).later(number);
+        story.pushed(&disabled).await;
+        assert_eq!(story.listed(&disabled).await["state"], "applied");
+        let _ = tool.patch(&path, active(true)).await.expect(200);
+        assert_eq!(story.org.user(ADA).await["IsActive"], true);
+        assert!(story.is_frozen(ADA).await, "the signal keeps her out");
+        story.pushed(&story.risc("account-enabled", enabled_as).later(number + 1)).await;
+        assert!(!story.is_frozen(ADA).await);
+    }
+    // Nobody has told Gangway of this one.
+    let noor = story.org.user(NOOR).await["Id"].as_str().unwrap().to_owned();
+    story.org.change_as_administrator("User", &noor, &json!({"IsActive": false})).await;
+    let disabled = story.risc("account-disabled", &by_email("noor"));
+    story.pushed(&disabled).await;
+    assert_eq!(story.listed(&disabled).await["reason"], "unresolved-subject");
+}
+
 /// B-5: an administrator ends a lockout in Salesforce, and it is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn ssf_b05_an_administrator_ends_a_lockout_by_hand() {

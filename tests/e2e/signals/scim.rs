@@ -1,7 +1,7 @@
 //! SCIM events (RFC 9967) as receiver.
 
 use e2e::{
-    Answered, Org, World,
+    Answered, Org, Scene, World,
     sources::transmitter::{Set, Transmitter},
     world::add,
 };
@@ -11,28 +11,33 @@ use toml::{Table, Value as Toml};
 use super::{ask, count, listed, scene};
 use crate::faults::until;
 
-const AUDIENCE: &str = "https://gw.example.com/events/scim-events/acme/prod";
-const PREFIX: &str = "urn:ietf:params:scim:event:";
+pub(super) const AUDIENCE: &str = "https://gw.example.com/events/scim-events/acme/prod";
+pub(super) const PREFIX: &str = "urn:ietf:params:scim:event:";
 
 /// A gateway between a publisher and an org.
-struct Story {
-    world: World,
-    publisher: Transmitter,
-    org: Org,
+pub(super) struct Story {
+    pub(super) world: World,
+    pub(super) publisher: Transmitter,
+    pub(super) org: Org,
 }
 
 impl Story {
-    async fn begin() -> Self {
+    pub(super) async fn begin() -> Self {
         Self::with(|_| ()).await
     }
 
     /// With something changed in the source's configuration.
-    async fn with(change: impl FnOnce(&mut Table)) -> Self {
+    pub(super) async fn with(change: impl FnOnce(&mut Table)) -> Self {
+        Self::of_scene(&scene(""), change).await
+    }
+
+    /// The same in another scene.
+    pub(super) async fn of_scene(scene: &Scene, change: impl FnOnce(&mut Table)) -> Self {
         let publisher = Transmitter::start().await;
         let mut section = publisher.scim_section(AUDIENCE);
-        change(&mut section);
         section.insert("acknowledge".to_owned(), Toml::from("sync"));
-        let world = World::of_scene(&scene(""), |config| {
+        change(&mut section);
+        let world = World::of_scene(scene, |config| {
             let server = config["server"].as_table_mut().unwrap();
             server.insert("metrics-listen".to_owned(), Toml::from("127.0.0.1:0"));
             server.insert("answer-within".to_owned(), Toml::from("1s"));
@@ -42,13 +47,13 @@ impl Story {
         Self { org: world.org(), world, publisher }
     }
 
-    fn event(&self, uri: &str, id: &str, said: Value) -> Set {
+    pub(super) fn event(&self, uri: &str, id: &str, said: Value) -> Set {
         let subject = json!({"format": "scim", "uri": format!("/Users/{id}"), "externalId": id});
         self.publisher.event(uri, &subject, said, AUDIENCE)
     }
 
     /// About a resource with another `externalId` than its id, or without one.
-    fn about(&self, suffix: &str, id: &str, external_id: Option<&str>, said: Value) -> Set {
+    pub(super) fn about(&self, suffix: &str, id: &str, external_id: Option<&str>, said: Value) -> Set {
         let mut subject = json!({"format": "scim", "uri": format!("/Users/{id}")});
         if let Some(external_id) = external_id {
             subject["externalId"] = json!(external_id);
@@ -56,30 +61,30 @@ impl Story {
         self.publisher.event(&format!("{PREFIX}{suffix}"), &subject, said, AUDIENCE)
     }
 
-    fn of(&self, suffix: &str, id: &str, said: Value) -> Set {
+    pub(super) fn of(&self, suffix: &str, id: &str, said: Value) -> Set {
         self.event(&format!("{PREFIX}{suffix}"), id, said)
     }
 
-    async fn push(&self, set: &Set) -> Answered {
+    pub(super) async fn push(&self, set: &Set) -> Answered {
         let to = format!("{}/events/scim-events/acme/prod", self.world.url());
         self.publisher.push(&to, set).await
     }
 
-    async fn pushed(&self, set: &Set) {
+    pub(super) async fn pushed(&self, set: &Set) {
         let _ = self.push(set).await.expect(202);
     }
 
-    async fn user(&self, name: &str) -> serde_json::Map<String, Value> {
+    pub(super) async fn user(&self, name: &str) -> serde_json::Map<String, Value> {
         self.org.user(&format!("{name}@acme.example")).await
     }
 
     /// How often a resource was read.
-    fn fetches(&self, id: &str) -> usize {
+    pub(super) fn fetches(&self, id: &str) -> usize {
         self.publisher.asked(&format!("/scim/v2/Users/{id}")).len()
     }
 }
 
-fn resource(name: &str, title: &str) -> Value {
+pub(super) fn resource(name: &str, title: &str) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": name, "userName": format!("{name}@acme.example"),
         "name": {"givenName": "Ada", "familyName": name}, "title": title, "active": true,
@@ -88,7 +93,7 @@ fn resource(name: &str, title: &str) -> Value {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "stories are easier to read with values in their place")]
-fn patch(path: &str, value: Value) -> Value {
+pub(super) fn patch(path: &str, value: Value) -> Value {
     json!({"data": {"Operations": [{"op": "replace", "path": path, "value": value}]}})
 }
 
@@ -210,6 +215,9 @@ async fn ssf_b10_a_change_out_of_order_is_replaced_by_what_is_current() {
     story.publisher.resource("/Users/ada", &Value::Null);
     story.pushed(&story.of("prov:put:notice", "ada", json!({"attributes": ["title"]})).later(9)).await;
     assert_eq!(story.user("ada").await["IsActive"], false);
+    assert_eq!(count(&story.world, "ignored", "gone").await, 0, "something was done");
+    let stranger = story.of("prov:put:notice", "nobody", json!({"attributes": ["title"]}));
+    story.pushed(&stranger).await;
     assert_eq!(count(&story.world, "ignored", "gone").await, 1);
 }
 
@@ -360,52 +368,4 @@ async fn ssf_b09_every_event_of_a_token_is_found_by_its_jti() {
     assert_eq!(kinds, ["prov:deactivate", "prov:patch:full"], "the newest first: {said}");
     let user = story.user("ada").await;
     assert_eq!((&user["Title"], &user["IsActive"]), (&json!("Captain"), &json!(false)));
-}
-
-/// §2.6: where nobody can be asked what is current, a person decides, and nothing gets lost in silence.
-#[tokio::test(flavor = "multi_thread")]
-async fn ssf_b10_without_a_publisher_what_comes_late_waits_for_a_person() {
-    let story = Story::with(|section| drop(section.remove("publisher"))).await;
-    let version = |mut said: Value, version: &str| {
-        said["version"] = json!(version);
-        said
-    };
-    let state = async |set: &Set| {
-        let event = listed(&story.world, set.jti()).await;
-        let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
-        (text("state"), text("reason"))
-    };
-    let data = json!({"data": resource("ada", "One")});
-    story.pushed(&story.of("prov:create:full", "ada", version(data, "W/\"1\""))).await;
-    // The third one has not arrived.
-    let fourth = version(patch("title", json!("Four")), "W/\"4\"");
-    let fourth = story.of("prov:patch:full", "ada", fourth).later(40);
-    story.pushed(&fourth).await;
-    let (how, why) = state(&fourth).await;
-    assert!(how == "dead" && why.contains("missing"), "{how}: {why}");
-    assert_eq!(story.user("ada").await["Title"], "One");
-    // Somebody says that none is.
-    let _ = ask(&story.world.config_file(), &["events", "retry", fourth.jti()]).await;
-    until("the fourth", || async { story.user("ada").await["Title"] == "Four" }).await;
-
-    let late = [
-        story.of("prov:deactivate", "ada", json!({})).later(3),
-        story.of("prov:activate", "ada", json!({})).later(3),
-        story.of("prov:patch:full", "ada", version(patch("title", json!("Three")), "W/\"3\"")).later(3),
-        story.of("prov:put:full", "ada", json!({"data": resource("ada", "Three")})).later(3),
-    ];
-    for set in &late {
-        story.pushed(set).await;
-        let (how, why) = state(set).await;
-        assert!(how == "dead" && why.contains("by hand"), "{how}: {why}: {:?}", set.claims);
-        // However often it is tried.
-        let _ = ask(&story.world.config_file(), &["events", "retry", set.jti()]).await;
-        until("the same end", || async { state(set).await.0 == "dead" }).await;
-    }
-    let user = story.user("ada").await;
-    assert_eq!((&user["Title"], &user["IsActive"]), (&json!("Four"), &json!(true)));
-    // A notice says nothing that could be applied.
-    let notice = story.of("prov:put:notice", "ada", json!({"attributes": ["title"]})).later(3);
-    story.pushed(&notice).await;
-    assert_eq!(state(&notice).await.0, "ignored");
 }

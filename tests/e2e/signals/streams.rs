@@ -70,6 +70,13 @@ async fn ssf_b01_verification_has_the_state_that_was_asked_for_or_none() {
     story.pushed(&disabled).await;
     assert!(story.is_frozen(NOOR).await);
 
+    // What becomes of another one is not about this one.
+    let stream = json!({"format": "opaque", "id": "stream-of-another"});
+    let paused = json!({"status": "paused"});
+    let other = story.transmitter.event(&format!("{SSF}stream-updated"), &stream, paused, AUDIENCE);
+    story.pushed(&other).await;
+    assert_eq!(story.listed(&other).await["reason"], "another-stream");
+    assert_eq!(story.count("alarm", "stream-not-enabled").await, 0);
     // A stream that is paused has to be seen by somebody.
     let stream = json!({"format": "opaque", "id": "stream-1"});
     let paused = story.transmitter.event(

@@ -79,9 +79,10 @@ impl Outgoing {
 
     /// What is new, or after a while that nothing is.
     async fn give(&self, receiver: &Receiver, wanted: u32, at_once: bool) -> Result<HttpResponse, Refusal> {
-        // One that asks for nothing only acknowledges.
+        // One that asks for nothing only acknowledges, and hears whether there is more.
         if wanted == 0 {
-            return Ok(given(&Map::new(), false));
+            let more = !self.wanted(receiver, 1).await?.is_empty();
+            return Ok(given(&Map::new(), more));
         }
         let began = tokio::time::Instant::now();
         loop {

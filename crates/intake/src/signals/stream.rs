@@ -131,7 +131,7 @@ impl Stream {
         known
             .metadata
             .as_ref()
-            .map(|(metadata, _)| metadata.critical_subject_members.clone())
+            .and_then(|(metadata, _)| metadata.critical_subject_members.clone())
             .unwrap_or_default()
     }
 }

@@ -22,8 +22,8 @@ pub(super) struct Metadata {
     verification_endpoint: Option<Url>,
     /// None: it does not say.
     delivery_methods_supported: Option<Vec<String>>,
-    #[serde(default)]
-    pub(super) critical_subject_members: Vec<String>,
+    /// None: it does not say. Some write `null`.
+    pub(super) critical_subject_members: Option<Vec<String>>,
 }
 
 /// A stream, as the transmitter has it.

@@ -9,7 +9,7 @@ use scim_types::{Filter, Registry};
 use serde_json::{Map, Value};
 use store::{Query, Window};
 
-use super::{Meant, Whom, Whose, Work, not_asked};
+use super::{Meant, SignalAction, Whom, Whose, Work, not_asked};
 use crate::{ProvisionError, lookup};
 
 /// Two are as many as any number.
@@ -52,10 +52,24 @@ impl Work<'_> {
                 _ => return Ok(Found::Several),
             }
         }
+        if meant.is_empty() && self.is_about_leavers_too() {
+            for org in self.orgs()?.into_values() {
+                match self.leavers_in_org(&org, self.named_apart()?).await?.as_slice() {
+                    [] => {}
+                    [one] => meant.push(one.clone()),
+                    _ => return Ok(Found::Several),
+                }
+            }
+        }
         if !meant.is_empty() {
             return Ok(Found::Users(meant));
         }
         self.find_by_identity().await
+    }
+
+    /// Whoever has left is kept out when he is back, until the source lets him in: that is remembered of whom an identity knows.
+    fn is_about_leavers_too(&self) -> bool {
+        matches!(self.signal.action, SignalAction::Freeze | SignalAction::Unfreeze)
     }
 
     /// The orgs where the environment has Users.
@@ -78,21 +92,45 @@ impl Work<'_> {
 
     /// One of the names is the User's.
     fn named(&self) -> Result<soql::Condition, ProvisionError> {
-        let any = self.signal.whom.iter().map(|whom| match whom {
-            Whom::Field { field, value } | Whom::Email { field, address: value } => {
-                soql::Condition::eq(field, value.as_str())
-            }
-        });
-        let any = any.collect::<Result<Vec<_>, _>>();
-        any.map(soql::Condition::Or).map_err(|error| ProvisionError::Misconfigured(error.to_string()))
+        one_of(self.signal.whom.iter())
+    }
+
+    /// One of the names that tell Users apart is. An address may be that of several who have left: identities know which.
+    fn named_apart(&self) -> Result<Option<soql::Condition>, ProvisionError> {
+        let is_apart = |whom: &&Whom| matches!(whom, Whom::Field { .. });
+        if !self.signal.whom.iter().any(|whom| is_apart(&whom)) {
+            return Ok(None);
+        }
+        one_of(self.signal.whom.iter().filter(is_apart)).map(Some)
+    }
+
+    /// The Users of an org who have left, for whom this holds and whom an identity knows.
+    async fn leavers_in_org(
+        &self,
+        org: &Org,
+        holds: Option<soql::Condition>,
+    ) -> Result<Vec<Meant>, ProvisionError> {
+        let Some(holds) = holds else { return Ok(Vec::new()) };
+        let mut found = self.users_of(org, holds, false).await?;
+        found.retain(|meant| !meant.identities.is_empty());
+        Ok(found)
     }
 
     /// The active Users of an org for whom this holds.
     async fn in_org(&self, org: &Org, holds: soql::Condition) -> Result<Vec<Meant>, ProvisionError> {
+        self.users_of(org, holds, true).await
+    }
+
+    async fn users_of(
+        &self,
+        org: &Org,
+        holds: soql::Condition,
+        active: bool,
+    ) -> Result<Vec<Meant>, ProvisionError> {
         let far_reaching = lookup::FAR_REACHING.map(|permission| format!("Profile.{permission}"));
         let mut fields = vec!["Id", "Username"];
         fields.extend(far_reaching.iter().map(String::as_str));
-        let active = soql::Condition::eq("IsActive", true).expect("this is a name");
+        let active = soql::Condition::eq("IsActive", active).expect("this is a name");
         let query = soql::Query::select("User", &fields)
             .expect("these are names")
             .where_(holds)
@@ -132,8 +170,12 @@ impl Work<'_> {
         for whose in &people {
             for link in self.inner.store.links(&whose.tenant, &whose.id).await? {
                 let Some(org) = orgs.get(&link.org).filter(|_| link.object == "User") else { continue };
-                let is_it = soql::Condition::eq("Id", &link.record_id).expect("this is a name");
-                for found in self.in_org(org, is_it).await? {
+                let is_it = || soql::Condition::eq("Id", &link.record_id).expect("this is a name");
+                let mut users = self.in_org(org, is_it()).await?;
+                if users.is_empty() && self.is_about_leavers_too() {
+                    users = self.leavers_in_org(org, Some(is_it())).await?;
+                }
+                for found in users {
                     let known = meant.get(&link.org);
                     if known.is_some_and(|known| known.user != found.user) {
                         return Ok(Found::Several);
@@ -175,4 +217,15 @@ impl Work<'_> {
         }
         Ok(People::Are(people))
     }
+}
+
+/// A User has one of these names.
+fn one_of<'w>(names: impl Iterator<Item = &'w Whom>) -> Result<soql::Condition, ProvisionError> {
+    let any = names.map(|whom| match whom {
+        Whom::Field { field, value } | Whom::Email { field, address: value } => {
+            soql::Condition::eq(field, value.as_str())
+        }
+    });
+    let any = any.collect::<Result<Vec<_>, _>>();
+    any.map(soql::Condition::Or).map_err(|error| ProvisionError::Misconfigured(error.to_string()))
 }

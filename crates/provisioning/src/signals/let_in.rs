@@ -150,7 +150,7 @@ impl Work<'_> {
     }
 
     /// The links to the User.
-    async fn links(&self, meant: &Meant) -> Result<Vec<(Whose, Link)>, ProvisionError> {
+    pub(super) async fn links(&self, meant: &Meant) -> Result<Vec<(Whose, Link)>, ProvisionError> {
         let mut found = Vec::new();
         for whose in &meant.identities {
             found.extend(self.link_to(whose, meant).await?.map(|link| (whose.clone(), link)));

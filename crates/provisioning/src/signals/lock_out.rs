@@ -6,7 +6,7 @@ use planning::Frozen;
 use salesforce_client::{Purpose, Ticket};
 use salesforce_types::{Fields, Link, Manner, RecordId, Refusal, Step, StepOutcome};
 use serde_json::{Value, json};
-use store::{BegunLockout, Lockout, LockoutKey, LockoutLimit, StoreError};
+use store::{BegunLockout, LinkWrite, Lockout, LockoutKey, LockoutLimit, StoreError};
 
 use super::{
     Meant, NO_LOGIN, SignalAction, Signalled, TRIED_FOR, Whose, Work,
@@ -147,18 +147,19 @@ impl Work<'_> {
         if matches!(place, Place::TooMany) {
             return Ok(Signalled::TooMany);
         }
+        let was_frozen = matches!(place, Place::Done | Place::Settled);
         if self.signal.action != SignalAction::Freeze {
-            return self.deactivate(meant, "deactivated").await;
+            return self.deactivate(meant, "deactivated", was_frozen).await;
         }
         if matches!(place, Place::Settled) && is_repeated {
             return Ok(Signalled::Already("frozen-already"));
         }
-        match self.freeze(meant, matches!(place, Place::Done | Place::Settled)).await? {
+        match self.freeze(meant, was_frozen).await? {
             Freeze::Ended(signalled) => Ok(signalled),
             Freeze::NoLogin => {
                 // Remembered first: nobody else will know why he is not active.
                 self.remember(Told::Deactivated, &self.subject).await?;
-                self.deactivate(meant, "deactivated: the User has no login record to freeze").await
+                self.deactivate(meant, "deactivated: the User has no login record to freeze", false).await
             }
         }
     }
@@ -266,8 +267,14 @@ impl Work<'_> {
     }
 
     /// Through the identity, so that SCIM shows it and what else leaving means is done; else the User alone. The lockout ends
-    /// with it: who is deactivated comes back when SCIM says so.
-    async fn deactivate(&self, meant: &Meant, note: &str) -> Result<Signalled, ProvisionError> {
+    /// with it: who is deactivated comes back when SCIM says so. But where nobody knows him by SCIM, and this source has him
+    /// frozen (`was_frozen`), only the source can let him in.
+    async fn deactivate(
+        &self,
+        meant: &Meant,
+        note: &str,
+        was_frozen: bool,
+    ) -> Result<Signalled, ProvisionError> {
         let key = self.key(meant.org.name(), &meant.user);
         for whose in &meant.identities {
             let link = self.link_to(whose, meant).await?;
@@ -285,6 +292,8 @@ impl Work<'_> {
                 }
                 // What is missing of it is kept, and done by itself.
                 Ok(()) | Err(ProvisionError::NotAllGranted { .. }) => {}
+                // He stays frozen, and it stays this source's to say when that ends.
+                Err(error) if was_frozen => return Err(error),
                 Err(error) => return Err(self.leave_off(&key, error).await?),
             }
         }
@@ -299,6 +308,12 @@ impl Work<'_> {
             }
         }
         self.audit(&meant.identities, &[], note).await?;
+        if was_frozen {
+            if meant.identities.is_empty() {
+                return Ok(Signalled::Done(note.to_owned()));
+            }
+            self.leave_freeze_to_the_leaver(meant).await?;
+        }
         self.inner.store.end_lockout(&key, self.inner.clock.now()).await?;
         Ok(Signalled::Done(note.to_owned()))
     }
@@ -317,6 +332,23 @@ impl Work<'_> {
             _ => self.inner.store.withdraw_lockout(key).await?,
         }
         Ok(error)
+    }
+
+    /// Who is frozen stays so, and it is his leaving that keeps him frozen from now on: that ends when he is back.
+    async fn leave_freeze_to_the_leaver(&self, meant: &Meant) -> Result<(), ProvisionError> {
+        let mut turns = Vec::new();
+        for Whose { tenant, id } in &meant.identities {
+            turns.push(self.inner.turns.enter(format!("{tenant}/{id}")).await);
+        }
+        let _login = self.login_turn(meant.org.name(), &meant.user).await;
+        if frozen(meant, &self.ticket(&meant.identities)).await? != Frozen::ByGangway {
+            return Ok(());
+        }
+        for (whose, link) in self.links(meant).await? {
+            let link = Link { froze: true, frozen: false, ..link };
+            self.audit_one(&whose, &[], "still frozen: he has left", vec![LinkWrite::Set(link)]).await?;
+        }
+        Ok(())
     }
 
     /// Changes an identity in the source's name.

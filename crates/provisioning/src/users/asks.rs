@@ -14,7 +14,7 @@ use super::{
     round::{Turnover, call_failed},
     scene::Scene,
 };
-use crate::{Operation, ProvisionError};
+use crate::{Operation, ProvisionError, provisioner::Inner};
 
 /// The attributes of a User that ask for something.
 pub(super) const LISTS: [&str; 2] = ["entitlements", "roles"];
@@ -93,7 +93,7 @@ impl UserChange {
                     was.iter().filter(|known| LISTS.iter().all(|list| !turnover.shows(list, text_of(known))));
                 asked.extend(hidden.filter_map(|known| as_known(known, &orgs)));
             }
-            let (asked, kept) = self.keep_what_is_not_the_clients(scene, asked, was, &orgs).await?;
+            let (asked, kept) = self.keep_what_is_not_the_clients(asked, was, &orgs).await?;
             turnover_kept.extend(kept);
             resolved.push((list, List { asked, plain }));
         }
@@ -188,25 +188,22 @@ impl UserChange {
         Ok(found)
     }
 
-    /// What the client may not give it may not take either: it stays. With the names of what it has tried to take.
+    /// What its caller may not give it may not take either: it stays. With the names of what it has tried to take.
     async fn keep_what_is_not_the_clients(
         &self,
-        scene: &Scene,
         mut asked: Vec<Asked>,
         was: &[Value],
         orgs: &[&Org],
     ) -> Result<(Vec<Asked>, Vec<(OrgName, String)>), Stop> {
         let mut kept = Vec::new();
-        let Some(policy) = scene.tenant.clients.get(&self.caller.client) else {
+        if self.is_gangways_own() {
             return Ok((without_repeats(asked), kept));
-        };
+        }
         for known in was.iter().filter_map(|known| as_known(known, orgs)) {
             let Some(org) = orgs.iter().find(|org| *org.name() == known.org) else { continue };
             let catalogue = self.inner.catalogue.of(&*self.inner.store, org, self.inner.clock.now()).await;
             let catalogue = catalogue.map_err(call_failed)?;
-            let Some(one) = catalogue.get(&known.of).filter(|one| !policy.may_grant.allows(one)) else {
-                continue;
-            };
+            let Some(one) = catalogue.get(&known.of).filter(|one| !self.may_grant(one)) else { continue };
             if !asked.iter().any(|other| other.of == known.of && other.org == known.org) {
                 kept.push((known.org.clone(), one.label.clone()));
             }
@@ -216,15 +213,27 @@ impl UserChange {
     }
 
     fn check_may_grant(&self, entitlement: &Entitlement) -> Result<(), Stop> {
-        let refused = self.client_policy().is_some_and(|policy| !policy.may_grant.allows(entitlement));
-        if !refused {
+        if self.may_grant(entitlement) {
             return Ok(());
         }
         let (client, label) = (self.caller.client.clone(), entitlement.label.clone());
         Err(ProvisionError::MayNotGrant { client, of: entitlement.of.clone(), label }.into())
     }
 
-    /// What the client may ask for. None: Gangway itself, or an operator, asks.
+    /// Whether its caller may give and take this: what its configuration allows. Who has none, such as a source of events, gives
+    /// nothing.
+    fn may_grant(&self, entitlement: &Entitlement) -> bool {
+        self.is_gangways_own()
+            || self.client_policy().is_some_and(|policy| policy.may_grant.allows(entitlement))
+    }
+
+    /// Whether Gangway itself, or an operator, asks.
+    fn is_gangways_own(&self) -> bool {
+        let caller = &self.caller.client;
+        *caller == Inner::operator() || caller.as_str() == crate::groups::PUBLISHER
+    }
+
+    /// What the client may ask for, and what it means by what it sends. None: it is no client.
     pub(super) fn client_policy(&self) -> Option<&crate::ClientPolicy> {
         self.scene.tenant.clients.get(&self.caller.client)
     }

@@ -12,6 +12,7 @@ suite![
     what_is_refused_may_come_again,
     what_was_in_flight_at_a_crash_may_come_again,
     stored_events_of_a_subject_come_one_after_the_other,
+    of_a_subject_what_happened_first_comes_first,
     one_source_does_not_take_the_places_of_another,
     what_is_known_of_a_subject_only_moves_forward,
     a_subject_is_known_before_its_event_has_an_outcome,
@@ -153,6 +154,17 @@ async fn stored_events_of_a_subject_come_one_after_the_other(world: &World<'_>) 
     assert_eq!(due(world, 2).await, ["b", "c"]);
     let payload = ok(world.store.due_events(at(2), 1, 1).await).remove(0).payload;
     assert_eq!(payload, Some(json!({ "sub": "noor" })));
+}
+
+async fn of_a_subject_what_happened_first_comes_first(world: &World<'_>) {
+    for (jti, happened) in [("a", 8), ("b", 7), ("c", 7)] {
+        let event = NewEvent { happened: at(happened), ..stored(world, jti, "noor") };
+        ok(world.store.receive(event).await);
+    }
+    for next in ["b", "c", "a"] {
+        assert_eq!(due(world, 9).await, [next]);
+        ok(world.store.settle(&key(world, next), end(EventState::Applied)).await);
+    }
 }
 
 async fn one_source_does_not_take_the_places_of_another(world: &World<'_>) {

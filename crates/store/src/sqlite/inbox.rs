@@ -76,8 +76,8 @@ impl Inbox for SqliteStore {
         self.0
             .readers
             .read_long(move |reader| {
-                // A later event of a subject waits for the earlier one, however long that is put off. Left to itself SQLite
-                // walks through all events that ever were.
+                // A later event of a subject waits for the earlier one, however long that is put off; of one time, for the one that
+                // came first. Left to itself SQLite walks through all events that ever were.
                 let mut select = reader.statement(
                     &format!(
                         "WITH due AS (
@@ -86,7 +86,7 @@ impl Inbox for SqliteStore {
                              WHERE e.state = 'stored' AND e.due_ms <= ?1 AND NOT EXISTS (
                                  SELECT 1 FROM events f INDEXED BY events_waiting WHERE f.state = 'stored'
                                      AND f.tenant = e.tenant AND f.source = e.source AND f.subject = e.subject
-                                     AND f.number < e.number))
+                                     AND (f.happened_ms, f.number) < (e.happened_ms, e.number)))
                          {SELECT} JOIN due ON due.number = e.number WHERE due.place <= ?3 ORDER BY e.number LIMIT ?2"
                     ),
                     READ,
