@@ -104,6 +104,11 @@ impl Org {
         self.post("switches", &switches).await;
     }
 
+    /// Fields are shown to the integration user, or hidden; see `docs/simulated-org.md`.
+    pub async fn fields(&self, change: Value) {
+        self.post("fields", &change).await;
+    }
+
     /// Every access token has expired.
     pub async fn expire_tokens(&self) {
         self.post("tokens/expire", &json!({})).await;

@@ -5,9 +5,11 @@
 //! | `akamai/notice.rs` | what an event says, and what is wrong with one that says something else |
 //! | `akamai/entities.rs` | profiles, by the calls `/entity` and `/entity.find` |
 //! | `akamai/catch_up.rs` | everything that is new since a time |
+//! | `akamai/clients.rs` | by whose rules it is applied |
 //! | `akamai/missing.rs` | who is gone without an event |
 
 mod catch_up;
+mod clients;
 mod entities;
 mod missing;
 mod notice;
@@ -17,6 +19,7 @@ use model::TenantId;
 use provisioning::{EventKind, Profiles, ProvisionError};
 use serde_json::{Value, json};
 
+use clients::Told;
 pub use entities::{Entities, EntitiesSettings};
 use entities::{Found, LookupError};
 use notice::{Change, Notice};
@@ -78,7 +81,7 @@ impl Kind for Akamai {
         match serde_json::from_value::<Notice>(event.body.clone()) {
             Ok(Notice::Test) => Outcome::Ignored("test"),
             Ok(Notice::Missing) => missing::apply(self, intake, source, &event.subject).await,
-            Ok(Notice::Entity(change)) => self.change(intake, source, &event.subject, &change).await,
+            Ok(Notice::Entity(change)) => self.change(intake, source, event, &change).await,
             Err(error) => Outcome::Dead(format!("the event cannot be read: {error}")),
         }
     }
@@ -101,15 +104,32 @@ impl Kind for Akamai {
 }
 
 impl Akamai {
-    /// Does what a change of an entity asks for.
-    async fn change(&self, intake: &Intake, source: &Source, uuid: &str, change: &Change) -> Outcome {
+    /// Does what a change of an entity asks for, and remembers whose doing it was.
+    async fn change(&self, intake: &Intake, source: &Source, event: &Event, change: &Change) -> Outcome {
         if change.entity_type != self.entity_type {
             return Outcome::Ignored("entity-type");
         }
-        let rules = match self.rules(intake, source, change.client.as_deref()) {
+        let client = change.client.as_deref();
+        let rules =
+            self.rules(intake, source, client).and_then(|own| Ok((own, self.rules(intake, source, None)?)));
+        let (own, of_all) = match rules {
             Ok(rules) => rules,
             Err(error) => return refused(&error),
         };
+        let outcome = self.apply_change(intake, source, &event.subject, change, &own).await;
+        let told = Told { intake, source, of_all: &of_all, uuid: &event.subject };
+        told.remember(client, event, outcome).await
+    }
+
+    /// Does what a change asks for by these rules.
+    async fn apply_change(
+        &self,
+        intake: &Intake,
+        source: &Source,
+        uuid: &str,
+        change: &Change,
+        rules: &Profiles,
+    ) -> Outcome {
         let kind = change.kind.into();
         if !rules.enabled() {
             return Outcome::Ignored("client");
@@ -119,14 +139,14 @@ impl Akamai {
         }
         match kind {
             EventKind::Deleted => {
-                let gone = population(intake, &rules).delete(uuid).await;
+                let gone = population(intake, rules).delete(uuid).await;
                 // Remembered either way: what happened to it before comes too late.
                 gone.unwrap_or_else(|| Outcome::noted("nobody by this uuid was known"))
             }
             EventKind::Updated if !rules.uses_any(change.attributes.iter().map(String::as_str)) => {
                 Outcome::Ignored("unmapped")
             }
-            EventKind::Created | EventKind::Updated => self.fetch(intake, source, &rules, uuid).await,
+            EventKind::Created | EventKind::Updated => self.fetch(intake, source, rules, uuid).await,
         }
     }
 
@@ -142,31 +162,39 @@ impl Akamai {
 
     /// Asks for a profile and does what it says.
     async fn fetch(&self, intake: &Intake, source: &Source, rules: &Profiles, uuid: &str) -> Outcome {
+        match self.current(intake, source, rules, uuid).await {
+            Ok(user) => {
+                let may_create = rules.applies(EventKind::Created);
+                population(intake, rules).put_for_sure(uuid, user, may_create).await
+            }
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// What a person is now, as a SCIM User.
+    ///
+    /// # Errors
+    ///
+    /// What comes of it where there is no such profile any more, or none can be had.
+    async fn current(
+        &self,
+        intake: &Intake,
+        source: &Source,
+        rules: &Profiles,
+        uuid: &str,
+    ) -> Result<Value, Outcome> {
         match self.entities.profile(&self.entity_type, uuid, &rules.attributes()).await {
-            Ok(Found::Profile(profile)) => match rules.user(&profile) {
-                Ok(user) => {
-                    let may_create = rules.applies(EventKind::Created);
-                    population(intake, rules).put_for_sure(uuid, user, may_create).await
-                }
-                Err(error) => Outcome::Dead(error.to_string()),
-            },
-            Ok(Found::Nobody) => gone(intake, rules, uuid).await,
-            Err(error) => cannot_ask(intake, source, error),
+            Ok(Found::Profile(profile)) => {
+                rules.user(&profile).map_err(|error| Outcome::Dead(error.to_string()))
+            }
+            Ok(Found::Nobody) => Err(gone(intake, rules, uuid).await),
+            Err(error) => Err(cannot_ask(intake, source, error)),
         }
     }
 }
 
 fn population<'i>(intake: &'i Intake, rules: &Profiles) -> Population<'i> {
     Population::of(intake, rules.caller().clone())
-}
-
-/// The identity is what its profile says. It is made where it is not there, if those that are added count at all.
-async fn put(intake: &Intake, rules: &Profiles, uuid: &str, profile: &Value) -> Outcome {
-    let user = match rules.user(profile) {
-        Ok(user) => user,
-        Err(error) => return Outcome::Dead(error.to_string()),
-    };
-    population(intake, rules).put(uuid, user, rules.applies(EventKind::Created)).await
 }
 
 /// Its source does not have it any more, as if it had said so.

@@ -247,8 +247,8 @@ impl Kind for Didomi {
     /// Says once what the orgs lack: better now than with the first event.
     async fn run(&self, intake: &Arc<Intake>, source: &Arc<Source>) {
         for object in &self.settings.objects {
-            let fields = object.mappings.fields();
-            let fits = || intake.provisioner.consent_problems(&object.target, fields.as_deref());
+            let places = object.mappings.places();
+            let fits = || intake.provisioner.consent_problems(&object.target, &places);
             let mut said = None;
             let problems = loop {
                 match fits().await {

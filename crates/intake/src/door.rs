@@ -125,7 +125,7 @@ impl Intake {
         }
     }
 
-    /// A person has looked: a dead or held event is applied once more. `false`: it is neither.
+    /// A person has looked: a dead or held event is applied once more, and a stored one at once. `false`: it is none of these.
     ///
     /// # Errors
     ///
@@ -136,12 +136,14 @@ impl Intake {
         Ok(was_owed)
     }
 
-    /// A person has looked: nothing is to be done for a dead or held event. `false`: it is neither.
+    /// A person has looked: nothing is to be done for a dead, held or stored event. `false`: it is none of these, or is being applied.
     ///
     /// # Errors
     ///
     /// What the store says.
     pub async fn dismiss(&self, key: &EventKey, reason: &str) -> Result<bool, StoreError> {
+        // Of one that is being applied it is not known whether nothing is done.
+        let Some(_hold) = self.running.begin(key) else { return Ok(false) };
         self.inbox.dismiss_event(key, reason, self.clock.now()).await
     }
 

@@ -87,6 +87,24 @@ impl<'i> Population<'i> {
         }
     }
 
+    /// Whether the identity that the source calls so is this already: nothing of `body` is new. Where that is not certain, it is not.
+    ///
+    /// # Errors
+    ///
+    /// What the store says.
+    pub async fn is_so(&self, external_id: &str, body: &Value) -> Result<bool, StoreError> {
+        let Some(found) = self.find_by("externalId", external_id).await? else { return Ok(false) };
+        let mut known = found.attributes()?;
+        known.retain(|name, value| {
+            !matches!(name.as_str(), "schemas" | "id" | "meta" | "groups")
+                && !(name == "active" && *value == Value::Bool(true))
+        });
+        let told = body.as_object().into_iter().flatten();
+        let told =
+            told.filter(|(name, _)| *name != "schemas").map(|(name, value)| (name.clone(), value.clone()));
+        Ok(says_same(&Value::Object(known), &Value::Object(told.collect())))
+    }
+
     /// What came of it, and which identity it is if it was so before.
     async fn place(&self, external_id: &str, body: Value, may_create: bool) -> (Outcome, Option<ResourceId>) {
         // Twice: it may come to be there, or be gone, between looking and doing.
@@ -192,6 +210,32 @@ impl<'i> Population<'i> {
     }
 }
 
+/// Whether two values are the same, where nothing at all is the same as null and as what is empty.
+fn says_same(one: &Value, other: &Value) -> bool {
+    fn is_nothing(value: &Value) -> bool {
+        match value {
+            Value::Null => true,
+            Value::Object(members) => members.values().all(is_nothing),
+            Value::Array(elements) => elements.is_empty(),
+            _ => false,
+        }
+    }
+    match (one, other) {
+        (one, other) if is_nothing(one) || is_nothing(other) => is_nothing(one) && is_nothing(other),
+        (Value::Object(ones), Value::Object(others)) => {
+            let names = ones.keys().chain(others.keys());
+            let of = |members: &serde_json::Map<String, Value>, name: &String| {
+                members.get(name).cloned().unwrap_or_default()
+            };
+            names.into_iter().all(|name| says_same(&of(ones, name), &of(others, name)))
+        }
+        (Value::Array(ones), Value::Array(others)) => {
+            ones.len() == others.len() && ones.iter().zip(others).all(|(one, other)| says_same(one, other))
+        }
+        (one, other) => one == other,
+    }
+}
+
 fn has_external_id(found: &StoredResource, external_id: &str) -> bool {
     let attributes = found.attributes().unwrap_or_default();
     attributes.get("externalId").and_then(Value::as_str) == Some(external_id)
@@ -241,5 +285,42 @@ pub fn refused(error: &ProvisionError) -> Outcome {
         ProvisionError::Refused { .. } if !error.is_final_refusal() => later(&Duration::from_secs(30)),
         ProvisionError::Held { .. } => Outcome::Held(error.to_string()),
         _ => Outcome::Dead(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_null_or_empty_says_nothing() {
+        let known =
+            json!({"userName": "u1", "ext": {"address": {"city": "Utrecht"}}, "emails": [{"value": "a"}]});
+        for (told, same) in [
+            (known.clone(), true),
+            (
+                json!({"userName": "u1", "ext": {"address": {"city": "Utrecht", "mobile": null}, "name": {}},
+                "emails": [{"value": "a"}], "phoneNumbers": []}),
+                true,
+            ),
+            (
+                json!({"userName": "u1", "ext": {"address": {"city": "Zeist"}}, "emails": [{"value": "a"}]}),
+                false,
+            ),
+            (json!({"userName": "u1", "ext": {"address": {"city": "Utrecht"}}}), false),
+            (
+                json!({"userName": "u1", "ext": {"address": {"city": "Utrecht"}}, "emails": [{"value": "a"}, {}]}),
+                false,
+            ),
+            (
+                json!({"userName": "u1", "ext": {"address": {"city": "Utrecht"}}, "emails": [{"value": "a"}], "title": ""}),
+                false,
+            ),
+        ] {
+            assert_eq!(says_same(&known, &told), same, "{told}");
+            assert_eq!(says_same(&told, &known), same, "{told}");
+        }
     }
 }

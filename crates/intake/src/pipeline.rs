@@ -15,7 +15,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use model::Timestamp;
-use store::{EventKey, EventState, NewEvent, Received, Settled, StoreError, SubjectClock};
+use store::{EventKey, EventState, NewEvent, OwnEvents, Received, Settled, StoreError, SubjectClock};
 use tokio::time::Instant;
 
 use crate::{Acknowledge, Event, Intake, Order, Outcome, Refusal, Source, set};
@@ -44,22 +44,17 @@ impl Intake {
         let happened = event.happened.min(self.clock.now() + set::SKEW);
         let event = Event { happened, ..event };
         let new = self.new_event(source, &event, stored);
-        if !self.taking.begin(&new.key) {
-            return Err(Refusal::InFlight);
-        }
+        let Some(hold) = self.taking.begin(&new.key) else { return Err(Refusal::InFlight) };
         let (done, heard) = tokio::sync::oneshot::channel();
-        let (intake, source, key) = (Arc::clone(self), Arc::clone(source), new.key.clone());
+        let (intake, source) = (Arc::clone(self), Arc::clone(source));
         // Apart from whoever waits: a sender that hangs up, or for which it takes too long, stops nothing half-way.
         tokio::spawn(async move {
-            let work = tokio::spawn({
-                let intake = Arc::clone(&intake);
-                async move { intake.take_in(&source, new, event).await }
-            });
+            let work = tokio::spawn(async move { intake.take_in(&source, new, event).await });
             let taken = work.await.unwrap_or_else(|error| {
                 tracing::error!(panicked = error.is_panic(), "an event could not be applied");
                 Err(Refusal::Unavailable { why: "Gangway failed at it".into(), retry_after: AGAIN })
             });
-            intake.taking.end(&key);
+            drop(hold);
             // Nobody may be there any more to hear it.
             let _ = done.send(taken);
         });
@@ -115,20 +110,42 @@ impl Intake {
         }
     }
 
-    /// Applies something that was found out here, as if it had been sent. Nobody sends it again, so what cannot be done now is
-    /// where dead events are.
+    /// Applies something that was found out here, as if it had been sent. What cannot be done now is refused for now: it is found
+    /// out once more.
     pub(crate) async fn take_own(&self, source: &Source, event: &Event) -> Outcome {
-        if let Err(error) = self.inbox.receive(self.new_event(source, event, false)).await {
+        if let Err(error) = self.receive_own(source, event).await {
             return Outcome::later(error.to_string());
         }
         let outcome = self.apply(source, event, false).await;
-        if let Outcome::Later { why, .. } = &outcome {
-            match self.settle(source, event, &Outcome::Dead(why.clone())).await {
-                Ok(()) => self.count(source, "dead", ""),
-                Err(error) => tracing::error!(%error, "what could not be applied could not be noted"),
-            }
+        if let Outcome::Later { why, .. } = &outcome
+            && let Err(error) = self.inbox.release(&key(source, event), why, self.clock.now()).await
+        {
+            tracing::error!(%error, "what could not be applied could not be noted");
         }
         outcome
+    }
+
+    /// Takes in what was found out here, in the place of what was noted of it before.
+    async fn receive_own(&self, source: &Source, event: &Event) -> Result<(), StoreError> {
+        let subjects = vec![event.subject.clone()];
+        self.supersede(source, &event.kind, subjects, EventState::Ignored, "it was tried again").await?;
+        self.inbox.receive(self.new_event(source, event, false)).await.map(|_| ())
+    }
+
+    /// What was noted here of these subjects has come to this since.
+    pub(crate) async fn supersede(
+        &self,
+        source: &Source,
+        kind: &str,
+        subjects: Vec<String>,
+        state: EventState,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let (tenant, name) = (source.tenant.clone(), source.name.clone());
+        let events = OwnEvents { tenant, source: name, kind: kind.to_owned(), subjects };
+        let reason = Some(why.to_owned());
+        let settled = Settled { state, reason, clocks: Vec::new(), at: self.clock.now() };
+        self.inbox.supersede(&events, settled).await.map(|_| ())
     }
 
     fn new_event(&self, source: &Source, event: &Event, stored: bool) -> NewEvent {
@@ -181,14 +198,15 @@ impl Intake {
         self.turns.of(&(source.tenant.clone(), source.name.clone(), subject.to_owned()))
     }
 
-    /// Puts something that was not sent as an event, and can never be applied as it is, where dead events are.
+    /// Puts something that was found out here, and can never be applied as it is, where dead events are: in the place of what was noted
+    /// of it before.
     pub(crate) async fn keep_dead(
         &self,
         source: &Source,
         event: &Event,
         why: &str,
     ) -> Result<(), StoreError> {
-        self.inbox.receive(self.new_event(source, event, false)).await?;
+        self.receive_own(source, event).await?;
         self.settle(source, event, &Outcome::Dead(why.to_owned())).await
     }
 

@@ -173,8 +173,11 @@ pub struct CaughtUp {
     pub applied: u64,
     /// How many of those had been changed or deleted in Salesforce by hand, and are as they should be again.
     pub corrected: u64,
-    /// How many can never be applied as they are, or not now.
+    /// How many can never be applied as they are: they are among the dead events.
     pub failed: u64,
+    /// How many could not be applied, or taken away, now: it is worth asking again.
+    #[serde(default)]
+    pub later: u64,
     /// How many are here and not at the source any more.
     pub missing: u64,
     /// Some of them, as the source called them.

@@ -26,6 +26,7 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(10);
 /// An event that could not be applied for so long is dead: Salesforce has been away for longer than any outage, or something
 /// is wrong that nobody has seen.
 const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
+const NO_SOURCE: &str = "its source is not configured any more";
 /// How often old events are forgotten.
 const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// How long the outcome of an event is kept: Akamai may send one again for 10 days.
@@ -35,22 +36,31 @@ pub const KEEP_TOMBSTONES: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// What is being applied here.
 #[derive(Debug, Default)]
-pub(crate) struct Running(Mutex<HashSet<EventKey>>);
+pub(crate) struct Running(Arc<Mutex<HashSet<EventKey>>>);
 
-impl Running {
-    /// Whether it was nobody's.
-    pub(crate) fn begin(&self, key: &EventKey) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone())
-    }
-
-    pub(crate) fn end(&self, key: &EventKey) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-    }
+/// An event that somebody is at. It ends with whoever has it, however that ends.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    of: Running,
+    key: EventKey,
 }
 
 impl Running {
+    /// Takes it, if it is nobody's.
+    #[must_use]
+    pub(crate) fn begin(&self, key: &EventKey) -> Option<Hold> {
+        let is_free = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        is_free.then(|| Hold { of: Self(Arc::clone(&self.0)), key: key.clone() })
+    }
+
     pub(crate) fn has(&self, key: &EventKey) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.of.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
 }
 
@@ -79,9 +89,7 @@ impl Intake {
     }
 
     async fn begin(self: &Arc<Self>, event: StoredEvent, places: &Arc<Semaphore>) {
-        if !self.running.begin(&event.key) {
-            return;
-        }
+        let Some(hold) = self.running.begin(&event.key) else { return };
         let place = Arc::clone(places).acquire_owned().await;
         let intake = Arc::clone(self);
         tokio::spawn(async move {
@@ -95,8 +103,7 @@ impl Intake {
                 let due = intake.clock.now() + LONGEST_PAUSE;
                 intake.put_off(&key, "Gangway failed at it", due).await;
             }
-            intake.running.end(&key);
-            drop(place);
+            drop((hold, place));
             // There may be another of its subject.
             intake.stored.notify_one();
         });
@@ -104,21 +111,24 @@ impl Intake {
 
     /// Tries a stored event once.
     async fn attempt(self: &Arc<Self>, stored: StoredEvent) {
+        let now = self.clock.now();
+        let is_over = now.duration_since(stored.received) >= GIVE_UP_AFTER && !stored.approved;
         let Some(source) = self.source(&stored.key.tenant, &stored.key.source) else {
-            let due = self.clock.now() + LONGEST_PAUSE;
-            return self.put_off(&stored.key, "its source is not configured any more", due).await;
+            if is_over {
+                return self.give_up(None, &stored.key, NO_SOURCE).await;
+            }
+            return self.put_off(&stored.key, NO_SOURCE, now + LONGEST_PAUSE).await;
         };
         let read = stored.payload.clone().map(serde_json::from_value::<Event>);
         let Some(Ok(event)) = read else {
             let why = "it was stored by another version of Gangway and cannot be read";
-            return self.give_up(&source, &stored.key, why).await;
+            return self.give_up(Some(&source), &stored.key, why).await;
         };
         if let Outcome::Later { why, .. } = self.apply(&source, &event, stored.approved).await {
-            let now = self.clock.now();
-            if now.duration_since(stored.received) >= GIVE_UP_AFTER && !stored.approved {
-                return self.give_up(&source, &stored.key, &why).await;
+            if is_over {
+                return self.give_up(Some(&source), &stored.key, &why).await;
             }
-            self.put_off(&stored.key, &why, now + self.pause(stored.attempts)).await;
+            self.put_off(&stored.key, &why, self.clock.now() + self.pause(stored.attempts)).await;
         }
     }
 
@@ -136,7 +146,8 @@ impl Intake {
         }
     }
 
-    async fn give_up(&self, source: &Source, key: &EventKey, why: &str) {
+    /// `source` is where it is counted, if that is still there.
+    async fn give_up(&self, source: Option<&Source>, key: &EventKey, why: &str) {
         let settled = Settled {
             state: EventState::Dead,
             reason: Some(why.to_owned()),
@@ -145,7 +156,9 @@ impl Intake {
         };
         match self.inbox.settle(key, settled).await {
             Ok(()) => {
-                self.count(source, "dead", "");
+                if let Some(source) = source {
+                    self.count(source, "dead", "");
+                }
                 tracing::warn!(jti = key.jti, source = %key.source, "an event is given up: see `gangway events list`");
             }
             Err(error) => tracing::error!(%error, "a stored event could not be given up"),
@@ -156,5 +169,28 @@ impl Intake {
         if let Err(error) = self.inbox.prune_events(now - KEEP_EVENTS, now - KEEP_TOMBSTONES).await {
             tracing::error!(%error, "old events could not be forgotten");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> EventKey {
+        let (tenant, source) = ("acme/prod".parse().unwrap(), "akamai".parse().unwrap());
+        EventKey { tenant, source, jti: "a".to_owned() }
+    }
+
+    #[tokio::test]
+    async fn an_event_is_free_again_though_whoever_was_at_it_has_panicked() {
+        let running = Running::default();
+        let hold = running.begin(&key()).unwrap();
+        assert!(running.has(&key()) && running.begin(&key()).is_none());
+        let task = tokio::spawn(async move {
+            let _hold = hold;
+            panic!("the log cannot be written");
+        });
+        assert!(task.await.unwrap_err().is_panic());
+        assert!(running.begin(&key()).is_some());
     }
 }

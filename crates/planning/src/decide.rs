@@ -11,7 +11,7 @@ use translation::{Desired, DuplicatePolicy, FieldRefusal, OnLeave, Target, Trans
 
 use crate::{
     Aim, Found, Frozen, MatchKey, Obstacle, Origin, Place,
-    difference::{agreed, difference, same_value, written},
+    difference::{agreed, difference, restated, same_value, written},
     lockout::{Lockout, lockout},
     matching::{actual_fields, choose, keys_of, must_look_first},
 };
@@ -302,7 +302,15 @@ impl Run<'_> {
     fn update(&self, known: &Known<'_>) -> Decision {
         let allow = &self.target().allow;
         let mut fields = if known.linked {
-            difference(&self.desired, known.fields)
+            let new = difference(&self.desired, known.fields);
+            if self.target().restates && !self.is_user() && !new.is_empty() {
+                let describe = self.input.describe;
+                restated(&self.desired, known.fields, |field| {
+                    describe.field(field).is_some_and(|field| field.updateable)
+                })
+            } else {
+                new
+            }
         } else {
             // What an adopted record holds in fields that the identity says nothing of is not ours to clear.
             let set = self.desired.iter().filter(|(_, desired)| matches!(desired, Desired::Set(_)));

@@ -24,6 +24,27 @@ pub(crate) fn difference(desired: &IndexMap<String, Desired>, known: &Fields) ->
         .collect()
 }
 
+/// All that a record is to have, as far as Gangway has a say in it: what is desired, and what became unassigned. Of fields that cannot
+/// be changed only the difference, so that Salesforce says what is wrong with it.
+pub(crate) fn restated(
+    desired: &IndexMap<String, Desired>,
+    known: &Fields,
+    is_updateable: impl Fn(&str) -> bool,
+) -> Fields {
+    let mut fields = difference(desired, known);
+    for (field, desired) in desired {
+        if fields.contains_key(field) || !is_updateable(field) {
+            continue;
+        }
+        match desired {
+            Desired::Set(value) => fields.insert(field.clone(), value.clone()),
+            Desired::Clear if known.contains_key(field) => fields.insert(field.clone(), Value::Null),
+            Desired::Clear => None,
+        };
+    }
+    fields
+}
+
 /// What is known of a linked record once `wrote` is there.
 pub(crate) fn written(known: &Fields, wrote: &Fields) -> Fields {
     let mut written = known.clone();
@@ -92,5 +113,44 @@ fn takes((field, value): (&String, &Value)) -> bool {
         "IsActive" => *value == Value::Bool(false),
         "UserRoleId" => value.is_null(),
         flag => flag.starts_with("UserPermissions") && *value == Value::Bool(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_restated_is_all_that_is_filled_and_nothing_that_never_was() {
+        let set = |value: &str| Desired::Set(json!(value));
+        let desired: IndexMap<String, Desired> = [
+            ("Email", set("new@example.net")),
+            ("LastName", set("Haddad")),
+            ("Fixed__c", set("as it was")),
+            ("Emptied__c", Desired::Clear),
+            ("Never__c", Desired::Clear),
+        ]
+        .map(|(field, desired)| (field.to_owned(), desired))
+        .into();
+        let known: Fields = [
+            ("Email", json!("old@example.net")),
+            ("LastName", json!("Haddad")),
+            ("Fixed__c", json!("as it was")),
+            ("Emptied__c", Value::Null),
+            ("Unmapped__c", json!("left alone")),
+        ]
+        .map(|(field, value)| (field.to_owned(), value))
+        .into_iter()
+        .collect();
+        let restated = restated(&desired, &known, |field| field != "Fixed__c");
+        let expected: Fields =
+            [("Email", json!("new@example.net")), ("LastName", json!("Haddad")), ("Emptied__c", Value::Null)]
+                .map(|(field, value)| (field.to_owned(), value))
+                .into_iter()
+                .collect();
+        assert_eq!(restated, expected);
+        assert!(difference(&desired, &written(&known, &restated)).is_empty());
     }
 }

@@ -26,11 +26,12 @@ use salesforce_types::Fields;
 use serde_json::Value;
 use store::EventKey;
 
-pub use self::fit::problems as consent_problems;
+pub use self::fit::{ConsentPlaces, problems as consent_problems};
 use self::{matching::Matches, writing::Intent};
 use crate::{
     Caller, ProvisionError,
     provisioner::{Inner, World},
+    signals::not_asked,
 };
 
 /// When an org that is parked, or a call of unknown end, is asked again.
@@ -221,8 +222,12 @@ pub(crate) async fn person(
     let world = inner.world();
     let org = world.orgs.get(&target.org);
     let org = org.ok_or_else(|| misconfigured(format!("the org {} is not configured", target.org)))?;
-    let description = org.describe(target.object.as_str()).await;
-    let description = description.map_err(|error| failed(org.name(), error))?;
+    let description = org.describe(target.object.as_str()).await.map_err(not_asked)?;
+    if let Ok(field) = matching::match_field(&description, target, org) {
+        return Ok(matching::canonical(field, person));
+    }
+    let description = org.describe_within(target.object.as_str(), matching::NOTICED_WITHIN).await;
+    let description = description.map_err(not_asked)?;
     Ok(matching::canonical(matching::match_field(&description, target, org)?, person))
 }
 
@@ -230,12 +235,12 @@ pub(crate) async fn person(
 pub(crate) async fn fits(
     inner: &Inner,
     target: &ConsentTarget,
-    fields: Option<&[String]>,
+    places: &ConsentPlaces,
 ) -> Result<Vec<String>, ProvisionError> {
     let world = inner.world();
     let org = world.orgs.get(&target.org);
     let org = org.ok_or_else(|| misconfigured(format!("the org {} is not configured", target.org)))?;
-    fit::problems(org, target, fields).await.map_err(|error| failed(org.name(), error))
+    fit::problems(org, target, places).await.map_err(not_asked)
 }
 
 /// One consent on its way.
@@ -397,21 +402,16 @@ impl<'a> Run<'a> {
         Purpose::matching(&self.ticket)
     }
 
+    /// What was to be written was not.
     fn failed(&self, error: CallError) -> ProvisionError {
-        failed(self.org.name(), error)
-    }
-}
-
-fn failed(org: &OrgName, error: CallError) -> ProvisionError {
-    match error {
-        CallError::Refused(refusal) => {
-            ProvisionError::Refused { org: org.clone(), refusal: Box::new(refusal), attributes: Vec::new() }
-        }
-        CallError::NotSent { why, retry_after } => {
-            ProvisionError::Busy { why, retry_after: retry_after.unwrap_or(SOON) }
-        }
-        CallError::Unknown { .. } | CallError::Parked { .. } => {
-            ProvisionError::Busy { why: error.to_string(), retry_after: LATER }
+        match error {
+            CallError::Refused(refusal) => self.refused(refusal),
+            CallError::NotSent { why, retry_after } => {
+                ProvisionError::Busy { why, retry_after: retry_after.unwrap_or(SOON) }
+            }
+            CallError::Unknown { .. } | CallError::Parked { .. } => {
+                ProvisionError::Busy { why: error.to_string(), retry_after: LATER }
+            }
         }
     }
 }

@@ -47,8 +47,8 @@ mod wish;
 
 pub use client::{BadGrantPattern, ClientPolicy, GrantList, GrantPattern, ListRule};
 pub use consent::{
-    Choices, Consent, ConsentAnswer, ConsentObject, ConsentTarget, ContactPointChoice, FieldChoice,
-    OnMultiple, Stance, consent_problems,
+    Choices, Consent, ConsentAnswer, ConsentObject, ConsentPlaces, ConsentTarget, ContactPointChoice,
+    FieldChoice, OnMultiple, Stance, consent_problems,
 };
 pub use error::ProvisionError;
 pub use offers::Offer;

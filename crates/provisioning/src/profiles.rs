@@ -38,6 +38,11 @@ impl Profiles {
         &self.caller
     }
 
+    /// The clients of the source that have rules of their own here.
+    pub fn clients(&self) -> impl Iterator<Item = &str> {
+        self.tenant.mapping.source_rules().clients.keys().map(String::as_str)
+    }
+
     /// Whether any events count.
     #[must_use]
     pub fn enabled(&self) -> bool {

@@ -15,8 +15,8 @@ use tokio::{runtime::Handle, sync::watch};
 use translation::Target;
 
 use crate::{
-    Answer, Caller, Consent, ConsentAnswer, ConsentTarget, IdentityPlan, Operation, ProvisionError, Request,
-    Settings, Tenant,
+    Answer, Caller, Consent, ConsentAnswer, ConsentPlaces, ConsentTarget, IdentityPlan, Operation,
+    ProvisionError, Request, Settings, Tenant,
     catalogue::Catalogues,
     consent, drift,
     groups::{self, GroupChange},
@@ -280,9 +280,9 @@ impl Provisioner {
     pub async fn consent_problems(
         &self,
         target: &ConsentTarget,
-        fields: Option<&[String]>,
+        places: &ConsentPlaces,
     ) -> Result<Vec<String>, ProvisionError> {
-        consent::fits(&self.inner, target, fields).await
+        consent::fits(&self.inner, target, places).await
     }
 
     /// What would be done for an identity as it is now, the records of targets that are not configured any more included.

@@ -26,6 +26,8 @@ type Place = tokio::sync::Mutex<Option<Kept>>;
 struct Kept {
     description: Arc<ObjectDescription>,
     last_modified: Option<String>,
+    /// When the org has said so last.
+    asked: Timestamp,
     fresh_until: Timestamp,
 }
 
@@ -40,14 +42,45 @@ impl Org {
     /// Describes an object. The answer is kept for an hour and then asked for again with
     /// `If-Modified-Since`; while the org is away, an old one is better than none.
     pub async fn describe(&self, object: &str) -> Result<Arc<ObjectDescription>, CallError> {
+        self.describe_unless(object, |_, _| false).await
+    }
+
+    /// Describes an object in other words than these, which have proved wrong: what an administrator has hidden meanwhile is not in
+    /// them. Several who have found that out ask once.
+    pub async fn describe_instead_of(
+        &self,
+        object: &str,
+        wrong: &Arc<ObjectDescription>,
+    ) -> Result<Arc<ObjectDescription>, CallError> {
+        self.describe_unless(object, |kept, _| Arc::ptr_eq(&kept.description, wrong)).await
+    }
+
+    /// Describes an object as it was at most so long ago: for what waits until an administrator has shown a field.
+    pub async fn describe_within(
+        &self,
+        object: &str,
+        age: Duration,
+    ) -> Result<Arc<ObjectDescription>, CallError> {
+        self.describe_unless(object, |kept, now| after(kept.asked, age) <= now).await
+    }
+
+    /// What is kept of an object, if it is fresh and not `unfit`; else what the org says.
+    async fn describe_unless(
+        &self,
+        object: &str,
+        unfit: impl Fn(&Kept, Timestamp) -> bool + Send,
+    ) -> Result<Arc<ObjectDescription>, CallError> {
         let object = Object::new(object)?;
         let place = self.0.descriptions.place(object.as_str());
         let mut kept = place.lock().await;
         let now = self.0.clock.now();
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.fresh_until > now) {
+        let is_unfit = kept.as_ref().is_some_and(|kept| unfit(kept, now));
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.fresh_until > now && !is_unfit) {
             return Ok(Arc::clone(&kept.description));
         }
-        match self.fetch_description(&object, kept.as_ref(), now).await {
+        // Who may see a field is changed without changing the object: only a whole answer tells.
+        let known = kept.as_ref().filter(|_| !is_unfit);
+        match self.fetch_description(&object, known, now).await {
             Ok(fetched) => Ok(Arc::clone(&kept.insert(fetched).description)),
             Err(CallError::Refused(refusal)) => {
                 *kept = None;
@@ -75,11 +108,12 @@ impl Org {
         let answer = self.fetch(&request, Purpose::catalogue()).await?;
         let fresh_until = after(now, FRESH_FOR);
         if let (304, Some(kept)) = (answer.status, kept) {
-            return Ok(Kept { fresh_until, ..kept.clone() });
+            return Ok(Kept { asked: now, fresh_until, ..kept.clone() });
         }
         let description = serde_json::from_slice(&answer.body)
             .map_err(|_| CallError::not_sent("the answer to a describe is no description"))?;
-        Ok(Kept { description: Arc::new(description), last_modified: answer.last_modified, fresh_until })
+        let last_modified = answer.last_modified;
+        Ok(Kept { description: Arc::new(description), last_modified, asked: now, fresh_until })
     }
 }
 

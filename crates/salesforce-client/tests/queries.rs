@@ -234,6 +234,38 @@ async fn an_object_is_described_once_an_hour_and_then_only_if_it_changed() {
 }
 
 #[tokio::test]
+async fn a_description_that_proved_wrong_or_is_too_old_is_asked_for_whole() {
+    let server = Server::start(|seen, url| match (seen.line.as_str(), seen.header("if-modified-since")) {
+        (TOKEN, _) => token(url, "access"),
+        // Whom a field is shown to is no change of the object.
+        (DESCRIBE, None) => {
+            answer(200, &description()).with("last-modified", "Thu, 05 Mar 2026 16:10:00 GMT")
+        }
+        other => panic!("{other:?}"),
+    })
+    .await;
+    let clock = clock();
+    let org = org_with(config(&server.url), Vault::with(None, Record::default()), clock.clone());
+    let wrong = org.describe("User").await.unwrap();
+    let (one, two) =
+        tokio::join!(org.describe_instead_of("User", &wrong), org.describe_instead_of("User", &wrong));
+    assert!(
+        Arc::ptr_eq(&one.unwrap(), &two.unwrap()),
+        "whoever finds out second takes what the first was told"
+    );
+    assert_eq!(server.count(DESCRIBE), 2);
+
+    let minute = Duration::from_mins(1);
+    org.describe_within("User", minute).await.unwrap();
+    assert_eq!(server.count(DESCRIBE), 2, "it was told just now");
+    clock.advance(minute);
+    org.describe("User").await.unwrap();
+    assert_eq!(server.count(DESCRIBE), 2);
+    org.describe_within("User", minute).await.unwrap();
+    assert_eq!(server.count(DESCRIBE), 3);
+}
+
+#[tokio::test]
 async fn an_old_description_serves_while_the_org_is_away() {
     let away = Arc::new(AtomicBool::new(false));
     let is_away = Arc::clone(&away);

@@ -105,6 +105,9 @@ pub struct FieldDescription {
     /// Whether it can be changed.
     #[serde(default)]
     pub updateable: bool,
+    /// Whether records can be looked for by it.
+    #[serde(default = "yes")]
+    pub filterable: bool,
     /// Whether Salesforce fills it in when it is left out.
     #[serde(default)]
     pub defaulted_on_create: bool,

@@ -4,7 +4,7 @@
 //! receive ──► in-flight ──► settle   applied, ignored, held or dead: for good
 //!    │            └───────► release  nothing is kept: the source sends it again
 //!    └──────► stored ─────► settle, or postpone and once more
-//!                dead, held ──► retry ──► stored
+//!        dead, held, stored ──► retry ──► stored, and due at once
 //!                     └───────► dismiss
 //! ```
 //!
@@ -162,6 +162,19 @@ pub struct Settled {
     pub at: Timestamp,
 }
 
+/// What was noted of subjects in Gangway's own name, and not sent by their source: a catch-up that failed of somebody, say.
+#[derive(Clone, Debug)]
+pub struct OwnEvents {
+    /// Whose.
+    pub tenant: TenantId,
+    /// About whose subjects.
+    pub source: SourceName,
+    /// What they are called in lists.
+    pub kind: String,
+    /// About whom.
+    pub subjects: Vec<String>,
+}
+
 /// What the events of a subject have come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectClock {
@@ -197,8 +210,12 @@ pub trait Inbox: Send + Sync {
     /// durable.
     async fn receive(&self, event: NewEvent) -> Result<Received, StoreError>;
 
-    /// An event has come to its outcome. Durable when it returns. What is known of the subjects only ever moves forward.
+    /// An event has come to its outcome. Durable when it returns. What is known of the subjects only ever moves forward. Where it was
+    /// refused before under another name, that is not waited for any more.
     async fn settle(&self, key: &EventKey, settled: Settled) -> Result<(), StoreError>;
+
+    /// What was noted of these subjects and is still owed, or was refused for now, has come to this since. Answers how many.
+    async fn supersede(&self, events: &OwnEvents, settled: Settled) -> Result<u64, StoreError>;
 
     /// An event in flight could not be applied now: its source will send it again.
     async fn release(&self, key: &EventKey, reason: &str, at: Timestamp) -> Result<(), StoreError>;
@@ -238,10 +255,11 @@ pub trait Inbox: Send + Sync {
     /// The events that were asked for, the newest first.
     async fn events(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, StoreError>;
 
-    /// A dead or held event is stored again and due at once; `approved` by a person. `false`: it is neither.
+    /// A dead or held event is stored again and due at once, `approved` by a person; one that is stored is due at once. `false`: it is
+    /// none of these.
     async fn retry_event(&self, key: &EventKey, at: Timestamp) -> Result<bool, StoreError>;
 
-    /// Nothing is to be done for a dead or held event. `false`: it is neither.
+    /// Nothing is to be done for a dead, held or stored event. `false`: it is none of these.
     async fn dismiss_event(&self, key: &EventKey, reason: &str, at: Timestamp) -> Result<bool, StoreError>;
 
     /// Forgets events that were settled before `events`, and deleted subjects of before `tombstones`. Dead and held ones stay.

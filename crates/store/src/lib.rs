@@ -38,7 +38,8 @@ pub use directory::{
 pub use error::StoreError;
 pub use holds::{Hold, HoldKind, Holds};
 pub use inbox::{
-    EventFilter, EventKey, EventState, Inbox, NewEvent, Received, Settled, StoredEvent, SubjectClock,
+    EventFilter, EventKey, EventState, Inbox, NewEvent, OwnEvents, Received, Settled, StoredEvent,
+    SubjectClock,
 };
 pub use journal::{
     Change, ChangeOutcome, Journal, LinkWrite, MembershipWrite, NewChange, OpenChange, Opened, Record,

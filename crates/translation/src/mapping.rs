@@ -100,6 +100,9 @@ pub struct Target {
     pub when_deleted: WhenDeleted,
     /// How a person's lead becomes this Contact.
     pub conversion: ConversionRules,
+    /// Whether an update says all that the mapping fills, not only what is new: what somebody has changed by hand is made good with
+    /// it. For records that a source is the master of.
+    pub restates: bool,
     when: Option<Expression>,
     pub(crate) rules: Vec<Rule>,
     place: Place,

@@ -78,6 +78,36 @@ async fn akamai_a03_a_changed_address_changes_the_one_contact() {
     assert_eq!(story.contacts().await.len(), 1);
 }
 
+/// whatever somebody has done to the record, after an update it is as its profile is.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a03_an_update_makes_good_what_was_changed_by_hand() {
+    let story = Story::begin().await;
+    story.person(UUID, &noor()).await;
+    let before = story.contact(UUID).await;
+    let id = before["Id"].as_str().unwrap();
+    let by_hand = json!({
+        "FirstName": "Hand", "LastName": "Edited", "Identity_UUID__c": null, "MailingCity": "Zeist",
+    });
+    story.org.change("Contact", id, &by_hand).await;
+    let mut moved = noor();
+    moved["email"] = json!("noor@elsewhere.example");
+    story.akamai.profile(UUID, &moved);
+    let calls = story.calls().await;
+    story.sent(&story.updated(UUID)).await;
+    assert_eq!(story.calls().await - calls, 1, "it goes with what is new");
+    let contact = story.contact(UUID).await;
+    for (field, value) in [
+        ("Id", id),
+        ("Email", "noor@elsewhere.example"),
+        ("FirstName", "Noor"),
+        ("LastName", "Haddad"),
+        ("MailingCity", "Zeist"),
+    ] {
+        assert_eq!(contact[field], value, "{field}");
+    }
+    assert_eq!(story.contacts().await.len(), 1);
+}
+
 ///
 #[tokio::test(flavor = "multi_thread")]
 async fn akamai_a05_a_deleted_profile_goes_as_the_mapping_says_and_is_not_asked_for() {

@@ -26,6 +26,13 @@ impl Story {
         ask(&self.world.config_file(), &all).await
     }
 
+    /// The events that a person has to look at.
+    async fn owed_events(&self) -> Vec<Value> {
+        let owed = ["events", "list", "--state", "dead", "--state", "held", "--state", "refused"];
+        let (said, _) = ask(&self.world.config_file(), &owed).await;
+        said["events"].as_array().unwrap().clone()
+    }
+
     /// So many people, who are known here.
     async fn people(&self, count: usize) {
         for number in 0..count {
@@ -114,6 +121,7 @@ async fn akamai_a26_a_catch_up_says_what_failed_and_why() {
     let (said, _) = story.catch_up("1h").await;
     assert_eq!((&said["applied"], &said["failed"]), (&json!(4), &json!(0)));
     assert_eq!(story.contacts().await.len(), 4);
+    assert_eq!(story.owed_events().await, Vec::<Value>::new(), "what was put right needs nobody");
 
     story.akamai.fault(Some(akamai::error(403, "invalid_credentials")));
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_gangway-under-test"))
@@ -291,4 +299,102 @@ async fn akamai_a26_a_catch_up_finds_what_was_changed_by_hand() {
     assert_eq!(story.contacts().await.len(), PEOPLE);
     let (said, _) = story.catch_up("1h").await;
     assert_eq!(said["corrected"], 0);
+}
+
+/// what Salesforce could not take now is no one's to look at.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a26_a_catch_up_while_salesforce_is_away_is_run_again() {
+    let story = Story::that_deletes().await;
+    story.people(3).await;
+    for number in 3..8 {
+        let (uuid, profile) = person(number);
+        story.akamai.profile(&uuid, &profile);
+    }
+    story.akamai.forget("uuid-0");
+    for path in ["/data/v*/sobjects/Contact", "/data/v*/composite"] {
+        story.org.fault(json!({"path": path, "kind": "status", "status": 503})).await;
+    }
+    let (said, code) = story.catch_up("1h").await;
+    assert_eq!((&said["later"], &said["failed"], code), (&json!(5 + 1), &json!(0), Some(4)), "{said}");
+    let (dead, _) = ask(&story.world.config_file(), &["events", "list", "--state", "dead"]).await;
+    assert_eq!(dead["events"], json!([]));
+
+    story.org.heal().await;
+    // What was sent last may still be thought to be on its way.
+    story.world.advance(std::time::Duration::from_mins(2));
+    let (said, code) = story.catch_up("1h").await;
+    assert_eq!(
+        (&said["applied"], &said["removed"], &said["later"]),
+        (&json!(7), &json!(1), &json!(0)),
+        "{said}"
+    );
+    assert_eq!((code, story.contacts().await.len()), (Some(0), 7));
+    assert_eq!(story.owed_events().await, Vec::<Value>::new());
+}
+
+/// whom a client has told of is seen to by its rules, and who does not count stays out.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a26_a_catch_up_keeps_the_rules_of_the_client_that_has_told_of_somebody() {
+    let (leads, muted, later) = ("leads5exampleexampleexample55e", "muted3exampleexampleexample3", "late9");
+    let mut mapping = crate::akamai::mapping();
+    mapping["on_delete"] = json!("delete");
+    mapping["object"] = json!("Contact");
+    mapping["clients"] = json!({
+        leads: {
+            "object": "Lead",
+            "mapping": {"uuid": "Identity_UUID__c", "familyName": "LastName", "displayName": "Company"},
+        },
+        muted: {"enabled": false},
+        later: {"events": ["UPDATE"]},
+    });
+    let story = Story::with(&mapping, |_| ()).await;
+    for (uuid, client) in [("lead", leads), ("muted", muted), ("late", later)] {
+        let mut profile = crate::akamai::noor_as(uuid);
+        profile["displayName"] = json!("Harbour Ltd");
+        story.akamai.profile(uuid, &profile);
+        story.sent(&story.created(uuid).saying("captureClientId", json!(client))).await;
+    }
+    story.person("known", &crate::akamai::noor_as("known")).await;
+    let muted_update = story.updated("known").saying("captureClientId", json!(muted));
+    story.sent(&muted_update).await;
+    // Nobody has told of this one.
+    story.akamai.profile("lost", &crate::akamai::noor_as("lost"));
+    for uuid in ["lead", "known"] {
+        let mut profile = crate::akamai::noor_as(uuid);
+        (profile["familyName"], profile["displayName"]) = (json!("Moved"), json!("Harbour Ltd"));
+        story.akamai.profile(uuid, &profile);
+    }
+    let (said, code) = story.catch_up("1h").await;
+    assert_eq!((&said["seen"], &said["failed"], code), (&json!(5), &json!(0), Some(0)), "{said}");
+    let of = async |object: &str, uuid: &str| story.org.find(object, "Identity_UUID__c", uuid).await;
+    for (uuid, contacts, leads) in
+        [("lead", 0, 1), ("muted", 0, 0), ("late", 0, 0), ("known", 1, 0), ("lost", 1, 0)]
+    {
+        assert_eq!(
+            (of("Contact", uuid).await.len(), of("Lead", uuid).await.len()),
+            (contacts, leads),
+            "{uuid}"
+        );
+    }
+    assert_eq!(of("Lead", "lead").await[0]["LastName"], "Moved");
+    assert_eq!(of("Contact", "known").await[0]["LastName"], "Moved");
+}
+
+/// who came by events costs no more than who came by a list.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a26_who_is_known_by_events_is_looked_at_with_his_page() {
+    let story = Story::begin().await;
+    for number in 0..20 {
+        let (uuid, profile) = person(number);
+        story.person(&uuid, &profile).await;
+    }
+    let id = story.contact("uuid-7").await["Id"].as_str().unwrap().to_owned();
+    story.org.change("Contact", &id, &json!({"Email": "by.hand@example.net"})).await;
+    let (calls, lookups) = (story.calls().await, story.lookups());
+    let (said, code) = story.catch_up("1h").await;
+    assert_eq!((&said["applied"], &said["corrected"], code), (&json!(20), &json!(1), Some(0)), "{said}");
+    assert_eq!(story.lookups(), lookups, "the page says it");
+    let calls = story.calls().await - calls;
+    assert!(calls <= 1 + 2, "{calls} calls: a look for the page, and one who is made good");
+    assert_eq!(story.contact("uuid-7").await["Email"], "person-7@example.net");
 }

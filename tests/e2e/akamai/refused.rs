@@ -122,3 +122,62 @@ async fn akamai_a25_the_log_knows_neither_tokens_nor_secrets_nor_addresses() {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
 }
+
+/// What waits for a source that is not configured any more can be decided.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a22_what_is_stored_of_a_source_that_is_gone_can_be_dismissed() {
+    let story = Story::stored().await;
+    story.akamai.profile(UUID, &noor());
+    story.org.fault(json!({"path": "/data", "kind": "status", "status": 503})).await;
+    let event = story.created(UUID);
+    story.sent(&event).await;
+    story.world.reload(|config| {
+        let sources = e2e::world::environment(config).remove("akamai");
+        assert!(sources.is_some());
+    });
+    let config = story.world.config_file();
+    let decide = async |arguments: &[&str]| crate::akamai::ask(&config, arguments).await.0["decided"] == true;
+    assert!(decide(&["events", "retry", event.jti()]).await);
+    // It may be being tried.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_gangway-under-test"))
+            .args(["events", "dismiss", event.jti(), "--reason", "the source is gone", "--config"])
+            .arg(&config)
+            .output()
+            .await
+            .unwrap();
+        if output.status.success() {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(story.listed(&event).await["state"], "dismissed");
+}
+
+/// What is asked for has to be there, and a decision has a reason.
+#[tokio::test(flavor = "multi_thread")]
+async fn akamai_a22_names_that_nobody_has_are_refused_and_people_name_their_events() {
+    let story = Story::begin().await;
+    story.person(UUID, &noor()).await;
+    let config = story.world.config_file();
+    let (said, _) = crate::akamai::ask(&config, &["events", "list", "--tenant", "acme/prod/akamai"]).await;
+    assert_eq!(said["events"].as_array().unwrap().len(), 1, "{said}");
+    for (arguments, told) in [
+        (["list", "--tenant", "acme/prd"], "no tenant is called acme/prd"),
+        (["list", "--tenant", "acme/prod/nobody"], "no event source has the people of acme/prod/nobody"),
+        (["list", "--source", "akmai"], "no event source is called akmai"),
+        (["dismiss", "some", "--reason="], "say why"),
+    ] {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_gangway-under-test"))
+            .arg("events")
+            .args(arguments)
+            .arg("--config")
+            .arg(&config)
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(told), "{arguments:?}: {said}");
+    }
+}

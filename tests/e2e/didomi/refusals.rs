@@ -327,3 +327,66 @@ async fn rows_are_named_by_one_spelling_of_the_person_and_by_the_regulation() {
     assert_eq!(rows, [(cpra.as_str(), "OptOut"), (gdpr.as_str(), "OptIn")]);
     assert_eq!(world.org().records("Individual").await.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opt_out_lands_though_another_field_is_hidden_while_the_gateway_runs() {
+    let world = world_with(|_| ()).await;
+    let didomi = didomi(&world);
+    // What the org is like has been read.
+    let _ = didomi.send(&newsletter("evt-0", EIGHT, NOOR, false)).await.expect(202);
+    applied(&world, "evt-0").await;
+    agreed(&world).await;
+    world.org().fields(json!({"hide": ["Contact.Topics__c"]})).await;
+    let purposes = json!([{"id": "newsletter", "enabled": false, "values": {"topics": {"value": "sport"}}}]);
+    let _ = didomi.send(&chosen("evt-1", NINE, NOOR, purposes, json!([]))).await.expect(202);
+    let why = put_off(&world, "evt-1").await;
+    assert!(why.contains("Topics__c"), "{why}");
+    assert_eq!(noor(&world).await["HasOptedOutOfEmail"], true);
+
+    // It is noticed with the next attempt that the field is there.
+    world.org().fields(json!({"show": ["Contact.Topics__c"]})).await;
+    world.advance(Duration::from_mins(2));
+    applied(&world, "evt-1").await;
+    assert_eq!(noor(&world).await["Topics__c"], "sport");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_for_which_nothing_can_be_looked_up_is_sent_again_and_not_lost() {
+    let world = world_with(sync).await;
+    let didomi = didomi(&world);
+    agreed(&world).await;
+    for (index, (status, code)) in [
+        (400, "INVALID_TYPE"),
+        (400, "INVALID_FIELD"),
+        (403, "INSUFFICIENT_ACCESS"),
+        (403, "API_DISABLED_FOR_ORG"),
+        (404, "NOT_FOUND"),
+        (400, "TXN_SECURITY_NO_ACCESS"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let event = newsletter(&format!("evt-{index}"), NINE, NOOR, index % 2 == 1);
+        let refused =
+            json!({"path": "/data/v*/query", "kind": "status", "status": status, "error_code": code});
+        world.org().fault(refused).await;
+        let _ = didomi.send(&event).await.expect(503);
+        world.org().heal().await;
+        let _ = didomi.send(&event).await.expect(202);
+        assert_eq!(noor(&world).await["HasOptedOutOfEmail"], json!(index % 2 == 0), "{code}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_by_which_field_nobody_can_be_found_and_which_purpose_is_missing() {
+    let mut by_date = source();
+    contact(&mut by_date).insert("match".into(), toml::toml! { field = "Consent_Updated__c" }.into());
+    for (source, org, told) in [
+        (by_date, "", "nobody can be found by the field Consent_Updated__c"),
+        (rows(), PRIVACY, "no DataUsePurpose called `Nowhere`"),
+    ] {
+        let world = world_of(source, org).await;
+        let said = run(&world, &["check"]).await.to_string();
+        assert!(said.contains(told), "{said}");
+    }
+}

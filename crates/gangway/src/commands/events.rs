@@ -21,9 +21,9 @@ const LISTED: u32 = 100;
 pub(super) enum Command {
     /// List events, the newest first, also while a gateway runs.
     List(List),
-    /// Apply a dead or held event once more. Also while a gateway runs.
+    /// Apply a dead or held event once more, or one that waits at once. Also while a gateway runs.
     Retry(Retry),
-    /// Say that nothing is to be done for a dead or held event. Also while a gateway runs.
+    /// Say that nothing is to be done for a dead or held event, or for one that waits. Also while a gateway runs.
     Dismiss(Dismiss),
     /// Ask a source for everything that is new since a time and for who is gone, and apply it. Also while a gateway runs.
     CatchUp(CatchUp),
@@ -64,7 +64,7 @@ pub(super) struct Dismiss {
     #[command(flatten)]
     which: Which,
     /// Why; it is kept with the event.
-    #[arg(long)]
+    #[arg(long, value_parser = reason)]
     reason: String,
 }
 
@@ -146,15 +146,20 @@ pub(super) async fn run(command: &Command, output: Output) -> Result<(), Failure
 }
 
 async fn list(arguments: &List, output: Output) -> Result<(), Failure> {
-    let store = look(&arguments.config.path)?;
+    let config = &arguments.config.path;
+    let (tenant, source) = meant(config, arguments.tenant.as_ref(), arguments.source.as_ref())?;
     let filter = EventFilter {
-        tenant: arguments.tenant.clone(),
-        source: arguments.source.clone(),
+        tenant,
+        source,
         states: arguments.states.clone(),
         jti: arguments.jti.clone(),
         limit: arguments.limit,
     };
-    let events = store.events(&filter).await?;
+    let events = look(config)?.events(&filter).await?;
+    if events.is_empty() {
+        // Of what was configured once there may be events.
+        exist(config, filter.tenant.as_ref(), filter.source.as_ref())?;
+    }
     match output {
         Output::Json => output::document(&json!({ "events": events })),
         Output::Table if events.is_empty() => output::line("There are no such events."),
@@ -183,9 +188,10 @@ fn row(event: &StoredEvent) -> [String; 9] {
 impl Which {
     /// The one event that is meant.
     async fn find(&self) -> Result<EventKey, Failure> {
+        let (tenant, source) = meant(&self.config.path, self.tenant.as_ref(), self.source.as_ref())?;
         let filter = EventFilter {
-            tenant: self.tenant.clone(),
-            source: self.source.clone(),
+            tenant,
+            source,
             jti: Some(self.jti.clone()),
             limit: LISTED,
             ..EventFilter::default()
@@ -240,7 +246,7 @@ async fn catch_up(arguments: &CatchUp, output: Output) -> Result<(), Failure> {
         Output::Table => say_caught_up(arguments, &caught_up),
     }
     let is_held = caught_up.left.is_some() && caught_up.missing > 0;
-    if caught_up.failed > 0 || is_held { Err(Failure::Findings) } else { Ok(()) }
+    if caught_up.failed > 0 || caught_up.later > 0 || is_held { Err(Failure::Findings) } else { Ok(()) }
 }
 
 fn say_caught_up(arguments: &CatchUp, caught_up: &intake::CaughtUp) {
@@ -257,6 +263,12 @@ fn say_caught_up(arguments: &CatchUp, caught_up: &intake::CaughtUp) {
              {failed} failed."
         ));
     }
+    if caught_up.later > 0 {
+        output::line(&format!(
+            "{} could not be written now. Run it again: what is as it should be costs nothing.",
+            caught_up.later
+        ));
+    }
     if let Some(left) = &caught_up.left {
         output::line(&format!("{left}."));
     }
@@ -267,6 +279,9 @@ fn say_caught_up(arguments: &CatchUp, caught_up: &intake::CaughtUp) {
 
 async fn receivers(arguments: &Receivers, output: Output) -> Result<(), Failure> {
     let receivers = look(&arguments.config.path)?.receivers(arguments.tenant.as_ref()).await?;
+    if receivers.is_empty() {
+        exist(&arguments.config.path, arguments.tenant.as_ref(), None)?;
+    }
     match output {
         Output::Json => output::document(&json!({ "receivers": receivers })),
         Output::Table if receivers.is_empty() => output::line("Nobody hears of changes."),
@@ -355,7 +370,7 @@ fn address(config: &Path, tenant: &TenantId, source: &SourceName) -> Result<Stri
 fn tenant_of(config: &Path, source: &SourceName, named: Option<&TenantId>) -> Result<TenantId, Failure> {
     let outline = crate::config::Outline::load(config)?;
     let has_it = |tenant: &&crate::config::TenantSettings| {
-        named.is_none_or(|named| *named == tenant.id)
+        named.is_none_or(|named| named.home() == tenant.id)
             && tenant.sources.iter().any(|other| other.name == *source)
     };
     let mut found = outline.tenants.iter().filter(has_it).map(|tenant| tenant.id.clone());
@@ -365,6 +380,49 @@ fn tenant_of(config: &Path, source: &SourceName, named: Option<&TenantId>) -> Re
         (Some(one), Some(other)) => Err(Failure::Failed(format!(
             "several tenants have a source {source}: say --tenant {one}, or --tenant {other}"
         ))),
+    }
+}
+
+/// Where the events are that are asked for. The people of a population come by the events of its environment.
+fn meant(
+    config: &Path,
+    tenant: Option<&TenantId>,
+    source: Option<&SourceName>,
+) -> Result<(Option<TenantId>, Option<SourceName>), Failure> {
+    let Some(people) = tenant.filter(|tenant| tenant.population().is_some()) else {
+        return Ok((tenant.cloned(), source.cloned()));
+    };
+    let home = people.home();
+    let outline = crate::config::Outline::load(config)?;
+    let of_home =
+        outline.tenants.iter().filter(|tenant| tenant.id == home).flat_map(|tenant| &tenant.sources);
+    let theirs = of_home.filter(|its| its.kind.population() == Some(people)).map(|its| &its.name);
+    let theirs: Vec<&SourceName> =
+        theirs.filter(|name| source.is_none_or(|source| source == *name)).collect();
+    match theirs.as_slice() {
+        [only] => Ok((Some(home), Some((*only).clone()))),
+        [] => Err(Failure::Failed(format!("no event source has the people of {people}"))),
+        [one, other, ..] => Err(Failure::Failed(format!(
+            "several event sources have the people of {people}: say --source {one}, or --source {other}"
+        ))),
+    }
+}
+
+/// What is named is configured: otherwise it is mistyped, and not without events.
+fn exist(config: &Path, tenant: Option<&TenantId>, source: Option<&SourceName>) -> Result<(), Failure> {
+    if tenant.is_none() && source.is_none() {
+        return Ok(());
+    }
+    let outline = crate::config::Outline::load(config)?;
+    let mut tenants = outline.tenants.iter().filter(|known| tenant.is_none_or(|tenant| known.id == *tenant));
+    match (tenants.clone().next(), tenant, source) {
+        (None, Some(tenant), _) => Err(Failure::Failed(format!("no tenant is called {tenant}"))),
+        (_, _, Some(source))
+            if !tenants.any(|tenant| tenant.sources.iter().any(|its| its.name == *source)) =>
+        {
+            Err(Failure::Failed(format!("no event source is called {source}")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -385,6 +443,10 @@ fn state(text: &str) -> Result<EventState, String> {
     found.ok_or_else(|| {
         format!("there is no such state; there are {}", EventState::ALL.map(EventState::as_str).join(", "))
     })
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("say why".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// A time, or how long ago it was.

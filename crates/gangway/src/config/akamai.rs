@@ -173,6 +173,7 @@ impl Checker<'_, '_> {
         found.populations.push(Population {
             name: population.to_owned(),
             mapping: Some(section.mapping.clone()),
+            restates: true,
             place: at.clone(),
         });
         let (Some(name), Some(_), Some(audience), Some(capture), Some(client_secret), Some(population)) =

@@ -157,6 +157,7 @@ impl Checker<'_, '_> {
         found.populations.push(Population {
             name: population.to_owned(),
             mapping: section.mapping.clone(),
+            restates: false,
             place: at.clone(),
         });
         let (Some(name), Some(_), Some(audience), Some(publisher_authorization), Some(population)) =

@@ -61,6 +61,18 @@ pub enum SourceKind {
     Didomi(Box<intake::didomi::DidomiSettings>),
 }
 
+impl SourceKind {
+    /// Where its people are, if it has any of its own.
+    #[must_use]
+    pub fn population(&self) -> Option<&TenantId> {
+        match self {
+            Self::Akamai(settings) => Some(&settings.population),
+            Self::ScimEvents(settings) => Some(&settings.population),
+            Self::SharedSignals(..) | Self::Didomi(_) => None,
+        }
+    }
+}
+
 /// Where the identities of a source live, apart from those of all others.
 #[derive(Clone, Debug)]
 pub(super) struct Population {
@@ -68,6 +80,8 @@ pub(super) struct Population {
     pub(super) name: String,
     /// The file with its targets; none: the built-in mapping.
     pub(super) mapping: Option<PathBuf>,
+    /// Whether its source is asked for whole profiles: what each record is to have is known with every event.
+    pub(super) restates: bool,
     /// Where it is said.
     pub(super) place: Place,
 }
@@ -174,7 +188,10 @@ impl Checker<'_, '_> {
                     self.mapping(&below(&population.place, "mapping"), path, home.org.as_ref(), orgs)
                 }
             };
-            let Some(mapping) = mapping else { continue };
+            let Some(mut mapping) = mapping else { continue };
+            for target in mapping.targets_mut() {
+                target.restates = population.restates;
+            }
             for client in mapping.source_rules().clients.keys() {
                 let help = "clients of Akamai Identity Cloud have lower-case letters and digits";
                 self.keep(&below(&population.place, "mapping"), ClientName::new(client.as_str()), help);

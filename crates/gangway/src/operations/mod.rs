@@ -105,7 +105,10 @@ fn decided(hold: &HoldId, was_open: Result<bool, ProvisionError>) -> Result<Repl
 fn of_event(event: &EventKey, was_owed: Result<bool, StoreError>) -> Result<Reply, Refused> {
     match was_owed {
         Ok(true) => Ok(Reply::Decided),
-        Ok(false) => Err(Refused::failed(format!("the event {} is neither dead nor held", event.jti))),
+        Ok(false) => Err(Refused::failed(format!(
+            "the event {} is neither dead nor held nor stored, or is being applied now",
+            event.jti
+        ))),
         Err(error) => Err(Refused::failed(error.to_string())),
     }
 }

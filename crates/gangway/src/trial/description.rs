@@ -114,6 +114,7 @@ fn anything(name: &str) -> FieldDescription {
         nillable: true,
         createable: true,
         updateable: true,
+        filterable: true,
         defaulted_on_create: false,
         restricted_picklist: false,
         id_lookup: false,

@@ -2,13 +2,16 @@
 //! the first load. Who is gone is in no page: see `missing.rs`.
 
 use futures::future::join_all;
-use model::Timestamp;
-use provisioning::{Profiles, ProvisionError};
+use model::{ResourceId, Timestamp};
+use provisioning::{EventKind, Profiles, ProvisionError};
 use serde_json::Value;
+use store::{EventState, StoreError};
 
-use super::{Akamai, Entities, LookupError, entities::Listing, missing, notice, put};
-use crate::{CatchUp, CaughtUp, Event, Intake, Order, Outcome, Source};
+use super::{Akamai, Entities, LookupError, clients::Rules, entities::Listing, missing, notice, population};
+use crate::{CatchUp, CaughtUp, Event, Intake, Order, Outcome, Population, Source};
 
+/// What its events are called in lists.
+pub(super) const KIND: &str = "catch-up";
 /// How many profiles a page has.
 const PAGE: u32 = 100;
 /// How many profiles are applied at once. What they write shares calls.
@@ -23,95 +26,233 @@ struct Head<'p> {
     changed: Option<Timestamp>,
 }
 
+/// A profile with the rules that it is applied by.
+struct One<'p> {
+    head: Head<'p>,
+    rules: &'p Profiles,
+}
+
+/// A catch-up under way.
+struct Run<'r> {
+    akamai: &'r Akamai,
+    intake: &'r Intake,
+    source: &'r Source,
+    rules: &'r Rules,
+    /// What has come of it so far.
+    caught_up: CaughtUp,
+    /// Why what was changed in Salesforce by hand cannot be found.
+    unread: Option<String>,
+}
+
 pub(super) async fn run(
     akamai: &Akamai,
     intake: &Intake,
     source: &Source,
     asked: &CatchUp,
 ) -> Result<CaughtUp, String> {
-    let rules = akamai.rules(intake, source, None).map_err(|error| error.to_string())?;
-    let mut caught_up = CaughtUp::default();
-    let ended = everybody(akamai, intake, source, (&rules, asked), &mut caught_up).await;
+    let rules = Rules::of(akamai, intake, source).map_err(|error| error.to_string())?;
+    let caught_up = CaughtUp::default();
+    let mut run = Run { akamai, intake, source, rules: &rules, caught_up, unread: None };
+    let ended = run.everybody(asked).await;
+    let CaughtUp { seen, applied, removed, .. } = run.caught_up;
     ended.map_err(|why| {
-        let CaughtUp { seen, applied, removed, .. } = caught_up;
         format!(
             "{why}; {applied} of {seen} profiles were applied and {removed} taken away before. Run it again: what is as it \
              should be costs nothing"
         )
     })?;
-    Ok(caught_up)
+    Ok(run.caught_up)
 }
 
-/// First who is new, then who is gone.
-async fn everybody(
-    akamai: &Akamai,
-    intake: &Intake,
-    source: &Source,
-    (rules, asked): (&Profiles, &CatchUp),
-    caught_up: &mut CaughtUp,
-) -> Result<(), String> {
-    let mut attributes = rules.attributes();
-    attributes.extend(["id", "lastUpdated"].map(ToOwned::to_owned));
-    let mut pages = Pages::new(akamai, Some(asked.since), &attributes, PAGE);
-    let mut unread = None;
-    while let Some(page) = pages.next().await? {
-        caught_up.seen += page.len() as u64;
-        if asked.dry_run {
-            continue;
+impl Run<'_> {
+    /// First who is new, then who is gone.
+    async fn everybody(&mut self, asked: &CatchUp) -> Result<(), String> {
+        let mut attributes: Vec<String> = self.rules.all().flat_map(Profiles::attributes).collect();
+        attributes.extend(["id", "lastUpdated"].map(ToOwned::to_owned));
+        attributes.sort_unstable();
+        attributes.dedup();
+        let mut pages = Pages::new(self.akamai, Some(asked.since), &attributes, PAGE);
+        while let Some(page) = pages.next().await? {
+            self.caught_up.seen += page.len() as u64;
+            if !asked.dry_run {
+                self.apply(&page).await?;
+            }
         }
-        let mut applied: Vec<&Value> = Vec::new();
+        let (akamai, intake, source) = (self.akamai, self.intake, self.source);
+        missing::run(akamai, intake, source, self.rules.of_all(), asked, &mut self.caught_up).await?;
+        let left: Vec<String> = self.unread.take().into_iter().chain(self.caught_up.left.take()).collect();
+        self.caught_up.left = (!left.is_empty()).then(|| left.join("; "));
+        Ok(())
+    }
+
+    /// Applies a page.
+    ///
+    /// # Errors
+    ///
+    /// Why it is no use to go on now.
+    async fn apply(&mut self, page: &[Value]) -> Result<(), String> {
+        let mut applied: Vec<One<'_>> = Vec::new();
         for some in page.chunks(AT_ONCE) {
-            let done: Vec<_> =
-                some.iter().map(|profile| one(akamai, intake, source, rules, profile)).collect();
-            let done = some.iter().zip(join_all(done).await);
-            applied.extend(done.filter_map(|(profile, is_applied)| is_applied.then_some(profile)));
-        }
-        let mut failed = 0;
-        if unread.is_none() {
-            let corrected = &mut caught_up.corrected;
-            match correct(akamai, intake, source, (rules, &applied), corrected).await {
-                Ok(uncorrected) => failed = uncorrected,
-                // What Salesforce does not let us read is none of the source's fault: everything else goes on.
-                Err(ProvisionError::Misconfigured(why)) => {
-                    tracing::warn!(tenant = %source.tenant, source = %source.name, why, "what was changed in Salesforce by hand cannot be found");
-                    unread =
-                        Some(format!("what was changed in Salesforce by hand was not looked for: {why}"));
+            let mut put_off = Vec::new();
+            for done in join_all(some.iter().map(|profile| self.one(profile))).await {
+                let Some((one, outcome)) = done else {
+                    self.caught_up.failed += 1;
+                    continue;
+                };
+                match outcome {
+                    Outcome::Applied { .. } | Outcome::Ignored(_) | Outcome::Gone(_) => {
+                        self.intake.count(self.source, "applied", KIND);
+                        applied.push(one);
+                    }
+                    Outcome::Later { why, .. } => put_off.push(why),
+                    Outcome::Dead(why) | Outcome::Held(why) => self.note(&one.head, &why).await,
                 }
-                Err(error) => return Err(error.to_string()),
+            }
+            self.caught_up.later += put_off.len() as u64;
+            // It is not about one of them.
+            if put_off.len() == AT_ONCE {
+                self.caught_up.applied += applied.len() as u64;
+                return Err(put_off.swap_remove(0));
             }
         }
-        caught_up.applied += applied.len() as u64 - failed;
-        caught_up.failed += (page.len() - applied.len()) as u64 + failed;
+        let seen_to = self.correct(applied).await?;
+        self.caught_up.applied += seen_to.len() as u64;
+        let why = "by a later catch-up";
+        let superseded = self.intake.supersede(self.source, KIND, seen_to, EventState::Applied, why).await;
+        superseded.map_err(|error| error.to_string())
     }
-    missing::run(akamai, intake, source, rules, asked, caught_up).await?;
-    let left = [unread, caught_up.left.take()].into_iter().flatten().collect::<Vec<_>>().join("; ");
-    caught_up.left = (!left.is_empty()).then_some(left);
-    Ok(())
-}
 
-/// What is known of a profile may be as it should be, and Salesforce's record not: somebody may have changed or deleted it. Answers
-/// of how many that stays so.
-async fn correct(
-    akamai: &Akamai,
-    intake: &Intake,
-    source: &Source,
-    (rules, profiles): (&Profiles, &[&Value]),
-    corrected: &mut u64,
-) -> Result<u64, ProvisionError> {
-    let heads: Vec<Head<'_>> = profiles.iter().filter_map(|profile| Head::of(profile)).collect();
-    let uuids: Vec<&str> = heads.iter().map(|head| head.uuid).collect();
-    let population = super::population(intake, rules);
-    let mut failed = 0;
-    for (place, identity) in population.drifted(&uuids).await? {
-        match population.correct(&identity).await {
-            Outcome::Applied { .. } => *corrected += 1,
-            outcome => {
-                failed += 1;
-                note(akamai, intake, source, &heads[place], &outcome).await;
+    /// What is known of a profile may be as it should be, and Salesforce's record not: somebody may have changed or deleted it. Answers
+    /// who is as he should be.
+    async fn correct(&mut self, applied: Vec<One<'_>>) -> Result<Vec<String>, String> {
+        let mut seen_to = Vec::with_capacity(applied.len());
+        for rules in self.rules.all() {
+            let theirs: Vec<&One<'_>> = applied.iter().filter(|one| std::ptr::eq(one.rules, rules)).collect();
+            let uuids: Vec<&str> = theirs.iter().map(|one| one.head.uuid).collect();
+            let population = population(self.intake, rules);
+            let mut wrong: Vec<usize> = Vec::new();
+            for (place, identity) in self.drifted(&uuids, rules).await? {
+                match population.correct(&identity).await {
+                    Outcome::Applied { .. } => {
+                        self.caught_up.corrected += 1;
+                        continue;
+                    }
+                    Outcome::Later { .. } => self.caught_up.later += 1,
+                    Outcome::Dead(why) | Outcome::Held(why) => self.note(&theirs[place].head, &why).await,
+                    Outcome::Ignored(_) | Outcome::Gone(_) => continue,
+                }
+                wrong.push(place);
             }
+            let right = uuids.iter().enumerate().filter(|(place, _)| !wrong.contains(place));
+            seen_to.extend(right.map(|(_, uuid)| (*uuid).to_owned()));
+        }
+        Ok(seen_to)
+    }
+
+    /// Those whose records are not as they were written, each with its place.
+    async fn drifted(
+        &mut self,
+        uuids: &[&str],
+        rules: &Profiles,
+    ) -> Result<Vec<(usize, ResourceId)>, String> {
+        if self.unread.is_some() || uuids.is_empty() {
+            return Ok(Vec::new());
+        }
+        match population(self.intake, rules).drifted(uuids).await {
+            Ok(drifted) => Ok(drifted),
+            // What Salesforce does not let us read is none of the source's fault: everything else goes on.
+            Err(ProvisionError::Misconfigured(why)) => {
+                tracing::warn!(tenant = %self.source.tenant, source = %self.source.name, why, "what was changed in Salesforce by hand cannot be found");
+                self.unread =
+                    Some(format!("what was changed in Salesforce by hand was not looked for: {why}"));
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error.to_string()),
         }
     }
-    Ok(failed)
+
+    /// Applies a profile at its turn, by the rules of the client that has told of him. Nothing: it is nobody's.
+    async fn one<'p>(&self, profile: &'p Value) -> Option<(One<'p>, Outcome)>
+    where
+        Self: 'p,
+    {
+        let (tenant, name) = (&self.source.tenant, &self.source.name);
+        let Some(head) = Head::of(profile) else {
+            tracing::warn!(%tenant, source = %name, "a profile without a uuid is left out");
+            return None;
+        };
+        let turn = self.intake.turn(self.source, head.uuid);
+        let _turn = turn.lock().await;
+        let rules = match self.rules.of_person(self.intake, self.source, head.uuid).await {
+            Ok(rules) => rules,
+            Err(error) => {
+                let rules = self.rules.of_all();
+                return Some((One { head, rules }, Outcome::later(error.to_string())));
+            }
+        };
+        let outcome = self.put(&head, rules, profile).await;
+        Some((One { head, rules }, outcome))
+    }
+
+    /// The identity is what its profile says, or what is newer. Whether its record is so too is looked for the whole page.
+    async fn put(&self, head: &Head<'_>, rules: &Profiles, profile: &Value) -> Outcome {
+        if !rules.enabled() {
+            return Outcome::Ignored("client");
+        }
+        let mut user = match rules.user(profile) {
+            Ok(user) => user,
+            Err(error) => return Outcome::Dead(error.to_string()),
+        };
+        let population = population(self.intake, rules);
+        match self.is_overtaken(head, &population, &user).await {
+            Err(error) => return Outcome::later(error.to_string()),
+            Ok(false) => {}
+            Ok(true) => match self.akamai.current(self.intake, self.source, rules, head.uuid).await {
+                Ok(current) => user = current,
+                Err(outcome) => return outcome,
+            },
+        }
+        population.put(head.uuid, user, rules.applies(EventKind::Created)).await
+    }
+
+    /// Whether an event may have told of something newer than the page. It tells whole seconds. What is known already is never older.
+    async fn is_overtaken(
+        &self,
+        head: &Head<'_>,
+        population: &Population<'_>,
+        user: &Value,
+    ) -> Result<bool, StoreError> {
+        let Some(known) =
+            self.intake.inbox.subject(&self.source.tenant, &self.source.name, head.uuid).await?
+        else {
+            return Ok(false);
+        };
+        if head.changed.is_some_and(|changed| known.happened.as_second() < changed.as_second()) {
+            return Ok(false);
+        }
+        Ok(!population.is_so(head.uuid, user).await?)
+    }
+
+    /// Puts what can never be done as it is where a person finds it and can try it again: among the dead events.
+    async fn note(&mut self, head: &Head<'_>, why: &str) {
+        self.caught_up.failed += 1;
+        let now = self.intake.clock.now();
+        let event = Event {
+            jti: format!("{KIND} {} {now}", head.uuid),
+            same_as: None,
+            delivery: None,
+            subject: head.uuid.to_owned(),
+            kind: KIND.to_owned(),
+            happened: head.changed.unwrap_or(now),
+            version: None,
+            order: Order::Notice,
+            body: notice::as_if_updated(&self.akamai.entity_type),
+        };
+        self.intake.count(self.source, "dead", KIND);
+        if let Err(error) = self.intake.keep_dead(self.source, &event, why).await {
+            tracing::error!(%error, uuid = head.uuid, "a profile that cannot be applied could not be noted");
+        }
+    }
 }
 
 const NO_NUMBERS: &str = "the profiles of the identity source have no `id` to go on from";
@@ -172,58 +313,6 @@ impl<'a> Pages<'a> {
                 }
             }
         }
-    }
-}
-
-/// Applies a profile at its turn. `false`: it did not work, and it is in the list of events or in the log why.
-async fn one(akamai: &Akamai, intake: &Intake, source: &Source, rules: &Profiles, profile: &Value) -> bool {
-    let Some(head) = Head::of(profile) else {
-        tracing::warn!(tenant = %source.tenant, source = %source.name, "a profile without a uuid is left out");
-        return false;
-    };
-    let turn = intake.turn(source, head.uuid);
-    let _turn = turn.lock().await;
-    let known = intake.inbox.subject(&source.tenant, &source.name, head.uuid).await;
-    let outcome = match (known, head.changed) {
-        (Err(error), _) => Outcome::later(error.to_string()),
-        // An event may have overtaken the page. It tells whole seconds.
-        (Ok(Some(known)), changed)
-            if changed.is_none_or(|changed| known.happened.as_second() >= changed.as_second()) =>
-        {
-            akamai.fetch(intake, source, rules, head.uuid).await
-        }
-        (Ok(_), _) => put(intake, rules, head.uuid, profile).await,
-    };
-    match outcome {
-        Outcome::Applied { .. } | Outcome::Ignored(_) | Outcome::Gone(_) => {
-            intake.count(source, "applied", "catch-up");
-            true
-        }
-        failed => {
-            note(akamai, intake, source, &head, &failed).await;
-            false
-        }
-    }
-}
-
-/// Puts what did not work where a person finds it and can try it again: among the dead events.
-async fn note(akamai: &Akamai, intake: &Intake, source: &Source, head: &Head<'_>, failed: &Outcome) {
-    let (Outcome::Dead(why) | Outcome::Held(why) | Outcome::Later { why, .. }) = failed else { return };
-    let now = intake.clock.now();
-    let event = Event {
-        jti: format!("catch-up {} {now}", head.uuid),
-        same_as: None,
-        delivery: None,
-        subject: head.uuid.to_owned(),
-        kind: "catch-up".to_owned(),
-        happened: head.changed.unwrap_or(now),
-        version: None,
-        order: Order::Notice,
-        body: notice::as_if_updated(&akamai.entity_type),
-    };
-    intake.count(source, "dead", "catch-up");
-    if let Err(error) = intake.keep_dead(source, &event, why).await {
-        tracing::error!(%error, uuid = head.uuid, "a profile that cannot be applied could not be noted");
     }
 }
 

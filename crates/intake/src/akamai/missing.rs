@@ -13,7 +13,7 @@ use scim_types::Resource;
 use serde_json::json;
 use store::{Cursor, Query, StoredResource, Window};
 
-use super::{Akamai, Found, cannot_ask, catch_up, gone, notice::Notice};
+use super::{Akamai, Found, cannot_ask, catch_up, clients::Rules, gone, notice::Notice};
 use crate::{CatchUp, CaughtUp, Event, Intake, Order, Outcome, Source};
 
 /// So many identities are read at once, and so many uuids asked for with one call.
@@ -70,7 +70,8 @@ pub(super) async fn run(
                 Outcome::Gone(_) | Outcome::Applied { .. } => caught_up.removed += 1,
                 // The list was short of him, or he has gone meanwhile.
                 Outcome::Ignored(_) => caught_up.missing -= 1,
-                Outcome::Held(_) | Outcome::Dead(_) | Outcome::Later { .. } => caught_up.failed += 1,
+                Outcome::Held(_) | Outcome::Dead(_) => caught_up.failed += 1,
+                Outcome::Later { .. } => caught_up.later += 1,
             }
         }
     }
@@ -143,11 +144,11 @@ fn too_many(missing: u64, known: u64, allowed: Option<u64>) -> Option<String> {
 async fn one(intake: &Intake, source: &Source, uuid: &str) -> Outcome {
     let now = intake.clock.now();
     let event = Event {
-        jti: format!("catch-up {uuid} {now}"),
+        jti: format!("{} {uuid} {now}", catch_up::KIND),
         same_as: None,
         delivery: None,
         subject: uuid.to_owned(),
-        kind: "catch-up".to_owned(),
+        kind: catch_up::KIND.to_owned(),
         happened: now,
         version: None,
         order: Order::Notice,
@@ -158,13 +159,17 @@ async fn one(intake: &Intake, source: &Source, uuid: &str) -> Outcome {
 
 /// Asks for him by himself, before it is concluded that he is gone.
 pub(super) async fn apply(akamai: &Akamai, intake: &Intake, source: &Source, uuid: &str) -> Outcome {
-    let rules = match akamai.rules(intake, source, None) {
+    let rules = match Rules::of(akamai, intake, source) {
         Ok(rules) => rules,
         Err(error) => return crate::refused(&error),
     };
+    let rules = match rules.of_person(intake, source, uuid).await {
+        Ok(rules) => rules,
+        Err(error) => return Outcome::later(error.to_string()),
+    };
     match akamai.entities.profile(&akamai.entity_type, uuid, &["uuid".to_owned()]).await {
         Ok(Found::Profile(_)) => Outcome::Ignored("there"),
-        Ok(Found::Nobody) => gone(intake, &rules, uuid).await,
+        Ok(Found::Nobody) => gone(intake, rules, uuid).await,
         Err(error) => cannot_ask(intake, source, error),
     }
 }

@@ -1,6 +1,6 @@
 //! From a notice to what is written, by the mappings. Pure.
 
-use provisioning::{Choices, ContactPointChoice, FieldChoice, Stance};
+use provisioning::{Choices, ConsentPlaces, ContactPointChoice, FieldChoice, Stance};
 use serde_json::Value;
 
 use super::{
@@ -83,12 +83,17 @@ enum Write {
 }
 
 impl Mappings {
-    /// The fields that are written to; none: these are no fields.
+    /// What is written to.
     #[must_use]
-    pub fn fields(&self) -> Option<Vec<String>> {
+    pub fn places(&self) -> ConsentPlaces {
         match self {
-            Self::Fields(mappings) => Some(mappings.iter().map(|mapping| mapping.target.clone()).collect()),
-            Self::ContactPoints(_) => None,
+            Self::Fields(mappings) => {
+                ConsentPlaces::Fields(mappings.iter().map(|mapping| mapping.target.clone()).collect())
+            }
+            Self::ContactPoints(mappings) => {
+                let purposes = mappings.iter().filter_map(|mapping| mapping.data_use_purpose.clone());
+                ConsentPlaces::ContactPoints { purposes: purposes.collect() }
+            }
         }
     }
 

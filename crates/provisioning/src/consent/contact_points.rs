@@ -14,11 +14,11 @@ use super::{
     misconfigured,
     writing::{Changed, Write, made_as},
 };
-use crate::ProvisionError;
+use crate::{ProvisionError, signals::not_asked};
 
 pub(super) const CONSENT: &str = "ContactPointTypeConsent";
 pub(super) const INDIVIDUAL: &str = "Individual";
-const PURPOSE: &str = "DataUsePurpose";
+pub(super) const PURPOSE: &str = "DataUsePurpose";
 const STATUS: &str = "PrivacyConsentStatus";
 const CAPTURED: &str = "CaptureDate";
 /// Where a choice was made, for Salesforce.
@@ -35,7 +35,7 @@ impl Run<'_> {
         choices: &[ContactPointChoice],
         problem: &mut Problem,
     ) -> Result<Vec<Write>, ProvisionError> {
-        if let Some(why) = no_contact_points(self.org).await.map_err(|error| self.failed(error))? {
+        if let Some(why) = no_contact_points(self.org).await.map_err(not_asked)? {
             return Err(misconfigured(why));
         }
         let mut writes = Vec::new();
@@ -248,7 +248,7 @@ impl Run<'_> {
 
     async fn ask(&self, query: Result<Query, NotAName>) -> Result<Vec<Row>, ProvisionError> {
         let query = query.map_err(|error| misconfigured(error.to_string()))?;
-        self.org.query(&query, self.purpose()).await.map_err(|error| self.failed(error))
+        self.org.query(&query, self.purpose()).await.map_err(not_asked)
     }
 }
 

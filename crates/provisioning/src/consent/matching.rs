@@ -1,19 +1,21 @@
 //! Which records stand for the person.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use salesforce_client::{
-    Org,
+    CallError, Org,
     soql::{Condition, Literal, NotAName, Order, Query},
 };
 use salesforce_types::{FieldDescription, FieldType, ObjectDescription, RecordId};
 use serde_json::{Map, Value};
 
 use super::{Choices, ConsentObject, ConsentTarget, OnMultiple, Run, misconfigured};
-use crate::ProvisionError;
+use crate::{ProvisionError, signals::not_asked};
 
 /// More records than this for one person are a mistake. An opt-out goes to thousands, page after page.
 pub(super) const MOST: usize = 10_000;
+/// How old a description may be that lacks a field: an administrator may be about to show it.
+pub(super) const NOTICED_WITHIN: Duration = Duration::from_mins(1);
 
 /// A record, with what is in the fields that are about to be written.
 #[derive(Clone, Debug)]
@@ -36,17 +38,13 @@ impl Run<'_> {
     pub(super) async fn find(&self) -> Result<Matches, ProvisionError> {
         let object = self.target.object;
         let description = self.describe(object).await?;
-        let Some(is_the_person) = self.condition(&description)? else {
-            return Ok(Matches::Records(Vec::new()));
+        let rows = match self.rows_by(&description).await? {
+            Ok(rows) => rows,
+            Err(error) => {
+                let description = self.describe_after(object, &description, error).await?;
+                self.rows_by(&description).await?.map_err(not_asked)?
+            }
         };
-        let limit = match self.target.on_multiple {
-            OnMultiple::Newest if !self.target.opt_out_all => 1,
-            OnMultiple::Skip if !self.target.opt_out_all => 2,
-            _ => MOST + 1,
-        };
-        let query = self.query(object, &description, is_the_person, limit);
-        let query = query.map_err(|error| misconfigured(error.to_string()))?;
-        let rows = self.org.query(&query, self.purpose()).await.map_err(|error| self.failed(error))?;
         let is_converted =
             |row: &Map<String, Value>| row.get("IsConverted").and_then(Value::as_bool).unwrap_or_default();
         let (converted, standing): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_converted);
@@ -55,6 +53,22 @@ impl Run<'_> {
         }
         let matched = |row: Map<String, Value>| Some(Match { object, id: id_in(&row, "Id")?, row });
         Ok(Matches::Records(standing.into_iter().filter_map(matched).collect()))
+    }
+
+    /// The records as they are selected by a description: what Salesforce says of that.
+    async fn rows_by(
+        &self,
+        description: &ObjectDescription,
+    ) -> Result<Result<Vec<Map<String, Value>>, CallError>, ProvisionError> {
+        let Some(is_the_person) = self.condition(description)? else { return Ok(Ok(Vec::new())) };
+        let limit = match self.target.on_multiple {
+            OnMultiple::Newest if !self.target.opt_out_all => 1,
+            OnMultiple::Skip if !self.target.opt_out_all => 2,
+            _ => MOST + 1,
+        };
+        let query = self.query(self.target.object, description, is_the_person, limit);
+        let query = query.map_err(|error| misconfigured(error.to_string()))?;
+        Ok(self.org.query(&query, self.purpose()).await)
     }
 
     /// `None`: no record can have this value.
@@ -73,11 +87,47 @@ impl Run<'_> {
         literal.map(|literal| Condition::eq(&self.target.match_field, literal)).transpose().map_err(named)
     }
 
+    /// What the org says of an object; no long-kept word where a field is missing, so that it is noticed when it is shown.
     pub(super) async fn describe(
         &self,
         object: ConsentObject,
     ) -> Result<Arc<ObjectDescription>, ProvisionError> {
-        self.org.describe(object.as_str()).await.map_err(|error| self.failed(error))
+        let description = self.org.describe(object.as_str()).await.map_err(not_asked)?;
+        if self.lacks_nothing(object, &description) {
+            return Ok(description);
+        }
+        let anew = self.org.describe_within(object.as_str(), NOTICED_WITHIN).await;
+        anew.map_err(not_asked)
+    }
+
+    fn lacks_nothing(&self, object: ConsentObject, description: &ObjectDescription) -> bool {
+        let is_there = |field: &str| description.field(field).is_some();
+        let choices = match &self.consent.choices {
+            Choices::Fields(choices) => choices.as_slice(),
+            Choices::ContactPoints(_) => &[],
+        };
+        let finds = object != self.target.object || is_there(&self.target.match_field);
+        finds && choices.iter().all(|choice| is_there(&choice.field))
+    }
+
+    /// What the org says now of an object, of which a read by what it said before was refused so.
+    ///
+    /// # Errors
+    ///
+    /// Another description would be refused as well.
+    async fn describe_after(
+        &self,
+        object: ConsentObject,
+        wrong: &Arc<ObjectDescription>,
+        error: CallError,
+    ) -> Result<Arc<ObjectDescription>, ProvisionError> {
+        match error {
+            CallError::Refused(refusal) if refusal.code == "INVALID_FIELD" => {
+                let anew = self.org.describe_instead_of(object.as_str(), wrong).await;
+                anew.map_err(not_asked)
+            }
+            error => Err(not_asked(error)),
+        }
     }
 
     fn query(
@@ -125,14 +175,20 @@ impl Run<'_> {
         let mut seen = std::collections::HashSet::new();
         ids.retain(|id| seen.insert(id.clone()));
         let object = ConsentObject::Contact;
-        let description = self.describe(object).await?;
-        let fields = self.fields_to_read(&description);
+        let mut description = self.describe(object).await?;
         let mut contacts = Vec::with_capacity(ids.len());
         for id in ids {
-            let read = self.org.read(object.as_str(), &id, &fields, self.purpose()).await;
-            if let Some(row) = read.map_err(|error| self.failed(error))? {
-                contacts.push(Match { object, id, row });
-            }
+            let read = async |description: &ObjectDescription| {
+                self.org.read(object.as_str(), &id, &self.fields_to_read(description), self.purpose()).await
+            };
+            let row = match read(&description).await {
+                Ok(row) => row,
+                Err(error) => {
+                    description = self.describe_after(object, &description, error).await?;
+                    read(&description).await.map_err(not_asked)?
+                }
+            };
+            contacts.extend(row.map(|row| Match { object, id: id.clone(), row }));
         }
         // A contact that was deleted since stands for nobody either.
         Ok(if contacts.is_empty() { Matches::Converted } else { Matches::Records(contacts) })

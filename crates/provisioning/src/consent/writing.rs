@@ -296,7 +296,7 @@ impl Run<'_> {
         }
     }
 
-    fn refused(&self, refusal: Refusal) -> ProvisionError {
+    pub(super) fn refused(&self, refusal: Refusal) -> ProvisionError {
         let org = self.org.name().clone();
         ProvisionError::Refused { org, refusal: Box::new(refusal), attributes: Vec::new() }
     }

@@ -3,7 +3,9 @@
 use model::SourceName;
 
 use super::*;
-use crate::{EventFilter, EventKey, EventState, NewEvent, Received, Settled, StoredEvent, SubjectClock};
+use crate::{
+    EventFilter, EventKey, EventState, NewEvent, OwnEvents, Received, Settled, StoredEvent, SubjectClock,
+};
 
 suite![
     an_event_is_applied_once,
@@ -18,6 +20,8 @@ suite![
     a_subject_is_known_before_its_event_has_an_outcome,
     who_is_there_again_counts_from_the_beginning,
     the_dead_are_tried_again_or_dismissed,
+    what_is_stored_is_tried_at_once_or_dismissed,
+    what_was_noted_of_somebody_is_superseded,
     old_events_are_forgotten_and_dead_ones_are_not,
     events_of_other_tenants_and_sources_are_others,
 ];
@@ -89,6 +93,8 @@ async fn an_event_under_another_name_is_the_same(world: &World<'_>) {
     ok(world.store.release(&key(world, "c"), "the org is away", at(2)).await);
     assert_eq!(ok(world.store.receive(other("d")).await), Received::New);
     ok(world.store.settle(&key(world, "d"), end(EventState::Applied)).await);
+    let first = found(world, "c").await.expect("it can be looked up by its first name, too");
+    assert_eq!((first.state, first.reason.as_deref()), (EventState::Applied, Some("it came again as d")));
     assert_eq!(ok(world.store.receive(other("c")).await), Received::Known(EventState::Applied));
 }
 
@@ -256,6 +262,60 @@ async fn the_dead_are_tried_again_or_dismissed(world: &World<'_>) {
     for jti in ["b", "c", "d"] {
         assert!(!ok(world.store.retry_event(&key(world, jti), at(9)).await), "{jti}");
         assert!(!ok(world.store.dismiss_event(&key(world, jti), "known", at(9)).await), "{jti}");
+    }
+}
+
+async fn what_is_stored_is_tried_at_once_or_dismissed(world: &World<'_>) {
+    for (jti, subject) in [("a", "noor"), ("b", "ada")] {
+        ok(world.store.receive(stored(world, jti, subject)).await);
+        ok(world.store.postpone(&key(world, jti), "its source is not configured", at(60)).await);
+    }
+    assert!(ok(world.store.retry_event(&key(world, "a"), at(9)).await));
+    assert_eq!(due(world, 9).await, ["a"]);
+    let tried = found(world, "a").await.expect("it is there");
+    assert!(!tried.approved, "nobody was asked whether it is good");
+    assert!(ok(world.store.dismiss_event(&key(world, "b"), "known", at(9)).await));
+    let dismissed = found(world, "b").await.expect("it is there");
+    assert_eq!((dismissed.state, dismissed.due), (EventState::Dismissed, None));
+    assert_eq!(due(world, 99).await, ["a"]);
+}
+
+async fn what_was_noted_of_somebody_is_superseded(world: &World<'_>) {
+    let noted = |jti: &str, subject: &str, kind: &str| NewEvent {
+        subject: subject.to_owned(),
+        kind: kind.to_owned(),
+        ..event(world, jti)
+    };
+    for (jti, subject, kind, state) in [
+        ("a", "noor", "catch-up", Some(EventState::Dead)),
+        ("b", "noor", "catch-up", None),
+        ("c", "noor", "entityUpdated", Some(EventState::Dead)),
+        ("d", "ada", "catch-up", Some(EventState::Dead)),
+        ("e", "noor", "catch-up", Some(EventState::Ignored)),
+    ] {
+        ok(world.store.receive(noted(jti, subject, kind)).await);
+        match state {
+            Some(state) => ok(world.store.settle(&key(world, jti), end(state)).await),
+            None => ok(world.store.release(&key(world, jti), "not now", at(3)).await),
+        }
+    }
+    let events = OwnEvents {
+        tenant: world.tenant.clone(),
+        source: key(world, "").source,
+        kind: "catch-up".to_owned(),
+        subjects: vec!["noor".to_owned(), "nobody".to_owned()],
+    };
+    assert_eq!(ok(world.store.supersede(&events, end(EventState::Applied)).await), 2);
+    for (jti, state) in [
+        ("a", EventState::Applied),
+        ("b", EventState::Applied),
+        ("c", EventState::Dead),
+        ("d", EventState::Dead),
+        ("e", EventState::Ignored),
+    ] {
+        let event = found(world, jti).await.expect("it is there");
+        assert_eq!(event.state, state, "{jti}");
+        assert_eq!(event.payload.is_some(), state == EventState::Dead, "{jti}");
     }
 }
 

@@ -10,8 +10,8 @@ use super::{
     writer::Durability,
 };
 use crate::{
-    EventFilter, EventKey, EventState, Inbox, NewEvent, Received, Settled, StoreError, StoredEvent,
-    SubjectClock,
+    EventFilter, EventKey, EventState, Inbox, NewEvent, OwnEvents, Received, Settled, StoreError,
+    StoredEvent, SubjectClock,
 };
 
 const TABLE: &str = "events";
@@ -35,6 +35,36 @@ impl Inbox for SqliteStore {
     async fn settle(&self, key: &EventKey, settled: Settled) -> Result<(), StoreError> {
         let key = key.clone();
         self.write(Durability::Power, move |connection| settle(connection, &key, &settled)).await
+    }
+
+    async fn supersede(&self, events: &OwnEvents, settled: Settled) -> Result<u64, StoreError> {
+        let events = events.clone();
+        self.write(Durability::Process, move |connection| {
+            let Some(tenant) = tenant_key(connection, &events.tenant)? else { return Ok(0) };
+            let subjects = serde_json::Value::from(events.subjects.clone()).to_string();
+            let superseded = connection
+                .prepare_cached(
+                    "UPDATE events SET state = ?5, reason = ?6, settled_ms = ?7, due_ms = NULL, payload = NULL
+                     WHERE state IN ('dead', 'held', 'refused') AND state NOT IN ('applied', 'ignored')
+                         AND tenant = ?1 AND source = ?2 AND kind = ?3
+                         AND subject IN (SELECT value FROM json_each(?4))",
+                )
+                .and_then(|mut update| {
+                    update.execute(params![
+                        tenant.0,
+                        events.source.as_str(),
+                        events.kind,
+                        subjects,
+                        settled.state.as_str(),
+                        settled.reason,
+                        settled.at.as_millisecond()
+                    ])
+                })
+                .doing(WRITE)?;
+            advance(connection, tenant, &events.source, &settled.clocks)?;
+            Ok(superseded as u64)
+        })
+        .await
     }
 
     async fn release(&self, key: &EventKey, reason: &str, at: Timestamp) -> Result<(), StoreError> {
@@ -204,8 +234,8 @@ impl Inbox for SqliteStore {
             update(
                 connection,
                 &key,
-                "SET state = 'stored', approved = 1, due_ms = ?4, settled_ms = NULL, attempts = 0
-                 WHERE state IN ('dead', 'held')",
+                "SET state = 'stored', approved = approved OR state <> 'stored', due_ms = ?4, settled_ms = NULL, attempts = 0
+                 WHERE state IN ('dead', 'held', 'stored')",
                 vec![at.as_millisecond().into()],
             )
         })
@@ -218,7 +248,8 @@ impl Inbox for SqliteStore {
             let is_dismissed = update(
                 connection,
                 &key,
-                "SET state = 'dismissed', reason = ?4, settled_ms = ?5, payload = NULL WHERE state IN ('dead', 'held')",
+                "SET state = 'dismissed', reason = ?4, settled_ms = ?5, due_ms = NULL, payload = NULL
+                 WHERE state IN ('dead', 'held', 'stored')",
                 vec![reason.into(), at.as_millisecond().into()],
             )?;
             if is_dismissed {
@@ -366,7 +397,34 @@ fn settle(connection: &Connection, key: &EventKey, settled: &Settled) -> Result<
         ],
     )?;
     let Some(tenant) = tenant_key(connection, &key.tenant)? else { return Ok(()) };
+    settle_refused(connection, tenant, key, settled)?;
     advance(connection, tenant, &key.source, &settled.clocks)
+}
+
+/// One that was refused for now has come under another name, and has its outcome there.
+fn settle_refused(
+    connection: &Connection,
+    tenant: TenantKey,
+    key: &EventKey,
+    settled: &Settled,
+) -> Result<(), StoreError> {
+    let state = match settled.state {
+        // A person looks at it once.
+        EventState::Dead | EventState::Held => EventState::Ignored,
+        state => state,
+    };
+    connection
+        .prepare_cached(
+            "UPDATE events SET state = ?4, reason = 'it came again as ' || ?3, settled_ms = ?5, payload = NULL
+             WHERE state = 'refused' AND tenant = ?1 AND source = ?2 AND jti <> ?3 AND same_as IS NOT NULL
+                 AND same_as = (SELECT same_as FROM events WHERE tenant = ?1 AND source = ?2 AND jti = ?3)",
+        )
+        .and_then(|mut update| {
+            let (source, at) = (key.source.as_str(), settled.at.as_millisecond());
+            update.execute(params![tenant.0, source, key.jti, state.as_str(), at])
+        })
+        .map(|_| ())
+        .doing(WRITE)
 }
 
 fn advance(

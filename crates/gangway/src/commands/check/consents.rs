@@ -14,8 +14,7 @@ pub(super) async fn check(org: &Org, name: &OrgName, tenants: &[TenantSettings],
             let SourceKind::Didomi(settings) = &source.kind else { continue };
             let about = format!("tenant {}, source {}", tenant.id, source.name);
             for object in settings.objects.iter().filter(|object| object.target.org == *name) {
-                let fields = object.mappings.fields();
-                match consent_problems(org, &object.target, fields.as_deref()).await {
+                match consent_problems(org, &object.target, &object.mappings.places()).await {
                     Ok(problems) if problems.is_empty() => {
                         report.ok(&about, format!("its choices fit {} in {name}", object.target.object));
                     }

@@ -180,6 +180,7 @@ impl Reader {
             assignment_rules,
             when_deleted,
             conversion,
+            restates: false,
             when,
             rules,
             place,
