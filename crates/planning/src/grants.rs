@@ -389,8 +389,12 @@ fn unwanted(input: &GrantInput<'_>, grant: &Grant, plan: &mut GrantPlan, takes: 
         plan.ledger.push(end(grant, "it was taken away in Salesforce"));
         return;
     }
+    let there = actual.flatten().and_then(|assigned| assigned.row.clone());
     match (grant.state, ownership) {
         (GrantState::Found, Ownership::Managed | Ownership::Merge) => {}
+        (_, Ownership::Managed) if is_given_again(grant, there.as_ref()) => {
+            plan.ledger.push(by_somebody_else(grant, there));
+        }
         (_, Ownership::Merge) => {
             plan.ledger.push(LedgerChange::Set(LedgerRow {
                 state: GrantState::Found,
@@ -401,11 +405,21 @@ fn unwanted(input: &GrantInput<'_>, grant: &Grant, plan: &mut GrantPlan, takes: 
         }
         (state, _) => {
             let why = if state == GrantState::Found { NOBODY_ASKED } else { ended_because(input, grant) };
-            let record =
-                grant.row.clone().or_else(|| actual.flatten().and_then(|assigned| assigned.row.clone()));
+            let record = there.or_else(|| grant.row.clone());
             take(&grant.of, record, end(grant, why), why, plan, takes);
         }
     }
+}
+
+/// Whether somebody has taken it and given it again since: there is another record that gives it.
+fn is_given_again(grant: &Grant, there: Option<&RecordId>) -> bool {
+    grant.row.as_ref().zip(there).is_some_and(|(known, there)| known != there)
+}
+
+/// It is somebody else's now.
+fn by_somebody_else(grant: &Grant, row: Option<RecordId>) -> LedgerChange {
+    let (state, asked) = (GrantState::Found, Vec::new());
+    LedgerChange::Set(LedgerRow { state, asked, row, until: None, reason: None, ..row_of(grant) })
 }
 
 /// The org has what neither the ledger knows nor anybody asks for.
@@ -447,7 +461,12 @@ fn strip(input: &GrantInput<'_>, plan: &mut GrantPlan, takes: &mut Vec<GrantStep
                 LedgerChange::Set(LedgerRow { state: GrantState::Stripped, row: None, ..row_of(grant) });
             let actual =
                 input.actual.and_then(|actual| actual.iter().find(|assigned| assigned.of == grant.of));
-            let record = grant.row.clone().or_else(|| actual.and_then(|assigned| assigned.row.clone()));
+            let there = actual.and_then(|assigned| assigned.row.clone());
+            if is_given_again(grant, there.as_ref()) {
+                plan.ledger.push(by_somebody_else(grant, there));
+                continue;
+            }
+            let record = grant.row.clone().or(there);
             if record.is_none() && input.actual.is_some() {
                 plan.ledger.push(after);
                 continue;

@@ -226,3 +226,24 @@ async fn a_role_and_a_profile_that_took_the_place_of_gangways_are_not_its_to_tak
 fn by_an_administrator() -> (Vec<String>, Vec<String>) {
     (vec!["CEO".to_owned()], vec!["Read Only".to_owned()])
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_administrator_has_taken_and_given_again_is_shown_and_stays() {
+    let world = world("", |_| ()).await;
+    let (tool, org) = (world.tool(), world.org());
+    let path = format!("/Users/{}", joined(&world).await);
+    let workers = json!([{"value": "Dock Workers", "type": "PublicGroup"}]);
+    let give = json!([{"op": "add", "path": "entitlements", "value": workers}]);
+    let _ = patch(&tool, &path, give).await.expect(200);
+    let user = org.user(ADA).await["Id"].clone();
+    let members = org.records("GroupMember").await;
+    let member = members.into_iter().find(|member| member["UserOrGroupId"] == user).unwrap();
+    org.delete("GroupMember", member["Id"].as_str().unwrap()).await;
+    let again = json!({"GroupId": member["GroupId"], "UserOrGroupId": user});
+    org.make("GroupMember", &again).await;
+    let group = member["GroupId"].as_str().unwrap();
+    let revoke = json!([{"op": "remove", "path": format!("entitlements[value eq \"{group}\"]")}]);
+    let read = patch(&tool, &path, revoke).await.expect(200).json();
+    assert_eq!(held(&org, ADA, "groups").await, ["Dock Workers"]);
+    assert!(shown(&read, "entitlements", "PublicGroup").is_some(), "{read}");
+}

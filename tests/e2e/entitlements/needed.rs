@@ -116,3 +116,23 @@ async fn a_set_whose_licence_has_no_seat_left_is_refused_or_waits_as_the_licence
         until("nothing is owed", async || listed(&world.config_file(), "tasks").await.is_empty()).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_licence_that_a_set_given_by_hand_needs_is_not_taken_again_and_again() {
+    let world = world("").await;
+    let (tool, org) = (world.tool(), world.org());
+    let mut ada = person("ada@acme.example");
+    ada["entitlements"] = json!([{"value": "Crane_Access"}]);
+    let path = format!("/Users/{}", tool.post("/Users", &ada).await.expect(201).id());
+    let user = org.user("ada@acme.example").await["Id"].clone();
+    let by_hand = org.one("PermissionSet", "Name", "Crane_Reports").await["Id"].clone();
+    org.make("PermissionSetAssignment", &json!({"AssigneeId": user, "PermissionSetId": by_hand})).await;
+    let answer = patch(&tool, &path, json!([{"op": "remove", "path": "entitlements"}])).await.expect(200);
+    assert_eq!(answer.header("x-gangway-warnings"), None);
+    assert_eq!(held(&org, "ada@acme.example", SETS).await, ["Crane_Reports"]);
+    assert_eq!(held(&org, "ada@acme.example", LICENCES).await, ["CraneConsole"]);
+    let calls = org.calls().await.api;
+    let title = json!([{"op": "replace", "path": "title", "value": "Captain"}]);
+    let answer = patch(&tool, &path, title).await.expect(200);
+    assert_eq!((answer.header("x-gangway-warnings"), org.calls().await.api - calls), (None, 1));
+}

@@ -4,7 +4,7 @@
 use e2e::{Org, Scene, World, tool::person, world::environment};
 use serde_json::{Value, json};
 
-use super::{ORG, STAFF, held, patch, shown};
+use super::{ORG, STAFF, held, kinds::audited, patch, shown};
 use crate::faults::{listed, until};
 
 const MARKETING: &str = "UserPermissionsMarketingUser";
@@ -309,4 +309,12 @@ async fn what_is_still_refused_concerns_only_who_asks_for_it() {
         let refused = patch(&tool, &path, add(json!([named]))).await.expect(403).json();
         assert!(refused["detail"].as_str().unwrap().contains("0 of 0 are taken"), "{refused}");
     }
+    // An auditor is told by which change it was asked for no more, although that needed no step.
+    let dock = json!([{"op": "remove", "path": "entitlements[type eq \"PackageLicense\"]"}]);
+    let _ = patch(&tool, &path, dock).await.expect(200);
+    let id = path.trim_start_matches("/Users/");
+    let why: Value =
+        serde_json::from_str(&audited(&world, &["audit", "why", id, "package-license:dock"]).await).unwrap();
+    let ended = &why["periods"].as_array().unwrap().last().unwrap()["ended"];
+    assert!(ended["change"].is_string(), "{why}");
 }

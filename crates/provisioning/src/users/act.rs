@@ -422,6 +422,10 @@ impl UserChange {
                     self.granted(&bound, &follower.grant, Some(id), grants, progress);
                     continue;
                 }
+                StepOutcome::There if self.looks_again(&bound, &follower.grant, progress) => {
+                    ended = ended.map(|_| false);
+                    continue;
+                }
                 StepOutcome::There => {
                     self.granted(&bound, &follower.grant, None, grants, progress);
                     continue;

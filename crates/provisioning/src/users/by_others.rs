@@ -36,19 +36,23 @@ impl UserChange {
             is_ours && !comes
         };
         let taken: Vec<&Grant> = ledger.iter().filter(is_taken).collect();
-        let is_seen = progress.fields_seen.contains(bound.name());
-        if taken.is_empty() || is_seen || !progress.taken_seen.insert(bound.name().clone()) {
+        if taken.is_empty() || !progress.taken_seen.insert(bound.name().clone()) {
             return Ok(());
         }
-        let fields = ["ProfileId", "UserRoleId"];
-        let purpose = Purpose::read_back(&self.ticket);
-        let row = bound.org.read("User", &link.record_id, &fields, purpose).await.map_err(|error| {
-            // Whoever loses something loses it for sure, also where the org is away.
-            self.ticket.take_access_away();
-            call_failed(error)
-        })?;
-        // What becomes of a User that is not there the write tells.
-        let Some(row) = row else { return Ok(()) };
+        let row = if progress.fields_seen.contains(bound.name()) {
+            link.written.clone()
+        } else {
+            let fields = ["ProfileId", "UserRoleId"];
+            let purpose = Purpose::read_back(&self.ticket);
+            let row = bound.org.read("User", &link.record_id, &fields, purpose).await.map_err(|error| {
+                // Whoever loses something loses it for sure, also where the org is away.
+                self.ticket.take_access_away();
+                call_failed(error)
+            })?;
+            // What becomes of a User that is not there the write tells.
+            let Some(row) = row else { return Ok(()) };
+            row.into_iter().collect()
+        };
         let mut seen = Fields::new();
         for grant in taken {
             let Given::Field(field) = grant.of.kind.given() else { continue };
@@ -72,6 +76,18 @@ impl UserChange {
         link.written.extend(seen);
         progress.land(link);
         Err(Stop::Again)
+    }
+
+    /// What was to be taken is not there as it is known, or something else needs it: somebody has changed what he has, which is looked
+    /// at once before anything else is made of it.
+    pub(super) fn looks_again(&self, bound: &Bound<'_>, step: &GrantStep, progress: &mut Progress) -> bool {
+        let is_taken = matches!(step.step, Step::Delete { .. });
+        if !is_taken || !progress.look_at_grants.insert(bound.name().clone()) {
+            return false;
+        }
+        tracing::debug!(tenant = %self.caller.tenant, change.id = %self.change, "what a user has is looked at again");
+        progress.actual.shift_remove(bound.name());
+        true
     }
 
     /// Somebody else has given it.

@@ -13,7 +13,7 @@ use translation::{Note, NoteCode};
 
 use super::{
     Entry, Progress, Stop, UserChange,
-    act::{Stage, is_always_said},
+    act::{Stage, is_always_said, rename},
     asks::{LISTS, asks_in},
     grants::is_protected,
     progress::Failure,
@@ -87,6 +87,10 @@ impl UserChange {
             && self.inner.store.tasks_of(&self.caller.tenant, &self.id).await?.is_empty()
         {
             return self.unchanged(stored, &notes, progress).await;
+        }
+        if !progress.ledger.is_empty() {
+            // An auditor asks by which change the ledger has become what it is, also where no step was needed.
+            self.open(None, rename(turnover), &[]).await?;
         }
         // The caller's deadline may have come first.
         if !self.ticket.send() && self.ticket.is_withdrawn() {

@@ -184,6 +184,10 @@ impl UserChange {
         turnover_grants: &[Grant],
         progress: &mut Progress,
     ) {
+        // A set that needs the licence, which somebody has given by hand.
+        if step.of.kind == EntitlementKind::PermissionSetLicense && self.looks_again(bound, step, progress) {
+            return;
+        }
         let target = bound.name();
         let (of, refusal) = match self.refused_before(bound, step, progress) {
             Some(first) => first,
