@@ -81,7 +81,7 @@ impl Outgoing {
     async fn give(&self, receiver: &Receiver, wanted: u32, at_once: bool) -> Result<HttpResponse, Refusal> {
         // One that asks for nothing only acknowledges, and hears whether there is more.
         if wanted == 0 {
-            let more = !self.wanted(receiver, 1).await?.is_empty();
+            let more = !self.wanted(receiver, 1).await?.outgoing.is_empty();
             return Ok(given(&Map::new(), more));
         }
         let began = tokio::time::Instant::now();
