@@ -206,7 +206,7 @@ pub enum StepOutcome {
     /// What it was to give somebody was there already: the assignment is a duplicate. Which record gives it Salesforce does not
     /// say; where it does, the step is [`Done`](Self::Done) with that record. As good as done: nothing has changed. An assignment of a
     /// permission set whose `ExpirationDate` has passed stays as a record that gives nothing, and is a duplicate too: it is deleted
-    /// first.
+    /// first. Or what it was to take from somebody is gone already.
     There,
     /// Salesforce said no, and will say it again.
     Refused(Refusal),

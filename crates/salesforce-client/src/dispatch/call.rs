@@ -478,6 +478,10 @@ pub(super) fn failed(step: &Step, status: u16, body: &Value) -> Landing {
 /// What was refused because it is as the step would have it: the record is gone, or the assignment is there.
 fn already_so(step: &Step, refusal: &Refusal) -> Option<StepOutcome> {
     match step {
+        // Somebody may have given it again: whoever takes it is to know that this has taken nothing.
+        Step::Delete { object, .. } if is_gone(&refusal.code) && is_assignment(object) => {
+            Some(StepOutcome::There)
+        }
         Step::Delete { id, .. } if is_gone(&refusal.code) => Some(StepOutcome::Done { id: id.clone() }),
         Step::Create { object, .. } if is_assignment(object) && is_duplicate(refusal) => {
             Some(match refusal.records.as_slice() {
