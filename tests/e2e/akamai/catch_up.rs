@@ -339,6 +339,7 @@ async fn akamai_a26_a_catch_up_keeps_the_rules_of_the_client_that_has_told_of_so
     let mut mapping = crate::akamai::mapping();
     mapping["on_delete"] = json!("delete");
     mapping["object"] = json!("Contact");
+    mapping["defaults"] = json!({"LastName": "(unknown)", "Company": "(private)"});
     mapping["clients"] = json!({
         leads: {
             "object": "Lead",

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use model::{ResourceId, Timestamp};
 use provisioning::{EventKind, Profiles, ProvisionError};
 use serde_json::Value;
-use store::{EventState, StoreError};
+use store::{EventFilter, EventState, StoreError};
 
 use super::{Akamai, Entities, LookupError, clients::Rules, entities::Listing, missing, notice, population};
 use crate::{CatchUp, CaughtUp, Event, Intake, Order, Outcome, Population, Source};
@@ -42,6 +42,7 @@ struct Run<'r> {
     caught_up: CaughtUp,
     /// Why what was changed in Salesforce by hand cannot be found.
     unread: Option<String>,
+    began: Timestamp,
 }
 
 pub(super) async fn run(
@@ -52,7 +53,8 @@ pub(super) async fn run(
 ) -> Result<CaughtUp, String> {
     let rules = Rules::of(akamai, intake, source).map_err(|error| error.to_string())?;
     let caught_up = CaughtUp::default();
-    let mut run = Run { akamai, intake, source, rules: &rules, caught_up, unread: None };
+    let began = intake.clock.now();
+    let mut run = Run { akamai, intake, source, rules: &rules, caught_up, unread: None, began };
     let ended = run.everybody(asked).await;
     let CaughtUp { seen, applied, removed, .. } = run.caught_up;
     ended.map_err(|why| {
@@ -82,7 +84,28 @@ impl Run<'_> {
         missing::run(akamai, intake, source, self.rules.of_all(), asked, &mut self.caught_up).await?;
         let left: Vec<String> = self.unread.take().into_iter().chain(self.caught_up.left.take()).collect();
         self.caught_up.left = (!left.is_empty()).then(|| left.join("; "));
-        Ok(())
+        if asked.dry_run { Ok(()) } else { self.tidy_up().await.map_err(|error| error.to_string()) }
+    }
+
+    /// Who is still to be taken away has been tried again: what else an earlier run left unfinished is done, or not asked for any more.
+    async fn tidy_up(&self) -> Result<(), StoreError> {
+        let filter = EventFilter {
+            tenant: Some(self.source.tenant.clone()),
+            source: Some(self.source.name.clone()),
+            states: vec![EventState::Refused],
+            jti: None,
+            limit: u32::MAX,
+        };
+        let unfinished = self.intake.inbox.events(&filter).await?;
+        let unfinished = unfinished.into_iter().filter(|event| event.kind == KIND);
+        // Those of this run are to be tried again.
+        let unfinished = unfinished.filter(|event| event.settled.is_none_or(|settled| settled < self.began));
+        let subjects: Vec<String> = unfinished.map(|event| event.subject).collect();
+        if subjects.is_empty() {
+            return Ok(());
+        }
+        let why = "a later catch-up has found nothing to do";
+        self.intake.supersede(self.source, KIND, subjects, EventState::Ignored, why).await
     }
 
     /// Applies a page.

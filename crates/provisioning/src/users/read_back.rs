@@ -27,7 +27,10 @@ impl UserChange {
         purpose: Purpose<'_>,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
-        let mut fields: Vec<String> = bound.target.mapped_fields().map(str::to_owned).collect();
+        // What the org lacks, such as a default for another object, keeps nobody from being found.
+        let describe = bound.org.describe(&bound.target.object).await.map_err(call_failed)?;
+        let mapped = bound.target.mapped_fields().filter(|field| describe.field(field).is_some());
+        let mut fields: Vec<String> = mapped.map(str::to_owned).collect();
         if bound.target.object == "User" {
             fields.push("IsActive".to_owned());
         }
