@@ -161,7 +161,7 @@ impl Kind for ScimEvents {
         };
         let done = match known.standing(event, &happening) {
             Standing::Over(why) => Ok(Outcome::Ignored(why)),
-            Standing::Late => doing.late(happening).await,
+            Standing::Late => doing.late(&happening).await,
             Standing::Gap if self.publisher.is_some() => doing.fetch_in_place_of("gap").await,
             Standing::Gap => doing.carry_out(happening).await.map(|done| with_note(done, GAP)),
             Standing::Current => doing.carry_out(happening).await,
@@ -287,7 +287,7 @@ impl Doing<'_> {
 
     /// What is older than what is known already is replaced by what is current. Where nobody can be asked for that, what has changed
     /// must not get lost, and a person has to compare; but whether somebody is active was said anew.
-    async fn late(&self, happening: Happening) -> Result<Outcome, StoreError> {
+    async fn late(&self, happening: &Happening) -> Result<Outcome, StoreError> {
         let changes = matches!(happening, Happening::Put(_) | Happening::Patch(_));
         if changes && self.events.publisher.is_none() {
             return Ok(Outcome::Dead(LATE.to_owned()));

@@ -13,7 +13,7 @@ use crate::faults::until;
 const STAFF: &str = r#"
 [targets.staff]
 object = "User"
-match = ["FederationIdentifier", "Username"]
+match = ["Username"]
 
 [targets.staff.fields]
 Username          = 'username(user.userName)'
@@ -32,6 +32,16 @@ async fn end(story: &Story, set: &Set) -> (String, String) {
     let event = listed(&story.world, set.jti()).await;
     let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
     (text("state"), text("reason"))
+}
+
+/// The second in which the story begins. What happens when is counted from there, however long it takes to tell.
+fn beginning(story: &Story) -> i64 {
+    story.of("misc:nothing", "nobody", json!({})).claims["iat"].as_i64().unwrap()
+}
+
+/// It happened then.
+fn at(second: i64, set: Set) -> Set {
+    set.with("toe", json!(second))
 }
 
 async fn without_api() -> Story {
@@ -105,6 +115,7 @@ async fn a_manager_is_whom_the_publisher_calls_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_publisher_itself_says_that_somebody_is_gone() {
     let story = Story::begin().await;
+    let began = beginning(&story);
     story.pushed(&story.of("prov:create:full", "ada", json!({"data": resource("ada", "Pilot")}))).await;
     let html = vec![("content-type".to_owned(), "text/html".to_owned())];
     for fault in [Reply::Answer(404, html, "<html>no route</html>".to_owned()), Reply::status(410, "{}")] {
@@ -120,7 +131,7 @@ async fn only_the_publisher_itself_says_that_somebody_is_gone() {
     assert!(state == "applied" && reason.contains("does not have it"), "{state}: {reason}");
     assert_eq!(story.user("ada").await["IsActive"], false);
     // What happened before that comes too late.
-    let late = story.of("prov:put:full", "ada", json!({"data": resource("ada", "Ghost")})).later(1);
+    let late = at(began, story.of("prov:put:full", "ada", json!({"data": resource("ada", "Ghost")})));
     story.pushed(&late).await;
     assert_eq!(end(&story, &late).await.1, "stale-after-delete");
 }
@@ -186,20 +197,23 @@ async fn without_a_publisher_a_gap_stops_nothing_and_what_is_late_waits_for_a_pe
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_publisher_a_leaver_leaves_whatever_else_was_told_since() {
     let story = without_api().await;
-    story.pushed(&story.of("prov:create:full", "ada", json!({"data": resource("ada", "One")}))).await;
-    story.pushed(&story.of("prov:patch:full", "ada", patch("title", json!("Two"))).later(9)).await;
-    story.pushed(&story.of("prov:deactivate", "ada", json!({})).later(8)).await;
+    let began = beginning(&story);
+    story
+        .pushed(&at(began, story.of("prov:create:full", "ada", json!({"data": resource("ada", "One")}))))
+        .await;
+    story.pushed(&at(began + 9, story.of("prov:patch:full", "ada", patch("title", json!("Two"))))).await;
+    story.pushed(&at(began + 8, story.of("prov:deactivate", "ada", json!({})))).await;
     let user = story.user("ada").await;
     assert_eq!((&user["Title"], &user["IsActive"]), (&json!("Two"), &json!(false)));
     // What was said of that before comes too late.
-    let late = story.of("prov:activate", "ada", json!({})).later(7);
+    let late = at(began + 7, story.of("prov:activate", "ada", json!({})));
     story.pushed(&late).await;
     assert_eq!(end(&story, &late).await, ("ignored".to_owned(), "stale".to_owned()));
-    let late = story.of("prov:patch:full", "ada", patch("active", json!(true))).later(7);
+    let late = at(began + 7, story.of("prov:patch:full", "ada", patch("active", json!(true))));
     story.pushed(&late).await;
     assert_eq!(end(&story, &late).await.0, "dead");
     assert_eq!(story.user("ada").await["IsActive"], false);
-    story.pushed(&story.of("prov:activate", "ada", json!({})).later(10)).await;
+    story.pushed(&at(began + 10, story.of("prov:activate", "ada", json!({})))).await;
     assert_eq!(story.user("ada").await["IsActive"], true);
 }
 
@@ -207,24 +221,27 @@ async fn without_a_publisher_a_leaver_leaves_whatever_else_was_told_since() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_left_the_feed_is_not_deleted_yet() {
     let story = Story::begin().await;
+    let began = beginning(&story);
     for (name, next, is_back) in
         [("ada", "prov:delete", false), ("bob", "prov:activate", true), ("cleo", "feed:add", true)]
     {
         story.publisher.resource(&format!("/Users/{name}"), &resource(name, "Pilot"));
-        story.pushed(&story.of("prov:create:full", name, json!({"data": resource(name, "Pilot")}))).await;
-        story.pushed(&story.of("feed:remove", name, json!({})).later(5)).await;
+        story
+            .pushed(&at(began, story.of("prov:create:full", name, json!({"data": resource(name, "Pilot")}))))
+            .await;
+        story.pushed(&at(began + 5, story.of("feed:remove", name, json!({})))).await;
         assert_eq!(story.user(name).await["IsActive"], false);
         // What carries values does not bring him back.
-        let late = story.of("prov:put:full", name, json!({"data": resource(name, "Ghost")})).later(5);
+        let late = at(began + 5, story.of("prov:put:full", name, json!({"data": resource(name, "Ghost")})));
         story.pushed(&late).await;
         assert_eq!(end(&story, &late).await.1, "stale-after-leaving");
-        let set = story.of(next, name, json!({})).later(5);
+        let set = at(began + 5, story.of(next, name, json!({})));
         story.pushed(&set).await;
         assert_eq!(end(&story, &set).await.0, "applied", "{next}");
         assert_eq!(story.user(name).await["IsActive"], is_back, "{next}");
     }
     // Nobody knows her any more.
-    let again = story.of("prov:deactivate", "ada", json!({})).later(6);
+    let again = at(began + 6, story.of("prov:deactivate", "ada", json!({})));
     story.pushed(&again).await;
     assert_eq!(end(&story, &again).await.1, "nobody by this id was known");
 }
