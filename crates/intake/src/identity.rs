@@ -95,9 +95,10 @@ impl<'i> Population<'i> {
     pub async fn is_so(&self, external_id: &str, body: &Value) -> Result<bool, StoreError> {
         let Some(found) = self.find_by("externalId", external_id).await? else { return Ok(false) };
         let mut known = found.attributes()?;
-        known.retain(|name, value| {
-            !matches!(name.as_str(), "schemas" | "id" | "meta" | "groups")
-                && !(name == "active" && *value == Value::Bool(true))
+        known.retain(|name, value| match name.as_str() {
+            "schemas" | "id" | "meta" | "groups" => false,
+            "active" => *value != Value::Bool(true),
+            _ => true,
         });
         let told = body.as_object().into_iter().flatten();
         let told =
