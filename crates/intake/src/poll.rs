@@ -125,7 +125,7 @@ async fn take(
     let (mut taken, mut subjects) = (Vec::new(), Subjects::default());
     for read in read.collect::<Vec<_>>().await {
         match read {
-            Ok(token) => subjects.add(token),
+            Ok(sound) => subjects.add(sound),
             Err(refused) => taken.push(refused),
         }
     }

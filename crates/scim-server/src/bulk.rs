@@ -128,14 +128,12 @@ impl Progress<'_> {
 
     /// How the caller hears of the end of an operation.
     fn end_of(&self, turn: Turn, operation: &BulkOperation) -> End {
-        match self.told(turn, operation) {
-            Some(told) => End::Told(told),
-            // The first part of a POST whose second part is told of: that one needs it done.
-            None => {
-                let counts = self.request.fail_on_errors.is_some();
-                End::Answered { respond_async: self.txn.is_none() && !counts && self.call.respond_async() }
-            }
+        if let Some(told) = self.told(turn, operation) {
+            return End::Told(told);
         }
+        // The first part of a POST whose second part is told of: that one needs it done.
+        let counts = self.request.fail_on_errors.is_some();
+        End::Answered { respond_async: self.txn.is_none() && !counts && self.call.respond_async() }
     }
 
     /// What the caller knows an operation by: the request's name and the operation's place, counted from 0. The first part of a

@@ -170,9 +170,9 @@ mod tests {
         }
     }
 
-    fn at(happened: i64, version: Option<i64>) -> Option<SubjectClock> {
+    fn at(happened: i64, version: Option<i64>) -> SubjectClock {
         let happened = Timestamp::from_second(happened).unwrap();
-        Some(SubjectClock { subject: String::new(), happened, version, deleted: None })
+        SubjectClock { subject: String::new(), happened, version, deleted: None }
     }
 
     fn change(path: &str) -> Happening {
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn who_is_deactivated_is_so_whatever_else_has_changed_since() {
-        let known = Known { person: at(50, None), active: at(10, None), feed: None };
+        let known = Known { person: Some(at(50, None)), active: Some(at(10, None)), feed: None };
         let standing = |happened, happening: &Happening| known.standing(&event(happened, None), happening);
         assert_eq!(standing(40, &Happening::Deactivate), Standing::Current);
         assert_eq!(standing(9, &Happening::Deactivate), Standing::Late);
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn versions_decide_where_both_are_known() {
-        let known = Known { person: at(50, Some(4)), active: at(60, None), feed: None };
+        let known = Known { person: Some(at(50, Some(4))), active: Some(at(60, None)), feed: None };
         let standing =
             |happened, version, path| known.standing(&event(happened, Some(version)), &change(path));
         assert_eq!(standing(40, 5, "title"), Standing::Current);
@@ -205,8 +205,9 @@ mod tests {
 
     #[test]
     fn who_has_left_the_feed_can_be_deleted_and_join_again_in_the_same_second() {
-        let feed = at(10, None).map(|feed| SubjectClock { deleted: Some(feed.happened), ..feed });
-        let known = Known { feed, ..Known::default() };
+        let feed = at(10, None);
+        let feed = SubjectClock { deleted: Some(feed.happened), ..feed };
+        let known = Known { feed: Some(feed), ..Known::default() };
         let is_over = |happened, happening: Happening| {
             known.standing(&event(happened, None), &happening) != Standing::Current
         };

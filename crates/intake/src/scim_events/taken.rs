@@ -117,13 +117,13 @@ fn member<'m>(members: &'m mut Map<String, Value>, name: &str) -> Option<&'m mut
 mod tests {
     use super::*;
 
-    fn map(value: Value) -> Map<String, Value> {
+    fn map(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
     #[test]
     fn what_is_decided_here_is_left_out_of_a_resource_however_it_is_written() {
-        let mut resource = map(json!({
+        let mut resource = map(&json!({
             "userName": "noor", "Entitlements": [{"value": "System Administrator"}], "roles": ["CEO"], "ID": "1",
             "urn:ietf:params:scim:schemas:core:2.0:User:entitlements": [{"value": "x"}], "meta": {}, "groups": [],
         }));
@@ -135,7 +135,7 @@ mod tests {
     fn what_is_decided_here_is_left_out_of_a_change_however_it_is_written() {
         let administrator = json!([{"value": "System Administrator"}]);
         let left = |operations: Value| {
-            let change = map(json!({"operations": operations}));
+            let change = map(&json!({"operations": operations}));
             patch(change)["Operations"]
                 .as_array()
                 .unwrap()
@@ -161,14 +161,14 @@ mod tests {
         let whole =
             json!([{"op": "add", "path": "urn:ietf:params:scim:schemas:core:2.0:User", "value": inside}]);
         assert_eq!(left(whole), [json!("title")]);
-        assert!(is_nothing(&patch(map(json!({"Operations": [{"op": "remove", "path": "groups"}]})))));
-        let unreadable = map(json!({"Operations": "x"}));
+        assert!(is_nothing(&patch(map(&json!({"Operations": [{"op": "remove", "path": "groups"}]})))));
+        let unreadable = map(&json!({"Operations": "x"}));
         assert_eq!(patch(unreadable.clone()), unreadable);
     }
 
     #[test]
     fn a_canonical_change_is_still_the_same_change() {
-        let change = map(json!({"Operations": [
+        let change = map(&json!({"Operations": [
             {"op": "Replace", "value": {"title": "Pilot", "active": "False", "name": {"givenName": "Noor"}}},
             {"op": "add", "path": "emails[type eq \"work\"].value", "value": "noor@acme.example"},
             {"op": "remove", "path": "nickName"},
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn managers_are_found_wherever_they_are_named() {
         let named = |change: Value| {
-            let mut change = patch(map(change));
+            let mut change = patch(map(&change));
             let ids = managers_in(&mut change).filter_map(id_of).map(|id| id.clone());
             ids.collect::<Vec<_>>()
         };
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(named(inside), ["8d1f"]);
         assert!(named(at("title", json!("8d1f"))).is_empty());
         let mut whole =
-            map(json!({urn: {"manager": {"value": "8d1f", "$ref": "https://idm.example/Users/8d1f"}}}));
+            map(&json!({urn: {"manager": {"value": "8d1f", "$ref": "https://idm.example/Users/8d1f"}}}));
         assert_eq!(manager_of(&mut whole).and_then(id_of), Some(&mut json!("8d1f")));
         assert_eq!(whole[urn]["manager"], json!({"value": "8d1f"}));
     }
