@@ -170,7 +170,12 @@ async fn ssf_b12_a_receiver_that_is_given_up_is_told_so_and_gets_everything_afte
     let mut world = with_push(&receiver, "").await;
     receiver.answers(503, Value::Null);
     let ada = world.tool().create("ada@acme.example").await.expect(201).id();
-    until("a first attempt", async || (!receiver.pushed().is_empty()).then_some(())).await;
+    // By the second attempt it is known since when the receiver is away.
+    until("a second attempt", async || {
+        world.advance(Duration::from_mins(1));
+        (receiver.pushed().len() > 1).then_some(())
+    })
+    .await;
     world.advance(Duration::from_hours(8 * 24));
     // The attempt by which it is given up, and the first to tell so.
     let of_all = |receiver: &Receiver| -> Vec<Value> {
