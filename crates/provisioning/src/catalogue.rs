@@ -10,7 +10,7 @@ use std::{
 use jiff::SignedDuration;
 use model::{OrgName, Timestamp};
 use salesforce_client::{CallError, Org, Purpose};
-use salesforce_types::{Catalogue, EntitlementKind, RecordId};
+use salesforce_types::{Catalogue, EntitlementKind, EntitlementRef, NotOne, RecordId};
 use store::Store;
 
 /// Read again when older than this.
@@ -155,13 +155,24 @@ impl Catalogues {
         wanted: &str,
         now: Timestamp,
     ) -> Result<Option<RecordId>, CallError> {
-        let named = |catalogue: &Catalogue| {
-            catalogue.named(&[kind], wanted).ok().and_then(|one| RecordId::parse(&one.of.id).ok())
-        };
-        if let Some(id) = named(&*self.of(store, org, now).await?) {
-            return Ok(Some(id));
+        let named = self.named(store, org, &[kind], wanted, now).await?;
+        Ok(named.ok().and_then(|of| RecordId::parse(&of.id).ok()))
+    }
+
+    /// What the org calls so, of one of these kinds (none: of any). It may have been renamed, or made, since the org was asked.
+    pub(crate) async fn named(
+        &self,
+        store: &(dyn Store + '_),
+        org: &Org,
+        kinds: &[EntitlementKind],
+        text: &str,
+        now: Timestamp,
+    ) -> Result<Result<EntitlementRef, NotOne>, CallError> {
+        let named = |catalogue: &Catalogue| catalogue.named(kinds, text).map(|one| one.of.clone());
+        match named(&*self.of(store, org, now).await?) {
+            Err(NotOne::Unknown) => Ok(named(&*self.after_a_miss(store, org, now).await?)),
+            known => Ok(known),
         }
-        Ok(named(&*self.after_a_miss(store, org, now).await?))
     }
 
     async fn not_older(

@@ -132,11 +132,17 @@ async fn attempt(inner: &Arc<Inner>, task: &Task) {
         return change(inner, &caller, task).await;
     }
     if hand_over(inner, &caller, task).await {
-        let owed = inner.store.tasks_of(&task.tenant, &task.identity).await.unwrap_or_default();
-        let removal = owed.iter().find(|owed| owed.kind == TaskKind::Removal && owed.target == task.target);
         // Who was only kept for this goes now.
-        if let Some(removal) = removal {
-            change(inner, &caller, removal).await;
+        match inner.store.tasks_of(&task.tenant, &task.identity).await {
+            Ok(owed) => {
+                let is_removal = |owed: &&Task| owed.kind == TaskKind::Removal && owed.target == task.target;
+                if let Some(removal) = owed.iter().find(is_removal) {
+                    change(inner, &caller, removal).await;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "whether somebody goes with a hand-over could not be read: he goes when it is due");
+            }
         }
     }
 }

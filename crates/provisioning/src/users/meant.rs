@@ -160,25 +160,13 @@ impl UserChange {
         kinds: &[EntitlementKind],
         text: &str,
     ) -> Result<Option<Result<EntitlementRef, NotOne>>, Stop> {
-        let (catalogues, store) = (&self.inner.catalogue, &*self.inner.store);
-        for after_a_miss in [false, true] {
-            let now = self.inner.clock.now();
-            let catalogue = if after_a_miss {
-                catalogues.after_a_miss(store, org, now).await
-            } else {
-                catalogues.of(store, org, now).await
-            };
-            match catalogue {
-                Ok(catalogue) => match catalogue.named(kinds, text) {
-                    Err(NotOne::Unknown) if !after_a_miss => {}
-                    called => return Ok(Some(called.map(|one| one.of.clone()))),
-                },
-                // Nobody stays because an org does not say what it offers.
-                Err(_) if self.ticket.takes_access_away() => return Ok(None),
-                Err(error) => return Err(call_failed(error)),
-            }
+        let now = self.inner.clock.now();
+        match self.inner.catalogue.named(&*self.inner.store, org, kinds, text, now).await {
+            Ok(called) => Ok(Some(called)),
+            // Nobody stays because an org does not say what it offers.
+            Err(_) if self.ticket.takes_access_away() => Ok(None),
+            Err(error) => Err(call_failed(error)),
         }
-        Ok(Some(Err(NotOne::Unknown)))
     }
 }
 
